@@ -1,0 +1,182 @@
+"""Read the lists that ``scripts/prepare_data.py`` wrote, and check their images before a run starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from mani_monai.utils import InputError
+
+PARTS = ("training", "validation", "test")
+_PREPARE = "scripts/prepare_data.py"
+_MOST_LINES = 10
+
+
+def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
+    """Loads one part of a decathlon list.
+
+    Args:
+        path: the JSON file; the files it names are relative to its folder.
+        part: "training", "validation" or "test".
+
+    Returns:
+        Dictionaries with "image" and, where there is one, "label": absolute paths.
+
+    Raises:
+        InputError: the list or an image of it is missing, or the list is broken or has no such part.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: does not exist; write it with {_PREPARE}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error}); write it again with {_PREPARE}.") from error
+    if not isinstance(content, dict) or part not in content:
+        held = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        raise InputError(f"{path}: has no part {part!r} (it holds: {held}); write it again with {_PREPARE}.")
+    entries = content[part]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "image" in entry for entry in entries):
+        raise InputError(f'{path}: {part!r} is no list of {{"image": ...}}; write it again with {_PREPARE}.')
+    if not entries:
+        raise InputError(f"{path}: {part!r} is empty; the data set has too few images for it, so prepare a larger one.")
+    folder = path.parent.absolute()
+    items = [{k: str(folder / v) if k in ("image", "label") else v for k, v in entry.items()} for entry in entries]
+    missing = [
+        item[key] for item in items for key in ("image", "label") if key in item and not os.path.isfile(item[key])
+    ]
+    if missing:
+        raise InputError(f"{missing[0]}: is in {path} but does not exist ({len(missing)} such); run {_PREPARE} again.")
+    return items
+
+
+def load_source_list(
+    dataset_dir: str | Path, name: str, split: str | int = "split_0", part: str = "training"
+) -> list[dict[str, str]]:
+    """Loads a part of a labelled source domain.
+
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        name: the data set in it.
+        split: "split_0" to "split_4" or "fold_0" to "fold_4"; a number k means "split_k".
+        part: "training", "validation" or "test".
+
+    Returns:
+        Dictionaries of absolute paths, every one with "image" and "label".
+
+    Raises:
+        InputError: as :func:`load_datalist`; also no such data set or split, or an entry without a label.
+    """
+    path = _list_path(dataset_dir, name, "source", split)
+    items = load_datalist(path, part)
+    for item in items:
+        if "label" not in item:
+            raise InputError(f"{path}: {item['image']} has no label; a source needs masks: run {_PREPARE} again.")
+    return items
+
+
+def load_target_list(
+    dataset_dir: str | Path, name: str, split: str | int = "split_0", part: str = "training"
+) -> list[dict[str, str]]:
+    """Loads a part of a target domain: training holds images alone, validation and test labels for scoring.
+
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        name: the data set in it.
+        split: as in :func:`load_source_list`.
+        part: "training", "validation" or "test".
+
+    Returns:
+        Dictionaries of absolute paths.
+
+    Raises:
+        InputError: as :func:`load_datalist`; also no such data set or split, or a training entry with a label.
+    """
+    path = _list_path(dataset_dir, name, "target", split)
+    items = load_datalist(path, part)
+    if part == "training" and any("label" in item for item in items):
+        raise InputError(
+            f'{path}: a target\'s training list must not hold labels; remove the "label" keys or run {_PREPARE} again.'
+        )
+    return items
+
+
+def _list_path(dataset_dir: str | Path, name: str, role: str, split: str | int) -> Path:
+    root = Path(dataset_dir)
+    folder = root / name
+    if not (folder / "dataset.json").is_file():
+        held = sorted(path.parent.name for path in root.glob("[!.]*/dataset.json"))
+        state = f"it holds {', '.join(held)}" if held else ("it holds none" if root.is_dir() else "it does not exist")
+        raise InputError(f"{root}: has no data set {name!r} ({state}); write it with {_PREPARE}.")
+    text = str(split)
+    path = folder / f"{role}_{f'split_{text}' if text.isdecimal() else text}.json"
+    if not path.is_file():
+        held = sorted(p.stem.removeprefix(f"{role}_") for p in folder.glob(f"{role}_*.json"))
+        if not held:
+            raise InputError(f"{folder}: has no {role} lists, since it has no masks; choose another {role} data set.")
+        raise InputError(f"{folder}: has no {role} split {text!r}; choose from {', '.join(held)}.")
+    return path
+
+
+def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = 16) -> None:
+    """Decodes every image and label once, so that bad input is found before a run and not in the midst of it.
+
+    Args:
+        items: what the functions above return.
+        crop_size: the side of the square crops that will be taken, in pixels.
+        min_size: the smallest height and width that make sense.
+
+    Raises:
+        InputError: a line for each bad file: truncated, not 8-bit RGB, without its label, a label of another size,
+            smaller than the crop.
+    """
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        results = pool.map(lambda item: _fault(item, crop_size, min_size), items)
+        faults = [fault for fault in tqdm(results, "checking", len(items), delay=1, leave=False, unit="image") if fault]
+    if faults:
+        more = [f"and {len(faults) - _MOST_LINES} more files"] if len(faults) > _MOST_LINES else []
+        raise InputError("\n".join(faults[:_MOST_LINES] + more))
+
+
+def _fault(item: dict[str, str], crop_size: int | None, min_size: int) -> str | None:
+    path = item["image"]
+    try:
+        mode, size = _decode(path)
+        if mode != "RGB":
+            return f"{path}: has the colour mode {mode}, not 8-bit RGB; convert it with {_PREPARE}."
+        if min(size) < min_size:
+            return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than {min_size}; remove it."
+        if crop_size is not None and min(size) < crop_size:
+            remedy = f"choose --crop_size {min(size)} or less"
+            return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than the crop {crop_size}; {remedy}."
+        if "label" not in item:
+            return None
+        path = item["label"]
+        mode, label_size = _decode(path)
+        if mode not in ("L", "I", "1") and not mode.startswith("I;16"):
+            return f"{path}: has the colour mode {mode}, not one channel of ids; convert it with {_PREPARE}."
+        if label_size != size:
+            sizes = f"{label_size[1]}x{label_size[0]} where its image is {size[1]}x{size[0]} (height x width)"
+            return f"{path}: is {sizes}; run {_PREPARE} again."
+    except FileNotFoundError:
+        return f"{path}: does not exist; run {_PREPARE} again."
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        return f"{path}: cannot be decoded ({error}); run {_PREPARE} again."
+    return None
+
+
+def _decode(path: str) -> tuple[str, tuple[int, int]]:
+    with Image.open(path) as image:
+        image.load()
+        return image.mode, image.size
+
+
+def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The items that have a label, for scoring."""
+    return [item for item in items if "label" in item]

@@ -1,0 +1,66 @@
+"""From a mask as a data set stores it to one map of instance ids."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from mani_monai.data.readers.records import RawMask
+
+_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+_MAX_ID = 65535
+_MOST_TYPES = 12  # cell types that a data set tells apart at most
+
+
+def to_instances(raw: RawMask) -> RawMask:
+    """Turns a mask into instance ids 1..N, 0 background.
+
+    A mask of a single value above 0 (0/1, 0/255) is binary: its nuclei are its connected components, diagonal
+    neighbours included, so nuclei that touch become one. More values are ids. Ids are renumbered without gaps, in
+    their order.
+
+    Args:
+        raw: HW integers, >= 0.
+
+    Returns:
+        HW uint16, kind ``"ids"``, with what was done in its notes.
+
+    Raises:
+        ValueError: the values are neither binary nor ids: soft edges, a map of cell types, or more than 65535 nuclei.
+    """
+    values = raw.values
+    if values.ndim != 2:
+        raise ValueError(f"the mask has {values.ndim} dimensions, not 2")
+    foreground = values > 0
+    ids, inverse = np.unique(values[foreground], return_inverse=True)
+    notes = raw.notes
+    if raw.kind == "binary" or (raw.kind == "auto" and len(ids) <= 1):
+        instances, count = ndimage.label(foreground, structure=_EIGHT_NEIGHBOURS)
+        if count:
+            notes += (("binary mask to connected components", 1),)
+    else:
+        if raw.kind == "auto":
+            _check_ids(values, ids, inverse)
+        count = len(ids)
+        instances = np.zeros(values.shape, dtype=np.int64)
+        instances[foreground] = inverse + 1
+    if count > _MAX_ID:
+        raise ValueError(f"the mask has {count} nuclei, more than 16 bits hold; cut the image into tiles")
+    return RawMask(instances.astype(np.uint16), "ids", notes)
+
+
+def _check_ids(values: np.ndarray, ids: np.ndarray, inverse: np.ndarray) -> None:
+    pixels = np.bincount(inverse)
+    if ids[-1] == 255 and pixels[-1] > pixels[:-1].sum():
+        raise ValueError(
+            f"the mask is mostly 255 with {len(ids) - 1} other values, as a binary mask with soft edges is; "
+            "threshold it, or say --masks binary or --masks ids"
+        )
+    if len(ids) > _MOST_TYPES:
+        return
+    components = sum(ndimage.label(values == value, structure=_EIGHT_NEIGHBOURS)[1] for value in ids)
+    if components > 3 * len(ids):
+        raise ValueError(
+            f"the mask's {len(ids)} values lie in {components} pieces, as cell types do and ids do not; "
+            "store ids, or say --masks binary or --masks ids"
+        )

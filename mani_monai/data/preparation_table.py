@@ -1,0 +1,94 @@
+"""Say in a plain table what a preparation found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from mani_monai.data.preparation import FOLDS, ImageFacts, Preparation
+from mani_monai.data.splits import Split
+
+_FRACTION_OF_SIDE = 0.01  # a shift of a mask up to this part of the image's side is put down to its outlines
+
+
+def doubts(found: Preparation) -> list[str]:
+    """One line for every mask that may not belong to its image: a warning, not an error."""
+    lines = []
+    for image in found.images:
+        tolerance = max(2, round(_FRACTION_OF_SIDE * min(image.height, image.width)))
+        why = image.alignment and image.alignment.doubt(tolerance)
+        if why:
+            lines.append(f"{image.id}: {why}")
+    return lines
+
+
+def format_table(found: Preparation) -> str:
+    """Formats what was found as lines of a name and a value.
+
+    Args:
+        found: what :func:`mani_monai.data.preparation.prepare` returned.
+
+    Returns:
+        Several lines of plain text.
+    """
+    images, listing = found.images, found.listing
+    sizes = Counter(f"{image.height}x{image.width}" for image in images)
+    groups = Counter(image.group for image in images)
+    rows = [
+        ("data set", f"{found.name} (read as {listing.reader}; licence: {listing.licence})"),
+        ("images", str(len(images))),
+        ("sizes", ", ".join(f"{n} of {size}" for size, n in sorted(sizes.items())) + " (height x width)"),
+        ("nuclei", _nuclei(images) if found.labelled else "no masks: a target without scores, never a source"),
+        ("groups", f"{len(groups)} by {listing.group}, of {_range(list(groups.values()))} images"),
+    ]
+    if found.labelled:
+        rows.append(("empty masks", str(sum(image.nuclei == 0 for image in images))))
+    rows += [("converted", f"{what}: {n}") for what, n in sorted(found.converted.items())] or [("converted", "nothing")]
+    rows += [("left out", line) for line in listing.left_out] or [("left out", "nothing")]
+    if found.labelled:
+        rows += [("alignment", line) for line in _alignment(found)]
+    if found.written:
+        rows += [("lists", line) for line in _lists(found)]
+        rows.append(("written to", str(found.folder)))
+    rows += [("failed", line) for line in found.failures]
+    return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+def _range(numbers: list[int]) -> str:
+    return str(numbers[0]) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}" if numbers else "0"
+
+
+def _nuclei(images: tuple[ImageFacts, ...]) -> str:
+    counts = [image.nuclei for image in images if image.nuclei is not None]
+    return f"{sum(counts)}; an image has {min(counts)} / {np.median(counts):g} / {max(counts)} (min / median / max)"
+
+
+def _alignment(found: Preparation) -> list[str]:
+    measured = [image for image in found.images if image.alignment]
+    if not measured:
+        return ["nothing to compare"]
+    lowest = min(measured, key=lambda image: image.alignment.contrast)
+    median = np.median([image.alignment.contrast for image in measured])
+    lines = [
+        f"haematoxylin inside minus outside nuclei: median {median:.3f}, "
+        f"lowest {lowest.alignment.contrast:.3f} ({lowest.id})"
+    ]
+    suspicious = doubts(found)
+    return lines + [f"LOOK AT {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
+
+
+def _lists(found: Preparation) -> list[str]:
+    roles = "source_ and target_" if found.labelled else "target_"
+    lines = [f"{roles}split_0 to _{len(found.splits) - 1}: {_sizes(found.splits)} images"]
+    if not found.folds:
+        return [*lines, "no folds: they need three groups at least, for training, validation and test"]
+    lines.append(f"{roles}fold_0 to _{len(found.folds) - 1}: {_sizes(found.folds)} images")
+    if len(found.folds) < FOLDS:
+        lines.append(f"only {len(found.folds)} folds, since there are only {len(found.folds)} groups to keep whole")
+    return lines
+
+
+def _sizes(splits: tuple[Split, ...]) -> str:
+    sizes = dict.fromkeys(f"{len(s.training)}/{len(s.validation)}/{len(s.test)}" for s in splits)
+    return ", ".join(sizes)

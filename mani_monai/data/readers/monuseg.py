@@ -1,0 +1,158 @@
+"""MoNuSeg (Kumar et al. 2017, 2019): 1000x1000 images of seven organs."""
+
+from __future__ import annotations
+
+import csv
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+from skimage.draw import polygon
+
+from mani_monai.utils import InputError
+
+from .rasters import mask_file
+from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair
+
+# The 30 training images, by organ as Kumar et al. give it.
+ORGANS = {
+    "bladder": ("TCGA-DK-A2I6-01A-01-TS1", "TCGA-G2-A2EK-01A-02-TSB"),
+    "breast": (
+        "TCGA-A7-A13E-01Z-00-DX1",
+        "TCGA-A7-A13F-01Z-00-DX1",
+        "TCGA-AR-A1AK-01Z-00-DX1",
+        "TCGA-AR-A1AS-01Z-00-DX1",
+        "TCGA-E2-A14V-01Z-00-DX1",
+        "TCGA-E2-A1B5-01Z-00-DX1",
+    ),
+    "colon": ("TCGA-AY-A8YK-01A-01-TS1", "TCGA-NH-A8F7-01A-01-TS1"),
+    "kidney": (
+        "TCGA-B0-5698-01Z-00-DX1",
+        "TCGA-B0-5710-01Z-00-DX1",
+        "TCGA-B0-5711-01Z-00-DX1",
+        "TCGA-HE-7128-01Z-00-DX1",
+        "TCGA-HE-7129-01Z-00-DX1",
+        "TCGA-HE-7130-01Z-00-DX1",
+    ),
+    "liver": (
+        "TCGA-18-5592-01Z-00-DX1",
+        "TCGA-21-5784-01Z-00-DX1",
+        "TCGA-21-5786-01Z-00-DX1",
+        "TCGA-38-6178-01Z-00-DX1",
+        "TCGA-49-4488-01Z-00-DX1",
+        "TCGA-50-5931-01Z-00-DX1",
+    ),
+    "prostate": (
+        "TCGA-CH-5767-01Z-00-DX1",
+        "TCGA-G9-6336-01Z-00-DX1",
+        "TCGA-G9-6348-01Z-00-DX1",
+        "TCGA-G9-6356-01Z-00-DX1",
+        "TCGA-G9-6362-01Z-00-DX1",
+        "TCGA-G9-6363-01Z-00-DX1",
+    ),
+    "stomach": ("TCGA-KB-A93J-01A-01-TS1", "TCGA-RD-A8N9-01A-01-TS1"),
+}
+# Aperio counts pixels from 1. The rest makes an edge that runs through pixel centres belong to one side only, as in
+# MATLAB's poly2mask, with which the official masks were made.
+_OFFSET = -1 + 1e-4
+
+
+def read_monuseg(
+    root: str | Path, organs: tuple[str, ...] | None = None, instances: str | Path | None = None
+) -> Listing:
+    """Reads ``Tissue Images/*.tif`` with ``Annotations/*.xml``, or the flat folder of the test set.
+
+    A mask comes from an instance PNG of the same name where there is one, else from the XML. A group is a patient,
+    the first twelve characters of the TCGA barcode.
+
+    Args:
+        root: the folder that holds both, at any depth. A folder ``labels_instance`` below it counts as ``instances``,
+            an ``organs.csv`` (columns image, organ) in it as the table of organs.
+        organs: only the images of these organs; all of them by default.
+        instances: a folder of instance-id PNGs.
+
+    Returns:
+        A record for every image.
+
+    Raises:
+        InputError: no such folder, no images in it, or an unknown organ.
+    """
+    root = check_folder(root, "the folders Tissue Images and Annotations")
+    problems: list[str] = []
+    images = files_by_stem(root, (".tif", ".tiff"), problems)
+    if not images:
+        raise InputError(f"{root}: holds no .tif images; name the folder that holds Tissue Images and Annotations.")
+    outlines = files_by_stem(root, (".xml",), problems)
+    folders = [check_folder(instances, "instance-id PNGs")] if instances else sorted(root.rglob("labels_instance"))
+    pngs: dict[str, Path] = {}
+    for folder in folders:
+        pngs |= files_by_stem(folder, (".png",), problems)
+
+    left_out: list[str] = []
+    if organs:
+        organ_of = _organs(root)
+        unknown = sorted(set(organs) - set(organ_of.values()))
+        if unknown:
+            known = ", ".join(sorted(set(organ_of.values())))
+            raise InputError(f"--organ {','.join(unknown)}: unknown; choose from {known}.")
+        nameless = [name for name in images if name not in organ_of]
+        if nameless:
+            left_out.append(f"{', '.join(nameless)}: of unknown organ; add a line to {root / 'organs.csv'}")
+        chosen = {name for name, organ in organ_of.items() if organ in organs}
+        images, outlines, pngs = ({k: v for k, v in d.items() if k in chosen} for d in (images, outlines, pngs))
+    records = [
+        Record(
+            name, name[:12], images[name], mask_file(pngs[name], "ids") if name in pngs else _outline(outlines[name])
+        )
+        for name in pair(images, outlines | pngs, problems)
+    ]
+    licence = "CC BY-NC-SA 4.0 (non-commercial)"
+    return Listing("monuseg", tuple(records), licence, "patient", tuple(left_out), tuple(problems))
+
+
+def read_outlines(path: Path, shape: tuple[int, int]) -> RawMask:
+    """Rasterises an Aperio XML: every region is one nucleus.
+
+    Open outlines are closed and those that cross themselves filled by the even-odd rule. Where two nuclei overlap
+    the earlier one keeps its pixels, as in the official script.
+
+    Args:
+        path: the XML file.
+        shape: (height, width) of the image.
+
+    Returns:
+        HW ids.
+
+    Raises:
+        InputError: not an Aperio XML.
+    """
+    try:
+        regions = list(ElementTree.parse(path).getroot().iter("Region"))
+        corners = [[(float(v.attrib["Y"]), float(v.attrib["X"])) for v in region.iter("Vertex")] for region in regions]
+    except (ElementTree.ParseError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: is no Aperio XML ({error}); copy or download it again.") from error
+    ids = np.zeros(shape, dtype=np.int32)
+    dropped = 0
+    for number, region in enumerate(corners, start=1):
+        rows, columns = polygon(*(np.reshape(region, (-1, 2)).T + _OFFSET), shape=shape) if region else ((), ())
+        rows, columns = np.asarray(rows, dtype=int), np.asarray(columns, dtype=int)
+        free = ids[rows, columns] == 0
+        ids[rows[free], columns[free]] = number
+        dropped += not free.any()
+    notes = (("outlines without a pixel of their own dropped", dropped),) if dropped else ()
+    return RawMask(ids, "ids", (("rasterised from XML", 1), *notes))
+
+
+def _outline(path: Path):
+    return lambda shape: read_outlines(path, shape)
+
+
+def _organs(root: Path) -> dict[str, str]:
+    table = root / "organs.csv"
+    if not table.is_file():
+        return {name: organ for organ, names in ORGANS.items() for name in names}
+    with open(table, newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or {"image", "organ"} - set(rows[0]):
+        raise InputError(f"{table}: needs a first line image,organ and a line for each image.")
+    return {row["image"]: row["organ"] for row in rows}

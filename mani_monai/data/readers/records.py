@@ -1,0 +1,112 @@
+"""What a reader of a public data set hands on: records, what it left out, and what it could not pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mani_monai.utils import InputError
+
+KINDS = ("auto", "binary", "ids")
+
+
+@dataclass(frozen=True)
+class RawMask:
+    """A mask as a data set stores it.
+
+    Attributes:
+        values: HW integers, 0 is background.
+        kind: ``"ids"`` where every value is one nucleus, ``"binary"`` where everything above 0 is nuclei, ``"auto"``
+            to decide by the values.
+        notes: (what was done or dropped on reading, how often).
+    """
+
+    values: np.ndarray
+    kind: str = "auto"
+    notes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image of a data set.
+
+    Attributes:
+        id: the file name of the image in the prepared data set, without its ending.
+        group: what must not be torn apart by folds: the patient, or the image itself where nothing is known.
+        image: the image file.
+        read_mask: takes the image's (height, width), gives its mask; None where the data set has no masks.
+    """
+
+    id: str
+    group: str
+    image: Path
+    read_mask: Callable[[tuple[int, int]], RawMask] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All that a reader found in a folder.
+
+    Attributes:
+        reader: the reader's name.
+        records: the images to prepare.
+        licence: what is known of the data set's licence.
+        group: what a group is, in a word ("patient", "image").
+        left_out: images left out by the data set's own rule, and why: not an error.
+        problems: images without a mask, masks without an image, ...: one line each, an error.
+    """
+
+    reader: str
+    records: tuple[Record, ...]
+    licence: str
+    group: str = "image"
+    left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def check_folder(path: str | Path, what: str) -> Path:
+    """Returns ``path`` as a folder that exists.
+
+    Raises:
+        InputError: it does not exist or is a file.
+    """
+    folder = Path(str(path)).expanduser()
+    if not folder.is_dir():
+        state = "is a file" if folder.is_file() else "does not exist"
+        raise InputError(f"{folder}: {state}; name the folder that holds {what}.")
+    return folder
+
+
+def files_by_stem(folder: Path, endings: tuple[str, ...], problems: list[str], suffix: str = "") -> dict[str, Path]:
+    """Maps the stem of every file below ``folder`` to the file, in the order of the names.
+
+    Args:
+        folder: searched with its subfolders; ``__MACOSX`` and hidden files are passed over.
+        endings: in lower case, with the dot.
+        problems: gets a line for each stem that two files share; the first one stays.
+        suffix: only stems that end so; it is cut off.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        below = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in below)
+        if hidden or path.suffix.lower() not in endings or not path.stem.endswith(suffix) or not path.is_file():
+            continue
+        stem = path.stem[: len(path.stem) - len(suffix)]
+        if stem in found:
+            problems.append(f"{path}: has the same name as {found[stem]}; rename one of the two.")
+        else:
+            found[stem] = path
+    return found
+
+
+def pair(images: dict[str, Path], masks: dict[str, Path], problems: list[str]) -> list[str]:
+    """Returns the ids that have both an image and a mask; each other one adds a line to ``problems``."""
+    for name in sorted(set(images) - set(masks)):
+        problems.append(f"{images[name]}: has no mask; add it, or remove the image.")
+    for name in sorted(set(masks) - set(images)):
+        problems.append(f"{masks[name]}: is a mask without its image; add the image, or remove the mask.")
+    return [name for name in images if name in masks]
