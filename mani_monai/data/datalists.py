@@ -48,9 +48,8 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
         raise InputError(f"{path}: {part!r} is empty; the data set has too few images for it, so prepare a larger one.")
     folder = path.parent.absolute()
     items = [{k: str(folder / v) if k in ("image", "label") else v for k, v in entry.items()} for entry in entries]
-    missing = [
-        item[key] for item in items for key in ("image", "label") if key in item and not os.path.isfile(item[key])
-    ]
+    files = [item[key] for item in items for key in ("image", "label") if key in item]
+    missing = [file for file in files if not os.path.isfile(file)]
     if missing:
         raise InputError(f"{missing[0]}: is in {path} but does not exist ({len(missing)} such); run {_PREPARE} again.")
     return items

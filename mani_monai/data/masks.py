@@ -54,7 +54,7 @@ def _check_ids(values: np.ndarray, ids: np.ndarray, inverse: np.ndarray) -> None
     if ids[-1] == 255 and pixels[-1] > pixels[:-1].sum():
         raise ValueError(
             f"the mask is mostly 255 with {len(ids) - 1} other values, as a binary mask with soft edges is; "
-            "threshold it, or say --masks binary or --masks ids"
+            "threshold it, or say --mask_values binary or ids"
         )
     if len(ids) > _MOST_TYPES:
         return
@@ -62,5 +62,5 @@ def _check_ids(values: np.ndarray, ids: np.ndarray, inverse: np.ndarray) -> None
     if components > 3 * len(ids):
         raise ValueError(
             f"the mask's {len(ids)} values lie in {components} pieces, as cell types do and ids do not; "
-            "store ids, or say --masks binary or --masks ids"
+            "store ids, or say --mask_values binary or ids"
         )

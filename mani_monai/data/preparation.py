@@ -105,7 +105,6 @@ def prepare(
     if not listing.records and not listing.problems:
         why = f" ({listing.left_out[0]})" if listing.left_out else ""
         raise InputError(f"{name}: no image is left to prepare{why}; check the folder and the options.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     building = folder.parent / f".{folder.name}.{os.getpid()}.partial"
     try:
         for part in ("images", "labels"):
@@ -125,6 +124,8 @@ def prepare(
             if folder.exists():
                 shutil.rmtree(folder)
             building.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return found
@@ -149,10 +150,12 @@ def _convert(records: tuple[Record, ...], folder: Path, progress: bool) -> tuple
         except InputError as error:
             return str(error)
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = list(
-            tqdm(pool.map(attempt, records), total=len(records), unit="image", disable=not progress, leave=False)
-        )
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    try:
+        done = pool.map(attempt, records)
+        results = list(tqdm(done, "preparing", len(records), unit="image", leave=False, disable=not progress))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return [r for r in results if isinstance(r, ImageFacts)], [r for r in results if isinstance(r, str)]
 
 
@@ -175,10 +178,8 @@ def convert(record: Record, folder: Path) -> ImageFacts:
     if record.read_mask is not None:
         raw = record.read_mask((height, width))
         if raw.values.shape != (height, width):
-            got = "x".join(map(str, raw.values.shape))
-            raise InputError(
-                f"{record.image}: is {height}x{width} (height x width) but its mask is {got}; pair it with its own mask."
-            )
+            sizes = f"is {height}x{width} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
+            raise InputError(f"{record.image}: {sizes}; give it its own mask.")
         try:
             mask = to_instances(raw)
         except ValueError as error:

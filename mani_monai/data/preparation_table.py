@@ -32,27 +32,30 @@ def format_table(found: Preparation) -> str:
     Returns:
         Several lines of plain text.
     """
-    images, listing = found.images, found.listing
+    title = f"{found.name} (read as {found.listing.reader}; licence: {found.listing.licence})"
+    rows = [("data set", title), ("images", str(len(found.images)))]
+    rows += _content(found) if found.images else []
+    rows += [("left out", line) for line in found.listing.left_out or ("nothing",)]
+    rows += [("failed", line) for line in found.failures]
+    rows += _lists(found) if found.written else [("written", "nothing")]
+    return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+def _content(found: Preparation) -> list[tuple[str, str]]:
+    images = found.images
     sizes = Counter(f"{image.height}x{image.width}" for image in images)
     groups = Counter(image.group for image in images)
     rows = [
-        ("data set", f"{found.name} (read as {listing.reader}; licence: {listing.licence})"),
-        ("images", str(len(images))),
         ("sizes", ", ".join(f"{n} of {size}" for size, n in sorted(sizes.items())) + " (height x width)"),
         ("nuclei", _nuclei(images) if found.labelled else "no masks: a target without scores, never a source"),
-        ("groups", f"{len(groups)} by {listing.group}, of {_range(list(groups.values()))} images"),
+        ("groups", f"{len(groups)} by {found.listing.group}, of {_range(list(groups.values()))} images"),
     ]
     if found.labelled:
         rows.append(("empty masks", str(sum(image.nuclei == 0 for image in images))))
     rows += [("converted", f"{what}: {n}") for what, n in sorted(found.converted.items())] or [("converted", "nothing")]
-    rows += [("left out", line) for line in listing.left_out] or [("left out", "nothing")]
     if found.labelled:
         rows += [("alignment", line) for line in _alignment(found)]
-    if found.written:
-        rows += [("lists", line) for line in _lists(found)]
-        rows.append(("written to", str(found.folder)))
-    rows += [("failed", line) for line in found.failures]
-    return "\n".join(f"{name:<12} {value}" for name, value in rows)
+    return rows
 
 
 def _range(numbers: list[int]) -> str:
@@ -70,25 +73,24 @@ def _alignment(found: Preparation) -> list[str]:
         return ["nothing to compare"]
     lowest = min(measured, key=lambda image: image.alignment.contrast)
     median = np.median([image.alignment.contrast for image in measured])
-    lines = [
-        f"haematoxylin inside minus outside nuclei: median {median:.3f}, "
-        f"lowest {lowest.alignment.contrast:.3f} ({lowest.id})"
-    ]
+    lowest_contrast = f"{lowest.alignment.contrast:.3f} ({lowest.id})"
+    lines = [f"haematoxylin inside minus outside nuclei: median {median:.3f}, lowest {lowest_contrast}"]
     suspicious = doubts(found)
-    return lines + [f"LOOK AT {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
+    return lines + [f"look at {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
 
 
-def _lists(found: Preparation) -> list[str]:
+def _lists(found: Preparation) -> list[tuple[str, str]]:
     roles = "source_ and target_" if found.labelled else "target_"
     lines = [f"{roles}split_0 to _{len(found.splits) - 1}: {_sizes(found.splits)} images"]
     if not found.folds:
-        return [*lines, "no folds: they need three groups at least, for training, validation and test"]
-    lines.append(f"{roles}fold_0 to _{len(found.folds) - 1}: {_sizes(found.folds)} images")
-    if len(found.folds) < FOLDS:
-        lines.append(f"only {len(found.folds)} folds, since there are only {len(found.folds)} groups to keep whole")
-    return lines
+        lines.append("no folds: they need three groups at least, for training, validation and test")
+    else:
+        lines.append(f"{roles}fold_0 to _{len(found.folds) - 1}: {_sizes(found.folds)} images")
+        if len(found.folds) < FOLDS:
+            lines.append(f"only {len(found.folds)} folds, since there are only so many groups to keep whole")
+    return [*(("lists", line) for line in lines), ("written", str(found.folder))]
 
 
 def _sizes(splits: tuple[Split, ...]) -> str:
     sizes = dict.fromkeys(f"{len(s.training)}/{len(s.validation)}/{len(s.test)}" for s in splits)
-    return ", ".join(sizes)
+    return ", ".join(sizes) + " training/validation/test"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,9 @@ def read_consep(root: str | Path) -> Listing:
     if not parts:
         raise InputError(f"{root}: holds neither Train nor Test; name the folder CoNSeP.")
     problems: list[str] = []
-    images: dict[str, Path] = {}
-    masks: dict[str, Path] = {}
-    for part in parts:
-        images |= files_by_stem(check_folder(part / "Images", "the images"), (".png",), problems)
-        masks |= files_by_stem(check_folder(part / "Labels", "the .mat files"), (".mat",), problems)
-    records = [Record(name, name, images[name], _mat(masks[name])) for name in pair(images, masks, problems)]
+    images = files_by_stem([check_folder(p / "Images", "the images") for p in parts], (".png",), problems)
+    masks = files_by_stem([check_folder(p / "Labels", "the .mat files") for p in parts], (".mat",), problems)
+    records = [Record(name, name, images[name], _mat_file(masks[name])) for name in pair(images, masks, problems)]
     return Listing("consep", tuple(records), "Apache-2.0", "image", problems=tuple(problems))
 
 
@@ -63,5 +61,5 @@ def read_instance_map(path: Path) -> RawMask:
     return RawMask(values.astype(np.int64), "ids")
 
 
-def _mat(path: Path):
+def _mat_file(path: Path) -> Callable[[tuple[int, int]], RawMask]:
     return lambda shape: read_instance_map(path)

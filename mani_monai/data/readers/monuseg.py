@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +80,12 @@ def read_monuseg(
     """
     root = check_folder(root, "the folders Tissue Images and Annotations")
     problems: list[str] = []
-    images = files_by_stem(root, (".tif", ".tiff"), problems)
+    images = files_by_stem([root], (".tif", ".tiff"), problems, deep=True)
     if not images:
         raise InputError(f"{root}: holds no .tif images; name the folder that holds Tissue Images and Annotations.")
-    outlines = files_by_stem(root, (".xml",), problems)
+    outlines = files_by_stem([root], (".xml",), problems, deep=True)
     folders = [check_folder(instances, "instance-id PNGs")] if instances else sorted(root.rglob("labels_instance"))
-    pngs: dict[str, Path] = {}
-    for folder in folders:
-        pngs |= files_by_stem(folder, (".png",), problems)
+    pngs = files_by_stem(folders, (".png",), problems, deep=True)
 
     left_out: list[str] = []
     if organs:
@@ -100,12 +99,10 @@ def read_monuseg(
             left_out.append(f"{', '.join(nameless)}: of unknown organ; add a line to {root / 'organs.csv'}")
         chosen = {name for name, organ in organ_of.items() if organ in organs}
         images, outlines, pngs = ({k: v for k, v in d.items() if k in chosen} for d in (images, outlines, pngs))
-    records = [
-        Record(
-            name, name[:12], images[name], mask_file(pngs[name], "ids") if name in pngs else _outline(outlines[name])
-        )
-        for name in pair(images, outlines | pngs, problems)
-    ]
+    records = []
+    for name in pair(images, outlines | pngs, problems):
+        read = mask_file(pngs[name], "ids") if name in pngs else _outline_file(outlines[name])
+        records.append(Record(name, name[:12], images[name], read))
     licence = "CC BY-NC-SA 4.0 (non-commercial)"
     return Listing("monuseg", tuple(records), licence, "patient", tuple(left_out), tuple(problems))
 
@@ -143,7 +140,7 @@ def read_outlines(path: Path, shape: tuple[int, int]) -> RawMask:
     return RawMask(ids, "ids", (("rasterised from XML", 1), *notes))
 
 
-def _outline(path: Path):
+def _outline_file(path: Path) -> Callable[[tuple[int, int]], RawMask]:
     return lambda shape: read_outlines(path, shape)
 
 

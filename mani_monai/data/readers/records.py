@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,26 +80,33 @@ def check_folder(path: str | Path, what: str) -> Path:
     return folder
 
 
-def files_by_stem(folder: Path, endings: tuple[str, ...], problems: list[str], suffix: str = "") -> dict[str, Path]:
-    """Maps the stem of every file below ``folder`` to the file, in the order of the names.
+def files_by_stem(
+    folders: Sequence[Path],
+    endings: tuple[str, ...],
+    problems: list[str],
+    stem_of: Callable[[str], str | None] = str,
+    deep: bool = False,
+) -> dict[str, Path]:
+    """Maps the stem of every file in some folders to the file, in the order of the paths.
 
     Args:
-        folder: searched with its subfolders; ``__MACOSX`` and hidden files are passed over.
+        folders: hidden files and ``__MACOSX`` in them are passed over.
         endings: in lower case, with the dot.
         problems: gets a line for each stem that two files share; the first one stays.
-        suffix: only stems that end so; it is cut off.
+        stem_of: makes an image's id of a file's stem; None passes the file over.
+        deep: search the folders' subfolders, too.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in below)
-        if hidden or path.suffix.lower() not in endings or not path.stem.endswith(suffix) or not path.is_file():
-            continue
-        stem = path.stem[: len(path.stem) - len(suffix)]
-        if stem in found:
-            problems.append(f"{path}: has the same name as {found[stem]}; rename one of the two.")
-        else:
-            found[stem] = path
+    for folder in folders:
+        for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
+            hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+            stem = stem_of(path.stem)
+            if hidden or stem is None or path.suffix.lower() not in endings or not path.is_file():
+                continue
+            if stem in found:
+                problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
+            else:
+                found[stem] = path
     return found
 
 

@@ -36,39 +36,32 @@ def read_tnbc(root: str | Path, instances: str | Path | None = None) -> Listing:
         root = root / "TNBC_NucleiSegmentation"
         slides = _parts(root, "Slide")
     if not slides:
-        raise InputError(
-            f"{root}: holds no folder Slide_01, Slide_02, ...; name TNBC_NucleiSegmentation or its parent."
-        )
+        raise InputError(f"{root}: holds no folders Slide_XX; name TNBC_NucleiSegmentation or its parent.")
 
     problems: list[str] = []
-    brain = sorted(number for number in slides if number >= _FIRST_BRAIN_SLIDE)
-    left_out = [
-        f"{slides[number].name}: {len(files_by_stem(slides[number], ('.png',), problems))} images of brain, not breast"
-        for number in brain
-    ]
-    images: dict[str, Path] = {}
-    masks: dict[str, Path] = {}
-    for number in sorted(set(slides) - set(brain)):
-        images |= files_by_stem(slides[number], (".png",), problems)
+    brain = [slides.pop(number) for number in sorted(slides) if number >= _FIRST_BRAIN_SLIDE]
+    left_out = [f"{slide.name}: {len(list(slide.glob('*.png')))} images of brain, not breast" for slide in brain]
+    images = files_by_stem(list(slides.values()), (".png",), problems)
     if instances is None:
-        for number, folder in sorted(_parts(root, "GT").items()):
-            if number < _FIRST_BRAIN_SLIDE:
-                masks |= files_by_stem(folder, (".png",), problems)
+        truths = [folder for number, folder in _parts(root, "GT").items() if number < _FIRST_BRAIN_SLIDE]
+        masks = files_by_stem(truths, (".png",), problems)
     else:
         folder = check_folder(instances, "the instance masks XX_Y_label.png")
-        masks = {
-            stem.removesuffix("_label"): path
-            for stem, path in files_by_stem(folder, (".png",), problems).items()
-            if int(re.match(r"\d*", stem)[0] or 0) < _FIRST_BRAIN_SLIDE
-        }
+        masks = files_by_stem([folder], (".png",), problems, _breast_image)
     kind = "binary" if instances is None else "ids"
     records = [
-        Record(name, f"patient_{name.split('_')[0]}", images[name], mask_file(masks[name], kind))
+        Record(name, images[name].parent.name.replace("Slide", "patient"), images[name], mask_file(masks[name], kind))
         for name in pair(images, masks, problems)
     ]
     return Listing("tnbc", tuple(records), "CC BY 4.0", "patient", tuple(left_out), tuple(problems))
 
 
 def _parts(root: Path, prefix: str) -> dict[int, Path]:
+    """The folders ``prefix_XX`` by number, in order."""
     matches = [(re.fullmatch(rf"{prefix}_(\d+)", path.name), path) for path in root.iterdir() if path.is_dir()]
-    return {int(match[1]): path for match, path in matches if match}
+    return dict(sorted((int(match[1]), path) for match, path in matches if match))
+
+
+def _breast_image(stem: str) -> str | None:
+    slide = re.match(r"\d*", stem)[0]
+    return None if slide and int(slide) >= _FIRST_BRAIN_SLIDE else stem.removesuffix("_label")

@@ -1,0 +1,85 @@
+"""Any folder of images, with a folder of masks or without."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from mani_monai.utils import InputError
+
+from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
+from .records import KINDS, Listing, Record, check_folder, files_by_stem, pair
+
+_MASK_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_instances")
+
+
+def read_folder(
+    images: str | Path,
+    masks: str | Path | None = None,
+    mask_values: str = "auto",
+    groups: str | Path | None = None,
+    licence: str = "unknown",
+) -> Listing:
+    """Reads the images of one folder; its subfolders are not searched.
+
+    Args:
+        images: PNG, TIFF, JPEG or BMP.
+        masks: PNG, TIFF or BMP with the image's stem, or with _mask, _masks, _label, _labels or _instances behind
+            it. Without masks the data set can only be a target.
+        mask_values: "auto", "binary" or "ids", see :class:`RawMask`.
+        groups: a CSV with the columns image (its stem or file name) and group (the patient); without it every image is
+            a group of its own.
+        licence: for the record.
+
+    Returns:
+        A record for every image.
+
+    Raises:
+        InputError: no such folder or no images in it, an unknown ``mask_values``, or groups that leave images out.
+    """
+    if mask_values not in KINDS:
+        raise InputError(f"--mask_values {mask_values}: unknown; choose from {', '.join(KINDS)}.")
+    folder = check_folder(images, "the images")
+    problems: list[str] = []
+    found = files_by_stem([folder], IMAGE_ENDINGS, problems)
+    if not found:
+        raise InputError(f"{folder}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
+    group_of = _groups(Path(str(groups)), found) if groups is not None else {name: name for name in found}
+    if masks is None:
+        records = [Record(name, group_of[name], path) for name, path in found.items()]
+    else:
+        mask_folder = check_folder(masks, "the masks")
+        if mask_folder.samefile(folder):
+            raise InputError(f"{folder}: is named for both images and masks; put the masks into a folder of their own.")
+        named = files_by_stem([mask_folder], MASK_ENDINGS, problems, lambda stem: _image_stem(stem, found))
+        records = [
+            Record(name, group_of[name], found[name], mask_file(named[name], mask_values))
+            for name in pair(found, named, problems)
+        ]
+    kind = "image" if groups is None else "group"
+    return Listing("folder", tuple(records), str(licence), kind, problems=tuple(problems))
+
+
+def _image_stem(stem: str, images: dict[str, Path]) -> str:
+    """The image that a mask's stem stands for: its own name first, so that an image "a_label" keeps its mask."""
+    if stem in images:
+        return stem
+    suffix = next((suffix for suffix in _MASK_SUFFIXES if stem.endswith(suffix)), "")
+    return stem.removesuffix(suffix)
+
+
+def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
+    if not table.is_file():
+        raise InputError(f"{table}: does not exist; name a CSV with the columns image and group.")
+    with open(table, newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or {"image", "group"} - set(rows[0]):
+        raise InputError(f"{table}: needs a first line image,group and a line for each image.")
+    group_of = {row["image"]: row["group"] for row in rows}
+    group_of |= {
+        Path(name).stem: group for name, group in group_of.items() if Path(name).suffix.lower() in IMAGE_ENDINGS
+    }
+    missing = [name for name in images if not group_of.get(name)]
+    if missing:
+        raise InputError(f"{table}: gives no group for {missing[0]} ({len(missing)} such); add a line for each image.")
+    return {name: group_of[name] for name in images}
