@@ -1,0 +1,4 @@
+from .selection import evaluate_selections, selection_table
+from .utils import announce_cost, loss_terms
+
+__all__ = ["announce_cost", "evaluate_selections", "loss_terms", "selection_table"]

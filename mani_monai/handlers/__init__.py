@@ -1,0 +1,15 @@
+from .adabn import AdaBNHandler
+from .adaptation import AdaptationHandler
+from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
+from .reproducibility import IterationSeedHandler
+from .training_step import TrainingStep
+
+__all__ = [
+    "AdaBNHandler",
+    "AdaptationHandler",
+    "BestModelHandler",
+    "CheckpointHandler",
+    "IterationSeedHandler",
+    "SnapshotHandler",
+    "TrainingStep",
+]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 
-class InputError(ValueError, SystemExit):
+class InputError(SystemExit):
     """Input that a user can mend: one line that names the file and the remedy.
 
-    A library caller catches it as ``ValueError``. Uncaught it ends the process as ``SystemExit`` does: the line on
-    standard error, exit status 1 and no traceback, also under ``python -m monai.bundle run``, where no code of the
-    project stands around the run.
+    It derives from ``SystemExit``, not from ``Exception``: MONAI wraps an exception of a config's expression in
+    others of its own, and this one has to come out of ``python -m monai.bundle run``, where no code of the project
+    stands around the run, as that line on standard error with exit status 1 and no traceback.
 
     Args:
         message: which file or option, what is wrong with it, what to do.
@@ -16,7 +16,3 @@ class InputError(ValueError, SystemExit):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.code = message
-
-    def __str__(self) -> str:
-        return self.code

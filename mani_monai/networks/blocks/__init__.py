@@ -1,0 +1,4 @@
+from .discriminator import ConcatDiscriminator
+from .projection_head import ProjectionHead
+
+__all__ = ["ConcatDiscriminator", "ProjectionHead"]

@@ -1,0 +1,77 @@
+"""Labelled source images with unlabelled target images beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from monai.data import CacheDataset
+from monai.transforms import Compose
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..utils import InputError
+
+
+class PairedDataset(Dataset):
+    """One flat dictionary ``{image, label, target_image}`` for every sample number.
+
+    The source is walked in a new random order each time round; the target image is drawn at random. Order, partner
+    and every random transform are functions of (seed, sample number), so that any sample can be made again without
+    the ones before it. The deterministic first part of the transform is cached in memory.
+
+    Args:
+        data: source items, ``{"image": path, "label": path}``.
+        target_data: target items, ``{"image": path}``; a label is refused.
+        transform: transforms of an item, for both domains (``allow_missing_keys=True`` where they name the label).
+        seed: the run's seed.
+        length: how many sample numbers there are, e.g. iterations x batch size x ranks.
+
+    Raises:
+        InputError: when a list is empty or a target item holds a label.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        target_data: Sequence[Mapping[str, Any]],
+        transform: Compose,
+        seed: int = 0,
+        length: int = 1,
+    ) -> None:
+        for name, items in {"source": data, "target": target_data}.items():
+            if not items:
+                raise InputError(f"the {name} training list is empty: prepare it with scripts/prepare_data.py.")
+        labelled = [item["image"] for item in target_data if set(item) - {"image"}]
+        if labelled:
+            raise InputError(f"{labelled[0]}: a target training item may hold an image only; remove its other keys.")
+        self.data = data
+        self.target_data = target_data
+        self.transform = transform
+        self.seed = seed
+        self.length = length
+        self.source = CacheDataset(data, transform, progress=False)
+        self.target = CacheDataset(target_data, transform, progress=False)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """
+        Args:
+            number: the sample number.
+
+        Returns:
+            image CHW, label 1HW and target_image CHW.
+        """
+        round_, position = divmod(number, len(self.data))
+        order = np.random.default_rng([self.seed, 0, round_]).permutation(len(self.data))
+        draw = np.random.default_rng([self.seed, 1, number])
+        partner = int(draw.integers(len(self.target_data)))
+
+        self.transform.set_random_state(seed=int(draw.integers(2**32)))
+        sample = dict(self.source[int(order[position])])
+        self.transform.set_random_state(seed=int(draw.integers(2**32)))
+        sample["target_image"] = self.target[partner]["image"]
+        return sample

@@ -1,0 +1,39 @@
+"""The order of samples as a function of the iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ignite.distributed as idist
+from torch.utils.data import Sampler
+
+
+class IterationBatchSampler(Sampler[list[int]]):
+    """Batches of sample numbers, iteration by iteration, from any iteration on.
+
+    Sample number ``(iteration x ranks + rank) x batch_size + slot`` names a sample for good: a data set that draws
+    from the number alone (``PairedDataset``) gives a resumed run the samples of the uninterrupted one.
+
+    Args:
+        batch_size: samples in a batch of one process.
+        iterations: batches in the whole training.
+
+    Raises:
+        ValueError: when ``batch_size`` or ``iterations`` is < 1.
+    """
+
+    def __init__(self, batch_size: int, iterations: int) -> None:
+        for name, value in {"batch_size": batch_size, "iterations": iterations}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}.")
+        self.batch_size = batch_size
+        self.iterations = iterations
+        self.start = 0
+
+    def __len__(self) -> int:
+        return self.iterations - self.start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for iteration in range(self.start, self.iterations):
+            first = (iteration * idist.get_world_size() + idist.get_rank()) * self.batch_size
+            yield list(range(first, first + self.batch_size))

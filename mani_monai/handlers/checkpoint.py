@@ -1,0 +1,179 @@
+"""Saving and resuming a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ignite.engine import Engine, Events
+from torch import nn
+from torch.optim import Optimizer
+
+from ..data.samplers import IterationBatchSampler
+from ..utils import InputError
+from ..utils.files import load_network, load_tensors, save_atomically
+
+
+class BestModelHandler:
+    """Saves the network whenever an evaluator's key metric beats all before it.
+
+    The best score travels in the training's checkpoint, so that a resumed run keeps the same model.
+
+    Args:
+        network: the network.
+        path: file for its state dictionary.
+    """
+
+    def __init__(self, network: nn.Module, path: str) -> None:
+        self.network = network
+        self.path = path
+        self.score = float("-inf")
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: an evaluator with a key metric.
+        """
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        score = float(engine.state.metrics[engine.state.key_metric_name])
+        if score > self.score:
+            self.score = score
+            save_atomically(self.network.state_dict(), self.path)
+
+    def state_dict(self) -> dict[str, float]:
+        return {"score": self.score}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.score = state["score"]
+
+
+class SnapshotHandler:
+    """Saves the network every ``interval`` iterations and, when training ends, the last iterate.
+
+    Snapshots are what selections choose from afterwards, so that no selection has a part in training.
+
+    Args:
+        network: the network.
+        folder: receives ``snapshots/iteration_000500.pt`` and ``model.pt``, state dictionaries.
+        interval: iterations between two snapshots.
+
+    Raises:
+        ValueError: when ``interval`` < 1.
+    """
+
+    def __init__(self, network: nn.Module, folder: str, interval: int) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be >= 1, got {interval}.")
+        self.network = network
+        self.folder = Path(folder)
+        self.interval = interval
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: the trainer.
+        """
+        engine.add_event_handler(Events.EPOCH_STARTED, self._remove_later)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
+        engine.add_event_handler(Events.COMPLETED, self._save_last)
+
+    def _remove_later(self, engine: Engine) -> None:
+        """Removes what an earlier training in the same folder left from iterations that are still to come."""
+        for path in self.folder.glob("snapshots/iteration_*.pt"):
+            if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
+                path.unlink()
+
+    def __call__(self, engine: Engine) -> None:
+        name = f"iteration_{engine.state.iteration:06d}.pt"
+        save_atomically(self.network.state_dict(), self.folder / "snapshots" / name)
+
+    def _save_last(self, engine: Engine) -> None:
+        save_atomically(self.network.state_dict(), self.folder / "model.pt")
+
+
+class CheckpointHandler:
+    """Saves all that a training needs to go on, atomically, and resumes from it.
+
+    With samples and random states that are functions of the iteration (``PairedDataset``, ``IterationSeedHandler``),
+    a run killed at any moment and resumed ends in the same weights, bit for bit, as one that was not. Attach it
+    after the validation, whose best score belongs to the checkpoint of the same iteration.
+
+    Args:
+        path: the checkpoint file.
+        network: the network.
+        optimizer: its optimiser.
+        adaptation: the adaptation losses, with the networks they own.
+        best: keeper of the best score.
+        sampler: sampler of the training data, told where to go on.
+        interval: iterations between two checkpoints; one more is written at the end.
+        resume: whether to go on from the checkpoint, where there is one.
+
+    Raises:
+        ValueError: when ``interval`` < 1.
+        InputError: when the run starts, if the checkpoint is of another network or method, cannot be read, or is of
+            an unfinished training that would be overwritten for want of ``resume``.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        network: nn.Module,
+        optimizer: Optimizer,
+        adaptation: nn.ModuleDict,
+        best: BestModelHandler,
+        sampler: IterationBatchSampler,
+        interval: int,
+        resume: bool = False,
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be >= 1, got {interval}.")
+        self.path = Path(path)
+        self.network = network
+        self.objects = {"optimizer": optimizer, "best": best}
+        self.adaptation = adaptation
+        self.sampler = sampler
+        self.interval = interval
+        self.resume = resume
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: the trainer.
+        """
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        states = {name: item.state_dict() for name, item in self.objects.items()}
+        states["model"] = self.network.state_dict()
+        states["adaptation"] = self.adaptation.state_dict()
+        save_atomically({"iteration": engine.state.iteration, **states}, self.path)
+
+    def _start(self, engine: Engine) -> None:
+        self.sampler.start = 0
+        if not self.path.exists():
+            return
+        checkpoint = load_tensors(self.path)
+        iteration, iterations = checkpoint["iteration"], self.sampler.iterations
+        if not self.resume:
+            if iteration < iterations:
+                raise InputError(
+                    f"{self.path}: holds an unfinished training (iteration {iteration}): go on with --resume true, "
+                    "name another --output_dir, or delete the file to start anew."
+                )
+            return
+        if iteration > iterations:
+            raise InputError(
+                f"{self.path}: stands at iteration {iteration}, past the {iterations} asked for: ask for more "
+                "--iterations or name another --output_dir."
+            )
+        load_network(self.network, checkpoint["model"], self.path)
+        load_network(self.adaptation, checkpoint["adaptation"], self.path)
+        for name, item in self.objects.items():
+            item.load_state_dict(checkpoint[name])
+        engine.state.iteration = iteration
+        engine.state.epoch = iteration // engine.state.epoch_length
+        self.sampler.start = iteration
+        engine.logger.info(f"Going on from iteration {iteration} of {iterations} ({self.path}).")

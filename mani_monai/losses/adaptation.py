@@ -1,0 +1,81 @@
+"""What an adaptation method is given and what it gives back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DomainBatch:
+    """What one domain brings to an iteration.
+
+    Args:
+        image: B3HW, the images as the network saw them.
+        logits: B2HW, background and nuclei, of the branch that segments nuclei.
+        features: BKHW, what entered the segmentation head.
+        prediction: the network's whole output.
+        taps: outputs of further named layers, where a loss asks for them.
+        label: B1HW (0 background) or one-hot B2HW. None in the target domain, always.
+    """
+
+    image: Tensor
+    logits: Tensor
+    features: Tensor
+    prediction: Any
+    taps: Mapping[str, Tensor] = field(default_factory=dict)
+    label: Tensor | None = None
+
+    @cached_property
+    def nuclei(self) -> Tensor:
+        """B1HW float mask, 1 on nuclei: the label, else the detached pseudo-label (the network's own prediction)."""
+        if self.label is None:
+            mask = self.logits.detach().argmax(dim=1, keepdim=True)
+        else:
+            mask = self.label[:, -1:] > 0
+        return mask.to(self.features.dtype)
+
+    @cached_property
+    def has_nuclei(self) -> Tensor:
+        """B booleans: whether an image has any pixel of nuclei."""
+        return self.nuclei.flatten(1).amax(dim=1) > 0
+
+    @cached_property
+    def has_background(self) -> Tensor:
+        """B booleans: whether an image has any pixel of background."""
+        return self.nuclei.flatten(1).amin(dim=1) < 1
+
+
+class AdaptationLoss(nn.Module, ABC):
+    """A method of adaptation: one scalar to minimise from a source and a target batch.
+
+    It owns every network that it trains (projection, discriminator), so that one optimiser over ``parameters()``
+    trains them, and no optimiser, counter or schedule.
+
+    Args:
+        weight: factor of the term in the total loss.
+
+    Raises:
+        ValueError: when ``weight`` is negative.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight must be >= 0, got {weight}.")
+        self.weight = weight
+
+    @abstractmethod
+    def forward(self, source: DomainBatch, target: DomainBatch, network: nn.Module) -> Tensor:
+        """Returns the unweighted term, a scalar. ``network`` is for losses that run it again; most ignore it."""
+
+
+def usable_pairs(source: DomainBatch, target: DomainBatch) -> Tensor:
+    """B booleans: the pairs by index whose source nuclei, source background and target nuclei all exist."""
+    return torch.stack([source.has_nuclei, source.has_background, target.has_nuclei]).all(dim=0)

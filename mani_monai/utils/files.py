@@ -1,0 +1,73 @@
+"""Writing and reading tensors without losing what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.handlers import DiskSaver
+from torch import nn
+
+from .errors import InputError
+
+
+def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
+    """Saves tensors so that ``path`` is at any moment the old file or the new one, whole; on rank 0 only.
+
+    Args:
+        content: a state dictionary.
+        path: the file; its folder is made.
+
+    Raises:
+        InputError: when the disk is full or the folder cannot be written; what was there is kept.
+    """
+    path = Path(path)
+    try:
+        DiskSaver(path.parent, atomic=True, require_empty=False)(content, path.name)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be written ({reason}); what was saved before is intact: free some space there, or mend "
+            "its permissions, and go on with --resume true."
+        ) from error
+
+
+def load_tensors(path: str | Path) -> Mapping[str, Any]:
+    """Reads a file of tensors; never executes what a file holds.
+
+    Raises:
+        InputError: when the file is missing or is not such a file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; train first, or name the folder of a finished run.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a checkpoint of tensors ({reason}); remove it or name another.") from error
+
+
+def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path) -> None:
+    """Loads a state dictionary into a network.
+
+    Args:
+        network: the network, plain or wrapped for several processes.
+        state: its state dictionary.
+        path: where it came from, for the message.
+
+    Raises:
+        InputError: when the file holds another network.
+    """
+    network = getattr(network, "module", network)
+    own = network.state_dict()
+    differing = [name for name in own if name not in state or state[name].shape != own[name].shape]
+    differing += [name for name in state if name not in own]
+    if differing:
+        raise InputError(
+            f"{path}: holds another network ({len(differing)} of {len(own)} entries differ, e.g. {differing[0]}): use "
+            "the overlays and settings that it was trained with, or another output_dir."
+        )
+    network.load_state_dict(state)

@@ -1,0 +1,65 @@
+"""Mistyped options of a bundle's command line."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import sys
+from collections.abc import Sequence
+
+from monai.bundle import ConfigParser
+
+from .errors import InputError
+
+RUN_OPTIONS = {
+    "run_id",
+    "init_id",
+    "final_id",
+    "meta_file",
+    "config_file",
+    "logging_file",
+    "tracking",
+    "args_file",
+}
+
+
+def check_overrides(arguments: Sequence[str] | None = None) -> None:
+    """Refuses an option of ``python -m monai.bundle run`` that no config file defines; MONAI takes it silently.
+
+    Args:
+        arguments: the command line after the program; by default this process's own, looked at only where the
+            process is such a run.
+
+    Raises:
+        InputError: for the first unknown option, with the nearest known one.
+    """
+    if arguments is None:
+        arguments = sys.argv[1:] if sys.argv[0].replace("\\", "/").endswith("monai/bundle/__main__.py") else []
+    options = _options(arguments)
+    if not options.get("config_file"):
+        return
+    parser = ConfigParser()
+    parser.read_config(_file_list(options["config_file"]))
+    for name in options.keys() - RUN_OPTIONS:
+        if name not in parser:
+            known = sorted({key for key in parser.get() if not key.startswith("_")} | RUN_OPTIONS)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean --{near[0]}?" if near else f"known ones: {', '.join(known)}."
+            raise InputError(f"--{name}: no such option in {options['config_file']}; {hint}")
+
+
+def _options(arguments: Sequence[str]) -> dict[str, str]:
+    options = {}
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument.startswith("--"):
+            name, equals, value = argument[2:].partition("=")
+            following = arguments[position + 1] if position + 1 < len(arguments) else ""
+            options[name.replace("-", "_").replace("#", "::")] = value if equals else following
+    return options
+
+
+def _file_list(text: str) -> list[str]:
+    """One path, or a list of paths as the command line takes it."""
+    return list(ast.literal_eval(text)) if text.startswith("[") else text.split(",")
