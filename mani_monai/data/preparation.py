@@ -121,14 +121,21 @@ def prepare(
                 (building / "labels").rmdir()
             write_lists(building, found)
             _write_json(building / "dataset.json", summary(found, seed))
-            if folder.exists():
-                shutil.rmtree(folder)
-            building.rename(folder)
+            _replace(folder, building)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return found
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Puts ``new`` in the place of ``folder``, which is gone for no longer than two renames take."""
+    old = new.with_suffix(".old")
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _place(out: Path, name: str, overwrite: bool) -> Path:

@@ -9,15 +9,14 @@ import numpy as np
 from mani_monai.data.preparation import FOLDS, ImageFacts, Preparation
 from mani_monai.data.splits import Split
 
-_FRACTION_OF_SIDE = 0.01  # a shift of a mask up to this part of the image's side is put down to its outlines
+_TOLERANCE = 3  # pixels; outlines drawn by hand differ by so much
 
 
 def doubts(found: Preparation) -> list[str]:
     """One line for every mask that may not belong to its image: a warning, not an error."""
     lines = []
     for image in found.images:
-        tolerance = max(2, round(_FRACTION_OF_SIDE * min(image.height, image.width)))
-        why = image.alignment and image.alignment.doubt(tolerance)
+        why = image.alignment and image.alignment.doubt(_TOLERANCE)
         if why:
             lines.append(f"{image.id}: {why}")
     return lines
@@ -48,7 +47,7 @@ def _content(found: Preparation) -> list[tuple[str, str]]:
     rows = [
         ("sizes", ", ".join(f"{n} of {size}" for size, n in sorted(sizes.items())) + " (height x width)"),
         ("nuclei", _nuclei(images) if found.labelled else "no masks: a target without scores, never a source"),
-        ("groups", f"{len(groups)} by {found.listing.group}, of {_range(list(groups.values()))} images"),
+        ("groups", f"{len(groups)} by {found.listing.group}, {_images_each(sorted(groups.values()))}"),
     ]
     if found.labelled:
         rows.append(("empty masks", str(sum(image.nuclei == 0 for image in images))))
@@ -58,8 +57,10 @@ def _content(found: Preparation) -> list[tuple[str, str]]:
     return rows
 
 
-def _range(numbers: list[int]) -> str:
-    return str(numbers[0]) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}" if numbers else "0"
+def _images_each(sizes: list[int]) -> str:
+    if sizes[-1] == 1:
+        return "1 image each"
+    return f"{sizes[0]} to {sizes[-1]} images each" if sizes[0] < sizes[-1] else f"{sizes[0]} images each"
 
 
 def _nuclei(images: tuple[ImageFacts, ...]) -> str:

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from mani_monai.data.readers import read_folder
+from mani_monai.utils import InputError
+
+
+def write(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 6), 1, np.uint8)).save(path)
+
+
+def test_images_alone(tmp_path):
+    for name in ("b.jpg", "a.png", "c.tiff", "notes.txt"):
+        write(tmp_path / name) if not name.endswith("txt") else (tmp_path / name).touch()
+    listing = read_folder(tmp_path)
+    assert [(r.id, r.group, r.read_mask) for r in listing.records] == [(n, n, None) for n in "abc"]
+
+
+def test_masks_by_name_or_with_a_suffix(tmp_path):
+    for name in ("a", "b", "b_label"):
+        write(tmp_path / "images" / f"{name}.png")
+    for name in ("a_mask", "b", "b_label", "d"):
+        write(tmp_path / "masks" / f"{name}.png")
+    listing = read_folder(tmp_path / "images", tmp_path / "masks", "ids")
+    assert [r.id for r in listing.records] == ["a", "b", "b_label"]
+    assert listing.records[0].read_mask((4, 6)).kind == "ids"
+    assert len(listing.problems) == 1
+    assert "d.png: is a mask without its image" in listing.problems[0]
+
+
+def test_groups(tmp_path):
+    for name in "abc":
+        write(tmp_path / f"{name}.png")
+    table = tmp_path / "groups.csv"
+    table.write_text("image,group\na,p1\nb.png,p2\nc,p1\n")
+    listing = read_folder(tmp_path, groups=table)
+    assert [r.group for r in listing.records] == ["p1", "p2", "p1"]
+    assert listing.group == "group"
+    table.write_text("image,group\na,p1\nc,\n")
+    with pytest.raises(InputError, match=r"groups\.csv: gives no group for b \(2 such\)"):
+        read_folder(tmp_path, groups=table)
+    table.write_text("a,p1\n")
+    with pytest.raises(InputError, match="needs a first line"):
+        read_folder(tmp_path, groups=table)
+    with pytest.raises(InputError, match=r"none\.csv: does not exist"):
+        read_folder(tmp_path, groups=tmp_path / "none.csv")
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(InputError, match="holds no images"):
+        read_folder(tmp_path)
+    write(tmp_path / "a.png")
+    with pytest.raises(InputError, match="for both images and masks"):
+        read_folder(tmp_path, tmp_path)
+    with pytest.raises(InputError, match="--mask_values types: unknown"):
+        read_folder(tmp_path, mask_values="types")

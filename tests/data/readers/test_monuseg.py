@@ -1,0 +1,137 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mani_monai.data.masks import to_instances
+from mani_monai.data.readers import read_monuseg
+from mani_monai.data.readers.monuseg import ORGANS, read_outlines
+from mani_monai.utils import InputError
+
+DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[4] / "shared" / "data")) / "MoNuSeg"
+KIDNEY, BREAST = "TCGA-B0-5698-01Z-00-DX1", "TCGA-A7-A13E-01Z-00-DX1"
+
+
+def aperio(*regions):
+    """XML of outlines, each a list of (x, y)."""
+    text = "".join(
+        "<Region><Vertices>" + "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in region) + "</Vertices></Region>"
+        for region in regions
+    )
+    return f"<Annotations><Annotation><Regions>{text}</Regions></Annotation></Annotations>"
+
+
+def write(root, name, xml=None):
+    for part in ("Tissue Images", "Annotations"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((12, 20, 3), 200, np.uint8)).save(root / "Tissue Images" / f"{name}.tif")
+    if xml:
+        (root / "Annotations" / f"{name}.xml").write_text(xml)
+
+
+def outlines(tmp_path, *regions):
+    (tmp_path / "a.xml").write_text(aperio(*regions))
+    return read_outlines(tmp_path / "a.xml", (12, 20))
+
+
+def test_outline_counts_pixels_from_one_and_has_half_open_edges(tmp_path):
+    mask = outlines(tmp_path, [(3, 2), (7, 2), (7, 5), (3, 5)])  # open: the last corner is not the first
+    rows, columns = np.nonzero(mask.values)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 4, 3, 6)  # y 2 to 5 less 1, x 3 to 7 less 1
+    assert (mask.values > 0).sum() == 3 * 4
+    assert mask.kind == "ids"
+
+
+def test_crossing_outline_overlap_and_the_image_edge(tmp_path):
+    bow_tie = [(2.5, 2.5), (8.5, 2.5), (2.5, 8.5), (8.5, 8.5)]  # two triangles that meet in (5.5, 5.5)
+    beyond = [(16.5, 8.5), (40, 8.5), (40, 40), (16.5, 40)]
+    over_it = [(14.5, 8.5), (20.5, 8.5), (20.5, 12.5), (14.5, 12.5)]
+    ids = outlines(tmp_path, bow_tie, beyond, over_it).values
+    assert ids[2, 4] == ids[6, 4] == 1
+    assert ids[4, 2] == ids[4, 7] == 0  # left and right of the crossing
+    assert (ids[8:, 16:] == 2).all()  # cut at the edge, and kept under the later one
+    assert (ids[8:, 14:16] == 3).all()
+
+
+def test_outlines_without_pixels_are_dropped_and_counted(tmp_path):
+    square = [(3, 3), (7, 3), (7, 7), (3, 7)]
+    mask = outlines(tmp_path, square, square, [], [(3, 3)], [(9, 9), (11, 9)])
+    assert np.unique(mask.values).tolist() == [0, 1]
+    assert dict(mask.notes) == {"rasterised from XML": 1, "outlines without a pixel of their own dropped": 4}
+
+
+@pytest.mark.parametrize("text", ["", "<Annotations>", "<A><Region><Vertex X='1'/></Region></A>"])
+def test_broken_xml(tmp_path, text):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(InputError, match=r"a\.xml: is no Aperio XML"):
+        read_outlines(tmp_path / "a.xml", (12, 20))
+
+
+def test_instance_png_goes_before_xml(tmp_path):
+    square = [(3, 3), (7, 3), (7, 7), (3, 7)]
+    write(tmp_path / "native", KIDNEY, aperio(square, square))
+    write(tmp_path / "native", BREAST)
+    folder = tmp_path / "labels_instance" / "train"
+    folder.mkdir(parents=True)
+    Image.fromarray(np.full((12, 20), 9, np.uint16)).save(folder / f"{BREAST}.png")
+    listing = read_monuseg(tmp_path)
+    assert listing.problems == ()
+    breast, kidney = listing.records
+    assert (breast.id, breast.group) == (BREAST, "TCGA-A7-A13E")
+    assert (breast.read_mask((12, 20)).values == 9).all()
+    assert (kidney.read_mask((12, 20)).values > 0).sum() == 16
+
+
+def test_organ(tmp_path):
+    write(tmp_path, KIDNEY, aperio())
+    write(tmp_path, BREAST)  # no mask, but not asked for either
+    write(tmp_path, "mine", aperio())
+    listing = read_monuseg(tmp_path, ("kidney",))
+    assert [r.id for r in listing.records] == [KIDNEY]
+    assert listing.problems == ()
+    assert "mine: of unknown organ" in listing.left_out[0]
+    (tmp_path / "organs.csv").write_text(f"image,organ\nmine,lung\n{KIDNEY},kidney\n")
+    assert [r.id for r in read_monuseg(tmp_path, ("lung",)).records] == ["mine"]
+    with pytest.raises(InputError, match=r"--organ liver: unknown; choose from kidney, lung"):
+        read_monuseg(tmp_path, ("liver",))
+    (tmp_path / "organs.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"organs\.csv: needs a first line"):
+        read_monuseg(tmp_path, ("kidney",))
+
+
+def test_image_without_annotation_and_no_images(tmp_path):
+    write(tmp_path / "a", KIDNEY)
+    assert "has no mask" in read_monuseg(tmp_path / "a").problems[0]
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InputError, match=r"holds no \.tif"):
+        read_monuseg(tmp_path / "b")
+
+
+def test_organ_table():
+    assert {organ: len(names) for organ, names in ORGANS.items()} == {
+        "bladder": 2,
+        "breast": 6,
+        "colon": 2,
+        "kidney": 6,
+        "liver": 6,
+        "prostate": 6,
+        "stomach": 2,
+    }
+    assert len({name for names in ORGANS.values() for name in names}) == 30
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no MoNuSeg at {DATA}")
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_rasterised_xml_equals_the_instance_pngs(every):
+    by_png = {record.id: record for record in read_monuseg(DATA).records}
+    assert len(by_png) == 30
+    xmls = sorted(DATA.rglob("*.xml"))
+    assert len(xmls) == 13
+    for xml in xmls[7 % every :: every]:
+        ours = to_instances(read_outlines(xml, (1000, 1000))).values
+        theirs = to_instances(by_png[xml.stem].read_mask((1000, 1000))).values
+        both = ((ours > 0) & (theirs > 0)).sum()
+        assert 2 * both / ((ours > 0).sum() + (theirs > 0).sum()) > 0.995, xml.stem
+        assert ours.max() == theirs.max(), xml.stem

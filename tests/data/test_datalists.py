@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mani_monai.data.datalists import check_images, load_datalist, load_source_list, load_target_list
+from mani_monai.utils import InputError
+
+HEIGHT, WIDTH = 24, 40
+
+
+def entries(*names, label=True):
+    return [{"image": f"images/{n}.png"} | ({"label": f"labels/{n}.png"} if label else {}) for n in names]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder of one data set, "mine", of the images a, b, c."""
+    folder = tmp_path / "data" / "mine"
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for name in "abc":
+        Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(folder / "images" / f"{name}.png")
+        Image.fromarray(np.ones((HEIGHT, WIDTH), np.uint16)).save(folder / "labels" / f"{name}.png")
+    write(folder / "dataset.json", {})
+    parts = {"validation": entries("b"), "test": entries("c")}
+    for split in ("split_0", "fold_3"):
+        write(folder / f"source_{split}.json", {"training": entries("a"), **parts})
+        write(folder / f"target_{split}.json", {"training": entries("a", label=False), **parts})
+    return tmp_path / "data"
+
+
+def write(path, content):
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def one_line(error):
+    return "\n" not in str(error.value)
+
+
+def test_paths_are_absolute(data, monkeypatch):
+    monkeypatch.chdir(data)
+    items = load_datalist("mine/source_split_0.json", "test")
+    assert items == [{"image": str(data / "mine/images/c.png"), "label": str(data / "mine/labels/c.png")}]
+
+
+@pytest.mark.parametrize("split", ["split_0", "0", 0, "fold_3"])
+def test_source_and_target(data, split):
+    image, label = str(data / "mine/images/a.png"), str(data / "mine/labels/a.png")
+    assert load_source_list(data, "mine", split) == [{"image": image, "label": label}]
+    assert load_target_list(data, "mine", split) == [{"image": image}]
+    assert load_target_list(str(data), "mine", split, "validation")[0]["label"] == str(data / "mine/labels/b.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("{", "is no JSON"),
+        ("", "is no JSON"),
+        ("[]", "has no part 'test'"),
+        ({"training": []}, r"has no part 'test' \(it holds: training\)"),
+        ({"test": []}, "'test' is empty"),
+        ({"test": "a"}, "is no list"),
+        ({"test": [{"label": "x"}]}, "is no list"),
+        ({"test": ["images/a.png"]}, "is no list"),
+        ({"test": entries("a", "nix")}, r"nix\.png: is in .* but does not exist \(2 such\)"),
+    ],
+)
+def test_broken_list(data, content, fault):
+    path = data / "mine" / "x.json"
+    write(path, content)
+    with pytest.raises(InputError, match=fault) as error:
+        load_datalist(path, "test")
+    assert str(path) in str(error.value)
+    assert one_line(error)
+
+
+def test_missing_list(data):
+    with pytest.raises(InputError, match=r"y\.json: does not exist; write it with scripts/prepare_data\.py"):
+        load_datalist(data / "mine" / "y.json", "test")
+
+
+def test_missing_data_set_names_those_there(data):
+    (data / ".mine.77.partial").mkdir()
+    (data / ".mine.77.partial" / "dataset.json").touch()
+    with pytest.raises(InputError, match=r"has no data set 'tnbc' \(it holds mine\).*scripts/prepare_data\.py"):
+        load_source_list(data, "tnbc", 0)
+    with pytest.raises(InputError, match="it does not exist"):
+        load_target_list(data / "gone", "tnbc", 0)
+
+
+def test_missing_split_names_those_there(data):
+    with pytest.raises(InputError, match=r"has no source split 'split_9'; choose from fold_3, split_0"):
+        load_source_list(data, "mine", "split_9")
+    with pytest.raises(InputError, match="'9'"):
+        load_source_list(data, "mine", 9)
+
+
+def test_data_set_without_masks_is_no_source(data):
+    for path in (data / "mine").glob("source_*"):
+        path.unlink()
+    with pytest.raises(InputError, match="has no source lists, since it has no masks"):
+        load_source_list(data, "mine", 0)
+
+
+def test_labels_never_reach_the_training_of_a_target(data):
+    path = data / "mine" / "target_split_0.json"
+    write(path, {"training": [*entries("a", label=False), *entries("b")], "test": entries("c")})
+    with pytest.raises(
+        InputError, match=r"target_split_0\.json: a target's training list must not hold labels; remove"
+    ):
+        load_target_list(data, "mine", 0)
+    assert len(load_target_list(data, "mine", 0, "test")) == 1
+
+
+def test_source_without_a_label(data):
+    write(data / "mine" / "source_split_0.json", {"training": entries("a", label=False)})
+    with pytest.raises(InputError, match=r"a\.png has no label"):
+        load_source_list(data, "mine", 0)
+
+
+def items_of(data):
+    return load_datalist(data / "mine" / "source_split_0.json", "training")
+
+
+def test_good_images_pass(data):
+    check_images(items_of(data), crop_size=HEIGHT)
+    check_images(load_target_list(data, "mine", 0))
+    check_images([])
+
+
+def test_crop_larger_than_the_image(data):
+    with pytest.raises(
+        InputError, match=r"a\.png: is 24x40 .* smaller than the crop 25; choose --crop_size 24 or less"
+    ):
+        check_images(items_of(data), crop_size=HEIGHT + 1)
+
+
+def test_tiny_image(data):
+    with pytest.raises(InputError, match=r"a\.png: is 24x40 .* smaller than 32"):
+        check_images(items_of(data), min_size=32)
+
+
+@pytest.mark.parametrize(
+    ("part", "pixels", "fault"),
+    [
+        ("images", np.zeros((HEIGHT, WIDTH, 4), np.uint8), "colour mode RGBA, not 8-bit RGB"),
+        ("images", np.zeros((HEIGHT, WIDTH), np.uint16), "colour mode I;16, not 8-bit RGB"),
+        ("labels", np.zeros((HEIGHT, WIDTH, 3), np.uint8), "colour mode RGB, not one channel"),
+        ("labels", np.zeros((WIDTH, HEIGHT), np.uint16), r"is 40x24 where its image is 24x40"),
+    ],
+)
+def test_bad_pixels(data, part, pixels, fault):
+    Image.fromarray(pixels).save(data / "mine" / part / "a.png")
+    with pytest.raises(InputError, match=rf"{part}/a\.png: .*{fault}") as error:
+        check_images(items_of(data))
+    assert one_line(error)
+
+
+@pytest.mark.parametrize("part", ["images", "labels"])
+def test_truncated_or_missing(data, part):
+    items, path = items_of(data), data / "mine" / part / "a.png"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(InputError, match=rf"{part}/a\.png: cannot be decoded"):
+        check_images(items)
+    path.unlink()
+    with pytest.raises(InputError, match=rf"{part}/a\.png: does not exist"):
+        check_images(items)
+
+
+def test_one_line_a_fault_and_no_flood(data):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(data / "mine" / "images" / "a.png")
+    with pytest.raises(InputError) as error:
+        check_images(items_of(data) * 12)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "and 2 more files"

@@ -1,0 +1,163 @@
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from mani_monai.utils import InputError
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "prepare_data.py"
+HEIGHT, WIDTH = 20, 32
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("prepare_data", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module.main
+    del sys.modules[spec.name]
+
+
+def draw():
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[3:9, 4:10] = mask[12:17, 20:30] = 255
+    image = np.where(mask[..., None] > 0, (90, 60, 150), (230, 170, 200)).astype(np.uint8)
+    return image, mask
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def make_tnbc(root):
+    image, mask = draw()
+    for slide in ("01", "02", "03"):
+        save(root / f"Slide_{slide}" / f"{slide}_1.png", np.dstack([image, mask]))
+        save(root / f"GT_{slide}" / f"{slide}_1.png", mask)
+    return ["tnbc", "--root", str(root)]
+
+
+def make_kirc(root):
+    image, mask = draw()
+    for part in ("train", "validation", "test"):
+        save(root / f"{part}_images" / f"{part}_0_0_image.tiff", image)
+        save(root / f"{part}_masks" / f"{part}_0_0_mask.png", mask // 255)
+    return ["kirc", "--root", str(root)]
+
+
+def make_tcia(root):
+    image, mask = draw()
+    for number in (1080, 1081, 1082):
+        save(root / f"{number}_crop.png", image)
+        save(root / f"{number}_labeled_mask_corrected.png", mask.astype(np.uint16) * 2)
+    return ["tcia", "--root", str(root), "--ids", "1080-1082"]
+
+
+def make_monuseg(root):
+    corners = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in ((5, 4), (11, 4), (11, 10), (5, 10)))
+    for patient in ("B0-5698", "B0-5710", "HE-7128"):
+        name = f"TCGA-{patient}-01Z-00-DX1"
+        save(root / "Tissue Images" / f"{name}.tif", draw()[0])
+        (root / "Annotations").mkdir(exist_ok=True)
+        (root / "Annotations" / f"{name}.xml").write_text(f"<A><Region><Vertices>{corners}</Vertices></Region></A>")
+    return ["monuseg", "--root", str(root), "--organ", "kidney"]
+
+
+def make_consep(root):
+    image, mask = draw()
+    for part, name in (("Train", "train_1"), ("Train", "train_2"), ("Test", "test_1")):
+        save(root / part / "Images" / f"{name}.png", image)
+        (root / part / "Labels").mkdir(exist_ok=True)
+        savemat(root / part / "Labels" / f"{name}.mat", {"inst_map": mask.astype(np.int32) * 9})
+    return ["consep", "--root", str(root)]
+
+
+def make_folder(root):
+    image, mask = draw()
+    for name in "abc":
+        save(root / "images" / f"{name}.png", image)
+        save(root / "masks" / f"{name}_mask.png", mask)
+    return ["folder", "--images", str(root / "images"), "--masks", str(root / "masks"), "--name", "own"]
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "nuclei"),
+    [
+        (make_tnbc, "tnbc", 6),
+        (make_kirc, "kirc", 6),
+        (make_tcia, "tcia", 3),  # one id in two pieces is one nucleus
+        (make_monuseg, "monuseg_kidney", 3),
+        (make_consep, "consep", 3),
+        (make_folder, "own", 6),
+    ],
+)
+def test_every_native_layout(main, tmp_path, capsys, make, name, nuclei):
+    main([*make(tmp_path / "raw"), "--out", str(tmp_path / "data")])
+    table = capsys.readouterr().out
+    assert "images       3\n" in table
+    assert f"nuclei       {nuclei};" in table
+    assert f"written      {tmp_path / 'data' / name}" in table
+    folder = tmp_path / "data" / name
+    assert json.loads((folder / "dataset.json").read_text())["counts"]["images"] == 3
+    assert len(list(folder.glob("*_split_*.json"))) == 10
+    label = np.asarray(Image.open(next((folder / "labels").iterdir())))
+    assert label.shape == (HEIGHT, WIDTH)
+    assert label.dtype == np.uint16
+
+
+@pytest.mark.parametrize("wrong", [["--overwite"], ["--organ", "kidney"], ["surplus", "--x", "1"]])
+def test_unknown_argument_fails_before_anything_is_done(main, tmp_path, capsys, wrong):
+    command = [*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data")]
+    with pytest.raises(SystemExit) as error:
+        main([*command, *wrong])
+    assert error.value.code == 2
+    assert not (tmp_path / "data").exists()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("flag", [["--overwrite", "false"], ["--skip_bad", "1"], ["--seed", "x"]])
+def test_flag_of_the_wrong_kind(main, tmp_path, flag):
+    with pytest.raises(InputError, match=flag[0]):
+        main([*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data"), *flag])
+    assert not (tmp_path / "data").exists()
+
+
+def test_failures_are_listed_and_nothing_is_written(main, tmp_path, capsys):
+    command = [*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data")]
+    (tmp_path / "raw" / "GT_02" / "02_1.png").unlink()
+    with pytest.raises(InputError, match=r"tnbc: not written, see above; mend the 1 or pass --skip_bad"):
+        main(command)
+    assert "02_1.png: has no mask" in capsys.readouterr().out
+    assert not (tmp_path / "data" / "tnbc").exists()
+    with pytest.raises(InputError, match=r"tnbc: written without what failed above \(1\)"):
+        main([*command, "--skip_bad"])
+    assert len(list((tmp_path / "data" / "tnbc" / "images").iterdir())) == 2
+
+
+def test_process_ends_with_one_line_and_status_1(tmp_path):
+    command = [sys.executable, SCRIPT, "tnbc", "--root", tmp_path / "gone", "--out", tmp_path / "data"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"{tmp_path / 'gone'}: does not exist; name the folder that holds TNBC_NucleiSegmentation.\n"
+
+
+def test_help_names_every_command_and_option(main, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["--help"])
+    assert error.value.code == 0
+    text = "".join(capsys.readouterr())
+    assert all(command in text for command in ("tnbc", "kirc", "tcia", "monuseg", "consep", "folder"))
+    with pytest.raises(SystemExit):
+        main(["monuseg", "--help"])
+    text = "".join(capsys.readouterr())
+    assert all(f"--{flag}" in text for flag in ("out", "organ", "overwrite", "skip_bad", "seed"))
+    assert "the exit status is 1 either way" in text
