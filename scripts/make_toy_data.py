@@ -18,7 +18,7 @@ def main(
 
     Args:
         dataset_dir: folder that gets one folder a data set.
-        images: images a data set, at least 10.
+        images: images a data set, at least 5.
         size: height and width in pixels, as 256,256.
         seed: the same seed draws the same data.
         overwrite: replace toy data that are there already; without it they are left alone.

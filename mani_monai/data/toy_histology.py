@@ -131,11 +131,11 @@ def _place_nuclei(style: NucleusStyle, ground: _Ground, rng: np.random.Generator
     ratio = np.where(epithelial, ratio, ratio * style.stromal_elongation)
     radius = np.where(epithelial, radius, 0.85 * radius)
     angle = np.where(epithelial, angle, ground.angle[at] + 0.2 * rng.standard_normal(throws))
-    kept: list[int] = []
+    kept = np.empty(0, int)
     for dart in np.flatnonzero(rng.uniform(size=throws) < chance):
-        gap = np.linalg.norm(centre[kept] - centre[dart], axis=1)
-        if np.all(gap > style.spacing * (radius[kept] + radius[dart])):
-            kept.append(int(dart))
+        distance = np.square(centre[kept] - centre[dart]).sum(1)
+        if np.all(distance > np.square(style.spacing * (radius[kept] + radius[dart]))):
+            kept = np.append(kept, dart)
         if len(kept) >= wanted:
             break
     return _Sites(centre[kept], radius[kept], ratio[kept], angle[kept])
