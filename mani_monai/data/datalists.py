@@ -123,27 +123,54 @@ def _list_path(dataset_dir: str | Path, name: str, role: str, split: str | int) 
     return path
 
 
+def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The items that have a label, for scoring."""
+    return [item for item in items if "label" in item]
+
+
 def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = 16) -> None:
     """Decodes every image and label once, so that bad input is found before a run and not in the midst of it.
 
     Args:
         items: what the functions above return.
-        crop_size: the side of the square crops that will be taken, in pixels.
+        crop_size: the side of the square crops that will be taken, in pixels; images that are all one smaller
+            square are taken whole.
         min_size: the smallest height and width that make sense.
 
     Raises:
         InputError: a line for each bad file: truncated, not 8-bit RGB, without its label, a label of another size,
-            smaller than the crop.
+            smaller than the crop where others are not, or not square.
     """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = pool.map(lambda item: _fault(item, crop_size, min_size), items)
+        results = pool.map(lambda item: _fault(item, min_size), items)
         faults = [fault for fault in tqdm(results, "checking", len(items), delay=1, leave=False, unit="image") if fault]
+    if crop_size is not None and not faults:
+        faults = _crop_faults(items, crop_size)
     if faults:
         more = [f"and {len(faults) - _MOST_LINES} more files"] if len(faults) > _MOST_LINES else []
         raise InputError("\n".join(faults[:_MOST_LINES] + more))
 
 
-def _fault(item: dict[str, str], crop_size: int | None, min_size: int) -> str | None:
+def _crop_faults(items: Sequence[dict[str, str]], crop_size: int) -> list[str]:
+    """A line for each image that would not give a square as large as the others'."""
+    sizes = {item["image"]: _size(item["image"]) for item in items}
+    crops = {(min(height, crop_size), min(width, crop_size)) for height, width in sizes.values()}
+    if len(crops) == 1 and len(set(*crops)) == 1:
+        return []
+    remedy = f"choose --crop_size {min(min(size) for size in sizes.values())} or less, or remove it"
+    return [
+        f"{path}: is {height}x{width} (height x width), smaller than the crop {crop_size}; {remedy}."
+        for path, (height, width) in sizes.items()
+        if min(height, width) < crop_size
+    ]
+
+
+def _size(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
+def _fault(item: dict[str, str], min_size: int) -> str | None:
     path = item["image"]
     try:
         mode, size = _decode(path)
@@ -151,9 +178,6 @@ def _fault(item: dict[str, str], crop_size: int | None, min_size: int) -> str | 
             return f"{path}: has the colour mode {mode}, not 8-bit RGB; convert it with {_PREPARE}."
         if min(size) < min_size:
             return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than {min_size}; remove it."
-        if crop_size is not None and min(size) < crop_size:
-            remedy = f"choose --crop_size {min(size)} or less"
-            return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than the crop {crop_size}; {remedy}."
         if "label" not in item:
             return None
         path = item["label"]
@@ -174,8 +198,3 @@ def _decode(path: str) -> tuple[str, tuple[int, int]]:
     with Image.open(path) as image:
         image.load()
         return image.mode, image.size
-
-
-def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The items that have a label, for scoring."""
-    return [item for item in items if "label" in item]

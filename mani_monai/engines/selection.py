@@ -49,7 +49,7 @@ def evaluate_selections(
         InputError: when there is no labelled test image, the run is not finished or is of another network.
     """
     if not items:
-        raise InputError(f"{run}: the target's test list has no labels to score; inference.json needs none.")
+        raise InputError(f"{run_dir}: the target's test list has no labels to score; inference.json needs none.")
     run, out = Path(run_dir), Path(out_dir)
     images = [Path(item["image"]).stem for item in items]
     candidates = {"last": [run / "model.pt"], "source_validation": [run / "model_source_val.pt"]}

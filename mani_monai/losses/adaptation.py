@@ -35,10 +35,8 @@ class DomainBatch:
     @cached_property
     def nuclei(self) -> Tensor:
         """B1HW float mask, 1 on nuclei: the label, else the detached pseudo-label (the network's own prediction)."""
-        if self.label is None:
-            mask = self.logits.detach().argmax(dim=1, keepdim=True)
-        else:
-            mask = self.label[:, -1:] > 0
+        pseudo_label = self.logits.detach().argmax(dim=1, keepdim=True)
+        mask = pseudo_label if self.label is None else self.label[:, -1:] > 0
         return mask.to(self.features.dtype)
 
     @cached_property

@@ -137,6 +137,16 @@ def test_crop_larger_than_the_image(data):
         check_images(items_of(data), crop_size=HEIGHT + 1)
 
 
+def test_images_that_are_all_one_smaller_square_are_taken_whole(tmp_path):
+    items = [{"image": str(tmp_path / f"{name}.png")} for name in "ab"]
+    for item in items:
+        Image.new("RGB", (32, 32)).save(item["image"])
+    check_images(items, crop_size=512)
+    Image.new("RGB", (40, 40)).save(items[1]["image"])
+    with pytest.raises(InputError, match=r"a\.png: is 32x32 .*choose --crop_size 32 or less, or remove it"):
+        check_images(items, crop_size=512)
+
+
 def test_tiny_image(data):
     with pytest.raises(InputError, match=r"a\.png: is 24x40 .* smaller than 32"):
         check_images(items_of(data), min_size=32)

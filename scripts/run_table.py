@@ -1,0 +1,46 @@
+"""Makes a table of results: trains and scores what is missing, then writes the table and its figure."""
+
+from __future__ import annotations
+
+import fire
+
+from mani_monai.experiments import TableRunner, load_table
+
+
+def run_table(
+    table: str = "docs/results/tables/unet.json",
+    dataset_dir: str = "data",
+    seeds: int = 5,
+    shifts: str = "",
+    methods: str = "",
+    jobs: int = 1,
+    work_dir: str = "runs",
+    results_dir: str = "docs/results/runs",
+) -> None:
+    """Trains and scores every run of a table that is not done yet.
+
+    Kill it and start it again at any time: finished runs are kept, half ones resume.
+
+    Args:
+        table: the plan: bundle, configs, shifts and methods.
+        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        seeds: seeds 0 to seeds - 1; seed k trains and tests on fold k of both domains.
+        shifts: only these, e.g. tnbc__monuseg,consep__tnbc.
+        methods: only these, e.g. source_only,mani.
+        jobs: runs side by side, the cores shared out among them.
+        work_dir: folder for weights and logs, one folder a run.
+        results_dir: folder for the scores, one small JSON a finished run.
+    """
+    plan = load_table(table)
+    runner = TableRunner(plan, dataset_dir, f"{work_dir}/{plan.name}", f"{results_dir}/{plan.name}", jobs)
+    failed = runner(plan.runs(seeds, _names(shifts), _names(methods)))
+    if failed:
+        raise SystemExit(f"{len(failed)} runs failed, see their logs in {runner.work_dir}: {', '.join(failed)}")
+
+
+def _names(text: str | tuple[str, ...]) -> list[str]:
+    return list(text) if isinstance(text, tuple) else [name for name in text.split(",") if name]
+
+
+if __name__ == "__main__":
+    fire.Fire(run_table)
