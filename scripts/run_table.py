@@ -5,6 +5,10 @@ from __future__ import annotations
 import fire
 
 from mani_monai.experiments import TableRunner, load_table
+from mani_monai.experiments.report import collect_rows, write_csv, write_figure, write_markdown
+
+MOST_SEEDS = 5
+"""Seeds that the lists of scripts/prepare_data.py have folds for."""
 
 
 def run_table(
@@ -16,10 +20,12 @@ def run_table(
     jobs: int = 1,
     work_dir: str = "runs",
     results_dir: str = "docs/results/runs",
+    out: str = "docs/results",
 ) -> None:
-    """Trains and scores every run of a table that is not done yet.
+    """Trains and scores every run of a table that is not done yet, then writes what is done so far.
 
-    Kill it and start it again at any time: finished runs are kept, half ones resume.
+    Writes docs/results/<table>.md (between its table marks), .csv and .png. Kill it and start it again at any time:
+    finished runs are kept, half ones resume.
 
     Args:
         table: the plan: bundle, configs, shifts and methods.
@@ -30,10 +36,16 @@ def run_table(
         jobs: runs side by side, the cores shared out among them.
         work_dir: folder for weights and logs, one folder a run.
         results_dir: folder for the scores, one small JSON a finished run.
+        out: folder for the table and its figure.
     """
     plan = load_table(table)
     runner = TableRunner(plan, dataset_dir, f"{work_dir}/{plan.name}", f"{results_dir}/{plan.name}", jobs)
     failed = runner(plan.runs(seeds, _names(shifts), _names(methods)))
+
+    rows = collect_rows(plan.runs(MOST_SEEDS), runner.results_dir)
+    print(write_markdown(rows, f"{out}/{plan.name}.md"))
+    write_csv(rows, f"{out}/{plan.name}.csv")
+    write_figure(rows, f"{out}/{plan.name}.png")
     if failed:
         raise SystemExit(f"{len(failed)} runs failed, see their logs in {runner.work_dir}: {', '.join(failed)}")
 

@@ -1,0 +1,47 @@
+# `make demo` and `make test` are all that a fresh machine needs; both make the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+CONFIGS = bundles/mani_unet/configs
+RUN = $(BIN)/python -m monai.bundle run
+DEMO = demo
+DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
+
+.PHONY: env demo test test-slow lint benchmark clean
+
+env: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# Toy data, source-only and MaNi, their scores on the target, masks of target images, a table and a picture.
+demo: env
+	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
+	for run in source_only mani; do \
+	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
+	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
+	done
+	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani --images $(DEMO)/data/toy_target --out $(DEMO)/comparison.png
+
+test: env lint
+	$(BIN)/python -m pytest -m "not slow"
+
+# Several processes, killed processes, fresh environments: what is too slow for every change.
+test-slow: env
+	$(BIN)/python -m pytest -m slow
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+benchmark: env
+	$(BIN)/python benchmarks/iteration_cost.py
+	$(BIN)/python benchmarks/data_wait.py
+
+clean:
+	rm -rf $(DEMO) build *.egg-info

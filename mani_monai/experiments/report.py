@@ -1,0 +1,203 @@
+"""A table's rows from the scores of its finished runs: Markdown, CSV and a figure."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .plan import Method, Run
+from .statistics import Difference, Scores, Summary, paired_difference, summarise
+
+SELECTIONS = {
+    "last": "last iterate",
+    "source_validation": "best on source validation",
+    "oracle": "oracle: best on target validation",
+}
+BASELINE = "source_only"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one shift, scored plainly or after AdaBN.
+
+    Args:
+        method: the method.
+        evaluation: "plain" or "adabn".
+        scores: Dice by selection, seed and image.
+        seconds: mean training time.
+    """
+
+    method: Method
+    evaluation: str
+    scores: dict[str, Scores]
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        return self.method.title + (" + AdaBN" if self.evaluation == "adabn" else "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row's figures under one selection, and its differences from other rows."""
+
+    summary: Summary
+    from_baseline: Difference | None
+    from_control: Difference | None
+
+
+def collect_rows(runs: Sequence[Run], results_dir: str | Path) -> dict[str, list[Row]]:
+    """Reads what is done of a table's runs.
+
+    Args:
+        runs: the runs of the table.
+        results_dir: folder of their JSON files.
+
+    Returns:
+        rows by shift, in the table's order.
+    """
+    results = defaultdict(list)
+    for run in runs:
+        path = Path(results_dir) / f"{run.name}.json"
+        if path.exists():
+            result = json.loads(path.read_text())
+            for evaluation in result["scores"]:
+                results[run.shift, run.method, evaluation].append(result)
+    rows = defaultdict(list)
+    for (shift, method, evaluation), found in results.items():
+        scores: dict[str, Scores] = {
+            selection: {result["seed"]: result["scores"][evaluation][selection]["dice"] for result in found}
+            for selection in found[0]["scores"][evaluation]
+        }
+        seconds = sum(result["training_seconds"] for result in found) / len(found)
+        rows[shift].append(Row(method, evaluation, scores, seconds))
+    return dict(rows)
+
+
+def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
+    """A row's figures under a selection, beside source-only and its control on the same shift."""
+    plain = {other.method.name: other.scores for other in rows if other.evaluation == "plain"}
+    control = f"{BASELINE}+adabn" if row.evaluation == "adabn" and row.method.name != BASELINE else row.method.control
+    others = {**plain, f"{BASELINE}+adabn": _adabn_of(BASELINE, rows)}
+    is_baseline = row.method.name == BASELINE and row.evaluation == "plain"
+    return Comparison(
+        summary=summarise(row.scores[selection]),
+        from_baseline=None if is_baseline else _difference(row, others.get(BASELINE), selection),
+        from_control=_difference(row, others.get(control or ""), selection),
+    )
+
+
+def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
+    """Writes the tables, one a shift, as Markdown.
+
+    Args:
+        rows: what ``collect_rows`` gives.
+        path: the file; where it has lines ``<!-- tables -->`` and ``<!-- /tables -->``, what is between is replaced
+            and the rest is kept.
+
+    Returns:
+        the tables.
+    """
+    blocks = [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
+    text = "\n\n".join(blocks) or "No run is finished yet."
+    path = Path(path)
+    before, after = "", "\n"
+    if path.exists() and "<!-- tables -->" in path.read_text():
+        before, rest = path.read_text().split("<!-- tables -->", 1)
+        after = rest.split("<!-- /tables -->", 1)[1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{before}<!-- tables -->\n{text}\n<!-- /tables -->{after}")
+    return text
+
+
+def write_csv(rows: dict[str, list[Row]], path: str | Path) -> None:
+    """Writes every figure of the tables, one line a shift, row and selection."""
+    columns = ["shift", "method", "selection", "mean", "seed_spread", "image_spread", "seeds", "images"]
+    columns += [f"{kind}_{end}" for kind in ("from_source_only", "from_control") for end in ("mean", "low", "high")]
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, "training_seconds"])
+        for shift, shift_rows in rows.items():
+            for row in shift_rows:
+                for selection in row.scores:
+                    figures = compare(row, shift_rows, selection)
+                    summary = figures.summary
+                    line = [shift, row.title, selection, summary.mean, summary.seed_spread, summary.image_spread]
+                    line += [summary.seeds, summary.images]
+                    for difference in (figures.from_baseline, figures.from_control):
+                        line += [difference.mean, difference.low, difference.high] if difference else ["", "", ""]
+                    line.append(row.seconds)
+                    writer.writerow([f"{value:.4f}" if isinstance(value, float) else value for value in line])
+
+
+def write_figure(rows: dict[str, list[Row]], path: str | Path, selection: str = "last") -> None:
+    """Draws the mean of each row and the points of its seeds, one panel a shift."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, max(len(rows), 1), figsize=(4.6 * max(len(rows), 1), 3.4), squeeze=False, sharey=True
+    )
+    titles = list(dict.fromkeys(row.title for shift_rows in rows.values() for row in shift_rows))
+    for panel, (shift, shift_rows) in zip(panels[0], rows.items(), strict=False):
+        for row in shift_rows:
+            place = -titles.index(row.title)
+            means = [sum(images.values()) / len(images) for images in row.scores[selection].values()]
+            mean = summarise(row.scores[selection]).mean
+            colour = "0.6" if row.method.supervised else f"C{titles.index(row.title)}"
+            panel.barh(place, mean, color=colour, alpha=0.5)
+            panel.plot(means, [place] * len(means), "o", color=colour, markersize=4)
+            panel.text(0.01, place, f"{mean:.3f}", va="center", fontsize=8)
+        panel.set_title(shift.replace("__", " → "), fontsize=10)
+        panel.set_xlabel(f"Dice, {SELECTIONS[selection]}", fontsize=8)
+        panel.set_yticks([-index for index in range(len(titles))], titles, fontsize=8)
+        panel.set_xlim(0, 1)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _adabn_of(name: str, rows: Sequence[Row]) -> dict[str, Scores]:
+    return next((row.scores for row in rows if row.method.name == name and row.evaluation == "adabn"), {})
+
+
+def _difference(row: Row, other: dict[str, Scores] | None, selection: str) -> Difference | None:
+    if not other or selection not in other or not row.scores[selection].keys() & other[selection].keys():
+        return None
+    return paired_difference(row.scores[selection], other[selection])
+
+
+def _shift_table(shift: str, rows: Sequence[Row]) -> str:
+    selections = [name for name in SELECTIONS if any(name in row.scores for row in rows)]
+    heads = [f"{SELECTIONS[name]}" for name in selections]
+    lines = [
+        f"**{shift.replace('__', ' → ')}**",
+        "",
+        "| row | seeds | images | " + " | ".join(heads) + " | last, from source-only | last, from control | minutes |",
+        "|---" * (len(heads) + 6) + "|",
+    ]
+    for row in rows:
+        figures = {name: compare(row, rows, name) for name in selections if name in row.scores}
+        last = figures["last"]
+        cells = [_mean(figures[name].summary) if name in figures else "" for name in selections]
+        lines.append(
+            f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
+            f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {row.seconds / 60:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(summary: Summary) -> str:
+    if summary.seeds == 1:
+        return f"{summary.mean:.3f} (images ± {summary.image_spread:.3f})"
+    return f"{summary.mean:.3f} ± {summary.seed_spread:.3f}"
+
+
+def _interval(difference: Difference | None) -> str:
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]" if difference else ""

@@ -1,0 +1,105 @@
+"""Means, spreads and paired differences of a table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = Mapping[int, Mapping[str, float]]
+"""Dice by seed and test image."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row on one shift.
+
+    Args:
+        mean: over all test images of all seeds.
+        seed_spread: standard deviation of the seeds' means; nan for one seed.
+        image_spread: standard deviation over all test images.
+        seeds: how many seeds.
+        images: how many scored images.
+    """
+
+    mean: float
+    seed_spread: float
+    image_spread: float
+    seeds: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row minus another, paired by image and seed.
+
+    Args:
+        mean: over all pairs.
+        low: lower end of the 95 % confidence interval.
+        high: upper end.
+        pairs: how many pairs.
+        seeds: how many seeds.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+    seeds: int
+
+
+def summarise(scores: Scores) -> Summary:
+    """Mean and spreads of Dice by seed and image.
+
+    Raises:
+        ValueError: when there is no score.
+    """
+    if not any(scores.values()):
+        raise ValueError("there is no score to summarise.")
+    every = np.concatenate([list(images.values()) for images in scores.values()])
+    means = [np.mean(list(images.values())) for images in scores.values()]
+    return Summary(
+        mean=float(every.mean()),
+        seed_spread=float(np.std(means, ddof=1)) if len(means) > 1 else float("nan"),
+        image_spread=float(every.std()),
+        seeds=len(scores),
+        images=len(every),
+    )
+
+
+def paired_difference(scores: Scores, other: Scores, resamples: int = 10_000) -> Difference:
+    """Difference of two rows over the images and seeds that both have, with a bootstrap confidence interval.
+
+    The interval is the percentile bootstrap's, in two levels: seeds are drawn with replacement, then images within
+    each drawn seed. With one seed only the images are drawn: the interval then says nothing of other seeds.
+
+    Args:
+        scores: Dice of the row.
+        other: Dice of the row to compare with.
+        resamples: bootstrap samples.
+
+    Raises:
+        ValueError: when the rows have no image and seed in common.
+    """
+    pairs = [
+        np.array(
+            [scores[seed][image] - other[seed][image] for image in sorted(scores[seed].keys() & other[seed].keys())]
+        )
+        for seed in sorted(scores.keys() & other.keys())
+    ]
+    pairs = [differences for differences in pairs if len(differences)]
+    if not pairs:
+        raise ValueError("the rows have no image and seed in common.")
+    rng = np.random.default_rng(0)
+    means = [_resampled_mean(pairs, rng) for _ in range(resamples)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    every = np.concatenate(pairs)
+    return Difference(float(every.mean()), float(low), float(high), len(every), len(pairs))
+
+
+def _resampled_mean(pairs: list[NDArray[np.float64]], rng: np.random.Generator) -> float:
+    seeds = rng.integers(len(pairs), size=len(pairs))
+    drawn = [pairs[seed][rng.integers(len(pairs[seed]), size=len(pairs[seed]))] for seed in seeds]
+    return float(np.concatenate(drawn).mean())
