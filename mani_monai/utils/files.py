@@ -46,7 +46,7 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or "it ends too early").splitlines()[0]
         raise InputError(f"{path}: not a checkpoint of tensors ({reason}); remove it or name another.") from error
 
 
