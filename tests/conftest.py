@@ -1,0 +1,68 @@
+"""Shared fixtures: a tiny prepared data set, and bundles that run in this process on tiny networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mani_monai.data.toy import make_toy_data
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigWorkflow
+
+REPOSITORY = Path(__file__).parents[1]
+
+TINY = {
+    "features": [4, 4, 4, 4, 4, 4],
+    "iterations": 4,
+    "warmup": 1,
+    "batch_size": 2,
+    "crop_size": 32,
+    "window": -1,
+    "num_workers": 0,
+    "val_interval": 2,
+    "device": "$torch.device('cpu')",
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="session")
+def toy_dir(tmp_path_factory) -> Path:
+    """toy_source and toy_target of six images each, 64x64: four for training, one for validation, one for the test."""
+    folder = tmp_path_factory.mktemp("data")
+    make_toy_data(folder, images=6, size=(64, 64))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(toy_dir) -> dict[str, object]:
+    """Overrides that make the training of a U-Net bundle a matter of a second."""
+    return {**TINY, "dataset_dir": str(toy_dir)}
+
+
+@pytest.fixture
+def make_workflow(tiny, tmp_path) -> Callable[..., ConfigWorkflow]:
+    """Makes and initialises a workflow of a bundle: ``make_workflow(overlays, bundle=..., **overrides)``."""
+    from monai.bundle import ConfigWorkflow
+
+    def make(*overlays: str, bundle: str = "mani_unet", **overrides: object) -> ConfigWorkflow:
+        configs = REPOSITORY / "bundles" / bundle / "configs"
+        workflow = ConfigWorkflow(
+            config_file=[str(configs / f"{name}.json") for name in ("train", *overlays)],
+            logging_file=False,
+            **{**tiny, "output_dir": str(tmp_path / "run"), **overrides},
+        )
+        workflow.initialize()
+        return workflow
+
+    return make
+
+
+@pytest.fixture
+def command_environment() -> dict[str, str]:
+    """Environment of a child process that runs a command: one thread, and the project importable from any folder."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}

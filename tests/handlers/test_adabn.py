@@ -1,0 +1,65 @@
+"""Batch statistics re-estimated on target images, against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from monai.engines import SupervisedEvaluator
+from torch import nn
+
+from mani_monai.handlers import AdaBNHandler
+
+
+@pytest.fixture
+def network() -> nn.Sequential:
+    """A network whose BatchNorm sees the images as they are, and holds other statistics."""
+    network = nn.Sequential(nn.BatchNorm2d(3, momentum=0.3), nn.Conv2d(3, 2, 1))
+    with torch.no_grad():
+        network[0](torch.randn(4, 3, 5, 5) * 9 + 5)
+    return network
+
+
+def evaluate(network: nn.Module, batches: list[dict], key: str = "image") -> SupervisedEvaluator:
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=[{"image": torch.ones(1, 3, 4, 4), "label": torch.ones(1, 1, 4, 4)}],
+        network=network,
+        val_handlers=[AdaBNHandler(network, batches, key)],
+        decollate=False,
+    )
+    evaluator.run()
+    return evaluator
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_statistics_are_the_batches_equally_weighted(network, training):
+    network.train(training)
+    weights = [parameter.clone() for parameter in network.parameters()]
+    batches = [{"target_image": torch.rand(2, 3, 6, 7) * scale} for scale in (1, 2, 3)]
+    evaluator = evaluate(network, batches, "target_image")
+
+    values = [batch["target_image"].numpy() for batch in batches]
+    mean = np.mean([value.mean(axis=(0, 2, 3)) for value in values], axis=0)
+    variance = np.mean([value.var(axis=(0, 2, 3), ddof=1) for value in values], axis=0)
+    np.testing.assert_allclose(network[0].running_mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(network[0].running_var, variance, rtol=1e-4)
+    assert all(torch.equal(*pair) for pair in zip(weights, network.parameters(), strict=True))
+    assert network[0].momentum == 0.3
+
+    image = torch.ones(1, 3, 4, 4)
+    normed = (image - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(variance + 1e-5).sqrt().view(1, 3, 1, 1)
+    torch.testing.assert_close(evaluator.state.output["pred"], network[1](normed).detach(), atol=1e-5, rtol=1e-4)
+
+
+def test_no_gradient_is_kept(network):
+    evaluate(network, [{"image": torch.rand(2, 3, 6, 6)}])
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_every_evaluation_starts_anew(network):
+    batches = [{"image": torch.rand(2, 3, 6, 6)}]
+    evaluate(network, batches)
+    first = network[0].running_mean.clone()
+    evaluate(network, batches)
+    assert torch.equal(first, network[0].running_mean)

@@ -1,0 +1,122 @@
+"""Files of tensors: written whole or not at all, read without executing anything."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_network, load_tensors, save_atomically
+
+LIMITED = """
+import resource, sys, torch
+from mani_monai.utils.files import save_atomically
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+save_atomically({"weights": torch.ones(1_000_000)}, sys.argv[1])
+"""
+
+
+def test_what_is_saved_is_read(tmp_path):
+    content = {"weights": torch.rand(3, 4), "optimizer": {"step": torch.tensor(3)}, "iteration": 7, "score": 0.5}
+    path = tmp_path / "new" / "folder" / "checkpoint.pt"
+    save_atomically(content, path)
+    read = load_tensors(str(path))
+    assert torch.equal(read["weights"], content["weights"])
+    assert (read["iteration"], read["score"]) == (7, 0.5)
+    assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, command_environment):
+    path = tmp_path / "checkpoint.pt"
+    save_atomically({"weights": torch.zeros(3)}, path)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], env=command_environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith(f"{path}: cannot be written (")
+    assert "what was saved before is intact" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert torch.equal(load_tensors(path)["weights"], torch.zeros(3))
+    assert os.listdir(tmp_path) == ["checkpoint.pt"], "no temporary file is left"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"file/model\.pt: cannot be written \("):
+        save_atomically({}, tmp_path / "file" / "model.pt")
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    save_atomically({"weights": torch.zeros(3)}, path)
+
+    def interrupted(content, file, **options):
+        file.write(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_atomically({"weights": torch.ones(3)}, path)
+    assert torch.equal(load_tensors(path)["weights"], torch.zeros(3))
+    assert os.listdir(tmp_path) == ["model.pt"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
+        load_tensors(tmp_path / "model.pt")
+
+
+class Malicious:
+    """Unpickles into a call."""
+
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "pickle", "checkpoint of objects"])
+def test_what_is_no_file_of_tensors_is_refused_and_not_executed(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.pt"
+    torch.save({"weights": torch.ones(1000)}, path)
+    if kind == "checkpoint of objects":
+        torch.save({"weights": Malicious()}, path)
+    else:
+        contents = {"text": b"hello", "empty": b"", "pickle": pickle.dumps(Malicious(), protocol=2)}
+        path.write_bytes(contents.get(kind, path.read_bytes()[:1500]))
+    with pytest.raises(InputError, match=r"model\.pt: not a checkpoint of tensors \(") as refused:
+        load_tensors(path)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_network_gets_its_weights():
+    one, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    load_network(one, other.state_dict(), "model.pt")
+    assert torch.equal(one.weight, other.weight)
+    wrapper = nn.Module()
+    wrapper.module = nn.Linear(2, 3)
+    load_network(wrapper, other.state_dict(), "model.pt")
+    assert torch.equal(wrapper.module.weight, other.weight)
+
+
+@pytest.mark.parametrize(
+    ("other", "count", "example"),
+    [
+        (nn.Linear(5, 3), 1, "weight"),
+        (nn.Linear(2, 3, bias=False), 1, "bias"),
+        (nn.Bilinear(2, 2, 3), 1, "weight"),
+        (nn.BatchNorm1d(3), 4, "weight"),
+    ],
+)
+def test_another_networks_weights_are_refused(other, count, example):
+    network = nn.Linear(2, 3)
+    before = network.weight.clone()
+    with pytest.raises(InputError, match=rf"model\.pt: holds another network \({count} of 2 .* e\.g\. {example}\)"):
+        load_network(network, other.state_dict(), "model.pt")
+    assert torch.equal(network.weight, before)

@@ -1,0 +1,80 @@
+"""Mistyped options of a bundle's command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mani_monai.utils import InputError
+from mani_monai.utils.overrides import check_overrides
+
+CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
+TRAIN, QUICK = f"{CONFIGS}/train.json", f"{CONFIGS}/quick.json"
+RUN = ["run", "--config_file", TRAIN]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        RUN,
+        ["run", f"--config_file={TRAIN}"],
+        ["run", "--config_file", f"['{TRAIN}','{QUICK}']", "--iterations", "5"],
+        ["run", "--config_file", f"{TRAIN},{QUICK}", "--seed=3"],
+        [*RUN, "--train::trainer::max_epochs", "1"],
+        [*RUN, "--train#trainer#max_epochs", "1"],
+        [*RUN, "--source", "tnbc", "--target=tcia", "--resume", "true"],
+        [*RUN, "--iterations", "-1"],
+        [*RUN, "--run_id", "run", "--meta_file", "metadata.json", "--logging_file", "logging.conf"],
+        [*RUN, "--", "--help"],
+        ["run", "--iteration", "5"],
+        ["ckpt_export", "--filepath", "model.ts"],
+        [],
+    ],
+)
+def test_known_options_pass(arguments):
+    check_overrides(arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "near"),
+    [
+        (["--max_epoch", "1"], ""),
+        (["--iteration", "5"], "did you mean --iterations?"),
+        (["--iteration=5"], "did you mean --iterations?"),
+        (["--sourse=x"], "did you mean --source?"),
+        (["--outputdir", "here"], "did you mean --output_dir?"),
+        (["--train::trainer::max_epoch", "1"], ""),
+        (["--qqqq", "1"], "known ones: "),
+    ],
+)
+@pytest.mark.parametrize("files", [TRAIN, f"['{TRAIN}','{QUICK}']"])
+def test_unknown_options_are_named_with_the_nearest(files, option, near):
+    with pytest.raises(InputError) as refused:
+        check_overrides(["run", "--config_file", files, *option])
+    message = str(refused.value)
+    assert message.startswith(f"{option[0].partition('=')[0]}: no such option in ")
+    assert near in message
+    assert "\n" not in message
+
+
+def test_another_programs_command_line_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pytest", *RUN, "--max_epoch", "1"])
+    check_overrides()
+
+
+def test_a_real_run_ends_in_one_line(command_environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "monai.bundle", *RUN, "--iteration", "5", "--output_dir", str(tmp_path / "run")],
+        env=command_environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "--iteration: no such option" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].endswith("did you mean --iterations?")
+    assert not (tmp_path / "run").exists()
