@@ -8,7 +8,11 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from monai.inferers import Inferer
 from torch import Tensor, nn
+
+SHORT = 5400
+REMEDY = "For minutes, name the overlay quick.json too: --config_file \"['<configs>/train.json','<configs>/quick.json']\"."
 
 
 def loss_terms(output: Mapping[str, Any]) -> dict[str, float]:
@@ -25,35 +29,37 @@ def loss_terms(output: Mapping[str, Any]) -> dict[str, float]:
 
 def announce_cost(
     network: nn.Module,
+    inferer: Inferer,
     device: torch.device,
     iterations: int,
+    warmup: int,
     batch_size: int,
     crop_size: int,
-    passes: int = 2,
-    overlay: str = "quick.json",
 ) -> None:
     """On a CPU, measures one small training step and prints what the whole training takes at that speed.
 
     Args:
         network: the network; a copy of it is timed.
+        inferer: what runs it in training.
         device: where training runs.
         iterations: training steps.
+        warmup: those without a target batch.
         batch_size: images of a domain in a step.
         crop_size: edge of an image in pixels.
-        passes: forward-backward passes a step, 2 where a target batch follows the source batch.
-        overlay: what to name to somebody in a hurry.
     """
     if device.type != "cpu":
         return
     probe = min(crop_size, 128)
     copy, image = deepcopy(network).train(), torch.rand(1, 3, probe, probe)
-    copy(image).mean().backward()
+    inferer(image, copy).mean().backward()
     start = time.perf_counter()
-    copy(image).mean().backward()
-    seconds = (time.perf_counter() - start) * (crop_size / probe) ** 2 * batch_size * passes * iterations
-    duration = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
+    inferer(image, copy).mean().backward()
+    images = batch_size * (2 * iterations - min(warmup, iterations))
+    seconds = (time.perf_counter() - start) * (crop_size / probe) ** 2 * images
+    long = seconds > SHORT
+    duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} minutes"
     print(
-        f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px from each domain take "
-        f"about {duration} here in float32. For minutes, add configs/{overlay} as a second --config_file.",
+        f"Training on CPU: {iterations} iterations of {batch_size} images of up to {crop_size} px from each domain take "
+        f"about {duration} here." + (f" {REMEDY}" if long else ""),
         flush=True,
     )
