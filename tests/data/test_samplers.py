@@ -31,7 +31,7 @@ def test_ranks_share_the_same_samples_iteration_by_iteration(monkeypatch, ranks)
     """However many ranks divide 12 images: an iteration sees the same ones, each once."""
     of_ranks = [batches(monkeypatch, rank, ranks, 12 // ranks) for rank in range(ranks)]
     for iteration, parts in enumerate(zip(*of_ranks, strict=True)):
-        assert sorted(sum(parts, [])) == list(range(12 * iteration, 12 * (iteration + 1)))
+        assert sorted(number for part in parts for number in part) == list(range(12 * iteration, 12 * (iteration + 1)))
 
 
 def test_can_be_walked_twice(monkeypatch):

@@ -1,0 +1,122 @@
+"""Which weights of a run are scored, and how the scores are written down."""
+
+from __future__ import annotations
+
+import csv
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mani_monai.engines import evaluate_selections
+from mani_monai.utils import InputError
+from mani_monai.utils.files import save_atomically
+
+FACTS = {"source": "tnbc", "target": "tcia", "split": "split_0", "seed": 3, "iterations": 30}
+ITEMS = [{"image": "/data/images/a.png", "label": "/data/labels/a.png"}, {"image": "b.tile.png", "label": "b.png"}]
+
+
+class TableEvaluator:
+    """Stands for a MONAI evaluator: looks the Dice of the loaded weight up in a table."""
+
+    def __init__(self, network: nn.Module, table: dict[int, list[float]]) -> None:
+        self.network, self.table, self.asked = network, table, []
+        self.state = SimpleNamespace(key_metric_name="dice", metric_details={})
+
+    def run(self) -> None:
+        self.asked.append(int(self.network.weight))
+        self.state.metric_details["dice"] = torch.tensor(self.table[self.asked[-1]]).unsqueeze(1)
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    return nn.Linear(1, 1, bias=False)
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run whose every saved weight names itself: 1 the last, 2 the best on the source, 10, 20, 30 the snapshots."""
+    folder = tmp_path / "run"
+    files = {"model.pt": 1, "model_source_val.pt": 2}
+    files |= {f"snapshots/iteration_{number:06d}.pt": number for number in (10, 20, 30)}
+    for name, value in files.items():
+        save_atomically({"weight": torch.full((1, 1), float(value))}, folder / name)
+    return folder
+
+
+TEST = {1: [0.5, 0.7], 2: [0.25, 0.75], 10: [0.9, 0.9], 20: [0.1, 0.3], 30: [0.6, 0.6]}
+VALIDATION = {10: [0.2, 0.2], 20: [0.9, 0.5], 30: [0.8, 0.5]}
+
+
+def evaluate(network, run_dir, oracle=True, items=ITEMS):
+    test = TableEvaluator(network, TEST)
+    validation = TableEvaluator(network, VALIDATION) if oracle else None
+    out = run_dir.parent / "evaluation"
+    return evaluate_selections(network, test, validation, items, str(run_dir), str(out), FACTS), test, out
+
+
+def test_three_selections_are_scored(network, run_dir):
+    result, test, _ = evaluate(network, run_dir)
+    assert test.asked == [1, 2, 20], "the oracle chooses on validation images, never on the test's"
+    assert list(result["selections"]) == ["last", "source_validation", "oracle"]
+    assert result["selections"]["oracle"]["weights"] == "snapshots/iteration_000020.pt"
+    for name, scores in {"last": TEST[1], "source_validation": TEST[2], "oracle": TEST[20]}.items():
+        selection = result["selections"][name]
+        assert selection["dice_mean"] == pytest.approx(np.mean(scores))
+        assert selection["dice_std"] == pytest.approx(np.std(scores))
+        assert selection["dice"] == pytest.approx(dict(zip(("a", "b.tile"), scores, strict=True)))
+
+
+def test_no_oracle_without_target_labels_or_snapshots(network, run_dir):
+    assert list(evaluate(network, run_dir, oracle=False)[0]["selections"]) == ["last", "source_validation"]
+    for path in run_dir.glob("snapshots/*.pt"):
+        path.unlink()
+    assert list(evaluate(network, run_dir)[0]["selections"]) == ["last", "source_validation"]
+
+
+def test_a_single_snapshot_needs_no_choice(network, run_dir):
+    for number in (20, 30):
+        (run_dir / f"snapshots/iteration_0000{number}.pt").unlink()
+    assert evaluate(network, run_dir)[0]["selections"]["oracle"]["weights"] == "snapshots/iteration_000010.pt"
+
+
+def test_files_hold_facts_and_every_image(network, run_dir):
+    result, _, out = evaluate(network, run_dir)
+    written = json.loads((out / "metrics.json").read_text())
+    assert written == result
+    assert {name: written[name] for name in FACTS} == FACTS
+    with open(out / "dice.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["selection", "image", "dice"],
+        ["last", "a", "0.500000"],
+        ["last", "b.tile", "0.700000"],
+        ["source_validation", "a", "0.250000"],
+        ["source_validation", "b.tile", "0.750000"],
+        ["oracle", "a", "0.100000"],
+        ["oracle", "b.tile", "0.300000"],
+    ]
+
+
+def test_table_names_the_oracle_for_what_it_is(network, run_dir, capsys):
+    evaluate(network, run_dir)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["selection", "Dice", "spread", "images", "weights"]
+    assert lines[1].split() == ["last", "0.600", "0.100", "2", "model.pt"]
+    assert lines[2].split() == ["source_validation", "0.500", "0.250", "2", "model_source_val.pt"]
+    assert lines[3].startswith("oracle (uses target labels: not adaptation)")
+    assert lines[3].split()[-4:] == ["0.200", "0.100", "2", "snapshots/iteration_000020.pt"]
+    assert lines[4].endswith("dice.csv")
+
+
+def test_what_cannot_be_scored_is_refused(network, run_dir):
+    with pytest.raises(InputError, match="the target's test list has no labels to score"):
+        evaluate(network, run_dir, items=[])
+    with pytest.raises(InputError, match=r"model\.pt: holds another network"):
+        evaluate(nn.Linear(2, 1, bias=False), run_dir)
+    (run_dir / "model.pt").unlink()
+    with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
+        evaluate(network, run_dir)

@@ -1,0 +1,227 @@
+"""What is saved, when, and what a run makes of a checkpoint that is there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from mani_monai.data.samplers import IterationBatchSampler
+from mani_monai.handlers import BestModelHandler, CheckpointHandler, SnapshotHandler
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+
+def count_up(network: nn.Module) -> None:
+    """One step of a training that adds 1 to every weight."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 1
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    return network
+
+
+def train(network: nn.Module, *handlers, iterations: int = 5) -> Engine:
+    engine = Engine(lambda engine, batch: count_up(network))
+    for handler in handlers:
+        handler.attach(engine)
+    engine.run(range(iterations), max_epochs=1, epoch_length=iterations)
+    return engine
+
+
+def weight(path) -> float:
+    return float(load_tensors(path)["weight"])
+
+
+def test_best_model_is_the_one_with_the_highest_score(network, tmp_path):
+    path = tmp_path / "model_source_val.pt"
+    handler = BestModelHandler(network, str(path))
+    evaluator = Engine(lambda engine, score: engine.state.metrics.update(dice=torch.tensor(score)))
+    handler.attach(evaluator)
+    evaluator.state.key_metric_name = "dice"
+    kept = []
+    for score in (0.4, 0.3, 0.6, 0.6, 0.5):
+        count_up(network)
+        evaluator.run([score])
+        kept.append(weight(path))
+    assert kept == [1, 1, 3, 3, 3], "the first of two equals is kept"
+    other = BestModelHandler(network, str(path))
+    other.load_state_dict(handler.state_dict())
+    assert other.score == pytest.approx(0.6)
+    assert isinstance(handler.state_dict()["score"], float)
+
+
+def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
+    train(network, SnapshotHandler(network, str(tmp_path), interval=2))
+    found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
+    assert found == {"iteration_000002.pt": 2, "iteration_000004.pt": 4}
+    assert weight(tmp_path / "model.pt") == 5
+
+
+def test_snapshots_of_a_longer_training_before_are_removed(network, tmp_path):
+    train(network, SnapshotHandler(network, str(tmp_path), interval=1), iterations=6)
+    train(network, SnapshotHandler(network, str(tmp_path), interval=2), iterations=4)
+    found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
+    assert found == {"iteration_000002.pt": 8, "iteration_000004.pt": 10}
+
+
+class Parts:
+    """All that a training saves, made anew, with weights that name the ``seed``."""
+
+    def __init__(self, path, seed: int = 0, iterations: int = 5, width: int = 2, **options) -> None:
+        torch.manual_seed(seed)
+        self.network = nn.Linear(width, 1)
+        self.adaptation = nn.ModuleDict({"loss": nn.Linear(2, 2)})
+        parameters = [*self.network.parameters(), *self.adaptation.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=0.1)
+        self.best = BestModelHandler(self.network, str(path.parent / "best.pt"))
+        self.sampler = IterationBatchSampler(1, iterations)
+        self.handler = CheckpointHandler(
+            str(path),
+            self.network,
+            self.optimizer,
+            self.adaptation,
+            self.best,
+            self.sampler,
+            **{"interval": 2, **options},
+        )
+        self.numbers: list[int] = []
+
+    def step(self, engine: Engine, batch: list[int]) -> None:
+        self.numbers += batch
+        self.best.score = float(engine.state.iteration)
+        self.optimizer.zero_grad()
+        loss = sum(parameter.square().sum() for parameter in self.optimizer.param_groups[0]["params"])
+        (loss * batch[0]).backward()
+        self.optimizer.step()
+
+    def run(self, stop: int | None = None) -> Engine:
+        engine = Engine(self.step)
+        self.handler.attach(engine)
+        if stop:
+            engine.add_event_handler(Events.ITERATION_COMPLETED(once=stop), lambda: 1 / 0)
+        engine.run(self.sampler, max_epochs=1, epoch_length=self.sampler.iterations)
+        return engine
+
+
+def assert_equal(one, other) -> None:
+    """Nested states, equal bit for bit."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, (list, tuple)):
+        for pair in zip(one, other, strict=True):
+            assert_equal(*pair)
+    else:
+        assert one == other
+
+
+def test_a_checkpoint_holds_everything_and_tensors_only(tmp_path):
+    parts = Parts(tmp_path / "checkpoint.pt")
+    parts.run()
+    checkpoint = load_tensors(tmp_path / "checkpoint.pt")
+    assert set(checkpoint) == {"iteration", "model", "adaptation", "optimizer", "best"}
+    assert checkpoint["iteration"] == 5
+    assert_equal(checkpoint["model"], parts.network.state_dict())
+    assert_equal(checkpoint["adaptation"], parts.adaptation.state_dict())
+    assert_equal(checkpoint["optimizer"], parts.optimizer.state_dict())
+    assert checkpoint["best"] == {"score": 5.0}
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
+def test_an_interrupted_run_goes_on_where_its_checkpoint_stands(tmp_path, stop):
+    whole = Parts(tmp_path / "whole" / "checkpoint.pt")
+    whole.run()
+    path = tmp_path / "cut" / "checkpoint.pt"
+    with pytest.raises(ZeroDivisionError):
+        Parts(path).run(stop)
+    resumed = Parts(path, seed=1, resume=True)
+    engine = resumed.run()
+    saved = stop - stop % 2
+    assert resumed.numbers == list(range(saved, 5))
+    assert (engine.state.iteration, engine.state.epoch) == (5, 1)
+    if saved:
+        assert_equal(load_tensors(path), load_tensors(tmp_path / "whole" / "checkpoint.pt"))
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    before = load_tensors(path)
+    resumed = Parts(path, seed=1, resume=True)
+    resumed.run()
+    assert resumed.numbers == []
+    assert_equal(load_tensors(path), before)
+    assert_equal(resumed.network.state_dict(), dict(before["model"]))
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path, iterations=4).run()
+    resumed = Parts(path, iterations=6, resume=True)
+    resumed.run()
+    assert resumed.numbers == [4, 5]
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path):
+    parts = Parts(tmp_path / "checkpoint.pt", resume=True)
+    parts.run()
+    assert parts.numbers == [0, 1, 2, 3, 4]
+
+
+def test_a_finished_run_may_be_overwritten(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    again = Parts(path, seed=1)
+    again.run()
+    assert again.numbers == [0, 1, 2, 3, 4]
+    assert_equal(load_tensors(path)["model"], again.network.state_dict())
+
+
+def test_an_unfinished_run_is_not_overwritten(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(ZeroDivisionError):
+        Parts(path).run(stop=3)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"unfinished training \(iteration 2\): go on with --resume true"):
+        Parts(path).run()
+    assert path.read_bytes() == before
+
+
+def test_fewer_iterations_than_done_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    with pytest.raises(InputError, match="stands at iteration 5, past the 3 asked for"):
+        Parts(path, iterations=3, resume=True).run()
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path, width=3).run()
+    with pytest.raises(InputError, match=r"checkpoint\.pt: holds another network"):
+        Parts(path, resume=True).run()
+
+
+def test_another_methods_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    parts = Parts(path, resume=True)
+    parts.handler.adaptation = nn.ModuleDict({"other": nn.Linear(2, 2)})
+    with pytest.raises(InputError, match=r"checkpoint\.pt: holds another network"):
+        parts.run()
+
+
+@pytest.mark.parametrize("handler", [SnapshotHandler, CheckpointHandler])
+def test_interval_is_checked(handler, network, tmp_path):
+    arguments = {SnapshotHandler: [network, str(tmp_path)], CheckpointHandler: [str(tmp_path / "c.pt"), *[None] * 5]}
+    with pytest.raises(ValueError, match=r"interval must be >= 1, got 0\."):
+        handler(*arguments[handler], interval=0)
