@@ -151,13 +151,18 @@ def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, 
         raise InputError("\n".join(faults[:_MOST_LINES] + more))
 
 
+def crop_side(items: Sequence[dict[str, str]], crop_size: int) -> int:
+    """The side of the square crops that images give, in pixels: ``crop_size``, or less where an image is smaller."""
+    return min(crop_size, *(min(_size(item["image"])) for item in items))
+
+
 def _crop_faults(items: Sequence[dict[str, str]], crop_size: int) -> list[str]:
     """A line for each image that would not give a square as large as the others'."""
     sizes = {item["image"]: _size(item["image"]) for item in items}
     crops = {(min(height, crop_size), min(width, crop_size)) for height, width in sizes.values()}
     if len(crops) == 1 and len(set(*crops)) == 1:
         return []
-    remedy = f"choose --crop_size {min(min(size) for size in sizes.values())} or less, or remove it"
+    remedy = f"choose --crop_size {crop_side(items, crop_size)} or less, or remove it"
     return [
         f"{path}: is {height}x{width} (height x width), smaller than the crop {crop_size}; {remedy}."
         for path, (height, width) in sizes.items()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.datalists import check_images, load_datalist, load_source_list, load_target_list
+from mani_monai.data.datalists import check_images, crop_side, load_datalist, load_source_list, load_target_list
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 24, 40
@@ -142,6 +142,7 @@ def test_images_that_are_all_one_smaller_square_are_taken_whole(tmp_path):
     for item in items:
         Image.new("RGB", (32, 32)).save(item["image"])
     check_images(items, crop_size=512)
+    assert (crop_side(items, 512), crop_side(items, 20)) == (32, 20)
     Image.new("RGB", (40, 40)).save(items[1]["image"])
     with pytest.raises(InputError, match=r"a\.png: is 32x32 .*choose --crop_size 32 or less, or remove it"):
         check_images(items, crop_size=512)
