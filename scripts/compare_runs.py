@@ -35,7 +35,7 @@ def compare_runs(*runs: str, images: str, out: str, split: str = "split_0", rows
 
     items = [item for item in load_datalist(Path(images) / f"target_{split}.json", "test") if "label" in item][:rows]
     pictures = [Path(item["image"]) for item in items]
-    masks = {Path(run).name: [Path(run) / "masks" / f"{picture.stem}.png" for picture in pictures] for run in runs}
+    masks = {Path(run).name: [Path(run) / "masks" / f"{picture.stem}_mask.png" for picture in pictures] for run in runs}
     draw_comparison(pictures, [Path(item["label"]) for item in items], masks, out)
     print(f"picture: {out}")
 

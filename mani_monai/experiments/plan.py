@@ -18,6 +18,7 @@ class Method:
         name: short name, as in file names.
         title: what a table calls it.
         overlays: config files on top of the table's base, from the bundle's ``configs``.
+        options: further command-line overrides, name and value.
         adabn: whether to score the weights once more after AdaBN, as a row of its own.
         control: name of the method to compare with besides source-only.
         supervised: whether target labels train it (an oracle).
@@ -26,6 +27,7 @@ class Method:
     name: str
     title: str
     overlays: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
     adabn: bool = False
     control: str | None = None
     supervised: bool = False
@@ -118,6 +120,7 @@ def load_table(path: str | Path) -> Table:
                 name=name,
                 title=entry["title"],
                 overlays=tuple(entry["overlays"]),
+                options=tuple((option, str(value)) for option, value in entry.get("options", {}).items()),
                 adabn=entry.get("adabn", False),
                 control=entry.get("control"),
                 supervised=entry.get("source") == "target",

@@ -91,6 +91,7 @@ class TableRunner:
             "seed": run.seed,
             "split": run.split,
             "configs": [*self.table.base, *run.method.overlays],
+            "options": dict(run.method.options),
             "target_labels_train": run.method.supervised,
             "training_seconds": round(seconds),
             "scores": scores,
@@ -110,6 +111,7 @@ class TableRunner:
         command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(configs)]
         command += ["--dataset_dir", self.dataset_dir, "--source", run.training_source, "--target", run.target]
         command += ["--split", run.split, "--seed", str(run.seed), "--output_dir", str(folder), *options]
+        command += [part for option, value in run.method.options for part in (f"--{option}", value)]
         threads = max(1, (os.cpu_count() or 1) // self.jobs)
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), **KEEP_MEMORY}
         with open(folder / f"{step}.log", "w") as log:

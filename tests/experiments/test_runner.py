@@ -36,7 +36,9 @@ class FakeBundle:
 def table(tmp_path):
     methods = {
         "source_only": Method("source_only", "source-only", ("source_only.json",), adabn=True),
-        "supervised": Method("supervised", "supervised", ("source_only.json",), supervised=True),
+        "supervised": Method(
+            "supervised", "supervised", ("source_only.json",), (("precision", "float32"),), supervised=True
+        ),
     }
     return Table("plan", Path("bundle"), ("train.json", "small.json"), (("a", "b"),), methods)
 
@@ -63,6 +65,8 @@ def test_trains_then_scores_each_run(table, tmp_path, monkeypatch):
     assert {command["--target"] for command in fake.commands} == {"b"}
     assert {command["--split"] for command in fake.commands} == {"fold_0"}
     assert [command.get("--resume") for command in fake.commands] == ["true", None, None, "true", None]
+
+    assert [command.get("--precision") for command in fake.commands] == [None] * 3 + ["float32"] * 2
 
     result = json.loads((tmp_path / "results" / "a__b__source_only__seed0.json").read_text())
     assert result["scores"] == {"plain": {"last": {"dice": {"x": 0.5}}}, "adabn": {"last": {"dice": {"x": 0.5}}}}
