@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from monai.engines import Evaluator
 from torch import nn
+from tqdm import tqdm
 
 from ..utils import InputError
 from ..utils.files import load_network, load_tensors
@@ -61,7 +62,8 @@ def evaluate_selections(
     for name, paths in candidates.items():
         best = paths[0]
         if len(paths) > 1:
-            validation = {path: float(np.mean(_dice(oracle, network, path))) for path in paths}
+            scored = tqdm(paths, desc="scoring snapshots for the oracle", unit="snapshot")
+            validation = {path: float(np.mean(_dice(oracle, network, path))) for path in scored}
             best = max(paths, key=validation.__getitem__)
         scores = _dice(test, network, best)
         selections[name] = {

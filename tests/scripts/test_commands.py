@@ -1,0 +1,97 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+
+
+def command(script: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_help_says_what_a_command_does(script):
+    done = command(script.name, "--help")
+    text = done.stdout + done.stderr
+    assert done.returncode == 0
+    assert "SYNOPSIS" in text
+    assert "DESCRIPTION" in text or "COMMANDS" in text
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A prepared target with one labelled test image, and a run that was scored on it."""
+    data, run = tmp_path / "data", tmp_path / "mani"
+    for folder in (data / "images", data / "labels", run / "masks", run / "evaluation"):
+        folder.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(data / "images" / "x.png")
+    Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(data / "labels" / "x.png")
+    Image.new("L", (40, 30)).save(run / "masks" / "x_mask.png")
+    lists = {"test": [{"image": "images/x.png", "label": "labels/x.png"}]}
+    (data / "target_split_0.json").write_text(json.dumps(lists))
+    scores = {"last": {"dice_mean": 0.5, "dice_std": 0.1, "dice": {"x": 0.5}}}
+    scores["oracle"] = {"dice_mean": 0.625, "dice_std": 0.1, "dice": {"x": 0.625}}
+    (run / "evaluation" / "metrics.json").write_text(json.dumps({"selections": scores}))
+    return data, run
+
+
+def test_compare_runs_prints_the_table_and_draws_the_picture(runs, tmp_path):
+    data, run = runs
+    done = command("compare_runs.py", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[1].split() == ["mani", "last", "0.500", "0.100", "1"]
+    assert lines[2].split() == ["mani", "oracle", "0.625", "0.100", "1", "uses", "target", "labels"]
+    assert Image.open(tmp_path / "out.png").width == 3 * 40 + 2 * 6
+
+
+def test_compare_runs_names_what_is_missing(runs, tmp_path):
+    data, run = runs
+    (run / "evaluation" / "metrics.json").unlink()
+    done = command("compare_runs.py", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("score the run with evaluate.json first.")
+    assert "Traceback" not in done.stderr
+
+
+def test_run_table_writes_what_is_done(tmp_path):
+    """All runs of the plan are done: nothing is trained, the table, the CSV and the figure are written."""
+    plan = json.loads((ROOT / "docs" / "results" / "tables" / "unet.json").read_text())
+    plan["shifts"], plan["methods"] = plan["shifts"][:1], {"mani": {"title": "MaNi", "overlays": []}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    result = {"seed": 0, "training_seconds": 60, "scores": {"plain": {"last": {"dice": {"x": 0.25}}}}}
+    (tmp_path / "done" / "plan").mkdir(parents=True)
+    (tmp_path / "done" / "plan" / "tnbc__monuseg__mani__seed0.json").write_text(json.dumps(result))
+    done = command(
+        "run_table.py",
+        *["--table", str(tmp_path / "plan.json"), "--seeds", "1", "--results_dir", str(tmp_path / "done")],
+        *["--work_dir", str(tmp_path / "runs"), "--out", str(tmp_path)],
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 runs are done" in done.stdout
+    assert "| MaNi | 1 | 1 | 0.250" in (tmp_path / "plan.md").read_text()
+    assert (tmp_path / "plan.csv").exists()
+    assert (tmp_path / "plan.png").exists()
+
+
+def test_run_table_refuses_a_method_that_the_plan_lacks():
+    done = command("run_table.py", "--methods", "nothing")
+    assert done.returncode == 1
+    assert "has no method 'nothing'" in done.stderr
+    assert "Traceback" not in done.stderr
