@@ -44,17 +44,21 @@ def tiny(toy_dir) -> dict[str, object]:
     return {**TINY, "dataset_dir": str(toy_dir)}
 
 
-@pytest.fixture
-def make_workflow(tiny, tmp_path) -> Callable[..., ConfigWorkflow]:
-    """Makes and initialises a workflow of a bundle: ``make_workflow(overlays, bundle=..., **overrides)``."""
+@pytest.fixture(scope="session")
+def make_workflow(tiny) -> Callable[..., ConfigWorkflow]:
+    """Makes and initialises a tiny workflow of a bundle's train.json and overlays:
+    ``make_workflow(output_dir, *overlays, bundle=..., **overrides)``."""
+    import torch
     from monai.bundle import ConfigWorkflow
 
-    def make(*overlays: str, bundle: str = "mani_unet", **overrides: object) -> ConfigWorkflow:
+    torch.set_num_threads(1)  # as in the commands' environment: sums are in another order on more threads
+
+    def make(output_dir: Path, *overlays: str, bundle: str = "mani_unet", **overrides: object) -> ConfigWorkflow:
         configs = REPOSITORY / "bundles" / bundle / "configs"
         workflow = ConfigWorkflow(
             config_file=[str(configs / f"{name}.json") for name in ("train", *overlays)],
             logging_file=False,
-            **{**tiny, "output_dir": str(tmp_path / "run"), **overrides},
+            **{**tiny, "output_dir": str(output_dir), **overrides},
         )
         workflow.initialize()
         return workflow

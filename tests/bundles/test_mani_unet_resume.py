@@ -1,0 +1,169 @@
+"""A training that was cut off and resumed ends as the one that was not, bit for bit."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from ignite.engine import Events
+
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+REPOSITORY = Path(__file__).parents[2]
+SETTINGS = {"iterations": 6, "warmup": 3, "val_interval": 2}
+RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
+
+# runs monai.bundle and dies in the midst of writing the n-th checkpoint, n being its first argument
+DIES_WRITING = """
+import io, os, runpy, signal, sys, torch
+
+save, left = torch.save, int(sys.argv.pop(1))
+
+def save_or_die(content, file, **options):
+    global left
+    left -= "optimizer" in content
+    if left:
+        return save(content, file, **options)
+    whole = io.BytesIO()
+    save(content, whole, **options)
+    file.write(whole.getvalue()[: whole.tell() // 2])
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+torch.save = save_or_die
+runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+"""
+
+
+def assert_equal(one, other, where: str = "") -> None:
+    """Nested states, equal bit for bit."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_equal(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, (list, tuple)):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            assert_equal(*pair, f"{where}/{number}")
+    else:
+        assert one == other, where
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    for name in RESULTS:
+        assert_equal(load_tensors(one / name), load_tensors(other / name), name)
+    names = [sorted(path.name for path in folder.glob("snapshots/*.pt")) for folder in (one, other)]
+    assert names[0] == names[1]
+    for name in names[0]:
+        assert_equal(load_tensors(one / "snapshots" / name), load_tensors(other / "snapshots" / name), name)
+
+
+def command(settings: dict[str, object]) -> list[str]:
+    """Overrides as a command line takes them."""
+    return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def whole(make_workflow, tmp_path_factory) -> Path:
+    """The run that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    make_workflow(folder, **SETTINGS).run()
+    checkpoint = load_tensors(folder / "checkpoint.pt")
+    assert checkpoint["iteration"] == 6
+    assert set(checkpoint["adaptation"]) >= {"mutual_information.projection.0.weight"}
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("stop", "saved", "workers"),
+    [(1, None, 0), (2, 2, 0), (3, 2, 0), (3, 2, 1), (5, 4, 0)],
+    ids=["at the start", "warming up", "end of the warm-up", "with a worker", "adapting"],
+)
+def test_resumed_equals_uninterrupted(make_workflow, whole, tmp_path, stop, saved, workers):
+    """The uninterrupted run has no worker: how many there are makes no difference either."""
+    workflow = make_workflow(tmp_path, **SETTINGS, num_workers=workers)
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=stop), lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trainer.run()
+    assert (tmp_path / "checkpoint.pt").exists() is (saved is not None)
+    if saved:
+        assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == saved
+
+    make_workflow(tmp_path, **SETTINGS, num_workers=workers, resume=True).run()
+    assert_same_results(tmp_path, whole)
+
+
+def test_cut_between_the_best_model_and_its_checkpoint(make_workflow, whole, tmp_path):
+    """The best model is of iteration 4, the checkpoint of iteration 2."""
+    workflow = make_workflow(tmp_path, **SETTINGS)
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    evaluator = workflow.parser.get_parsed_content("validate::evaluator")
+    evaluator.add_event_handler(Events.COMPLETED, lambda: 1 / (4 - trainer.state.iteration))
+    with pytest.raises(ZeroDivisionError):
+        trainer.run()
+    assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 2
+    make_workflow(tmp_path, **SETTINGS, resume=True).run()
+    assert_same_results(tmp_path, whole)
+
+
+def test_a_finished_run_resumed_is_what_it_was(make_workflow, whole, tmp_path):
+    make_workflow(tmp_path, **SETTINGS).run()
+    make_workflow(tmp_path, **SETTINGS, resume=True).run()
+    assert_same_results(tmp_path, whole)
+
+
+def test_a_longer_run_goes_on_from_a_finished_one(make_workflow, whole, tmp_path):
+    make_workflow(tmp_path, **{**SETTINGS, "iterations": 4}).run()
+    make_workflow(tmp_path, **SETTINGS, resume=True).run()
+    assert_same_results(tmp_path, whole)
+
+
+def test_an_unfinished_run_is_not_overwritten(make_workflow, tmp_path):
+    workflow = make_workflow(tmp_path, **SETTINGS)
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=4), lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trainer.run()
+    with pytest.raises(InputError, match="holds an unfinished training"):
+        make_workflow(tmp_path, **SETTINGS).run()
+    assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 4
+
+
+def test_another_method_does_not_resume_it(make_workflow, whole):
+    with pytest.raises(InputError, match="holds another network"):
+        make_workflow(whole, "source_only", **SETTINGS, resume=True).run()
+
+
+def test_killed_while_it_writes_a_checkpoint(tiny, whole, tmp_path, command_environment):
+    """From the repository's folder; resumed from the bundle's own, with a worker process."""
+    settings = {**tiny, **SETTINGS, "output_dir": tmp_path}
+    config = ["--config_file", "bundles/mani_unet/configs/train.json"]
+    killed = subprocess.run(
+        [sys.executable, "-c", DIES_WRITING, "2", "run", *config, *command(settings)],
+        cwd=REPOSITORY,
+        env=command_environment,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 2
+    assert (tmp_path / "snapshots" / "iteration_000004.pt").exists(), "it was to die while writing the next one"
+
+    config = ["--config_file", "configs/train.json", "--resume", "true"]
+    resumed = subprocess.run(
+        [sys.executable, "-m", "monai.bundle", "run", *config, *command({**settings, "num_workers": 1})],
+        cwd=REPOSITORY / "bundles" / "mani_unet",
+        env=command_environment,
+        capture_output=True,
+        text=True,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Going on from iteration 2 of 6" in resumed.stdout + resumed.stderr
+    assert_same_results(tmp_path, whole)
