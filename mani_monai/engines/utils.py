@@ -12,7 +12,9 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 SHORT = 5400
-REMEDY = "For minutes, name the overlay quick.json too: --config_file \"['<configs>/train.json','<configs>/quick.json']\"."
+REMEDY = (
+    "For minutes, name the overlay quick.json too: --config_file \"['<configs>/train.json','<configs>/quick.json']\"."
+)
 
 
 def loss_terms(output: Mapping[str, Any]) -> dict[str, float]:

@@ -111,7 +111,6 @@ def test_paper_sized_network_fits_its_metadata():
 # workflows
 
 
-@pytest.mark.xfail(raises=TypeError, strict=True, reason="MONAI's check wants dictionaries in train::handlers")
 def test_training_has_the_required_properties(tiny):
     workflow = ConfigWorkflow(
         config_file=str(CONFIGS / "train.json"),
