@@ -24,14 +24,16 @@ RUN_OPTIONS = {
 
 
 def check_overrides(arguments: Sequence[str] | None = None) -> None:
-    """Refuses an option of ``python -m monai.bundle run`` that no config file defines; MONAI takes it silently.
+    """Refuses an option of ``python -m monai.bundle run`` that MONAI takes silently, to no or another effect.
+
+    That is one that no config file defines, and ``false`` in lower case, which counts as true.
 
     Args:
         arguments: the command line after the program; by default this process's own, looked at only where the
             process is such a run.
 
     Raises:
-        InputError: for the first unknown option, with the nearest known one.
+        InputError: for the first unknown option, with the nearest known one; for a switch set to "false".
     """
     if arguments is None:
         arguments = sys.argv[1:] if sys.argv[0].replace("\\", "/").endswith("monai/bundle/__main__.py") else []
@@ -46,6 +48,9 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean --{near[0]}?" if near else f"known ones: {', '.join(known)}."
             raise InputError(f"--{name}: no such option in {options['config_file']}; {hint}")
+        # the command line hands "false" on as text, and text is true
+        if isinstance(parser.get(name), bool) and options[name] == "false":
+            raise InputError(f"--{name} false: write it with a capital, --{name} False.")
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:

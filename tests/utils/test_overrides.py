@@ -27,6 +27,7 @@ RUN = ["run", "--config_file", TRAIN]
         [*RUN, "--train#trainer#max_epochs", "1"],
         [*RUN, "--source", "tnbc", "--target=tcia", "--resume", "true"],
         [*RUN, "--iterations", "-1"],
+        [*RUN, "--resume", "False", "--channels_last=True", "--source", "false"],
         [*RUN, "--run_id", "run", "--meta_file", "metadata.json", "--logging_file", "logging.conf"],
         [*RUN, "--", "--help"],
         ["run", "--iteration", "5"],
@@ -58,6 +59,14 @@ def test_unknown_options_are_named_with_the_nearest(files, option, near):
     assert message.startswith(f"{option[0].partition('=')[0]}: no such option in ")
     assert near in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("option", [["--resume", "false"], ["--channels_last=false"]])
+def test_a_lower_case_false_is_refused(option):
+    """It would arrive as text, and switch on what it was to switch off."""
+    name = option[0].partition("=")[0]
+    with pytest.raises(InputError, match=f"{name} false: write it with a capital, {name} False"):
+        check_overrides([*RUN, *option])
 
 
 def test_another_programs_command_line_is_not_looked_at(monkeypatch):
