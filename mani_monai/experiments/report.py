@@ -103,7 +103,19 @@ def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
         the tables.
     """
     blocks = [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
-    text = "\n\n".join(blocks) or "No run is finished yet."
+    return write_between_marks("\n\n".join(blocks) or "No run is finished yet.", path)
+
+
+def write_between_marks(text: str, path: str | Path) -> str:
+    """Writes text between the lines ``<!-- tables -->`` and ``<!-- /tables -->`` of a file and keeps the rest of it.
+
+    Args:
+        text: what replaces the text between the marks.
+        path: the file; it is made where it is missing, and replaced where it has no marks.
+
+    Returns:
+        the text.
+    """
     path = Path(path)
     before, after = "", "\n"
     if path.exists() and "<!-- tables -->" in path.read_text():
