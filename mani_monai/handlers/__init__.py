@@ -1,6 +1,7 @@
 from .adabn import AdaBNHandler
 from .adaptation import AdaptationHandler
 from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
+from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
 from .training_step import TrainingStep
 
@@ -10,6 +11,7 @@ __all__ = [
     "BestModelHandler",
     "CheckpointHandler",
     "IterationSeedHandler",
+    "RankAverageHandler",
     "SnapshotHandler",
     "TrainingStep",
 ]

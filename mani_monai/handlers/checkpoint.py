@@ -82,7 +82,7 @@ class SnapshotHandler:
         """Removes what an earlier training in the same folder left from iterations that are still to come."""
         for path in self.folder.glob("snapshots/iteration_*.pt"):
             if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
         name = f"iteration_{engine.state.iteration:06d}.pt"
