@@ -119,7 +119,7 @@ SOURCE_TISSUE = TissueStyle(
     noise=2.5,
 )
 
-# A glandular tissue in a redder, weaker haematoxylin: small round vesicular nuclei in mauve cytoplasm; soft focus.
+# A glandular tissue overstained in haematoxylin: small round nuclei, sparse, in violet cytoplasm; soft focus.
 TARGET_TISSUE = TissueStyle(
     nuclei=NucleusStyle(
         radius=5.2,
@@ -127,10 +127,10 @@ TARGET_TISSUE = TissueStyle(
         elongation=0.12,
         stromal_elongation=1.9,
         irregularity=0.07,
-        density=34,
+        density=24,
         stromal_density=0.2,
         spacing=1.15,
-        haematoxylin=0.9,
+        haematoxylin=1.2,
         haematoxylin_spread=0.12,
         eosin=0.3,
         chromatin=0.2,
@@ -138,19 +138,19 @@ TARGET_TISSUE = TissueStyle(
         rim=0.4,
         nucleoli=0.5,
     ),
-    haematoxylin=(0.50, 0.72, 0.36),
+    haematoxylin=(0.70, 0.69, 0.32),
     eosin=(0.22, 0.66, 0.36),
     stain_spread=0.12,
     epithelium=0.75,
     nest_scale=16,
     cytoplasm=0.5,
     cytoplasm_texture=0.3,
-    basophilia=0.2,
+    basophilia=0.55,
     membrane=0.2,
     clearing=0.15,
     stroma=0.6,
     stroma_texture=0.35,
-    stromal_basophilia=0.15,
+    stromal_basophilia=0.3,
     fibre_width=1.2,
     fibre_bend=8,
     gaps=0.1,
