@@ -139,8 +139,10 @@ def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, 
 
     Raises:
         InputError: a line for each bad file: truncated, not 8-bit RGB, without its label, a label of another size,
-            smaller than the crop where others are not, or not square.
+            smaller than the crop where others are not, or not square. One line where the crop itself is too small.
     """
+    if crop_size is not None and crop_size < min_size:
+        raise InputError(f"--crop_size {crop_size}: is smaller than the {min_size} px that the network needs.")
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         results = pool.map(lambda item: _fault(item, min_size), items)
         faults = [fault for fault in tqdm(results, "checking", len(items), delay=1, leave=False, unit="image") if fault]

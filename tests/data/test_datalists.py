@@ -148,6 +148,11 @@ def test_images_that_are_all_one_smaller_square_are_taken_whole(tmp_path):
         check_images(items, crop_size=512)
 
 
+def test_crop_that_no_network_takes(data):
+    with pytest.raises(InputError, match=r"--crop_size 8: is smaller than the 16 px"):
+        check_images(items_of(data), crop_size=8)
+
+
 def test_tiny_image(data):
     with pytest.raises(InputError, match=r"a\.png: is 24x40 .* smaller than 32"):
         check_images(items_of(data), min_size=32)
