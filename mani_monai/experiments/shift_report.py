@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,7 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
                 },
             )
         )
-    missing = ", ".join(found["missing"]) or "none"
-    blocks.append(f"Runs without weights, not in the tables: {missing}.")
+    blocks.append(f"Runs without weights, not in the tables: {_missing(found['missing'], table.runs(seeds))}.")
     return write_between_marks("\n\n".join(blocks), path)
 
 
@@ -112,19 +112,21 @@ def draw_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str | 
     import matplotlib.pyplot as plt
 
     groups = _groups(found["runs"], table.runs(seeds))
-    figure, panels = plt.subplots(2, 3, figsize=(17, 6.5 + 0.3 * max(len(groups), 4)), layout="constrained")
-    _draw_stains(panels[0, 0], found["data_sets"])
-    _draw_distances(panels[0, 1], found["shifts"])
-    _draw_failures(panels[0, 2], found["shifts"])
-    _draw_runs(panels[1], groups)
+    figure = plt.figure(figsize=(17, 7.5 + 0.25 * len(groups)), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(5, 2.5 + 0.25 * len(groups)))
+    stains, distances, failures = above.subplots(1, 3)
+    _draw_stains(stains, found["data_sets"])
+    _draw_distances(distances, found["shifts"])
+    _draw_failures(failures, found["shifts"])
+    _draw_runs(below.subplots(1, 3, sharey=True), groups)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
 def _draw_stains(panel: Axes, data_sets: Mapping[str, Images]) -> None:
-    for name, images in data_sets.items():
+    for (name, images), marker in zip(data_sets.items(), cycle("os^D"), strict=False):
         points = [[image[stain] for image in images.values()] for stain in ("haematoxylin", "eosin")]
-        panel.plot(*points, "o", markersize=5, alpha=0.6, label=name)
+        panel.plot(*points, marker, markersize=5, alpha=0.7, label=name)
     panel.set(xlabel="haematoxylin, optical density", ylabel="eosin, optical density")
     panel.set_title("Stains: a point an image", fontsize=10)
     panel.legend(fontsize=8)
@@ -157,7 +159,7 @@ def _draw_failures(panel: Axes, shifts: Mapping[str, Any]) -> None:
     panel.set(xlabel="colour distance of the image to the source, CIELAB")
     panel.set_title("Test images of the target", fontsize=10)
     if panel.get_legend_handles_labels()[0]:
-        panel.legend(fontsize=7)
+        panel.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
 
 
 def _draw_runs(panels: Sequence[Axes], groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -172,20 +174,18 @@ def _draw_runs(panels: Sequence[Axes], groups: Mapping[str, Sequence[Mapping[str
             ratios = [run["separation"][part] for run in runs]
             panels[1].plot(ratios, places, "o", color=colour, label=part if row == 0 else None)
         panels[2].plot([run["separation"]["domain_accuracy"] for run in runs], places, "o", color="C2")
-    panels[0].set_title("Batch statistics: distance of means from the network's, in its spreads", fontsize=10)
-    panels[1].set_title("Features: distance of domains / of nuclei and background", fontsize=10)
-    panels[2].set_title("Features: share of nuclei whose domain is told (0.5: chance)", fontsize=10)
+    panels[0].set_title("Batch statistics: distance of means from the network's", fontsize=10)
+    panels[1].set_title("Features: distance of domains / of nuclei from background", fontsize=10)
+    panels[2].set_title("Features: nuclei whose domain is told (0.5: chance)", fontsize=10)
     panels[2].set_xlim(0.4, 1.02)
     panels[2].axvline(0.5, color="0.7", linewidth=0.8)
+    panels[0].set_yticks([-row for row in range(len(groups))], list(groups), fontsize=8)
     for panel in panels:
-        panel.set_yticks([-row for row in range(len(groups))], list(groups), fontsize=8)
         panel.grid(axis="y", alpha=0.3)
-    for panel in panels[1:]:
-        panel.tick_params(labelleft=False)
     for panel in panels[:2]:
         panel.set_xlim(left=0)
         if groups:
-            panel.legend(fontsize=8)
+            panel.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.07))
 
 
 def _groups(figures: Mapping[str, Any], runs: Iterable[Run]) -> dict[str, list[dict[str, Any]]]:
@@ -195,6 +195,14 @@ def _groups(figures: Mapping[str, Any], runs: Iterable[Run]) -> dict[str, list[d
         group = groups.setdefault(f"{_arrow(run.shift)}: {run.method.name}", [])
         group += [figures[run.name]] if run.name in figures else []
     return {title: found for title, found in groups.items() if found}
+
+
+def _missing(names: Sequence[str], runs: Iterable[Run]) -> str:
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        if run.name in names:
+            seeds.setdefault(f"{_arrow(run.shift)}: {run.method.name}", []).append(str(run.seed))
+    return "; ".join(f"{title}, seeds {', '.join(found)}" for title, found in seeds.items()) or "none"
 
 
 def _block(title: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:

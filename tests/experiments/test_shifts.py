@@ -297,7 +297,7 @@ def test_what_is_there_is_described_and_what_is_missing_named(table, work_dir, t
     text = write_shifts(found, table, 1, page)
     assert page.read_text() == f"prose\n<!-- tables -->\n{text}\n<!-- /tables -->\nafter\n"
     assert "| toy_source → toy_target: source_only | 1 |" in text
-    assert "not in the tables: toy_source__toy_target__mani__seed0." in text
+    assert "not in the tables: toy_source → toy_target: mani, seeds 0." in text
     draw_shifts(found, table, 1, tmp_path / "shifts.png")
     assert Image.open(tmp_path / "shifts.png").size[0] > 1000
 
@@ -311,7 +311,7 @@ def test_what_is_there_is_described_and_what_is_missing_named(table, work_dir, t
 def test_no_run_yet(table, toy_dir, tmp_path):
     found = shifts.describe_shifts(table, str(toy_dir), str(tmp_path), str(tmp_path), 1, 2)
     assert len(found["missing"]) == 2
-    assert "source_only__seed0" in write_shifts(found, table, 1, tmp_path / "shifts.md")
+    assert "source_only, seeds 0;" in write_shifts(found, table, 1, tmp_path / "shifts.md")
     draw_shifts(found, table, 1, tmp_path / "shifts.png")
 
 
