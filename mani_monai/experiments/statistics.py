@@ -92,14 +92,19 @@ def paired_difference(scores: Scores, other: Scores, resamples: int = 10_000) ->
     pairs = [differences for differences in pairs if len(differences)]
     if not pairs:
         raise ValueError("the rows have no image and seed in common.")
-    rng = np.random.default_rng(0)
-    means = [_resampled_mean(pairs, rng) for _ in range(resamples)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    low, high = np.percentile(_resampled_means(pairs, resamples), [2.5, 97.5])
     every = np.concatenate(pairs)
     return Difference(float(every.mean()), float(low), float(high), len(every), len(pairs))
 
 
-def _resampled_mean(pairs: list[NDArray[np.float64]], rng: np.random.Generator) -> float:
-    seeds = rng.integers(len(pairs), size=len(pairs))
-    drawn = [pairs[seed][rng.integers(len(pairs[seed]), size=len(pairs[seed]))] for seed in seeds]
-    return float(np.concatenate(drawn).mean())
+def _resampled_means(pairs: list[NDArray[np.float64]], resamples: int) -> NDArray[np.float64]:
+    """Means of bootstrap samples: as many seeds as there are, with replacement, then as many images in each."""
+    rng = np.random.default_rng(0)
+    shape = (resamples, len(pairs))
+    drawn = rng.integers(len(pairs), size=shape)
+    sums, counts = np.zeros(shape), np.zeros(shape)
+    for seed, differences in enumerate(pairs):
+        images = rng.integers(len(differences), size=(*shape, len(differences)))
+        sums += np.where(drawn == seed, differences[images].sum(axis=2), 0)
+        counts += np.where(drawn == seed, len(differences), 0)
+    return sums.sum(axis=1) / counts.sum(axis=1)
