@@ -61,7 +61,7 @@ def announce_cost(
     long = seconds > SHORT
     duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} minutes"
     print(
-        f"Training on CPU: {iterations} iterations of {batch_size} images of up to {crop_size} px from each domain take "
+        f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px from each domain take "
         f"about {duration} here." + (f" {REMEDY}" if long else ""),
         flush=True,
     )
