@@ -210,10 +210,13 @@ def test_source_only_needs_no_target():
 def test_observed_target_moves_batch_statistics_alone():
     plain = make_trainer(AdaptationHandler(nn.ModuleDict(), "final_conv"))
     watched = make_trainer(AdaptationHandler(nn.ModuleDict(), "final_conv", warmup=1, observe_target=True))
+    recording = []
+    watched.network.body.register_forward_hook(lambda module, args, output: recording.append(output.requires_grad))
     for stock, output in zip(outputs_of(plain), outputs_of(watched), strict=True):
         assert torch.equal(stock["loss"], output["loss"])
     for one, other in zip(plain.network.parameters(), watched.network.parameters(), strict=True):
         assert torch.equal(one.grad, other.grad)
+    assert recording == [True, True, False, True, False], "no graph is kept of a target pass that nothing learns from"
     assert watched.network.body[1].num_batches_tracked == 3 + 2
     assert not torch.equal(plain.network.body[1].running_mean, watched.network.body[1].running_mean)
 
