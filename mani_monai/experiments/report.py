@@ -7,7 +7,9 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 
 from .plan import Method, Run
 from .statistics import Difference, Scores, Summary, paired_difference, summarise
@@ -102,7 +104,8 @@ def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
     Returns:
         the tables.
     """
-    blocks = [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
+    blocks = [_mean_table(rows)] if len(rows) > 1 else []
+    blocks += [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
     return write_between_marks("\n\n".join(blocks) or "No run is finished yet.", path)
 
 
@@ -183,6 +186,26 @@ def _difference(row: Row, other: dict[str, Scores] | None, selection: str) -> Di
     if not other or selection not in other or not row.scores[selection].keys() & other[selection].keys():
         return None
     return paired_difference(row.scores[selection], other[selection])
+
+
+def _mean_table(rows: dict[str, list[Row]]) -> str:
+    """Mean over shifts of each row that every shift has."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for shift_rows in rows.values():
+        for row in shift_rows:
+            found[row.title].append(row)
+    selections = [name for name in SELECTIONS if any(name in row.scores for row in chain(*rows.values()))]
+    lines = [
+        f"**mean over {len(rows)} shifts**",
+        "",
+        "| row | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
+        "|---" * (len(selections) + 1) + "|",
+    ]
+    for title, title_rows in found.items():
+        if len(title_rows) == len(rows):
+            means = [fmean(summarise(row.scores[name]).mean for row in title_rows) for name in selections]
+            lines.append(f"| {title} | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+    return "\n".join(lines)
 
 
 def _shift_table(shift: str, rows: Sequence[Row]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_markdown_replaces_the_tables_and_keeps_the_rest(rows, tmp_path):
     line = next(line for line in text.splitlines() if line.startswith("| MaNi |"))
     assert "| 2 | 3 | 0.700 ± 0.000 | 0.800 ± 0.000 | +0.200 [+0.200, +0.200] | +0.150 [+0.150, +0.150] | 2 |" in line
     assert "oracle" in text
+
+
+def test_the_mean_over_shifts_counts_shifts_alike(rows, tmp_path):
+    """One more shift, where MaNi scores .1 less and the control is missing."""
+    other = [found for found in rows["a__b"] if found.title in ("source-only", "MaNi")]
+    lower = {name: {0: {"x": dice - 0.1}} for name, dice in (("last", 0.7), ("oracle", 0.8))}
+    shifts = {"a__b": rows["a__b"], "b__c": [other[0], replace(other[1], scores=lower)]}
+    lines = write_markdown(shifts, tmp_path / "page.md").split("**a → b**")[0].splitlines()
+    assert lines[0] == "**mean over 2 shifts**"
+    assert lines[4:] == ["| source-only | 0.500 | 0.600 |", "| MaNi | 0.650 | 0.750 |", ""]
 
 
 def test_csv_has_a_line_a_row_and_selection(rows, tmp_path):
