@@ -104,7 +104,8 @@ def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
     Returns:
         the tables.
     """
-    blocks = [_mean_table(rows)] if len(rows) > 1 else []
+    shifts = {shift: shift_rows for shift, shift_rows in rows.items() if len(set(shift.split("__"))) > 1}
+    blocks = [_mean_table(shifts)] if len(shifts) > 1 else []  # a domain and itself are no shift
     blocks += [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
     return write_between_marks("\n\n".join(blocks) or "No run is finished yet.", path)
 
