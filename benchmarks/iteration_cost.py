@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mani_monai.handlers import AdaptationHandler
 from mani_monai.inferers import AutocastInferer
 from mani_monai.losses import MutualInformationLoss
+from mani_monai.utils.memory import keep_freed_memory
 
 PAPER = (64, 128, 256, 512, 1024, 64)
 
@@ -79,6 +80,7 @@ def main(size: int = 128, batch: int = 4, pairs: int = 5, features: tuple[int, .
         pairs: how many times each pair is measured, the two in turn; medians count.
         features: widths of the U-Net; the paper's by default.
     """
+    keep_freed_memory()  # as train.json does
     benches = {precision: Bench(tuple(features), size, batch, precision) for precision in ("float32", "bfloat16")}
     print(f"U-Net {tuple(features)}, {batch} images of {size} px from each domain, {torch.get_num_threads()} threads")
     for precision, bench in benches.items():

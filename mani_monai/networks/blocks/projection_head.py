@@ -13,4 +13,4 @@ class ProjectionHead(nn.Sequential):
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(nn.Conv2d(channels, channels, kernel_size=1), nn.BatchNorm2d(channels), nn.ReLU())
+        super().__init__(nn.Conv2d(channels, channels, kernel_size=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True))

@@ -15,7 +15,12 @@ def masked_mean(features: Tensor, mask: Tensor, eps: float = 1e-6) -> Tensor:
     Returns:
         BK vectors.
     """
-    return torch.einsum("bkhw,bhw->bk", features, mask) / (mask.sum(dim=(1, 2)).unsqueeze(1) + eps)
+    # A product of matrices in the features' own memory layout: its gradient has that layout too, so nothing is copied.
+    if features.is_contiguous(memory_format=torch.channels_last):
+        sums = torch.bmm(mask.flatten(1).unsqueeze(1), features.permute(0, 2, 3, 1).flatten(1, 2)).squeeze(1)
+    else:
+        sums = torch.bmm(features.flatten(2), mask.flatten(1).unsqueeze(2)).squeeze(2)
+    return sums / (mask.sum(dim=(1, 2)).unsqueeze(1) + eps)
 
 
 def masked_max(features: Tensor, mask: Tensor) -> Tensor:
