@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.engines import Evaluator
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..utils import InputError
 from ..utils.files import load_network, load_tensors
 
 ORACLE = "oracle"
+
+Scores = dict[str, list[float | None]]
+"""By metric: a score for each image, None where there is nothing to score."""
 
 
 def evaluate_selections(
@@ -30,14 +35,16 @@ def evaluate_selections(
 ) -> dict[str, Any]:
     """Scores the weights of a run on labelled target test images, once for each selection.
 
-    ``last``, the last iterate; ``source_validation``, the best on labelled source images; ``oracle``, the snapshot
-    that is best on labelled target images: what the authors' code reports, and what nobody without target labels
-    can select. Writes ``dice.csv`` (selection, image, dice) and ``metrics.json``, and prints a table.
+    ``last``, the last iterate; ``source_validation``, the best on labelled source images; ``average``, the mean of
+    the snapshots of the training's second half (stochastic weight averaging, Izmailov et al. 2018; running batch
+    statistics are averaged too); ``oracle``, the snapshot that is best on labelled target images: what the authors'
+    code reports, and what nobody without target labels can select. Writes ``scores.csv`` (selection, image, each
+    metric) and ``metrics.json``, and prints a table.
 
     Args:
         network: the network that both evaluators hold.
-        test: evaluator of the target's test images, in order and one a batch; its key metric is the Dice.
-        oracle: evaluator of the target's validation images; None where they have no labels.
+        test: evaluator of the target's test images, in order and one a batch; its per-image metrics are the scores.
+        oracle: evaluator of the target's validation images, whose key metric decides; None where they have no labels.
         items: the test items, ``{"image": path, ...}``, in the evaluator's order.
         run_dir: folder of the run.
         out_dir: folder to write to.
@@ -53,52 +60,101 @@ def evaluate_selections(
         raise InputError(f"{run_dir}: the target's test list has no labels to score; inference.json needs none.")
     run, out = Path(run_dir), Path(out_dir)
     images = [Path(item["image"]).stem for item in items]
-    candidates = {"last": [run / "model.pt"], "source_validation": [run / "model_source_val.pt"]}
     snapshots = sorted(run.glob("snapshots/iteration_*.pt"))
+    late = snapshots[len(snapshots) // 2 :]
+    candidates = {"last": [run / "model.pt"], "source_validation": [run / "model_source_val.pt"]}
+    if len(late) > 1:
+        candidates["average"] = late
     if oracle is not None and snapshots:
         candidates[ORACLE] = snapshots
 
     selections = {}
     for name, paths in candidates.items():
-        best = paths[0]
-        if len(paths) > 1:
-            scored = tqdm(paths, desc="scoring snapshots for the oracle", unit="snapshot")
-            validation = {path: float(np.mean(_dice(oracle, network, path))) for path in scored}
-            best = max(paths, key=validation.__getitem__)
-        scores = _dice(test, network, best)
-        selections[name] = {
-            "weights": str(best.relative_to(run)),
-            "dice_mean": float(np.mean(scores)),
-            "dice_std": float(np.std(scores)),
-            "dice": dict(zip(images, scores, strict=True)),
-        }
+        if name == ORACLE:
+            paths = [_best(oracle, network, paths)]
+        scores = _scores(test, network, mean_state(paths), paths[0])
+        weights = " to ".join(dict.fromkeys(str(path.relative_to(run)) for path in (paths[0], paths[-1])))
+        selections[name] = {"weights": weights} | _summary(scores, images)
 
     result = {**facts, "selections": selections}
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
-    with open(out / "dice.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["selection", "image", "dice"])
-        for name, selection in selections.items():
-            writer.writerows([name, image, f"{dice:.6f}"] for image, dice in selection["dice"].items())
-    print(selection_table(result), f"\nper image: {out / 'dice.csv'}", flush=True)
+    _write_csv(selections, out / "scores.csv")
+    print(selection_table(result), f"\nper image: {out / 'scores.csv'}", flush=True)
     return result
 
 
+def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
+    """Mean of the state dictionaries in files, one in memory at a time; counters are the last file's.
+
+    Raises:
+        InputError: when a file is missing or is not such a file.
+    """
+    mean = {}
+    for number, path in enumerate(paths, start=1):
+        for key, value in load_tensors(path).items():
+            averages = value.is_floating_point() and key in mean
+            mean[key] = mean[key].lerp(value, 1 / number) if averages else value
+    return mean
+
+
 def selection_table(result: dict[str, Any]) -> str:
-    """The selections of ``evaluate_selections`` as a text table: Dice mean and spread over test images."""
-    lines = [f"{'selection':<42}{'Dice':>7}{'spread':>8}{'images':>8}  weights"]
+    """The selections of ``evaluate_selections`` as a text table: each metric's mean and spread over test images."""
+    metrics = metric_names(result)
+    heads = "".join(f"{metric:>10}{'spread':>8}" for metric in metrics)
+    lines = [f"{'selection':<42}{heads}{'images':>8}  weights"]
     for name, selection in result["selections"].items():
         shown = f"{name} (uses target labels: not adaptation)" if name == ORACLE else name
-        lines.append(
-            f"{shown:<42}{selection['dice_mean']:>7.3f}{selection['dice_std']:>8.3f}{len(selection['dice']):>8}"
-            f"  {selection['weights']}"
-        )
+        figures = "".join(f"{selection[f'{m}_mean']:>10.3f}{selection[f'{m}_std']:>8.3f}" for m in metrics)
+        lines.append(f"{shown:<42}{figures}{len(selection[metrics[0]]):>8}  {selection['weights']}")
     return "\n".join(lines)
 
 
-def _dice(evaluator: Evaluator, network: nn.Module, path: Path) -> list[float]:
-    load_network(network, load_tensors(path), path)
+def metric_names(result: dict[str, Any]) -> list[str]:
+    """Names of the metrics that a result of ``evaluate_selections`` holds."""
+    selection = next(iter(result["selections"].values()))
+    return [name for name, value in selection.items() if isinstance(value, Mapping)]
+
+
+def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> Path:
+    """The snapshot with the best key metric on the evaluator's images."""
+    if len(snapshots) == 1:
+        return snapshots[0]
+    validation = {}
+    for path in tqdm(snapshots, desc="scoring snapshots for the oracle", unit="snapshot"):
+        scores = _scores(oracle, network, load_tensors(path), path)
+        validation[path] = _mean(scores[oracle.state.key_metric_name])
+    return max(snapshots, key=validation.__getitem__)
+
+
+def _scores(evaluator: Evaluator, network: nn.Module, state: Mapping[str, Tensor], path: Path) -> Scores:
+    load_network(network, state, path)
     evaluator.run()
-    details = evaluator.state.metric_details[evaluator.state.key_metric_name]
-    return [float(value) for value in details.flatten()]
+    details = {name: torch.as_tensor(values).flatten() for name, values in evaluator.state.metric_details.items()}
+    return {name: [None if math.isnan(v) else v for v in values.tolist()] for name, values in details.items()}
+
+
+def _summary(scores: Scores, images: Sequence[str]) -> dict[str, Any]:
+    summary: dict[str, Any] = {}
+    for metric, values in scores.items():
+        scored = [value for value in values if value is not None]
+        summary[f"{metric}_mean"] = _mean(values)
+        summary[f"{metric}_std"] = float(np.std(scored)) if scored else float("nan")
+        summary[metric] = dict(zip(images, values, strict=True))
+    return summary
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    scored = [value for value in values if value is not None]
+    return float(np.mean(scored)) if scored else float("nan")
+
+
+def _write_csv(selections: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    metrics = metric_names({"selections": selections})
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["selection", "image", *metrics])
+        for name, selection in selections.items():
+            for image in selection[metrics[0]]:
+                scores = [selection[metric][image] for metric in metrics]
+                writer.writerow([name, image, *("" if score is None else f"{score:.6f}" for score in scores)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from monai.inferers import Inferer
+from monai.utils.enums import HoVerNetBranch
 from torch import Tensor, nn
 
 SHORT = 5400
@@ -37,6 +38,7 @@ def announce_cost(
     warmup: int,
     batch_size: int,
     crop_size: int,
+    probe_size: int = 128,
 ) -> None:
     """On a CPU, measures one small training step and prints what the whole training takes at that speed.
 
@@ -48,14 +50,21 @@ def announce_cost(
         warmup: those without a target batch.
         batch_size: images of a domain in a step.
         crop_size: edge of an image in pixels.
+        probe_size: edge of the one image that is timed; networks of a fixed input size need theirs.
     """
     if device.type != "cpu":
         return
-    probe = min(crop_size, 128)
+    probe = min(crop_size, probe_size)
     copy, image = deepcopy(network).train(), torch.rand(1, 3, probe, probe)
-    inferer(image, copy).mean().backward()
+
+    def step() -> None:
+        output = inferer(image, copy)
+        branches = output.values() if isinstance(output, Mapping) else [output]
+        sum(branch.mean() for branch in branches).backward()
+
+    step()
     start = time.perf_counter()
-    inferer(image, copy).mean().backward()
+    step()
     images = batch_size * (2 * iterations - min(warmup, iterations))
     seconds = (time.perf_counter() - start) * (crop_size / probe) ** 2 * images
     long = seconds > SHORT
@@ -65,3 +74,28 @@ def announce_cost(
         f"about {duration} here." + (f" {REMEDY}" if long else ""),
         flush=True,
     )
+
+
+def prepare_hovernet_batch(
+    batch: Mapping[str, Tensor],
+    device: str | torch.device | None = None,
+    non_blocking: bool = False,
+    **kwargs: Any,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """A batch as HoVer-Net and its loss take it; MONAI's ``PrepareBatchHoVerNet`` demands cell types.
+
+    Args:
+        batch: ``image`` B3HW, ``label`` one-hot B2hw, ``hover_map`` B2hw and, where there is one, ``type_map`` BChw.
+        device: where to.
+        non_blocking: as in ``Tensor.to``.
+        kwargs: further options of ``Tensor.to``.
+
+    Returns:
+        the image, and the labels by the name of their branch.
+    """
+
+    def to_device(key: str) -> Tensor:
+        return batch[key].to(device=device, non_blocking=non_blocking, **kwargs)
+
+    branches = {HoVerNetBranch.NP: "label", HoVerNetBranch.HV: "hover_map", HoVerNetBranch.NC: "type_map"}
+    return to_device("image"), {branch.value: to_device(key) for branch, key in branches.items() if key in batch}

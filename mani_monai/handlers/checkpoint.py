@@ -7,6 +7,7 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from ..data.samplers import IterationBatchSampler
 from ..utils import InputError
@@ -108,6 +109,7 @@ class CheckpointHandler:
         sampler: sampler of the training data, told where to go on.
         interval: iterations between two checkpoints; one more is written at the end.
         resume: whether to go on from the checkpoint, where there is one.
+        scheduler: of the learning rate, where there is one; attach its handler before this one.
 
     Raises:
         ValueError: when ``interval`` < 1.
@@ -125,12 +127,15 @@ class CheckpointHandler:
         sampler: IterationBatchSampler,
         interval: int,
         resume: bool = False,
+        scheduler: LRScheduler | None = None,
     ) -> None:
         if interval < 1:
             raise ValueError(f"interval must be >= 1, got {interval}.")
         self.path = Path(path)
         self.network = network
         self.objects = {"optimizer": optimizer, "best": best}
+        if scheduler is not None:
+            self.objects["scheduler"] = scheduler
         self.adaptation = adaptation
         self.sampler = sampler
         self.interval = interval

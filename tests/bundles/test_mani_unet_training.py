@@ -140,6 +140,8 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
         "source_validation": finished / "model_source_val.pt",
         "oracle": oracle,
     }
+    average = metrics["selections"].pop("average")
+    assert average["weights"] == "snapshots/iteration_000009.pt to snapshots/iteration_000012.pt"
     assert list(metrics["selections"]) == list(expected)
     for name, path in expected.items():
         selection = metrics["selections"][name]
@@ -198,7 +200,11 @@ def strip_labels(data_dir: Path, part: str) -> None:
 def test_no_oracle_where_validation_has_no_labels(make_workflow, finished, data_copy, tmp_path):
     strip_labels(data_copy, "validation")
     make_workflow(finished, "evaluate", dataset_dir=str(data_copy), evaluation_dir=str(tmp_path)).run()
-    assert list(json.loads((tmp_path / "metrics.json").read_text())["selections"]) == ["last", "source_validation"]
+    assert list(json.loads((tmp_path / "metrics.json").read_text())["selections"]) == [
+        "last",
+        "source_validation",
+        "average",
+    ]
 
 
 def test_no_score_where_the_test_has_no_labels(make_workflow, finished, data_copy):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mani_monai.engines import evaluate_selections
+from mani_monai.engines.selection import evaluate_selections, mean_state
 from mani_monai.utils import InputError
 from mani_monai.utils.files import save_atomically
 
@@ -47,7 +47,7 @@ def run_dir(tmp_path):
     return folder
 
 
-TEST = {1: [0.5, 0.7], 2: [0.25, 0.75], 10: [0.9, 0.9], 20: [0.1, 0.3], 30: [0.6, 0.6]}
+TEST = {1: [0.5, 0.7], 2: [0.25, 0.75], 10: [0.9, 0.9], 20: [0.1, 0.3], 25: [0.7, 0.8], 30: [0.6, 0.6]}
 VALIDATION = {10: [0.2, 0.2], 20: [0.9, 0.5], 30: [0.8, 0.5]}
 
 
@@ -58,12 +58,19 @@ def evaluate(network, run_dir, oracle=True, items=ITEMS):
     return evaluate_selections(network, test, validation, items, str(run_dir), str(out), FACTS), test, out
 
 
-def test_three_selections_are_scored(network, run_dir):
+def test_four_selections_are_scored(network, run_dir):
     result, test, _ = evaluate(network, run_dir)
-    assert test.asked == [1, 2, 20], "the oracle chooses on validation images, never on the test's"
-    assert list(result["selections"]) == ["last", "source_validation", "oracle"]
+    assert test.asked == [1, 2, 25, 20], "the oracle chooses on validation images, never on the test's"
+    assert list(result["selections"]) == ["last", "source_validation", "average", "oracle"]
+    average = "snapshots/iteration_000020.pt to snapshots/iteration_000030.pt"
+    assert result["selections"]["average"]["weights"] == average
     assert result["selections"]["oracle"]["weights"] == "snapshots/iteration_000020.pt"
-    for name, scores in {"last": TEST[1], "source_validation": TEST[2], "oracle": TEST[20]}.items():
+    for name, scores in {
+        "last": TEST[1],
+        "source_validation": TEST[2],
+        "average": TEST[25],
+        "oracle": TEST[20],
+    }.items():
         selection = result["selections"][name]
         assert selection["dice_mean"] == pytest.approx(np.mean(scores))
         assert selection["dice_std"] == pytest.approx(np.std(scores))
@@ -71,7 +78,7 @@ def test_three_selections_are_scored(network, run_dir):
 
 
 def test_no_oracle_without_target_labels_or_snapshots(network, run_dir):
-    assert list(evaluate(network, run_dir, oracle=False)[0]["selections"]) == ["last", "source_validation"]
+    assert list(evaluate(network, run_dir, oracle=False)[0]["selections"]) == ["last", "source_validation", "average"]
     for path in run_dir.glob("snapshots/*.pt"):
         path.unlink()
     assert list(evaluate(network, run_dir)[0]["selections"]) == ["last", "source_validation"]
@@ -80,7 +87,9 @@ def test_no_oracle_without_target_labels_or_snapshots(network, run_dir):
 def test_a_single_snapshot_needs_no_choice(network, run_dir):
     for number in (20, 30):
         (run_dir / f"snapshots/iteration_0000{number}.pt").unlink()
-    assert evaluate(network, run_dir)[0]["selections"]["oracle"]["weights"] == "snapshots/iteration_000010.pt"
+    selections = evaluate(network, run_dir)[0]["selections"]
+    assert selections["oracle"]["weights"] == "snapshots/iteration_000010.pt"
+    assert "average" not in selections
 
 
 def test_files_hold_facts_and_every_image(network, run_dir):
@@ -88,7 +97,7 @@ def test_files_hold_facts_and_every_image(network, run_dir):
     written = json.loads((out / "metrics.json").read_text())
     assert written == result
     assert {name: written[name] for name in FACTS} == FACTS
-    with open(out / "dice.csv", newline="") as file:
+    with open(out / "scores.csv", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
         ["selection", "image", "dice"],
@@ -96,6 +105,8 @@ def test_files_hold_facts_and_every_image(network, run_dir):
         ["last", "b.tile", "0.700000"],
         ["source_validation", "a", "0.250000"],
         ["source_validation", "b.tile", "0.750000"],
+        ["average", "a", "0.700000"],
+        ["average", "b.tile", "0.800000"],
         ["oracle", "a", "0.100000"],
         ["oracle", "b.tile", "0.300000"],
     ]
@@ -104,12 +115,40 @@ def test_files_hold_facts_and_every_image(network, run_dir):
 def test_table_names_the_oracle_for_what_it_is(network, run_dir, capsys):
     evaluate(network, run_dir)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["selection", "Dice", "spread", "images", "weights"]
+    assert lines[0].split() == ["selection", "dice", "spread", "images", "weights"]
     assert lines[1].split() == ["last", "0.600", "0.100", "2", "model.pt"]
     assert lines[2].split() == ["source_validation", "0.500", "0.250", "2", "model_source_val.pt"]
-    assert lines[3].startswith("oracle (uses target labels: not adaptation)")
-    assert lines[3].split()[-4:] == ["0.200", "0.100", "2", "snapshots/iteration_000020.pt"]
-    assert lines[4].endswith("dice.csv")
+    assert lines[3].split()[:3] == ["average", "0.750", "0.050"]
+    assert lines[4].startswith("oracle (uses target labels: not adaptation)")
+    assert lines[4].split()[-4:] == ["0.200", "0.100", "2", "snapshots/iteration_000020.pt"]
+    assert lines[5].endswith("scores.csv")
+
+
+class SeveralMetrics(TableEvaluator):
+    """Scores two metrics; the second image has nothing to score in one of them."""
+
+    def run(self) -> None:
+        super().run()
+        self.state.metric_details["pq"] = torch.tensor([0.5, float("nan")])
+
+
+def test_every_metric_is_written_and_what_has_no_score_counts_for_nothing(network, run_dir, tmp_path):
+    evaluator = SeveralMetrics(network, TEST)
+    result = evaluate_selections(network, evaluator, None, ITEMS, str(run_dir), str(tmp_path / "out"), FACTS)
+    last = result["selections"]["last"]
+    assert last["pq"] == {"a": 0.5, "b.tile": None}
+    assert (last["pq_mean"], last["pq_std"], last["dice_mean"]) == (0.5, 0, pytest.approx(0.6))
+    rows = (tmp_path / "out" / "scores.csv").read_text().splitlines()
+    assert rows[:3] == ["selection,image,dice,pq", "last,a,0.500000,0.500000", "last,b.tile,0.700000,"]
+
+
+def test_mean_of_state_dictionaries(tmp_path):
+    for number in (1, 2, 6):
+        state = {"weight": torch.full((2,), float(number)), "batches": torch.tensor(number)}
+        save_atomically(state, tmp_path / f"{number}.pt")
+    mean = mean_state([tmp_path / f"{number}.pt" for number in (1, 2, 6)])
+    assert torch.allclose(mean["weight"], torch.full((2,), 3.0))
+    assert mean["batches"] == 6
 
 
 def test_what_cannot_be_scored_is_refused(network, run_dir):
