@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mani_monai.engines import announce_cost, loss_terms
+from mani_monai.engines import announce_cost, loss_terms, prepare_hovernet_batch
 from mani_monai.inferers import AutocastInferer
 
 
@@ -61,3 +61,34 @@ def test_cost_leaves_the_network_alone():
 def test_cost_is_not_told_on_a_gpu(capsys):
     announce_cost(small_network(), AutocastInferer(), torch.device("cuda"), 1, 0, 1, 8)
     assert capsys.readouterr().out == ""
+
+
+class TwoBranches(nn.Module):
+    """A network of one input size and an output of branches, as HoVer-Net is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 2, 1)
+
+    def forward(self, image):
+        assert image.shape == (1, 3, 256, 256)
+        return {"nucleus_prediction": self.layer(image), "horizontal_vertical": self.layer(image)}
+
+
+def test_cost_of_a_network_with_a_size_and_branches(capsys, monkeypatch):
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    announce_cost(TwoBranches(), AutocastInferer(), torch.device("cpu"), 120, 20, 1, 256, probe_size=256)
+    assert "about 7 minutes here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_hovernet_batch_names_labels_by_branch(typed):
+    batch = {"image": torch.rand(1, 3, 8, 8), "label": torch.rand(1, 2, 4, 4), "hover_map": torch.rand(1, 2, 4, 4)}
+    if typed:
+        batch["type_map"] = torch.rand(1, 5, 4, 4)
+    image, label = prepare_hovernet_batch({**batch, "target_image": torch.rand(1)}, "cpu", dtype=torch.float64)
+    assert image.dtype == torch.float64
+    branches = {"nucleus_prediction": "label", "horizontal_vertical": "hover_map", "type_prediction": "type_map"}
+    assert label.keys() == {branch for branch, key in branches.items() if key in batch}
+    assert all(torch.equal(label[branch], batch[branches[branch]].double()) for branch in label)

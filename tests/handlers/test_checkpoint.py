@@ -74,12 +74,15 @@ def test_snapshots_of_a_longer_training_before_are_removed(network, tmp_path):
 class Parts:
     """All that a training saves, made anew, with weights that name the ``seed``."""
 
-    def __init__(self, path, seed: int = 0, iterations: int = 5, width: int = 2, **options) -> None:
+    def __init__(
+        self, path, seed: int = 0, iterations: int = 5, width: int = 2, rate_steps: int = 9, **options
+    ) -> None:
         torch.manual_seed(seed)
         self.network = nn.Linear(width, 1)
         self.adaptation = nn.ModuleDict({"loss": nn.Linear(2, 2)})
         parameters = [*self.network.parameters(), *self.adaptation.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=0.1)
+        self.rate = torch.optim.lr_scheduler.StepLR(self.optimizer, rate_steps)
         self.best = BestModelHandler(self.network, str(path.parent / "best.pt"))
         self.sampler = IterationBatchSampler(1, iterations)
         self.handler = CheckpointHandler(
@@ -89,7 +92,7 @@ class Parts:
             self.adaptation,
             self.best,
             self.sampler,
-            **{"interval": 2, **options},
+            **{"interval": 2, "scheduler": self.rate, **options},
         )
         self.numbers: list[int] = []
 
@@ -129,7 +132,7 @@ def test_a_checkpoint_holds_everything_and_tensors_only(tmp_path):
     parts = Parts(tmp_path / "checkpoint.pt")
     parts.run()
     checkpoint = load_tensors(tmp_path / "checkpoint.pt")
-    assert set(checkpoint) == {"iteration", "model", "adaptation", "optimizer", "best"}
+    assert set(checkpoint) == {"iteration", "model", "adaptation", "optimizer", "best", "scheduler"}
     assert checkpoint["iteration"] == 5
     assert_equal(checkpoint["model"], parts.network.state_dict())
     assert_equal(checkpoint["adaptation"], parts.adaptation.state_dict())
@@ -225,3 +228,24 @@ def test_interval_is_checked(handler, network, tmp_path):
     arguments = {SnapshotHandler: [network, str(tmp_path)], CheckpointHandler: [str(tmp_path / "c.pt"), *[None] * 5]}
     with pytest.raises(ValueError, match=r"interval must be >= 1, got 0\."):
         handler(*arguments[handler], interval=0)
+
+
+def test_a_schedule_of_the_rate_goes_on(tmp_path):
+    """Killed before the rate falls and resumed: the rate falls in the same iteration."""
+
+    def run(folder: str, stop: int | None = None) -> list[float]:
+        parts = Parts(tmp_path / folder / "checkpoint.pt", rate_steps=3, resume=True, interval=1)
+        rates: list[float] = []
+        engine = Engine(parts.step)
+        engine.add_event_handler(
+            Events.ITERATION_COMPLETED, lambda: (rates.append(parts.rate.get_last_lr()[0]), parts.rate.step())
+        )
+        parts.handler.attach(engine)
+        if stop:
+            engine.add_event_handler(Events.ITERATION_COMPLETED(once=stop), engine.terminate)
+        engine.run(parts.sampler, max_epochs=1, epoch_length=parts.sampler.iterations)
+        return rates
+
+    whole = run("whole")
+    assert whole == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01])
+    assert run("cut", stop=2) + run("cut") == pytest.approx(whole)
