@@ -5,7 +5,9 @@ from __future__ import annotations
 import fire
 
 from mani_monai.experiments import TableRunner, load_table
-from mani_monai.experiments.report import collect_rows, write_csv, write_figure, write_markdown
+from mani_monai.experiments.instance_tables import figures_table, tissues_table
+from mani_monai.experiments.report import write_csv, write_figure, write_markdown
+from mani_monai.experiments.rows import collect_rows
 
 MOST_SEEDS = 5
 """Seeds that the lists of scripts/prepare_data.py have folds for."""
@@ -42,10 +44,13 @@ def run_table(
     runner = TableRunner(plan, dataset_dir, f"{work_dir}/{plan.name}", f"{results_dir}/{plan.name}", jobs)
     failed = runner(plan.runs(seeds, _names(shifts), _names(methods)))
 
-    rows = collect_rows(plan.runs(MOST_SEEDS), runner.results_dir)
-    print(write_markdown(rows, f"{out}/{plan.name}.md"))
+    done = (plan.runs(MOST_SEEDS), runner.results_dir)
+    rows = collect_rows(*done, plan.metrics[0])
+    instances = [figures_table(*done, plan.metrics), tissues_table(*done, plan.metrics[0])]
+    further = [table for table in instances if table and len(plan.metrics) > 1]
+    print(write_markdown(rows, f"{out}/{plan.name}.md", further))
     write_csv(rows, f"{out}/{plan.name}.csv")
-    write_figure(rows, f"{out}/{plan.name}.png")
+    write_figure(rows, f"{out}/{plan.name}.png", plan.metrics[0])
     if failed:
         raise SystemExit(f"{len(failed)} runs failed, see their logs in {runner.work_dir}: {', '.join(failed)}")
 

@@ -70,6 +70,7 @@ class Table:
         base: config files of every run.
         shifts: pairs of source and target data set.
         methods: rows by name.
+        metrics: of the scores; the first one is the table's, all of them stand in a table of their own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Table:
     base: tuple[str, ...]
     shifts: tuple[tuple[str, str], ...]
     methods: dict[str, Method] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ("dice",)
 
     def runs(self, seeds: int, shifts: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Run]:
         """Every run, one seed of every row before the next seed.
@@ -128,7 +130,8 @@ def load_table(path: str | Path) -> Table:
             for name, entry in plan["methods"].items()
         }
         shifts = tuple((shift["source"], shift["target"]) for shift in plan["shifts"])
-        return Table(path.stem, Path(plan["bundle"]), tuple(plan["base"]), shifts, methods)
+        metrics = tuple(plan.get("metrics", Table.metrics))
+        return Table(path.stem, Path(plan["bundle"]), tuple(plan["base"]), shifts, methods, metrics)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a file of docs/results/tables.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

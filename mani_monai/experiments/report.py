@@ -1,105 +1,33 @@
-"""A table's rows from the scores of its finished runs: Markdown, CSV and a figure."""
+"""A table's rows as Markdown, CSV and a figure."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from .plan import Method, Run
-from .statistics import Difference, Scores, Summary, paired_difference, summarise
+from .rows import Row, compare
+from .statistics import Difference, Summary, summarise
 
 SELECTIONS = {
     "last": "last iterate",
     "source_validation": "best on source validation",
+    "average": "mean of the second half's snapshots",
     "oracle": "oracle: best on target validation",
 }
-BASELINE = "source_only"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One method on one shift, scored plainly or after AdaBN.
-
-    Args:
-        method: the method.
-        evaluation: "plain" or "adabn".
-        scores: Dice by selection, seed and image.
-        seconds: mean training time.
-    """
-
-    method: Method
-    evaluation: str
-    scores: dict[str, Scores]
-    seconds: float
-
-    @property
-    def title(self) -> str:
-        return self.method.title + (" + AdaBN" if self.evaluation == "adabn" else "")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A row's figures under one selection, and its differences from other rows."""
-
-    summary: Summary
-    from_baseline: Difference | None
-    from_control: Difference | None
-
-
-def collect_rows(runs: Sequence[Run], results_dir: str | Path) -> dict[str, list[Row]]:
-    """Reads what is done of a table's runs.
-
-    Args:
-        runs: the runs of the table.
-        results_dir: folder of their JSON files.
-
-    Returns:
-        rows by shift, in the table's order.
-    """
-    results = defaultdict(list)
-    for run in runs:
-        path = Path(results_dir) / f"{run.name}.json"
-        if path.exists():
-            result = json.loads(path.read_text())
-            for evaluation in result["scores"]:
-                results[run.shift, run.method, evaluation].append(result)
-    rows = defaultdict(list)
-    for (shift, method, evaluation), found in results.items():
-        scores: dict[str, Scores] = {
-            selection: {result["seed"]: result["scores"][evaluation][selection]["dice"] for result in found}
-            for selection in found[0]["scores"][evaluation]
-        }
-        seconds = sum(result["training_seconds"] for result in found) / len(found)
-        rows[shift].append(Row(method, evaluation, scores, seconds))
-    return dict(rows)
-
-
-def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
-    """A row's figures under a selection, beside source-only and its control on the same shift."""
-    plain = {other.method.name: other.scores for other in rows if other.evaluation == "plain"}
-    control = f"{BASELINE}+adabn" if row.evaluation == "adabn" and row.method.name != BASELINE else row.method.control
-    others = {**plain, f"{BASELINE}+adabn": _adabn_of(BASELINE, rows)}
-    is_baseline = row.method.name == BASELINE and row.evaluation == "plain"
-    return Comparison(
-        summary=summarise(row.scores[selection]),
-        from_baseline=None if is_baseline else _difference(row, others.get(BASELINE), selection),
-        from_control=_difference(row, others.get(control or ""), selection),
-    )
-
-
-def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
+def write_markdown(rows: dict[str, list[Row]], path: str | Path, further: Sequence[str] = ()) -> str:
     """Writes the tables, one a shift, as Markdown.
 
     Args:
         rows: what ``collect_rows`` gives.
         path: the file; where it has lines ``<!-- tables -->`` and ``<!-- /tables -->``, what is between is replaced
             and the rest is kept.
+        further: tables to write after these.
 
     Returns:
         the tables.
@@ -107,7 +35,7 @@ def write_markdown(rows: dict[str, list[Row]], path: str | Path) -> str:
     shifts = {shift: shift_rows for shift, shift_rows in rows.items() if len(set(shift.split("__"))) > 1}
     blocks = [_mean_table(shifts)] if len(shifts) > 1 else []  # a domain and itself are no shift
     blocks += [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
-    return write_between_marks("\n\n".join(blocks) or "No run is finished yet.", path)
+    return write_between_marks("\n\n".join([*blocks, *further]) or "No run is finished yet.", path)
 
 
 def write_between_marks(text: str, path: str | Path) -> str:
@@ -150,7 +78,7 @@ def write_csv(rows: dict[str, list[Row]], path: str | Path) -> None:
                     writer.writerow([f"{value:.4f}" if isinstance(value, float) else value for value in line])
 
 
-def write_figure(rows: dict[str, list[Row]], path: str | Path, selection: str = "last") -> None:
+def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "dice", selection: str = "last") -> None:
     """Draws the mean of each row and the points of its seeds, one panel a shift."""
     import matplotlib
 
@@ -171,7 +99,7 @@ def write_figure(rows: dict[str, list[Row]], path: str | Path, selection: str = 
             panel.plot(means, [place] * len(means), "o", color=colour, markersize=4)
             panel.text(0.01, place, f"{mean:.3f}", va="center", fontsize=8)
         panel.set_title(shift.replace("__", " → "), fontsize=10)
-        panel.set_xlabel(f"Dice, {SELECTIONS[selection]}", fontsize=8)
+        panel.set_xlabel(f"{metric_title(metric)}, {SELECTIONS[selection]}", fontsize=8)
         panel.set_yticks([-index for index in range(len(titles))], titles, fontsize=8)
         panel.set_xlim(0, 1)
     figure.tight_layout()
@@ -179,14 +107,9 @@ def write_figure(rows: dict[str, list[Row]], path: str | Path, selection: str = 
     plt.close(figure)
 
 
-def _adabn_of(name: str, rows: Sequence[Row]) -> dict[str, Scores]:
-    return next((row.scores for row in rows if row.method.name == name and row.evaluation == "adabn"), {})
-
-
-def _difference(row: Row, other: dict[str, Scores] | None, selection: str) -> Difference | None:
-    if not other or selection not in other or not row.scores[selection].keys() & other[selection].keys():
-        return None
-    return paired_difference(row.scores[selection], other[selection])
+def metric_title(metric: str) -> str:
+    """A metric as tables call it: Dice, AJI, AJI+, DQ, SQ or PQ."""
+    return metric.capitalize() if metric == "dice" else metric.upper().replace("_PLUS", "+")
 
 
 def _mean_table(rows: dict[str, list[Row]]) -> str:

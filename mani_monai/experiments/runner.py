@@ -76,7 +76,8 @@ class TableRunner:
             folder = self.work_dir / run.name / f"evaluation_{name}"
             if not self._bundle(run, f"evaluation_{name}", overlays, ["--evaluation_dir", str(folder)]):
                 return False
-            scores[name] = json.loads((folder / "metrics.json").read_text())["selections"]
+            metrics = json.loads((folder / "metrics.json").read_text())
+            scores[name] = metrics["selections"]
         result = {
             "source": run.source,
             "target": run.target,
@@ -87,6 +88,7 @@ class TableRunner:
             "options": dict(run.method.options),
             "target_labels_train": run.method.supervised,
             "training_seconds": round(seconds),
+            "tissues": metrics.get("tissues", {}),
             "scores": scores,
         }
         self.results_dir.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..data.datalists import labelled_items, load_source_list, load_target_list
 from ..utils.files import load_network, load_tensors
 from .plan import Run, Table
-from .report import BASELINE, Row, collect_rows
+from .rows import BASELINE, Row, collect_rows
 from .shift_features import PooledFeatures, head_features, pool_features, separation
 from .shift_images import MEASURES, Images, colour_distance, colour_distances, describe_data_set, standardised_distance
 from .shift_statistics import BASIC_UNET_DEPTHS, distances_by_depth, reestimated_statistics, running_statistics

@@ -83,3 +83,8 @@ def test_the_plans_of_the_repository_name_files_that_exist():
         for name in names:
             assert (ROOT / table.bundle / "configs" / name).is_file(), f"{plan.name}: {name}"
         assert {method.control for method in table.methods.values()} - {None} <= table.methods.keys()
+
+
+def test_a_table_is_of_dice_where_it_does_not_say(tmp_path):
+    assert load_table(written(tmp_path, PLAN)).metrics == ("dice",)
+    assert load_table(written(tmp_path, {**PLAN, "metrics": ["pq", "aji"]})).metrics == ("pq", "aji")

@@ -28,7 +28,7 @@ class FakeBundle:
             folder = Path(options["--evaluation_dir"])
             folder.mkdir(parents=True)
             scores = {"last": {"dice": {"x": 0.5}}}
-            (folder / "metrics.json").write_text(json.dumps({"selections": scores}))
+            (folder / "metrics.json").write_text(json.dumps({"selections": scores, "tissues": {"x": "colon"}}))
         return subprocess.CompletedProcess(command, 0)
 
 
@@ -71,6 +71,7 @@ def test_trains_then_scores_each_run(table, tmp_path, monkeypatch):
     result = json.loads((tmp_path / "results" / "a__b__source_only__seed0.json").read_text())
     assert result["scores"] == {"plain": {"last": {"dice": {"x": 0.5}}}, "adabn": {"last": {"dice": {"x": 0.5}}}}
     assert result["configs"] == base
+    assert result["tissues"] == {"x": "colon"}
     assert not result["target_labels_train"]
     assert json.loads((tmp_path / "results" / "a__b__supervised__seed0.json").read_text())["target_labels_train"]
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from mani_monai.data.alignment import haematoxylin
 from mani_monai.experiments import Method, Table, shifts
-from mani_monai.experiments.report import Row
+from mani_monai.experiments.rows import Row
 from mani_monai.experiments.shift_features import (
     PooledFeatures,
     domain_accuracy,

@@ -1,0 +1,50 @@
+"""From the scores of finished runs to rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mani_monai.experiments.rows import collect_rows, compare
+
+
+def row(rows, title):
+    return next(found for found in rows["a__b"] if found.title == title)
+
+
+def test_rows_hold_every_seed_and_evaluation(rows):
+    assert [found.title for found in rows["a__b"]] == [
+        "source-only",
+        "source-only + AdaBN",
+        "control",
+        "MaNi",
+        "MaNi + AdaBN",
+    ]
+    assert row(rows, "MaNi").scores["last"] == {0: {"x": 0.6, "y": 0.8}, 1: {"z": 0.7}}
+
+
+def test_each_row_is_compared_with_source_only_and_its_own_control(rows):
+    def differences(title):
+        found = compare(row(rows, title), rows["a__b"], "last")
+        return [None if part is None else round(part.mean, 3) for part in (found.from_baseline, found.from_control)]
+
+    assert differences("source-only") == [None, None]
+    assert differences("source-only + AdaBN") == [0.1, None]
+    assert differences("MaNi") == [0.2, 0.15]
+    assert differences("MaNi + AdaBN") == [pytest.approx(0.267), pytest.approx(0.167)]
+
+
+def test_another_metric_leaves_out_images_without_a_score(finished):
+    scores = row(collect_rows(*finished, "pq"), "MaNi").scores["last"]
+    assert scores == {0: {"x": pytest.approx(0.3)}, 1: {"z": pytest.approx(0.35)}}
+
+
+def test_a_selection_that_one_seed_lacks_is_not_compared(finished):
+    path = finished[1] / "a__b__mani__seed1.json"
+    result = json.loads(path.read_text())
+    del result["scores"]["plain"]["oracle"]
+    path.write_text(json.dumps(result))
+    rows = collect_rows(*finished)
+    assert list(row(rows, "MaNi").scores) == ["last"]
+    assert list(row(rows, "MaNi + AdaBN").scores) == ["last", "oracle"]
