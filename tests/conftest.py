@@ -17,12 +17,23 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[1]
 
 TINY = {
-    "features": [4, 4, 4, 4, 4, 4],
+    "mani_unet": {"features": [4, 4, 4, 4, 4, 4], "crop_size": 32, "window": -1},
+    "mani_hovernet": {
+        "network_def": {
+            "_target_": "tiny_hovernet.TinyHoVerNet",
+            "out_classes": "@out_classes",
+            "freeze_encoder": "@freeze_encoder",
+        },
+        "window": 48,
+        "output_size": 32,
+        "patch_size": 64,
+        "epoch_length": 1,
+    },
+}
+SHORT = {
     "iterations": 4,
     "warmup": 1,
     "batch_size": 2,
-    "crop_size": 32,
-    "window": -1,
     "num_workers": 0,
     "val_interval": 2,
     "device": "$torch.device('cpu')",
@@ -40,12 +51,12 @@ def toy_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(toy_dir) -> dict[str, object]:
-    """Overrides that make the training of a U-Net bundle a matter of a second."""
-    return {**TINY, "dataset_dir": str(toy_dir)}
+    """Overrides that make the training of the U-Net bundle a matter of a second."""
+    return {**SHORT, **TINY["mani_unet"], "dataset_dir": str(toy_dir)}
 
 
 @pytest.fixture(scope="session")
-def make_workflow(tiny) -> Callable[..., ConfigWorkflow]:
+def make_workflow(toy_dir) -> Callable[..., ConfigWorkflow]:
     """Makes and initialises a tiny workflow of a bundle's train.json and overlays:
     ``make_workflow(output_dir, *overlays, bundle=..., **overrides)``."""
     import torch
@@ -58,7 +69,7 @@ def make_workflow(tiny) -> Callable[..., ConfigWorkflow]:
         workflow = ConfigWorkflow(
             config_file=[str(configs / f"{name}.json") for name in ("train", *overlays)],
             logging_file=False,
-            **{**tiny, "output_dir": str(output_dir), **overrides},
+            **{**SHORT, **TINY[bundle], "dataset_dir": str(toy_dir), "output_dir": str(output_dir), **overrides},
         )
         workflow.initialize()
         return workflow

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from ignite.engine import Events
+from trainings import assert_same_results, overrides, run_until
 
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
@@ -22,7 +22,6 @@ SETTINGS = {
     "adaptation_losses::mutual_information::pooling": "random",  # draws from torch's generator
 }
 PROJECTION = "adaptation_losses::mutual_information::projection"
-RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
 
 # runs monai.bundle and dies in the midst of writing the n-th checkpoint, n being its first argument
 DIES_WRITING = """
@@ -46,35 +45,6 @@ runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
 """
 
 
-def assert_equal(one, other, where: str = "") -> None:
-    """Nested states, equal bit for bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_equal(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, (list, tuple)):
-        for number, pair in enumerate(zip(one, other, strict=True)):
-            assert_equal(*pair, f"{where}/{number}")
-    else:
-        assert one == other, where
-
-
-def assert_same_results(one: Path, other: Path) -> None:
-    for name in RESULTS:
-        assert_equal(load_tensors(one / name), load_tensors(other / name), name)
-    names = [sorted(path.name for path in folder.glob("snapshots/*.pt")) for folder in (one, other)]
-    assert names[0] == names[1]
-    for name in names[0]:
-        assert_equal(load_tensors(one / "snapshots" / name), load_tensors(other / "snapshots" / name), name)
-
-
-def command(settings: dict[str, object]) -> list[str]:
-    """Overrides as a command line takes them."""
-    return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-
-
 @pytest.fixture(scope="module")
 def whole(make_workflow, tmp_path_factory) -> Path:
     """The run that nothing interrupts."""
@@ -94,10 +64,7 @@ def whole(make_workflow, tmp_path_factory) -> Path:
 def test_resumed_equals_uninterrupted(make_workflow, whole, tmp_path, stop, saved, workers):
     """The uninterrupted run has no worker: how many there are makes no difference either."""
     workflow = make_workflow(tmp_path, **SETTINGS, num_workers=workers)
-    trainer = workflow.parser.get_parsed_content("train::trainer")
-    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=stop), lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        trainer.run()
+    run_until(workflow, stop)
     assert (tmp_path / "checkpoint.pt").exists() is (saved is not None)
     if saved:
         assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == saved
@@ -133,10 +100,7 @@ def test_a_longer_run_goes_on_from_a_finished_one(make_workflow, whole, tmp_path
 
 def test_an_unfinished_run_is_not_overwritten(make_workflow, tmp_path):
     workflow = make_workflow(tmp_path, **SETTINGS)
-    trainer = workflow.parser.get_parsed_content("train::trainer")
-    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=4), lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        trainer.run()
+    run_until(workflow, 4)
     with pytest.raises(InputError, match="holds an unfinished training"):
         make_workflow(tmp_path, **SETTINGS).run()
     assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 4
@@ -152,7 +116,7 @@ def test_killed_while_it_writes_a_checkpoint(tiny, whole, tmp_path, command_envi
     settings = {**tiny, **SETTINGS, "output_dir": tmp_path}
     config = ["--config_file", "bundles/mani_unet/configs/train.json"]
     killed = subprocess.run(
-        [sys.executable, "-c", DIES_WRITING, "2", "run", *config, *command(settings)],
+        [sys.executable, "-c", DIES_WRITING, "2", "run", *config, *overrides(settings)],
         cwd=REPOSITORY,
         env=command_environment,
         capture_output=True,
@@ -164,7 +128,7 @@ def test_killed_while_it_writes_a_checkpoint(tiny, whole, tmp_path, command_envi
 
     config = ["--config_file", "configs/train.json", "--resume", "true"]
     resumed = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", "run", *config, *command({**settings, "num_workers": 1})],
+        [sys.executable, "-m", "monai.bundle", "run", *config, *overrides({**settings, "num_workers": 1})],
         cwd=REPOSITORY / "bundles" / "mani_unet",
         env=command_environment,
         capture_output=True,

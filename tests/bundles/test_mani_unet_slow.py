@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,68 +14,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from ranks import RecordedTrainings, recorded
+from trainings import RESULTS, assert_equal, overrides
 
 from mani_monai.utils.files import load_tensors
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-CONFIGS = "bundles/mani_unet/configs"
+TRAIN = [sys.executable, "-m", "monai.bundle", "run", "--config_file", "bundles/mani_unet/configs/train.json"]
 SETTINGS = {"iterations": 24, "warmup": 12, "val_interval": 2, "num_workers": 1}
-RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
-
-# written to a file of its own, since every rank imports it
-RANK_RECORDER = '''
-import os
-from pathlib import Path
-
-import torch
-from ignite.engine import Events
-
-
-class RankRecorder:
-    """Saves what a rank holds after every iteration; dies where it is told to."""
-
-    def __init__(self, network, adaptation, optimizer, folder):
-        self.network, self.adaptation, self.optimizer = network, adaptation, optimizer
-        self.folder, self.dies = Path(folder), int(os.environ.get("DIES_AFTER", 0))
-
-    def attach(self, engine):
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def __call__(self, engine):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        batch = {key: engine.state.batch[key] for key in ("image", "label", "target_image")}
-        states = {name: getattr(self, name).state_dict() for name in ("network", "adaptation", "optimizer")}
-        rank = os.environ.get("RANK", "0")
-        path = self.folder / f"rank{rank}_{engine.state.iteration}.pt"
-        torch.save({**states, "batch": batch, "empty": engine.state.output.get("empty_pairs")}, path)
-        if engine.state.iteration == self.dies:
-            os._exit(3)
-'''
-
-
-def assert_equal(one, other, where: str = "") -> None:
-    """Nested states, equal bit for bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_equal(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, (list, tuple)):
-        for number, pair in enumerate(zip(one, other, strict=True)):
-            assert_equal(*pair, f"{where}/{number}")
-    else:
-        assert one == other, where
-
-
-def command(configs: list[str], settings: dict[str, object], ranks: int = 0) -> list[str]:
-    start = [sys.executable, "-m"]
-    if ranks:
-        start += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks), "-m"]
-    overrides = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    return [*start, "monai.bundle", "run", "--config_file", str(configs), *overrides]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +39,7 @@ def run(arguments: list[str], environment: dict[str, str]) -> subprocess.Complet
 def whole(tiny, environment, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     settings = {**tiny, **SETTINGS, "output_dir": folder}
-    done = run(command([f"{CONFIGS}/train.json"], settings), environment)
+    done = run([*TRAIN, *overrides(settings)], environment)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -100,7 +47,7 @@ def whole(tiny, environment, tmp_path_factory) -> Path:
 @pytest.mark.parametrize("iteration", [4, 18], ids=["warming up", "adapting"])
 def test_killed_from_outside_and_resumed(tiny, whole, tmp_path, environment, iteration):
     settings = {**tiny, **SETTINGS, "output_dir": tmp_path}
-    arguments = command([f"{CONFIGS}/train.json"], settings)
+    arguments = [*TRAIN, *overrides(settings)]
     process = subprocess.Popen(
         arguments, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -121,31 +68,8 @@ def test_killed_from_outside_and_resumed(tiny, whole, tmp_path, environment, ite
 
 
 @pytest.fixture(scope="module")
-def ranks_run(tiny, environment, tmp_path_factory):
-    """Runs a training of several ranks that records itself: ``ranks_run(name, ranks, **overrides)``."""
-    folder = tmp_path_factory.mktemp("ranks")
-    (folder / "rank_recorder.py").write_text(RANK_RECORDER)
-    recorder = {
-        "_target_": "rank_recorder.RankRecorder",
-        **{name: f"@{name}" for name in ("network", "adaptation", "optimizer")},
-        "folder": "$@output_dir + '/ranks'",
-    }
-    (folder / "recorder.json").write_text(json.dumps({"+train::handlers": [recorder]}))
-    path = f"{REPOSITORY}:{folder}"
-
-    def make(name: str, ranks: int, status: int = 0, dies: int = 0, **overrides) -> Path:
-        settings = {**tiny, "iterations": 6, "warmup": 2, **overrides, "output_dir": folder / name}
-        configs = [f"{CONFIGS}/train.json", *([f"{CONFIGS}/multi_gpu_train.json"] if ranks else [])]
-        arguments = command([*configs, str(folder / "recorder.json")], settings, ranks)
-        done = run(arguments, {**environment, "PYTHONPATH": path, "DIES_AFTER": str(dies)})
-        assert (done.returncode != 0) is bool(status), done.stderr
-        return folder / name
-
-    return make
-
-
-def recorded(folder: Path, rank: int, iteration: int) -> dict:
-    return torch.load(folder / "ranks" / f"rank{rank}_{iteration}.pt", weights_only=True)
+def ranks_run(tiny, tmp_path_factory) -> RecordedTrainings:
+    return RecordedTrainings(tmp_path_factory.mktemp("ranks"), "mani_unet", {**tiny, "iterations": 6, "warmup": 2})
 
 
 @pytest.fixture(scope="module")

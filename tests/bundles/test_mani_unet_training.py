@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ignite.engine import Events
 from monai.networks.nets import BasicUNet
 from PIL import Image
+from trainings import STATISTICS, equal, run, snapshots, weights_equal
 
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
@@ -25,38 +25,7 @@ SEVERAL_PROCESSES = "multi_gpu_train"
 OF_FINISHED_RUNS = [name for name, content in OVERLAYS.items() if "run" in content]
 OF_EVALUATIONS = [name for name, content in OVERLAYS.items() if any(key.startswith("evaluate::") for key in content)]
 OF_TRAININGS = [name for name in OVERLAYS if name not in {SEVERAL_PROCESSES, *OF_FINISHED_RUNS, *OF_EVALUATIONS}]
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
-
-
-def run(workflow) -> list[dict]:
-    """Runs a workflow and gives the trainer's output of every iteration, numbers alone."""
-    from mani_monai.engines import loss_terms
-
-    outputs = []
-    trainer = workflow.parser.get_parsed_content("train::trainer")
-    trainer.add_event_handler(
-        Events.ITERATION_COMPLETED, lambda engine: outputs.append(loss_terms(engine.state.output))
-    )
-    workflow.run()
-    workflow.finalize()
-    return outputs
-
-
-def equal(one: dict, other: dict, names=None) -> bool:
-    """Whether two state dictionaries are equal, bit for bit, in the entries that ``names`` selects."""
-    assert one.keys() == other.keys()
-    return all(torch.equal(one[key], other[key]) for key in one if names is None or key.endswith(names))
-
-
-def weights_equal(one: dict, other: dict) -> bool:
-    return equal(
-        *({key: value for key, value in state.items() if not key.endswith(STATISTICS)} for state in (one, other))
-    )
-
-
-def snapshots(folder: Path) -> dict[int, dict]:
-    return {int(path.stem[-6:]): dict(load_tensors(path)) for path in sorted(folder.glob("snapshots/*.pt"))}
 
 
 # overlays
