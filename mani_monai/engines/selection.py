@@ -20,8 +20,8 @@ from ..utils.files import load_network, load_tensors
 
 ORACLE = "oracle"
 
-Scores = dict[str, list[float | None]]
-"""By metric: a score for each image, None where there is nothing to score."""
+Scores = dict[str, list[Any]]
+"""By metric: for each image a score, None where there is nothing to score, or several numbers."""
 
 
 def evaluate_selections(
@@ -43,7 +43,7 @@ def evaluate_selections(
 
     Args:
         network: the network that both evaluators hold.
-        test: evaluator of the target's test images, in order and one a batch; its per-image metrics are the scores.
+        test: evaluator of the target's test images, in order and one a batch; its metric details are the scores.
         oracle: evaluator of the target's validation images, whose key metric decides; None where they have no labels.
         items: the test items, ``{"image": path, ...}``, in the evaluator's order.
         run_dir: folder of the run.
@@ -113,7 +113,7 @@ def selection_table(result: dict[str, Any]) -> str:
 def metric_names(result: dict[str, Any]) -> list[str]:
     """Names of the metrics that a result of ``evaluate_selections`` holds."""
     selection = next(iter(result["selections"].values()))
-    return [name for name, value in selection.items() if isinstance(value, Mapping)]
+    return [name.removesuffix("_mean") for name in selection if name.endswith("_mean")]
 
 
 def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> Path:
@@ -130,16 +130,25 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
 def _scores(evaluator: Evaluator, network: nn.Module, state: Mapping[str, Tensor], path: Path) -> Scores:
     load_network(network, state, path)
     evaluator.run()
-    details = {name: torch.as_tensor(values).flatten() for name, values in evaluator.state.metric_details.items()}
-    return {name: [None if math.isnan(v) else v for v in values.tolist()] for name, values in details.items()}
+    details = {name: torch.as_tensor(values) for name, values in evaluator.state.metric_details.items()}
+    return {name: [_plain(row) for row in values] for name, values in details.items()}
+
+
+def _plain(row: Tensor) -> float | list[float] | None:
+    """One image's row of metric details: a number, None for nan, or a list of several."""
+    if row.numel() > 1:
+        return row.tolist()
+    return None if math.isnan(row.item()) else row.item()
 
 
 def _summary(scores: Scores, images: Sequence[str]) -> dict[str, Any]:
+    """What is written of a selection; only metrics of one number an image have a mean and a spread."""
     summary: dict[str, Any] = {}
     for metric, values in scores.items():
-        scored = [value for value in values if value is not None]
-        summary[f"{metric}_mean"] = _mean(values)
-        summary[f"{metric}_std"] = float(np.std(scored)) if scored else float("nan")
+        if not isinstance(values[0], list):
+            scored = [value for value in values if value is not None]
+            summary[f"{metric}_mean"] = _mean(values)
+            summary[f"{metric}_std"] = float(np.std(scored)) if scored else float("nan")
         summary[metric] = dict(zip(images, values, strict=True))
     return summary
 

@@ -130,6 +130,7 @@ class SeveralMetrics(TableEvaluator):
     def run(self) -> None:
         super().run()
         self.state.metric_details["pq"] = torch.tensor([0.5, float("nan")])
+        self.state.metric_details["counts"] = torch.tensor([[3, 1], [0, 0]])
 
 
 def test_every_metric_is_written_and_what_has_no_score_counts_for_nothing(network, run_dir, tmp_path):
@@ -138,6 +139,8 @@ def test_every_metric_is_written_and_what_has_no_score_counts_for_nothing(networ
     last = result["selections"]["last"]
     assert last["pq"] == {"a": 0.5, "b.tile": None}
     assert (last["pq_mean"], last["pq_std"], last["dice_mean"]) == (0.5, 0, pytest.approx(0.6))
+    assert last["counts"] == {"a": [3, 1], "b.tile": [0, 0]}
+    assert "counts_mean" not in last
     rows = (tmp_path / "out" / "scores.csv").read_text().splitlines()
     assert rows[:3] == ["selection,image,dice,pq", "last,a,0.500000,0.500000", "last,b.tile,0.700000,"]
 

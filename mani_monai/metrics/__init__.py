@@ -1,0 +1,41 @@
+from .aggregated_jaccard import compute_aji, compute_aji_plus
+from .class_counts import compute_class_counts
+from .class_panoptic_metric import ClassPanopticMetric
+from .empty_rules import EMPTY_RULES, apply_empty_rule
+from .instance_metric import InstanceMetric
+from .instance_metrics_handler import InstanceMetricsHandler
+from .instance_scores import (
+    FIGURES,
+    InstanceScores,
+    compute_dice,
+    compute_instance_metrics,
+    compute_instance_scores,
+)
+from .overlap_table import OverlapTable, compute_overlap_table
+from .pannuke import AGGREGATIONS, PanNukeScores, compute_pannuke_scores
+from .pannuke_table import pannuke_table
+from .panoptic_counts import PanopticCounts, compute_panoptic_counts
+
+__all__ = [
+    "AGGREGATIONS",
+    "EMPTY_RULES",
+    "FIGURES",
+    "ClassPanopticMetric",
+    "InstanceMetric",
+    "InstanceMetricsHandler",
+    "InstanceScores",
+    "OverlapTable",
+    "PanNukeScores",
+    "PanopticCounts",
+    "apply_empty_rule",
+    "compute_aji",
+    "compute_aji_plus",
+    "compute_class_counts",
+    "compute_dice",
+    "compute_instance_metrics",
+    "compute_instance_scores",
+    "compute_overlap_table",
+    "compute_pannuke_scores",
+    "compute_panoptic_counts",
+    "pannuke_table",
+]

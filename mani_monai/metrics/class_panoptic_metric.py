@@ -1,0 +1,69 @@
+"""Panoptic quality of each type of nucleus as a MONAI metric."""
+
+from __future__ import annotations
+
+import torch
+from monai.metrics import CumulativeIterationMetric
+from torch import Tensor
+
+from .arithmetic import mean_of_scored
+from .class_counts import compute_class_counts
+from .empty_rules import HEADLINE_RULE, apply_empty_rule, check_empty_rule
+from .panoptic_counts import PanopticCounts
+
+
+class ClassPanopticMetric(CumulativeIterationMetric):
+    """mPQ: the mean over images of each image's mean PQ over classes (PanNuke).
+
+    Takes what MONAI's ``PanopticQualityMetric`` takes, which pools nuclei over images instead; attach it by MONAI's
+    ``IgniteMetricHandler``.
+
+    Args:
+        num_classes: C, background not counted.
+        empty_rule: what a class without nuclei in an image scores, see ``apply_empty_rule``.
+    """
+
+    def __init__(self, num_classes: int, empty_rule: str = HEADLINE_RULE) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be >= 1, got {num_classes}.")
+        check_empty_rule(empty_rule)
+        self.num_classes = num_classes
+        self.empty_rule = empty_rule
+
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor) -> Tensor:
+        """
+        Args:
+            y_pred: B2HW integers, ids and types (1 to C) of the predicted nuclei; 0 is background.
+            y: B2HW integers, ids and types of the labels.
+
+        Returns:
+            B x C x 4: tp, fp, fn and the sum of IoUs.
+        """
+        if y_pred.shape != y.shape or y.ndim != 4 or y.shape[1] != 2:
+            raise ValueError(f"y_pred and y must be B2HW of one shape, got {(*y_pred.shape,)} and {(*y.shape,)}.")
+        counts = [
+            compute_class_counts(*prediction, *label, self.num_classes)
+            for prediction, label in zip(y_pred, y, strict=True)
+        ]
+        return torch.from_numpy(PanopticCounts.stack(counts).as_array())
+
+    def get_counts(self) -> PanopticCounts:
+        """Counts of the N images so far, of all ranks: four arrays of N x C.
+
+        Raises:
+            ValueError: when no image was scored yet.
+        """
+        counts = super().get_buffer()
+        if counts is None:
+            raise ValueError("no image was scored yet.")
+        return PanopticCounts.from_array(counts.numpy(force=True))
+
+    def get_buffer(self) -> Tensor:
+        """N x C: PQ of each class in each image, of all ranks; nan where the rule leaves a class out."""
+        counts = self.get_counts()
+        return torch.from_numpy(apply_empty_rule(counts.pq, counts, self.empty_rule))
+
+    def aggregate(self) -> Tensor:
+        """mPQ, a scalar."""
+        return torch.tensor(mean_of_scored(mean_of_scored(self.get_buffer().numpy(), axis=1)))
