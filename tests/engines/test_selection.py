@@ -145,6 +145,14 @@ def test_every_metric_is_written_and_what_has_no_score_counts_for_nothing(networ
     assert rows[:3] == ["selection,image,dice,pq", "last,a,0.500000,0.500000", "last,b.tile,0.700000,"]
 
 
+def test_weights_that_two_selections_share_are_scored_once(network, run_dir):
+    save_atomically({"weight": torch.full((1, 1), 1.0)}, run_dir / "model_source_val.pt")
+    result, test, _ = evaluate(network, run_dir)
+    assert test.asked == [1, 25, 20]
+    assert result["selections"]["source_validation"]["dice"] == result["selections"]["last"]["dice"]
+    assert result["selections"]["source_validation"]["weights"] == "model_source_val.pt"
+
+
 def test_mean_of_state_dictionaries(tmp_path):
     for number in (1, 2, 6):
         state = {"weight": torch.full((2,), float(number)), "batches": torch.tensor(number)}
