@@ -42,6 +42,9 @@ lint: env
 benchmark: env
 	$(BIN)/python benchmarks/iteration_cost.py
 	$(BIN)/python benchmarks/data_wait.py
+	$(BIN)/python benchmarks/instance_metrics.py
+	$(BIN)/python benchmarks/hover_targets.py
+	$(BIN)/python benchmarks/post_processing.py
 
 clean:
 	rm -rf $(DEMO) build *.egg-info

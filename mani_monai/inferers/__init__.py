@@ -1,3 +1,4 @@
 from .autocast_inferer import AutocastInferer
+from .tiled_hovernet_inferer import TiledHoVerNetInferer
 
-__all__ = ["AutocastInferer"]
+__all__ = ["AutocastInferer", "TiledHoVerNetInferer"]

@@ -1,0 +1,260 @@
+"""The HoVer-Net bundle's trainings on a tiny network of its form: both stages, what the target may touch, scores."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from trainings import STATISTICS, assert_same_results, equal, run, run_until, snapshots, weights_equal
+
+from mani_monai.metrics import FIGURES, compute_instance_metrics
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_hovernet" / "configs"
+TRAININGS = [None, "source_only", "target_statistics", "quick", "small"]
+FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
+
+
+@pytest.fixture
+def make(make_workflow):
+    """``make_workflow`` for this bundle, its encoder trained, since nothing here has weights to freeze."""
+
+    def make_hovernet(folder, *overlays, **overrides):
+        return make_workflow(folder, *overlays, bundle="mani_hovernet", **{"freeze_encoder": False, **overrides})
+
+    return make_hovernet
+
+
+def test_every_overlay_has_a_test():
+    overlays = {path.stem for path in CONFIGS.glob("*.json")} - {"train", "inference", "metadata"}
+    elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train"}
+    assert overlays == {name for name in TRAININGS if name} | elsewhere
+
+
+@pytest.mark.parametrize("overlay", TRAININGS)
+def test_every_overlay_trains(make, tmp_path, overlay):
+    workflow = make(tmp_path, *([overlay] if overlay else []), iterations=2, warmup=1, val_interval=1)
+    before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
+    outputs = run(workflow)
+    assert all(np.isfinite(value) for output in outputs for value in output.values())
+    assert set(outputs[0]) == {"loss"}
+    losses = set(workflow.parser.get_parsed_content("adaptation"))
+    observed = losses or workflow.parser.get_parsed_content("observe_target")
+    assert set(outputs[1]) == {"loss", *losses} | ({"segmentation", "empty_pairs"} if observed else set())
+    assert not weights_equal(before, dict(load_tensors(tmp_path / "model.pt")))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "checkpoint.pt",
+        "model.pt",
+        "model_source_val.pt",
+        "snapshots",
+        "tensorboard",
+    }
+
+
+def test_batches_hold_what_the_branches_are_to_learn(make, tmp_path):
+    workflow = make(tmp_path, iterations=1)
+    run(workflow)
+    batch = workflow.parser.get_parsed_content("train::trainer").state.batch
+    shapes = {key: tuple(value.shape) for key, value in batch.items() if isinstance(value, torch.Tensor)}
+    assert shapes == {
+        "image": (2, 3, 48, 48),
+        "target_image": (2, 3, 48, 48),
+        "label": (2, 2, 32, 32),
+        "hover_map": (2, 2, 32, 32),
+    }
+    assert 0 <= batch["image"].min() < batch["image"].max() <= 1
+    assert torch.equal(batch["label"].sum(dim=1), torch.ones(2, 32, 32))
+    assert batch["hover_map"].abs().max() <= 1
+    assert batch["hover_map"][batch["label"][:, :1].expand(-1, 2, -1, -1) > 0].abs().max() == 0
+
+
+def test_original_mode_by_one_key(make_workflow, tmp_path):
+    parser = make_workflow(tmp_path, bundle="mani_hovernet", freeze_encoder=False).parser
+    settings = {"mode": "original", "window": "$256 if @mode == 'fast' else 270"}
+    assert parser.get_parsed_content("mode") == "fast"
+    written = json.loads((CONFIGS / "train.json").read_text())
+    assert written["window"] == settings["window"]
+    for mode, sizes in {"fast": (256, 164), "original": (270, 80)}.items():
+        values = [
+            eval(written[key].removeprefix("$").replace("@mode", repr(mode))) for key in ("window", "output_size")
+        ]
+        assert tuple(values) == sizes
+
+
+def test_epochs_are_counted_in_iterations(make, tmp_path):
+    """Four images in batches of two: an epoch is two iterations."""
+    options = {"epoch_length": "$max(len(@train::source_items) // (@batch_size * @ranks), 1)"}
+    options |= {"iterations": "$@epochs * @epoch_length", "warmup": "$@warmup_epochs * @epoch_length"}
+    parser = make(tmp_path, **options, epochs=5, warmup_epochs=2, rate_epochs=3).parser
+    assert [parser.get_parsed_content(key) for key in ("iterations", "warmup")] == [10, 4]
+    assert parser.get_parsed_content("rate").step_size == 6
+
+
+def test_the_rate_falls_to_a_tenth(make, tmp_path):
+    rates = []
+    workflow = make(tmp_path, iterations=4, rate_epochs=2, learning_rate=0.01)
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    from monai.engines.utils import IterationEvents
+
+    trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda e: rates.append(e.optimizer.param_groups[0]["lr"]))
+    run(workflow)
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_stage_one_leaves_the_frozen_encoder_and_warns_of_random_weights(make, tmp_path):
+    with pytest.warns(UserWarning, match="random weights"):
+        workflow = make(tmp_path, iterations=2, freeze_encoder=True)
+    before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
+    run(workflow)
+    after = dict(load_tensors(tmp_path / "model.pt"))
+    frozen = [name for name in before if name.startswith("conv0") and not name.endswith(STATISTICS)]
+    assert len(frozen) == 4
+    assert all(torch.equal(before[name], after[name]) for name in frozen)
+    assert not torch.equal(before["bottleneck.weight"], after["bottleneck.weight"])
+
+
+def test_stage_two_starts_from_stage_one(make, tmp_path):
+    run(make(tmp_path / "one", iterations=3))
+    one = load_tensors(tmp_path / "one" / "checkpoint.pt")
+    workflow = make(tmp_path / "two", "finetune", stage_one=str(tmp_path / "one"), iterations=2, warmup=0)
+    assert equal(one["model"], workflow.parser.get_parsed_content("network").state_dict())
+    assert equal(one["adaptation"], workflow.parser.get_parsed_content("adaptation").state_dict())
+    assert all(parameter.requires_grad for parameter in workflow.parser.get_parsed_content("network").parameters())
+    outputs = run(workflow)
+    assert "mutual_information" in outputs[0], "its loss counts from the first iteration on"
+    assert not weights_equal(dict(one["model"]), dict(load_tensors(tmp_path / "two" / "model.pt")))
+
+
+def test_stage_two_names_the_stage_that_is_missing(make, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere/checkpoint\.pt: no such file; train first"):
+        make(tmp_path, "finetune", stage_one=str(tmp_path / "nowhere"))
+
+
+# the target
+
+
+def test_warmup_knows_nothing_of_the_target(make, tmp_path):
+    taken = {}
+    for target in ("toy_target", "toy_source"):
+        run(make(tmp_path / target, target=target, iterations=3, warmup=2, val_interval=1))
+        taken[target] = snapshots(tmp_path / target)
+    for iteration in (1, 2):
+        assert equal(taken["toy_target"][iteration], taken["toy_source"][iteration])
+    assert not equal(taken["toy_target"][3], taken["toy_source"][3], STATISTICS[:2])
+
+
+@pytest.fixture
+def data_copy(toy_dir, tmp_path) -> Path:
+    """The toy data, free to be changed."""
+    return shutil.copytree(toy_dir, tmp_path / "data")
+
+
+def test_training_is_blind_to_the_targets_masks(make, data_copy, tmp_path):
+    run(make(tmp_path / "before", dataset_dir=str(data_copy)))
+    for path in (data_copy / "toy_target" / "labels").iterdir():
+        path.unlink()
+    run(make(tmp_path / "after", dataset_dir=str(data_copy)))
+    for name in ("model.pt", "model_source_val.pt"):
+        assert equal(*(dict(load_tensors(tmp_path / folder / name)) for folder in ("before", "after")))
+
+
+def test_resumed_equals_uninterrupted(make, tmp_path):
+    """Cut off before the rate falls, after the warm-up."""
+    settings = {"iterations": 6, "warmup": 2, "rate_epochs": 5}
+    run(make(tmp_path / "whole", **settings))
+    run_until(make(tmp_path / "cut", **settings), 5)
+    assert load_tensors(tmp_path / "cut" / "checkpoint.pt")["iteration"] == 4
+    run(make(tmp_path / "cut", **settings, resume=True, num_workers=1))
+    assert_same_results(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_types_are_learned_where_they_are_asked_for(make, data_copy, tmp_path):
+    """Every nucleus is of type 1 or 2, by its id."""
+    folder = data_copy / "toy_source"
+    (folder / "types").mkdir()
+    for path in (folder / "labels").iterdir():
+        ids = np.asarray(Image.open(path)).astype(int)
+        Image.fromarray(np.where(ids > 0, 1 + ids % 2, 0).astype(np.uint8)).save(folder / "types" / path.name)
+    lists = folder / "source_split_0.json"
+    content = json.loads(lists.read_text())
+    for part in ("training", "validation"):
+        for item in content[part]:
+            item["types"] = item["label"].replace("labels", "types")
+    lists.write_text(json.dumps(content))
+    workflow = make(tmp_path / "run", dataset_dir=str(data_copy), out_classes=3, iterations=2)
+    outputs = run(workflow)
+    batch = workflow.parser.get_parsed_content("train::trainer").state.batch
+    assert batch["type_map"].shape == (2, 3, 32, 32)
+    assert torch.equal(batch["type_map"][:, 0], batch["label"][:, 0])
+    assert all(np.isfinite(list(output.values())).all() for output in outputs)
+    assert "type_prediction.output_features.decoderblock4.conv.weight" in load_tensors(tmp_path / "run" / "model.pt")
+
+
+# scores
+
+
+@pytest.fixture(scope="module")
+def finished(make_workflow, tmp_path_factory) -> Path:
+    """A run long enough to predict nuclei."""
+    folder = tmp_path_factory.mktemp("finished")
+    settings = {"iterations": 40, "warmup": 20, "val_interval": 20, "learning_rate": 0.02, "rate_epochs": 40}
+    run(make_workflow(folder, bundle="mani_hovernet", freeze_encoder=False, **settings))
+    return folder
+
+
+def test_evaluation_scores_instances(make, finished, tmp_path, capsys):
+    workflow = make(finished, "evaluate", evaluation_dir=str(tmp_path))
+    workflow.run()
+    printed = capsys.readouterr().out
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    evaluator = workflow.parser.get_parsed_content("evaluate::test")
+    items = workflow.parser.get_parsed_content("evaluate::test_items")
+    state = load_tensors(finished / "model.pt")
+    workflow.parser.get_parsed_content("network").load_state_dict(state)
+    evaluator.run()
+    instances = evaluator.state.output[0]["instances"][0].numpy()
+    label = np.asarray(Image.open(items[0]["label"])).astype(int)
+    assert instances.shape == label.shape
+    expected = compute_instance_metrics(instances, label)
+    name = Path(items[0]["image"]).stem
+    for figure in FIGURES:
+        assert metrics["selections"]["last"][figure][name] == pytest.approx(expected[figure], abs=1e-6)
+    assert expected["dice"] > 0.1, "the network predicts nothing: the comparison is empty"
+    assert metrics["tissues"] == {name: "unknown"}
+    assert "bPQ" in printed
+    assert "skip_gt_empty" in printed
+
+
+def test_images_and_labels_lie_as_their_files_do(make, data_copy, tmp_path):
+    """Height first, where MONAI's reader would put width first: squares hide it."""
+    folder = data_copy / "toy_target"
+    item = json.loads((folder / "target_split_0.json").read_text())["test"][0]
+    for part in ("image", "label"):
+        Image.open(folder / item[part]).crop((0, 0, 64, 40)).save(folder / item[part])
+    parser = make(tmp_path, "evaluate", dataset_dir=str(data_copy)).parser
+    sample = parser.get_parsed_content("evaluate::test_dataset")[0]
+    pixels = np.asarray(Image.open(folder / item["image"]), np.float32).transpose(2, 0, 1)
+    assert pixels.shape == (3, 40, 64)
+    np.testing.assert_allclose(sample["image"], pixels / 255, atol=1e-6)
+    np.testing.assert_array_equal(sample["label"][0], np.asarray(Image.open(folder / item["label"])))
+    prediction = parser.get_parsed_content("validate::inferer")(
+        sample["image"][None], parser.get_parsed_content("network")
+    )
+    assert prediction["nucleus_prediction"].shape == (1, 2, 40, 64)
+
+
+def test_adabn_scores_other_statistics(make, finished, tmp_path):
+    for overlays, folder in ((["evaluate"], "plain"), (["evaluate", "adabn"], "adabn")):
+        make(finished, *overlays, evaluation_dir=str(tmp_path / folder), **FEW_BATCHES).run()
+    plain, adabn = (
+        json.loads((tmp_path / folder / "metrics.json").read_text())["selections"]["last"]["dice"]
+        for folder in ("plain", "adabn")
+    )
+    assert plain.keys() == adabn.keys()
+    assert plain != adabn

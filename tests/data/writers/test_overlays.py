@@ -1,0 +1,61 @@
+"""Outlines drawn on the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mani_monai.data.writers import outline_nuclei, write_overlay
+from mani_monai.data.writers.classes import PALETTE, YELLOW
+
+GREY = np.full((7, 12, 3), 100, np.uint8)
+INSTANCES = np.zeros((7, 12), np.int32)
+INSTANCES[1:6, 1:6] = 4
+INSTANCES[1:6, 6:11] = 9  # touches the other along a side
+
+
+def frame(left: int) -> np.ndarray:
+    """The outermost pixels of the 5x5 square that begins in row 1."""
+    square = np.zeros((7, 12), bool)
+    square[1:6, left : left + 5] = True
+    square[2:5, left + 1 : left + 4] = False
+    return square
+
+
+def test_outlines_by_hand():
+    drawn = outline_nuclei(GREY, INSTANCES)
+    outlined = (drawn == YELLOW).all(axis=2)
+    np.testing.assert_array_equal(outlined, frame(1) | frame(6))
+    assert (drawn[~outlined] == 100).all()
+    assert (GREY == 100).all(), "the image itself was drawn on"
+
+
+def test_nuclei_that_touch_keep_their_colours():
+    drawn = outline_nuclei(GREY, INSTANCES, {"id": np.array([9, 4]), "type": np.array([2, 1])})
+    np.testing.assert_array_equal((drawn == PALETTE[0]).all(axis=2), frame(1))
+    np.testing.assert_array_equal((drawn == PALETTE[1]).all(axis=2), frame(6))
+
+
+def test_a_table_without_types_is_one_colour():
+    drawn = outline_nuclei(GREY, INSTANCES, {"id": np.array([4, 9])})
+    np.testing.assert_array_equal(drawn, outline_nuclei(GREY, INSTANCES))
+
+
+def test_single_pixels_and_no_nucleus():
+    dot = np.zeros((7, 12), np.uint8)
+    dot[3, 5] = 1
+    np.testing.assert_array_equal((outline_nuclei(GREY, dot) == YELLOW).all(axis=2), dot > 0)
+    np.testing.assert_array_equal(outline_nuclei(GREY, dot * 0), GREY)
+
+
+def test_picture_is_written_whole(tmp_path):
+    write_overlay(tmp_path / "a.png", GREY, INSTANCES)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(picture), outline_nuclei(GREY, INSTANCES))
+
+
+def test_another_size_is_refused():
+    with pytest.raises(ValueError, match=r"image must be \(7, 12, 3\), got \(12, 7, 3\)"):
+        outline_nuclei(GREY.transpose(1, 0, 2), INSTANCES)
