@@ -56,6 +56,12 @@ def tiny(toy_dir) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
+def tiny_hovernet(toy_dir) -> dict[str, object]:
+    """The same for the HoVer-Net bundle, on a network of its form; all its layers train."""
+    return {**SHORT, **TINY["mani_hovernet"], "freeze_encoder": False, "dataset_dir": str(toy_dir)}
+
+
+@pytest.fixture(scope="session")
 def make_workflow(toy_dir) -> Callable[..., ConfigWorkflow]:
     """Makes and initialises a tiny workflow of a bundle's train.json and overlays:
     ``make_workflow(output_dir, *overlays, bundle=..., **overrides)``."""
