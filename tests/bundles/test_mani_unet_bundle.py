@@ -1,12 +1,8 @@
-"""The U-Net bundle as others meet it: metadata, inference with MONAI alone, configs, and the model card's commands."""
+"""The U-Net bundle as others meet it: metadata, inference with MONAI alone, and its configs."""
 
-import ast
-import importlib
-import inspect
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +21,6 @@ CONFIGS = BUNDLE / "configs"
 METADATA = CONFIGS / "metadata.json"
 SCHEMA = Path(__file__).parent / "reference" / "meta_schema_20240725.json"
 OVERLAYS = sorted(p.stem for p in CONFIGS.glob("*.json") if p.stem not in ("train", "inference", "metadata"))
-DOCUMENTS = [p for p in (REPOSITORY / "README.md", BUNDLE / "docs" / "README.md") if p.exists()]
 FEATURES = [4, 4, 8, 8, 8, 4]
 WINDOW = 64
 
@@ -375,96 +370,3 @@ def test_a_mistyped_overlay_would_be_noticed():
         "warm_up",
         "train::trainer::max_epoch",
     ]
-
-
-# commands in the documents
-
-
-def commands_of(text):
-    """The commands in a document's fenced blocks, each split into words; a backslash continues a line."""
-    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True) for line in lines if re.search(r"\bpython3? (-m monai|scripts/)", line)]
-
-
-def options_of(words):
-    options = {}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            options[name] = value if equals else following
-    return options
-
-
-def faults_of(words):
-    """What of a command does not exist: a file of the repository, an option, a bundle command, a script's command."""
-    options = options_of(words)
-    faults = []
-    if "monai.bundle" in words:
-        command = getattr(importlib.import_module("monai.bundle"), words[words.index("monai.bundle") + 1], None)
-        if command is None:
-            return [" ".join(words)]
-        known = set(inspect.signature(command).parameters)
-        text = options.get("config_file", "[]")
-        files = ast.literal_eval(text) if text.startswith("[") else [text]
-        for file in [*files, *(options[name] for name in ("meta_file",) if name in options)]:
-            if not (REPOSITORY / file).is_file():
-                faults.append(file)
-        parser = ConfigParser(config={})
-        for file in set(files) - set(faults):
-            for key, value in read_json(REPOSITORY / file).items():
-                parser[key.removeprefix("+")] = value
-        return faults + [name for name in options if name not in known and name not in parser]
-    script = next(word for word in words if word.startswith("scripts/"))
-    if not (REPOSITORY / script).is_file():
-        return [script]
-    functions = {
-        node.name: {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
-        for node in ast.parse((REPOSITORY / script).read_text()).body
-        if isinstance(node, ast.FunctionDef)
-    }
-    command = words[words.index(script) + 1 :][:1]
-    known = functions.get(command[0]) if command and command[0][0] != "-" else None
-    if known is None:
-        known = set().union(*functions.values())
-    return [name for name in options if name.replace("-", "_") not in known | {"help"}]
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_commands_in_documents_exist(path):
-    commands = commands_of(path.read_text())
-    assert commands
-    assert {" ".join(words): faults for words in commands if (faults := faults_of(words))} == {}
-
-
-@pytest.mark.parametrize(
-    ("command", "faults"),
-    [
-        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/none.json", 1),
-        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --warm_up 3", 1),
-        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --warmup=3", 0),
-        ("python -m monai.bundle runn --config_file bundles/mani_unet/configs/train.json", 1),
-        ("python -m monai.bundle run \\\n --config_file \"['bundles/mani_unet/configs/train.json','x.json']\"", 1),
-        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --train::trainer::epochs 3", 1),
-        ("python -m monai.bundle verify_metadata --meta_fil bundles/mani_unet/configs/metadata.json", 1),
-        ("python scripts/prepare_data.py tnbc --root path --out data", 0),
-        ("python scripts/prepare_data.py tnbc --organ kidney", 1),
-        ("python scripts/none.py", 1),
-    ],
-)
-def test_wrong_commands_would_be_noticed(command, faults):
-    (words,) = commands_of(f"```\n{command}\n```\n")
-    assert len(faults_of(words)) == faults
-
-
-def test_model_card_names_every_overlay():
-    card = (BUNDLE / "docs" / "README.md").read_text()
-    assert [name for name in OVERLAYS if f"| `{name}.json` |" not in card] == []
-
-
-def test_licences_are_there():
-    for path in (REPOSITORY / "LICENSE", BUNDLE / "LICENSE"):
-        text = path.read_text()
-        assert "Apache License" in text
-        assert "END OF TERMS AND CONDITIONS" in text
-    assert "toy" in (BUNDLE / "docs" / "data_license.txt").read_text().lower()

@@ -95,3 +95,17 @@ def test_run_table_refuses_a_method_that_the_plan_lacks():
     assert done.returncode == 1
     assert "has no method 'nothing'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
+    data, run = runs
+    Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(run / "masks" / "x_instances.png")
+    metrics = run / "evaluation" / "metrics.json"
+    metrics.write_text(json.dumps({"selections": {"last": {"pq": {"x": 0.25}}}}))
+    folders = ("--evaluation", str(metrics.parent), "--instances", str(run / "masks"), "--images", str(data))
+    done = command("draw_instances.py", *folders, "--out", str(tmp_path / "new" / "out.png"))
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "new" / "out.png").size[0] > 3 * 40
+    done = command("draw_instances.py", *folders, "--out", str(tmp_path / "out.png"), "--metric", "iou")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("holds no iou of last; choose another --metric or --selection.")

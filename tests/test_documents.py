@@ -1,0 +1,120 @@
+"""The documents: their commands exist, the model cards name every overlay, licences lie beside what they are for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigParser
+
+REPOSITORY = Path(__file__).parents[1]
+BUNDLES = sorted(path for path in (REPOSITORY / "bundles").iterdir() if path.is_dir())
+DOCUMENTS = [
+    REPOSITORY / "README.md",
+    *(bundle / "docs" / "README.md" for bundle in BUNDLES),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
+
+
+def commands_of(text):
+    """The commands in a document's fenced blocks, each split into words; a backslash continues a line."""
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [
+        shlex.split(line, comments=True)
+        for line in lines
+        if re.search(r"\bpython3? (-m monai|scripts/|benchmarks/)", line)
+    ]
+
+
+def options_of(words):
+    options = {}
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            options[name] = value if equals else following
+    return options
+
+
+def faults_of(words):
+    """What of a command does not exist: a file of the repository, an option, a bundle command, a script's command."""
+    options = options_of(words)
+    faults = []
+    if "monai.bundle" in words:
+        command = getattr(importlib.import_module("monai.bundle"), words[words.index("monai.bundle") + 1], None)
+        if command is None:
+            return [" ".join(words)]
+        known = set(inspect.signature(command).parameters)
+        text = options.get("config_file", "[]")
+        files = ast.literal_eval(text) if text.startswith("[") else [text]
+        for file in [*files, *(options[name] for name in ("meta_file",) if name in options)]:
+            if not (REPOSITORY / file).is_file():
+                faults.append(file)
+        parser = ConfigParser(config={})
+        for file in set(files) - set(faults):
+            for key, value in json.loads((REPOSITORY / file).read_text()).items():
+                parser[key.removeprefix("+")] = value
+        return faults + [name for name in options if name not in known and name not in parser]
+    script = next(word for word in words if word.startswith(("scripts/", "benchmarks/")))
+    if not (REPOSITORY / script).is_file():
+        return [script]
+    functions = {
+        node.name: {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+        for node in ast.parse((REPOSITORY / script).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    command = words[words.index(script) + 1 :][:1]
+    known = functions.get(command[0]) if command and command[0][0] != "-" else None
+    if known is None:
+        known = set().union(*functions.values())
+    return [name for name in options if name.replace("-", "_") not in known | {"help"}]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_in_documents_exist(path):
+    commands = commands_of(path.read_text())
+    assert commands
+    assert {" ".join(words): faults for words in commands if (faults := faults_of(words))} == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "faults"),
+    [
+        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/none.json", 1),
+        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --warm_up 3", 1),
+        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --warmup=3", 0),
+        ("python -m monai.bundle runn --config_file bundles/mani_unet/configs/train.json", 1),
+        ("python -m monai.bundle run \\\n --config_file \"['bundles/mani_unet/configs/train.json','x.json']\"", 1),
+        ("python -m monai.bundle run --config_file bundles/mani_unet/configs/train.json --train::trainer::epochs 3", 1),
+        ("python -m monai.bundle verify_metadata --meta_fil bundles/mani_unet/configs/metadata.json", 1),
+        ("python scripts/prepare_data.py tnbc --root path --out data", 0),
+        ("python scripts/prepare_data.py tnbc --organ kidney", 1),
+        ("python scripts/none.py", 1),
+        ("python benchmarks/iteration_cost.py --size 128 --pairz 4", 1),
+    ],
+)
+def test_wrong_commands_would_be_noticed(command, faults):
+    (words,) = commands_of(f"```\n{command}\n```\n")
+    assert len(faults_of(words)) == faults
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_model_card_names_every_overlay(bundle):
+    card = (bundle / "docs" / "README.md").read_text()
+    overlays = {path.stem for path in (bundle / "configs").glob("*.json")} - {"train", "inference", "metadata"}
+    assert [name for name in overlays if f"| `{name}.json` |" not in card] == []
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_licences_are_there(bundle):
+    for path in (REPOSITORY / "LICENSE", bundle / "LICENSE"):
+        text = path.read_text()
+        assert "Apache License" in text
+        assert "END OF TERMS AND CONDITIONS" in text
+    assert "toy" in (bundle / "docs" / "data_license.txt").read_text().lower()
