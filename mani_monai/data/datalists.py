@@ -15,6 +15,8 @@ from mani_monai.utils import InputError
 
 PARTS = ("training", "validation", "test")
 _PREPARE = "scripts/prepare_data.py"
+MIN_SIZE = 16  # pixels: the smallest height and width that the networks take
+_FILES = ("image", "label", "types")  # an entry's keys that name a file
 _MOST_LINES = 10
 
 
@@ -26,7 +28,8 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
         part: "training", "validation" or "test".
 
     Returns:
-        Dictionaries with "image" and, where there is one, "label": absolute paths.
+        Dictionaries with "image" and, where there are any, "label" and "types" (cell types), all absolute paths, and
+        "tissue", a name.
 
     Raises:
         InputError: the list or an image of it is missing, or the list is broken or has no such part.
@@ -47,8 +50,8 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
     if not entries:
         raise InputError(f"{path}: {part!r} is empty; the data set has too few images for it, so prepare a larger one.")
     folder = path.parent.absolute()
-    items = [{k: str(folder / v) if k in ("image", "label") else v for k, v in entry.items()} for entry in entries]
-    files = [item[key] for item in items for key in ("image", "label") if key in item]
+    items = [{k: str(folder / v) if k in _FILES else v for k, v in entry.items()} for entry in entries]
+    files = [item[key] for item in items for key in _FILES if key in item]
     missing = [file for file in files if not os.path.isfile(file)]
     if missing:
         raise InputError(f"{missing[0]}: is in {path} but does not exist ({len(missing)} such); run {_PREPARE} again.")
@@ -63,7 +66,8 @@ def load_source_list(
     Args:
         dataset_dir: the folder of all prepared data sets.
         name: the data set in it.
-        split: "split_0" to "split_4" or "fold_0" to "fold_4"; a number k means "split_k".
+        split: "split_0" to "split_4", "fold_0" to "fold_4", or "native" where the data set has a partition of its own;
+            a number k means "split_k".
         part: "training", "validation" or "test".
 
     Returns:
@@ -99,10 +103,9 @@ def load_target_list(
     """
     path = _list_path(dataset_dir, name, "target", split)
     items = load_datalist(path, part)
-    if part == "training" and any("label" in item for item in items):
-        raise InputError(
-            f'{path}: a target\'s training list must not hold labels; remove the "label" keys or run {_PREPARE} again.'
-        )
+    if part == "training" and any("label" in item or "types" in item for item in items):
+        remedy = f'remove the keys "label" and "types" or run {_PREPARE} again'
+        raise InputError(f"{path}: a target's training list must not hold labels; {remedy}.")
     return items
 
 
@@ -128,7 +131,7 @@ def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:
     return [item for item in items if "label" in item]
 
 
-def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = 16) -> None:
+def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = MIN_SIZE) -> None:
     """Decodes every image and label once, so that bad input is found before a run and not in the midst of it.
 
     Args:
@@ -185,15 +188,13 @@ def _fault(item: dict[str, str], min_size: int) -> str | None:
             return f"{path}: has the colour mode {mode}, not 8-bit RGB; convert it with {_PREPARE}."
         if min(size) < min_size:
             return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than {min_size}; remove it."
-        if "label" not in item:
-            return None
-        path = item["label"]
-        mode, label_size = _decode(path)
-        if mode not in ("L", "I", "1") and not mode.startswith("I;16"):
-            return f"{path}: has the colour mode {mode}, not one channel of ids; convert it with {_PREPARE}."
-        if label_size != size:
-            sizes = f"{label_size[1]}x{label_size[0]} where its image is {size[1]}x{size[0]} (height x width)"
-            return f"{path}: is {sizes}; run {_PREPARE} again."
+        for path in (item[key] for key in _FILES[1:] if key in item):
+            mode, mask_size = _decode(path)
+            if mode not in ("L", "I", "1") and not mode.startswith("I;16"):
+                return f"{path}: has the colour mode {mode}, not one channel of ids; convert it with {_PREPARE}."
+            if mask_size != size:
+                sizes = f"{mask_size[1]}x{mask_size[0]} where its image is {size[1]}x{size[0]} (height x width)"
+                return f"{path}: is {sizes}; run {_PREPARE} again."
     except FileNotFoundError:
         return f"{path}: does not exist; run {_PREPARE} again."
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:

@@ -20,7 +20,7 @@ def to_instances(raw: RawMask) -> RawMask:
     their order.
 
     Args:
-        raw: HW integers, >= 0.
+        raw: HW integers, >= 0; where it has types, those of pixels outside of nuclei are dropped.
 
     Returns:
         HW uint16, kind ``"ids"``, with what was done in its notes.
@@ -46,7 +46,42 @@ def to_instances(raw: RawMask) -> RawMask:
         instances[foreground] = inverse + 1
     if count > _MAX_ID:
         raise ValueError(f"the mask has {count} nuclei, more than 16 bits hold; cut the image into tiles")
-    return RawMask(instances.astype(np.uint16), "ids", notes)
+    types = raw.types
+    if types is not None and types[~foreground].any():
+        types = np.where(foreground, types, 0).astype(np.uint8)
+        notes += (("cell types outside of nuclei dropped", 1),)
+    return RawMask(instances.astype(np.uint16), "ids", notes, types)
+
+
+def renumber(ids: np.ndarray) -> np.ndarray:
+    """Renumbers ids without gaps, in their order.
+
+    Args:
+        ids: HW uint16, as :func:`to_instances` gives them, or a part of it.
+
+    Returns:
+        HW uint16.
+    """
+    present = np.bincount(ids.ravel(), minlength=1) > 0
+    present[0] = False
+    return (present.cumsum() * present).astype(np.uint16)[ids]
+
+
+def count_types(ids: np.ndarray, types: np.ndarray, kinds: int) -> tuple[int, ...]:
+    """Counts the nuclei of each cell type; a nucleus is of the type that most of its typed pixels have.
+
+    Args:
+        ids: HW ids 1..N without gaps, 0 background.
+        types: HW integers 0..kinds, 0 where no type is known.
+        kinds: how many types there are.
+
+    Returns:
+        Nuclei without a type, then nuclei of type 1 to ``kinds``.
+    """
+    pixels = ids.ravel().astype(np.int64) * (kinds + 1) + types.ravel()
+    votes = np.bincount(pixels, minlength=(int(ids.max(initial=0)) + 1) * (kinds + 1)).reshape(-1, kinds + 1)[1:, 1:]
+    winner = np.where(votes.any(axis=1), votes.argmax(axis=1) + 1, 0)
+    return tuple(np.bincount(winner, minlength=kinds + 1).tolist())
 
 
 def _check_ids(values: np.ndarray, ids: np.ndarray, inverse: np.ndarray) -> None:

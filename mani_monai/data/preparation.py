@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from tqdm import tqdm
-
-from mani_monai.data.alignment import Alignment, alignment
-from mani_monai.data.masks import to_instances
-from mani_monai.data.readers.rasters import read_image
-from mani_monai.data.readers.records import Listing, Record
-from mani_monai.data.splits import Split, grouped_folds, random_split
+from mani_monai.data.conversion import Conversion, ImageFacts, convert_all
+from mani_monai.data.prepared_lists import write_lists, write_summary
+from mani_monai.data.readers.records import Listing
+from mani_monai.data.splits import Split, grouped_folds, native_split, random_split
+from mani_monai.data.windows import WindowGrid
 from mani_monai.utils import InputError
 
 SPLITS = FOLDS = 5
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What was found of one image; ``nuclei`` and ``alignment`` are None without a mask."""
-
-    id: str
-    group: str
-    height: int
-    width: int
-    nuclei: int | None
-    alignment: Alignment | None
-    notes: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -47,10 +28,13 @@ class Preparation:
         folder: where it lies, or would lie.
         written: whether it does.
         listing: what the reader found.
-        images: what was found of every image that can be used.
-        failures: one line for each that cannot.
+        images: what was found of every image or window that can be used.
+        failures: one line for each image that cannot.
         splits: the 80/10/10 splits.
         folds: the folds by group.
+        native: the data set's own partition, where it has one.
+        windows: how the images were cut; None where they are whole.
+        uncut: what was found of every whole image where ``images`` are windows.
     """
 
     name: str
@@ -61,6 +45,14 @@ class Preparation:
     failures: tuple[str, ...]
     splits: tuple[Split, ...]
     folds: tuple[Split, ...]
+    native: Split | None = None
+    windows: WindowGrid | None = None
+    uncut: tuple[ImageFacts, ...] = ()
+
+    @property
+    def originals(self) -> tuple[ImageFacts, ...]:
+        """What was found of every image as the data set has it."""
+        return self.uncut or self.images
 
     @property
     def labelled(self) -> bool:
@@ -69,7 +61,13 @@ class Preparation:
     @property
     def converted(self) -> Counter[str]:
         """How often each conversion was needed, by name."""
-        return sum((Counter(dict(image.notes)) for image in self.images), Counter())
+        return sum((Counter(dict(image.notes)) for image in self.originals), Counter())
+
+    @property
+    def tissues(self) -> dict[str, str]:
+        """The tissue of every image or window, "unknown" where it is; empty where no tissue is known."""
+        known = any(image.tissue for image in self.images)
+        return {image.id: image.tissue or "unknown" for image in self.images} if known else {}
 
 
 def prepare(
@@ -80,11 +78,13 @@ def prepare(
     skip_bad: bool = False,
     seed: int = 0,
     progress: bool = True,
+    windows: WindowGrid | None = None,
 ) -> Preparation:
     """Checks every image of a listing and writes ``out/name``.
 
     All images are looked at before anything is decided. The data set is written beside its place and moved there at
-    the end: a preparation that fails or is interrupted leaves nothing, and an older data set as it was.
+    the end: a preparation that fails or is interrupted leaves nothing, and an older data set as it was. Windows are
+    divided with their image, so that splits and folds are those of the same data set without windows.
 
     Args:
         listing: what a reader found.
@@ -92,14 +92,16 @@ def prepare(
         name: the data set's folder in it.
         overwrite: replace an older data set of that name.
         skip_bad: write the rest where images fail; without it one failure means that nothing is written.
-        seed: split k is drawn with seed + k, the folds with seed.
+        seed: split k is drawn with seed + k, folds and the validation of the data set's own partition with seed.
         progress: show a bar.
+        windows: cut the images so; None writes them whole.
 
     Returns:
         What was found and whether it was written.
 
     Raises:
-        InputError: a name that is no folder name, a data set that is there already, or no image that can be used.
+        InputError: a name that is no folder name, a data set that is there already, no image that can be used, or
+            masks without a single nucleus.
     """
     folder = _place(Path(str(out)).expanduser(), str(name), overwrite)
     if not listing.records and not listing.problems:
@@ -107,26 +109,65 @@ def prepare(
         raise InputError(f"{name}: no image is left to prepare{why}; check the folder and the options.")
     building = folder.parent / f".{folder.name}.{os.getpid()}.partial"
     try:
-        for part in ("images", "labels"):
+        for part in ("images", "labels", *(["types"] if listing.types else [])):
             (building / part).mkdir(parents=True)
-        images, failures = _convert(listing.records, building, progress)
+        conversions, failures = convert_all(listing, building, windows, progress)
         failures = [*listing.problems, *failures]
-        ids = {image.id: image.group for image in images}
-        splits = tuple(random_split(list(ids), seed + k) for k in range(SPLITS)) if ids else ()
-        folds = grouped_folds(ids, FOLDS, seed)
-        written = bool(images) and (skip_bad or not failures)
-        found = Preparation(name, folder, written, listing, tuple(images), tuple(failures), splits, folds)
-        if written:
+        found = _divide(name, folder, listing, conversions, failures, skip_bad, seed, windows)
+        if found.written:
+            _check_nuclei(found)
             if not found.labelled:
                 (building / "labels").rmdir()
             write_lists(building, found)
-            _write_json(building / "dataset.json", summary(found, seed))
+            write_summary(building, found, seed)
             _replace(folder, building)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return found
+
+
+def _divide(
+    name: str,
+    folder: Path,
+    listing: Listing,
+    conversions: list[Conversion],
+    failures: list[str],
+    skip_bad: bool,
+    seed: int,
+    windows: WindowGrid | None,
+) -> Preparation:
+    groups = {conversion.image.id: conversion.image.group for conversion in conversions}
+    parts = {conversion.image.id: conversion.image.part for conversion in conversions if conversion.image.part}
+    pieces = {conversion.image.id: [piece.id for piece in conversion.written] for conversion in conversions}
+    splits = [random_split(list(groups), seed + k) for k in range(SPLITS)] if groups else []
+    native = native_split(parts, groups, seed)
+    return Preparation(
+        name,
+        folder,
+        bool(conversions) and (skip_bad or not failures),
+        listing,
+        tuple(piece for conversion in conversions for piece in conversion.written),
+        tuple(failures),
+        tuple(split.expanded(pieces) for split in splits),
+        tuple(fold.expanded(pieces) for fold in grouped_folds(groups, FOLDS, seed)),
+        native and native.expanded(pieces),
+        windows,
+        tuple(conversion.image for conversion in conversions) if windows else (),
+    )
+
+
+def _check_nuclei(found: Preparation) -> None:
+    """A source without nuclei teaches nothing, and a score on none is no score."""
+    nuclei: Counter[str] = Counter()
+    for image in found.originals:
+        nuclei[image.part or ""] += image.nuclei or 0
+    empty = [part for part, count in nuclei.items() if not count]
+    if found.labelled and empty:
+        where = "" if len(empty) == len(nuclei) else f" of its {empty[0]} part"
+        remedy = "a source needs nuclei: check the masks, or prepare the images without them as a target"
+        raise InputError(f"{found.name}: no mask{where} holds a nucleus; {remedy}.")
 
 
 def _replace(folder: Path, new: Path) -> None:
@@ -148,98 +189,3 @@ def _place(out: Path, name: str, overwrite: bool) -> Path:
         if not overwrite:
             raise InputError(f"{folder}: is there already; pass --overwrite to replace it, or choose another --name.")
     return folder
-
-
-def _convert(records: tuple[Record, ...], folder: Path, progress: bool) -> tuple[list[ImageFacts], list[str]]:
-    def attempt(record: Record) -> ImageFacts | str:
-        try:
-            return convert(record, folder)
-        except InputError as error:
-            return str(error)
-
-    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
-    try:
-        done = pool.map(attempt, records)
-        results = list(tqdm(done, "preparing", len(records), unit="image", leave=False, disable=not progress))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return [r for r in results if isinstance(r, ImageFacts)], [r for r in results if isinstance(r, str)]
-
-
-def convert(record: Record, folder: Path) -> ImageFacts:
-    """Writes one image and its mask below ``folder``.
-
-    Args:
-        record: where they come from.
-        folder: holds ``images`` and ``labels``.
-
-    Returns:
-        What was found.
-
-    Raises:
-        InputError: either cannot be read, or they differ in size.
-    """
-    image = read_image(record.image)
-    height, width = image.pixels.shape[:2]
-    notes, count, fit = image.notes, None, None
-    if record.read_mask is not None:
-        raw = record.read_mask((height, width))
-        if raw.values.shape != (height, width):
-            sizes = f"is {height}x{width} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
-            raise InputError(f"{record.image}: {sizes}; give it its own mask.")
-        try:
-            mask = to_instances(raw)
-        except ValueError as error:
-            raise InputError(f"{record.image}: {error}.") from error
-        notes += mask.notes
-        count = int(mask.values.max(initial=0))
-        fit = alignment(image.pixels, mask.values > 0)
-        Image.fromarray(mask.values).save(folder / "labels" / f"{record.id}.png")
-    Image.fromarray(image.pixels).save(folder / "images" / f"{record.id}.png", compress_level=4)
-    return ImageFacts(record.id, record.group, height, width, count, fit, notes)
-
-
-def write_lists(folder: Path, found: Preparation) -> None:
-    """Writes the decathlon lists; a target's training entries have no label."""
-    for kind, splits in (("split", found.splits), ("fold", found.folds)):
-        for number, split in enumerate(splits):
-            for role in ("source", "target") if found.labelled else ("target",):
-                parts = {
-                    part: [_entry(name, found.labelled and (role, part) != ("target", "training")) for name in ids]
-                    for part, ids in asdict(split).items()
-                }
-                _write_json(folder / f"{role}_{kind}_{number}.json", {"name": found.name, **parts})
-
-
-def _entry(name: str, labelled: bool) -> dict[str, str]:
-    entry = {"image": f"images/{name}.png"}
-    return entry | {"label": f"labels/{name}.png"} if labelled else entry
-
-
-def summary(found: Preparation, seed: int) -> dict:
-    """The content of ``dataset.json``."""
-    images = found.images
-    sizes = Counter((image.height, image.width) for image in images)
-    contrast = [image.alignment.contrast for image in images if image.alignment]
-    return {
-        "name": found.name,
-        "reader": found.listing.reader,
-        "licence": found.listing.licence,
-        "seed": seed,
-        "counts": {
-            "images": len(images),
-            "nuclei": sum(image.nuclei or 0 for image in images) if found.labelled else None,
-            "groups": len({image.group for image in images}),
-            "empty_masks": sum(image.nuclei == 0 for image in images),
-        },
-        "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in sorted(sizes.items())],
-        "converted": dict(found.converted),
-        "left_out": [*found.listing.left_out, *found.failures],
-        "median_haematoxylin_contrast": round(float(np.median(contrast)), 4) if contrast else None,
-        "group_is": found.listing.group,
-        "groups": {image.id: image.group for image in images},
-    }
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Divide a data set: seeded 80/10/10 splits, and folds that test every image once."""
+"""Divide a data set: seeded 80/10/10 splits, folds that test every image once, or the data set's own partition."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ class Split:
     training: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+
+    def expanded(self, pieces: Mapping[str, Sequence[str]]) -> Split:
+        """Puts the ids of an image's pieces, its windows, in the place of the image's own.
+
+        Args:
+            pieces: the ids of every image's pieces.
+        """
+        parts = (self.training, self.validation, self.test)
+        return Split(*(tuple(piece for name in part for piece in pieces[name]) for part in parts))
 
 
 def random_split(ids: Sequence[str], seed: int) -> Split:
@@ -76,6 +85,30 @@ def grouped_folds(groups: Mapping[str, str], folds: int = 5, seed: int = 0) -> t
         training = set(rest) - set(validation)
         splits.append(Split(*(_images(members, part) for part in (training, validation, test))))
     return tuple(splits)
+
+
+def native_split(parts: Mapping[str, str], groups: Mapping[str, str], seed: int = 0) -> Split | None:
+    """Divides as a data set's authors do; where they name no validation images, about a tenth of those for training.
+
+    Args:
+        parts: "training", "validation" or "test" of every image id that the partition names.
+        groups: the group of each of them; validation takes whole groups, at least one.
+        seed: decides which.
+
+    Returns:
+        The split; None where a part would be left without an image.
+    """
+    named = {part: {name for name in parts if parts[name] == part} for part in ("training", "validation", "test")}
+    if not named["validation"]:
+        members: dict[str, list[str]] = {}
+        for name in sorted(named["training"]):
+            members.setdefault(groups[name], []).append(name)
+        order = sorted(members)
+        random.Random(f"{seed} native").shuffle(order)
+        chosen = _about_a_tenth({group: len(members[group]) for group in order})
+        named["validation"] = set(_images(members, chosen))
+        named["training"] -= named["validation"]
+    return Split(*(tuple(sorted(names)) for names in named.values())) if all(named.values()) else None
 
 
 def _about_a_tenth(sizes: Mapping[str, int]) -> list[str]:

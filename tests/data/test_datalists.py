@@ -53,6 +53,50 @@ def test_source_and_target(data, split):
     assert load_target_list(str(data), "mine", split, "validation")[0]["label"] == str(data / "mine/labels/b.png")
 
 
+def typed(data, *names):
+    """Entries of images with cell types, whose files are made."""
+    folder = data / "mine" / "types"
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        Image.fromarray(np.ones((HEIGHT, WIDTH), np.uint8)).save(folder / f"{name}.png")
+    return [
+        entry | {"types": f"types/{name}.png", "tissue": "colon"}
+        for name, entry in zip(names, entries(*names), strict=True)
+    ]
+
+
+def test_types_are_files_and_tissue_is_a_name(data):
+    content = {"training": typed(data, "a"), "validation": typed(data, "b"), "test": typed(data, "c")}
+    write(data / "mine" / "source_native.json", content)
+    (item,) = load_source_list(data, "mine", "native", "test")
+    assert item["types"] == str(data / "mine/types/c.png")
+    assert item["tissue"] == "colon"
+    check_images([item])
+    Image.fromarray(np.ones((WIDTH, HEIGHT), np.uint8)).save(item["types"])
+    with pytest.raises(InputError, match=r"types/c\.png: is 40x24 where its image is 24x40"):
+        check_images([item])
+    (data / "mine" / "types" / "c.png").unlink()
+    with pytest.raises(InputError, match=r"types/c\.png: is in .* but does not exist"):
+        load_source_list(data, "mine", "native", "test")
+
+
+def test_types_never_reach_the_training_of_a_target(data):
+    entry = typed(data, "a")[0]
+    del entry["label"]
+    write(data / "mine" / "target_split_0.json", {"training": [entry]})
+    with pytest.raises(InputError, match=r'must not hold labels; remove the keys "label" and "types"'):
+        load_target_list(data, "mine", 0)
+
+
+def test_native_split_is_named_among_the_choices(data):
+    with pytest.raises(InputError, match=r"no source split 'native'; choose from fold_3, split_0\."):
+        load_source_list(data, "mine", "native")
+    write(data / "mine" / "target_native.json", {"training": entries("a", label=False)})
+    assert len(load_target_list(data, "mine", "native")) == 1
+    with pytest.raises(InputError, match=r"choose from fold_3, native, split_0\."):
+        load_target_list(data, "mine", "split_7")
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mani_monai.data.masks import to_instances
+from mani_monai.data.masks import count_types, renumber, to_instances
 from mani_monai.data.readers.records import RawMask
 
 TWO_BLOBS = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [1, 0, 0, 0]])  # the first two touch at a corner
@@ -65,3 +65,32 @@ def test_more_nuclei_than_16_bits_hold():
 def test_three_dimensions():
     with pytest.raises(ValueError, match="3 dimensions"):
         to_instances(RawMask(np.zeros((2, 2, 2), int)))
+
+
+def test_types_stay_with_their_nuclei():
+    types = np.array([[2, 2, 0], [0, 1, 4]], np.uint8)
+    mask = to_instances(RawMask(np.array([[70, 70, 0], [0, 5, 5]]), "ids", types=types))
+    np.testing.assert_array_equal(mask.types, types)
+    assert mask.notes == ()
+
+
+def test_types_outside_of_nuclei_are_dropped_and_counted():
+    mask = to_instances(RawMask(np.array([[7, 0, 0]]), "ids", types=np.array([[3, 3, 0]], np.uint8)))
+    assert mask.types.tolist() == [[3, 0, 0]]
+    assert mask.types.dtype == np.uint8
+    assert mask.notes == (("cell types outside of nuclei dropped", 1),)
+
+
+def test_renumber():
+    ids = np.array([[0, 9, 4], [4, 0, 65535]], np.uint16)
+    np.testing.assert_array_equal(renumber(ids), [[0, 2, 1], [1, 0, 3]])
+    assert renumber(ids).dtype == np.uint16
+    assert renumber(np.full((2, 3), 8, np.uint16)).tolist() == [[1] * 3] * 2
+    assert not renumber(np.zeros((2, 3), np.uint16)).any()
+
+
+def test_a_nucleus_counts_for_the_type_of_most_of_its_typed_pixels():
+    ids = np.array([[1, 1, 1, 1], [2, 2, 2, 0], [3, 3, 4, 5]])
+    types = np.array([[3, 3, 1, 0], [0, 0, 1, 0], [0, 0, 3, 3]])
+    assert count_types(ids, types, 3) == (1, 1, 0, 3)
+    assert count_types(np.zeros((2, 2), int), np.zeros((2, 2), int), 3) == (0, 0, 0, 0)

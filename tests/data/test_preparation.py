@@ -8,6 +8,7 @@ from PIL import Image
 from mani_monai.data import preparation
 from mani_monai.data.preparation import prepare
 from mani_monai.data.readers import Listing, RawMask, Record, read_folder
+from mani_monai.data.windows import WindowGrid
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 24, 40
@@ -240,3 +241,67 @@ def test_groups_reach_the_folds(tmp_path):
     for path in folder.glob("source_fold_*.json"):
         assert len({entry["image"][7] for entry in read(path)["test"]}) == 1  # the patient's letter
         assert len(read(path)["test"]) == 2
+
+
+def test_windows_are_divided_with_their_image(raw):
+    whole, cut = (build(raw, name=name, windows=grid) for name, grid in (("whole", None), ("cut", WindowGrid(16, 8))))
+    assert (len(whole.images), len(whole.originals)) == (6, 6)
+    assert (len(cut.images), len(cut.originals)) == (6 * 15, 6)
+    assert {image.group for image in cut.images} == {f"i{k}" for k in range(6)}
+    for images, windows in zip(whole.splits + whole.folds, cut.splits + cut.folds, strict=True):
+        for part in ("training", "validation", "test"):
+            assert len(getattr(windows, part)) == 15 * len(getattr(images, part))
+            assert tuple(dict.fromkeys(name[:2] for name in getattr(windows, part))) == getattr(images, part)
+    folder = raw.parent / "data" / "cut"
+    assert len(list((folder / "images").iterdir())) == len(list((folder / "labels").iterdir())) == 90
+    assert read(folder / "source_split_0.json")["test"][0]["label"].endswith("_r00_c00.png")
+    summary = read(folder / "dataset.json")
+    assert summary["groups"]["i3_r02_c04"] == "i3"
+    assert summary["windows"]["of_images"] == 6
+    assert summary["converted"] == {"binary mask to connected components": 6}
+
+
+def made(tmp_path, parts, types=None):
+    """A listing of drawn images that belong to parts of a partition."""
+    image, ids = tmp_path / "a.png", np.eye(20, dtype=int)
+    Image.fromarray(np.full((20, 20, 3), 200, np.uint8)).save(image)
+    records = tuple(
+        Record(
+            name, name, image, lambda shape, part=part: RawMask(ids * (part != "empty"), "ids", (), types), part=part
+        )
+        for name, part in parts.items()
+    )
+    return Listing("made", records, "none", types=() if types is None else ("round",))
+
+
+def test_own_partition_and_types(tmp_path):
+    parts = {f"i{k:02d}": "test" if k < 5 else "training" for k in range(25)}
+    listing = made(tmp_path, parts, types=np.ones((20, 20), np.uint8))
+    found = prepare(listing, tmp_path / "data", "mine", progress=False, seed=4)
+    folder = tmp_path / "data" / "mine"
+    target = read(folder / "target_native.json")
+    assert [len(target[part]) for part in ("training", "validation", "test")] == [18, 2, 5]
+    assert [entry["image"] for entry in target["test"]] == [f"images/i{k:02d}.png" for k in range(5)]
+    assert found.native.validation != prepare(listing, tmp_path, "other", progress=False, seed=5).native.validation
+    assert np.asarray(Image.open(folder / "types" / "i00.png")).tolist() == np.eye(20, dtype=int).tolist()
+    assert found.converted["cell types outside of nuclei dropped"] == 25
+
+
+@pytest.mark.parametrize(
+    ("parts", "fault"),
+    [
+        ({"a": "empty", "b": "empty"}, r"mine: no mask holds a nucleus; a source needs nuclei: check the masks"),
+        ({"a": "training", "b": "empty"}, r"mine: no mask of its empty part holds a nucleus"),
+    ],
+)
+def test_masks_without_any_nucleus(tmp_path, parts, fault):
+    with pytest.raises(InputError, match=fault) as error:
+        prepare(made(tmp_path, parts), tmp_path / "data", "mine", progress=False)
+    assert "\n" not in str(error.value)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_some_empty_masks_are_no_fault(raw):
+    for k in range(5):
+        Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(raw / "masks" / f"i{k}.png")
+    assert build(raw).written

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 from mani_monai.data.alignment import Alignment
 from mani_monai.data.preparation import ImageFacts, Preparation
 from mani_monai.data.preparation_table import doubts, format_table
 from mani_monai.data.readers import Listing
-from mani_monai.data.splits import grouped_folds, random_split
+from mani_monai.data.splits import Split, grouped_folds, random_split
+from mani_monai.data.windows import WindowGrid
 
 GOOD = Alignment(0.3, (1, -1), None)
 
@@ -78,3 +80,34 @@ def test_no_image_at_all():
         "failed       x.png: is bad.",
         "written      nothing",
     ]
+
+
+def test_types_tissues_windows_and_the_own_partition():
+    images = [
+        replace(facts(name, name, 4), types=types, tissue=tissue, part="test")
+        for name, types, tissue in (("a", (1, 3, 0), "liver"), ("b", (0, 2, 2), None), ("c", (0, 0, 4), "liver"))
+    ]
+    plain = preparation(images)
+    found = replace(
+        plain, listing=replace(plain.listing, types=("round", "long")), native=Split(("a",), ("b",), ("c",))
+    )
+    table = format_table(found).splitlines()
+    assert "types        round 5, long 6 (nuclei); 1 without a type" in table
+    assert "tissues      liver 2, unknown 1 (images)" in table
+    line = "source_ and target_native: 1/1/1 training/validation/test images, the data set's own partition"
+    assert f"lists        {line}" in table
+
+    cut = [replace(image, id=f"{image.id}{k}", nuclei=k, alignment=None) for image in images for k in (1, 3)]
+    grid = WindowGrid(16, 8)
+    table = format_table(replace(found, images=tuple(cut), uncut=tuple(images), windows=grid, native=None)).splitlines()
+    assert "images       3" in table
+    assert "nuclei       12; an image has 4 / 4 / 4 (min / median / max)" in table
+    where = "6 of 16x16 at step 8, mirrored beyond the borders"
+    assert f"windows      {where}; nuclei and pieces: 12; a window has 1 / 2 / 3 (min / median / max)" in table
+    assert "types        round 5, long 6 (nuclei); 1 without a type" in table
+    doubtful = (*images[:2], replace(images[2], alignment=Alignment(0.2, (0, 9), None)))
+    assert len(doubts(replace(found, images=tuple(cut), uncut=doubtful))) == 1  # a line an image, not a window
+    assert any(line.endswith("training/validation/test windows") for line in table)
+    assert any("no native lists: the data set's own partition leaves" in line for line in table)
+    unmirrored = replace(found, images=tuple(cut), windows=WindowGrid(16, 8, mirror=False))
+    assert "16x16 at step 8, inside the borders" in format_table(unmirrored)

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from mani_monai.data.splits import Split, grouped_folds, random_split
+from mani_monai.data.splits import Split, grouped_folds, native_split, random_split
 
 TNBC = dict(zip(range(1, 12), (7, 3, 5, 8, 4, 3, 3, 4, 6, 4, 3), strict=True))  # images per patient, 50 in all
 PATIENTS = {f"{patient:02d}_{k}": f"p{patient}" for patient, n in TNBC.items() for k in range(n)}
@@ -84,3 +84,41 @@ def test_one_large_group_leaves_the_others_for_training():
     for fold in grouped_folds(groups):
         assert fold.training
         assert fold.validation
+
+
+def test_a_partition_that_names_all_parts_is_taken_as_it_is():
+    parts = {"b": "test", "a": "training", "d": "validation", "c": "training"}
+    split = Split(("a", "c"), ("d",), ("b",))
+    assert native_split(parts, dict.fromkeys(parts, "x"), seed=3) == split
+
+
+def test_validation_is_a_tenth_of_the_training_images_in_whole_groups():
+    parts = {name: "test" if PATIENTS[name] in ("p1", "p4") else "training" for name in PATIENTS}
+    splits = [native_split(parts, PATIENTS, seed) for seed in range(6)]
+    for split in splits:
+        assert sorted(split.test) == sorted(name for name in parts if parts[name] == "test")
+        assert sorted(split.training + split.validation + split.test) == sorted(PATIENTS)
+        assert 3 <= len(split.validation) <= 4  # of 35
+        assert not {PATIENTS[name] for name in split.validation} & {PATIENTS[name] for name in split.training}
+    assert len({split.validation for split in splits}) > 1
+    assert splits[2] == native_split(dict(reversed(parts.items())), PATIENTS, 2)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"a": "training", "b": "training"},  # no test
+        {"a": "test"},
+        {"a": "training", "b": "test"},  # one group cannot give training and validation
+        {"a": "validation", "b": "test"},
+    ],
+)
+def test_a_partition_without_images_for_each_part(parts):
+    assert native_split(parts, {name: name for name in parts}) is None
+
+
+def test_pieces_take_the_place_of_their_image():
+    split = Split(("a", "b"), ("c",), ("d",))
+    pieces = {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"], "d": ["d2", "d1"]}
+    assert split.expanded(pieces) == Split(("a1", "a2", "b1"), ("c1",), ("d2", "d1"))

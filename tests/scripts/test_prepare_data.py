@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from mani_monai.data.datalists import load_target_list
 from mani_monai.utils import InputError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prepare_data.py"
@@ -80,6 +81,18 @@ def make_consep(root):
     return ["consep", "--root", str(root)]
 
 
+def make_pannuke(root):
+    image, mask = draw()
+    channels = np.stack([mask * 0, mask, *[mask * 0] * 3, mask == 0], axis=-1)
+    for fold in (1, 2, 3):
+        for part, files in (("images", {"images": image, "types": np.array("Colon")}), ("masks", {"masks": channels})):
+            folder = root / f"Fold {fold}" / part / f"fold{fold}"
+            folder.mkdir(parents=True)
+            for name, array in files.items():
+                np.save(folder / f"{name}.npy", array[None].astype(float) if name != "types" else array[None])
+    return ["pannuke", "--root", str(root)]
+
+
 def make_folder(root):
     image, mask = draw()
     for name in "abc":
@@ -96,6 +109,7 @@ def make_folder(root):
         (make_tcia, "tcia", 3),  # one id in two pieces is one nucleus
         (make_monuseg, "monuseg_kidney", 3),
         (make_consep, "consep", 3),
+        (make_pannuke, "pannuke", 3),
         (make_folder, "own", 6),
     ],
 )
@@ -113,6 +127,51 @@ def test_every_native_layout(main, tmp_path, capsys, make, name, nuclei):
     assert label.dtype == np.uint16
 
 
+def test_pannuke_keeps_tissues_types_and_folds(main, tmp_path, capsys):
+    main([*make_pannuke(tmp_path / "raw"), "--out", str(tmp_path / "data")])
+    table = capsys.readouterr().out
+    assert "types        neoplastic 0, inflammatory 3, connective 0, dead 0, epithelial 0 (nuclei)" in table
+    assert "tissues      Colon 3 (images)" in table
+    (item,) = load_target_list(tmp_path / "data", "pannuke", "native", "test")
+    assert item["image"].endswith("fold3_0000.png")
+    assert item["tissue"] == "Colon"
+    assert np.unique(np.asarray(Image.open(item["types"]))).tolist() == [0, 2]
+    assert load_target_list(tmp_path / "data", "pannuke", "native")[0].keys() == {"image"}
+
+
+@pytest.mark.parametrize(
+    "make", [make_tnbc, make_kirc, make_tcia, make_monuseg, make_consep, make_pannuke, make_folder]
+)
+def test_every_command_cuts_windows(main, tmp_path, capsys, make):
+    command = [*make(tmp_path / "raw"), "--out", str(tmp_path / "data")]
+    main([*command, "--window", "16", "--step", "8"])
+    assert "windows      36 of 16x16 at step 8, mirrored" in capsys.readouterr().out  # 3 x 4 of each
+    main([*command, "--window", "16", "--no_mirror", "--overwrite"])
+    assert "windows      12 of 16x16 at step 16, inside the borders" in capsys.readouterr().out
+    (folder,) = (tmp_path / "data").iterdir()
+    assert {Image.open(path).size for path in (folder / "labels").iterdir()} == {(16, 16)}
+
+
+def test_windows_larger_than_the_images(main, tmp_path, capsys):
+    with pytest.raises(InputError, match=r"tnbc: not written, see above; mend the 3"):
+        main([*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data"), "--window", "21", "--no_mirror"])
+    assert "01_1.png: 01_1 is 20x32 (height x width), smaller than 21; choose a smaller" in capsys.readouterr().out
+
+
+def test_consep_types(main, tmp_path, capsys):
+    command = [*make_consep(tmp_path / "raw"), "--out", str(tmp_path / "data")]
+    for path in (tmp_path / "raw").rglob("*.mat"):
+        savemat(path, {"inst_map": draw()[1], "type_map": draw()[1] // 255 * 7})
+    main([*command, "--merge_types"])
+    assert "types        other 0, inflammatory 0, epithelial 0, spindle-shaped 3" in capsys.readouterr().out
+    with pytest.raises(InputError, match="--merge_types false: takes no value"):
+        main([*command, "--merge_types", "false"])
+    for path in (tmp_path / "raw").rglob("*.mat"):
+        savemat(path, {"inst_map": draw()[1], "type_map": draw()[1] // 255 * 4})
+    with pytest.raises(InputError, match="they are merged already; leave --merge_types out"):
+        main([*command, "--merge_types", "--overwrite"])
+
+
 @pytest.mark.parametrize("wrong", [["--overwite"], ["--organ", "kidney"], ["surplus", "--x", "1"]])
 def test_unknown_argument_fails_before_anything_is_done(main, tmp_path, capsys, wrong):
     command = [*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data")]
@@ -123,7 +182,9 @@ def test_unknown_argument_fails_before_anything_is_done(main, tmp_path, capsys, 
     capsys.readouterr()
 
 
-@pytest.mark.parametrize("flag", [["--overwrite", "false"], ["--skip_bad", "1"], ["--seed", "x"]])
+@pytest.mark.parametrize(
+    "flag", [["--overwrite", "false"], ["--skip_bad", "1"], ["--seed", "x"], ["--window", "x"], ["--step", "9"]]
+)
 def test_flag_of_the_wrong_kind(main, tmp_path, flag):
     with pytest.raises(InputError, match=flag[0]):
         main([*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data"), *flag])
@@ -155,9 +216,11 @@ def test_help_names_every_command_and_option(main, capsys):
         main(["--help"])
     assert error.value.code == 0
     text = "".join(capsys.readouterr())
-    assert all(command in text for command in ("tnbc", "kirc", "tcia", "monuseg", "consep", "folder"))
+    assert all(command in text for command in ("tnbc", "kirc", "tcia", "monuseg", "consep", "pannuke", "folder"))
     with pytest.raises(SystemExit):
         main(["monuseg", "--help"])
     text = "".join(capsys.readouterr())
-    assert all(f"--{flag}" in text for flag in ("out", "organ", "overwrite", "skip_bad", "seed"))
+    flags = ("out", "organ", "overwrite", "skip_bad", "seed", "window", "step", "no_mirror")
+    assert all(f"--{flag}" in text for flag in flags)
+    assert "as for HoVer-Net" in text
     assert "the exit status is 1 either way" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,9 @@ ORGANS = {
 # Aperio counts pixels from 1. The rest makes an edge that runs through pixel centres belong to one side only, as in
 # MATLAB's poly2mask, with which the official masks were made.
 _OFFSET = -1 + 1e-4
+# Outlines drawn by hand end some pixels from where they began; a gap as wide as a nucleus says that a part is missing.
+_OPEN = 20
+_FAR = 1e7  # pixels
 
 
 def read_monuseg(
@@ -88,8 +91,8 @@ def read_monuseg(
     pngs = files_by_stem(folders, (".png",), problems, deep=True)
 
     left_out: list[str] = []
+    organ_of = _organs(root)
     if organs:
-        organ_of = _organs(root)
         unknown = sorted(set(organs) - set(organ_of.values()))
         if unknown:
             known = ", ".join(sorted(set(organ_of.values())))
@@ -101,8 +104,8 @@ def read_monuseg(
         images, outlines, pngs = ({k: v for k, v in d.items() if k in chosen} for d in (images, outlines, pngs))
     records = []
     for name in pair(images, outlines | pngs, problems):
-        read = mask_file(pngs[name], "ids") if name in pngs else _outline_file(outlines[name])
-        records.append(Record(name, name[:12], images[name], read))
+        read = mask_file(pngs[name], "ids") if name in pngs else partial(read_outlines, outlines[name])
+        records.append(Record(name, name[:12], images[name], read, tissue=organ_of.get(name) or None))
     licence = "CC BY-NC-SA 4.0 (non-commercial)"
     return Listing("monuseg", tuple(records), licence, "patient", tuple(left_out), tuple(problems))
 
@@ -110,38 +113,65 @@ def read_monuseg(
 def read_outlines(path: Path, shape: tuple[int, int]) -> RawMask:
     """Rasterises an Aperio XML: every region is one nucleus.
 
-    Open outlines are closed and those that cross themselves filled by the even-odd rule. Where two nuclei overlap
-    the earlier one keeps its pixels, as in the official script.
+    Open outlines are closed and those that cross themselves filled by the even-odd rule; both are counted. Where two
+    nuclei overlap the earlier one keeps its pixels, as in the official script.
 
     Args:
         path: the XML file.
         shape: (height, width) of the image.
 
     Returns:
-        HW ids.
+        HW ids and what was done to the outlines.
 
     Raises:
-        InputError: not an Aperio XML.
+        InputError: not an Aperio XML, or corners that are no numbers.
     """
     try:
         regions = list(ElementTree.parse(path).getroot().iter("Region"))
         corners = [[(float(v.attrib["Y"]), float(v.attrib["X"])) for v in region.iter("Vertex")] for region in regions]
     except (ElementTree.ParseError, KeyError, ValueError) as error:
         raise InputError(f"{path}: is no Aperio XML ({error}); copy or download it again.") from error
+    outlines = [np.reshape(region, (-1, 2)) + _OFFSET for region in corners]
+    wild = next((n for n, outline in enumerate(outlines, start=1) if not (np.abs(outline) < _FAR).all()), None)
+    if wild:
+        raise InputError(f"{path}: region {wild} has a corner that is no place in an image; correct or remove it.")
     ids = np.zeros(shape, dtype=np.int32)
     dropped = 0
-    for number, region in enumerate(corners, start=1):
-        rows, columns = polygon(*(np.reshape(region, (-1, 2)).T + _OFFSET), shape=shape) if region else ((), ())
+    for number, outline in enumerate(outlines, start=1):
+        rows, columns = polygon(*outline.T, shape=shape) if len(outline) else ((), ())
         rows, columns = np.asarray(rows, dtype=int), np.asarray(columns, dtype=int)
         free = ids[rows, columns] == 0
         ids[rows[free], columns[free]] = number
         dropped += not free.any()
-    notes = (("outlines without a pixel of their own dropped", dropped),) if dropped else ()
-    return RawMask(ids, "ids", (("rasterised from XML", 1), *notes))
+    counts = {
+        "outlines without a pixel of their own dropped": dropped,
+        f"outlines open by more than {_OPEN} px closed": sum(map(_is_open, outlines)),
+        "outlines that cross themselves filled by the even-odd rule": sum(map(crosses_itself, outlines)),
+    }
+    return RawMask(ids, "ids", (("rasterised from XML", 1), *((what, n) for what, n in counts.items() if n)))
 
 
-def _outline_file(path: Path) -> Callable[[tuple[int, int]], RawMask]:
-    return lambda shape: read_outlines(path, shape)
+def crosses_itself(outline: np.ndarray) -> bool:
+    """Whether two edges of a closed outline cross each other; corners and edges that only touch do not count.
+
+    Args:
+        outline: N2 corners.
+    """
+    if len(outline) < 4:
+        return False
+    corners = outline - outline.mean(axis=0)  # small numbers keep the products exact enough to be compared with 0
+    edges = np.roll(corners, -1, axis=0) - corners
+    side = corners[:, ::-1] * (1, -1) @ edges.T  # of corner i and edge j: twice the area of the triangle they span,
+    side -= side.diagonal()  # positive on one side of the edge
+    left, right = side > 1e-6, side < -1e-6
+    apart = (left & np.roll(right, -1, axis=0)) | (right & np.roll(left, -1, axis=0))  # edge i's ends, seen from edge j
+    return bool((apart & apart.T).any())
+
+
+def _is_open(outline: np.ndarray) -> bool:
+    """Whether the last corner is far from the first, seen beside the edges: large squares are drawn with four."""
+    edges = np.linalg.norm(np.diff(outline, axis=0), axis=1)
+    return len(outline) > 2 and np.linalg.norm(outline[-1] - outline[0]) > max(_OPEN, 2 * edges.max())
 
 
 def _organs(root: Path) -> dict[str, str]:

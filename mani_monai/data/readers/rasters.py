@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,11 @@ from PIL import Image
 
 from mani_monai.utils import InputError
 
-from .records import RawMask
+from .records import RawImage, RawMask
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 _BITS_PER_SAMPLE = 258  # the TIFF tag
-
-
-@dataclass(frozen=True)
-class RawImage:
-    """A decoded image: HW3 uint8 RGB, and what was converted to get there."""
-
-    pixels: np.ndarray
-    notes: tuple[tuple[str, int], ...] = ()
 
 
 def decode(path: Path) -> Image.Image:

@@ -14,6 +14,14 @@ KINDS = ("auto", "binary", "ids")
 
 
 @dataclass(frozen=True)
+class RawImage:
+    """A decoded image: HW3 uint8 RGB, and what was converted to get there."""
+
+    pixels: np.ndarray
+    notes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class RawMask:
     """A mask as a data set stores it.
 
@@ -22,11 +30,13 @@ class RawMask:
         kind: ``"ids"`` where every value is one nucleus, ``"binary"`` where everything above 0 is nuclei, ``"auto"``
             to decide by the values.
         notes: (what was done or dropped on reading, how often).
+        types: HW uint8, the cell type of every pixel, 0 where there is none; None where the data set has no types.
     """
 
     values: np.ndarray
     kind: str = "auto"
     notes: tuple[tuple[str, int], ...] = ()
+    types: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,20 @@ class Record:
     Attributes:
         id: the file name of the image in the prepared data set, without its ending.
         group: what must not be torn apart by folds: the patient, or the image itself where nothing is known.
-        image: the image file.
+        image: the image file, or the array of many images that holds it.
         read_mask: takes the image's (height, width), gives its mask; None where the data set has no masks.
+        read_image: gives the image where ``image`` is no picture that can simply be decoded.
+        tissue: the organ, where it is known.
+        part: "training", "validation" or "test" in the data set's own partition, where it has one.
     """
 
     id: str
     group: str
     image: Path
     read_mask: Callable[[tuple[int, int]], RawMask] | None = None
+    read_image: Callable[[], RawImage] | None = None
+    tissue: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,7 @@ class Listing:
         group: what a group is, in a word ("patient", "image").
         left_out: images left out by the data set's own rule, and why: not an error.
         problems: images without a mask, masks without an image, ...: one line each, an error.
+        types: names of the cell types, value 1 first; every mask of the listing gives ``types`` then.
     """
 
     reader: str
@@ -65,6 +82,7 @@ class Listing:
     group: str = "image"
     left_out: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 def check_folder(path: str | Path, what: str) -> Path:

@@ -62,9 +62,78 @@ def test_missing_pieces(tmp_path):
     assert "train_1.png: has no mask" in read_consep(tmp_path).problems[0]
 
 
+SEVEN = np.array([[0, 3, 4], [5, 0, 2]])
+
+
+def test_seven_types_and_their_merge(tmp_path):
+    write(tmp_path, "Train", "train_1", inst_map=IDS, type_map=SEVEN.astype(float))
+    write(tmp_path, "Test", "test_1", inst_map=IDS, type_map=np.minimum(SEVEN, 2))  # alone it could be either
+    listing = read_consep(tmp_path)
+    assert [r.part for r in listing.records] == ["training", "test"]
+    assert listing.types == (
+        *("other", "inflammatory", "healthy epithelial", "malignant epithelial"),
+        *("fibroblast", "muscle", "endothelial"),
+    )
+    mask = listing.records[0].read_mask((2, 3))
+    np.testing.assert_array_equal(mask.types, SEVEN)
+    assert mask.types.dtype == np.uint8
+    merged = read_consep(tmp_path, merge_types=True)
+    assert merged.types == ("other", "inflammatory", "epithelial", "spindle-shaped")
+    np.testing.assert_array_equal(merged.records[0].read_mask((2, 3)).types, [[0, 3, 3], [4, 0, 2]])
+
+
+def test_types_that_are_merged_already(tmp_path):
+    write(tmp_path, "Train", "train_1", inst_map=IDS, type_map=np.minimum(SEVEN, 4))
+    assert read_consep(tmp_path).types == ("other", "inflammatory", "epithelial", "spindle-shaped")
+    with pytest.raises(InputError, match=r"holds no cell type above 4, so they are merged already; leave --merge"):
+        read_consep(tmp_path, merge_types=True)
+
+
+def test_other_types_keep_their_numbers_and_are_not_merged(tmp_path):
+    write(tmp_path, "Train", "train_1", inst_map=IDS, type_map=SEVEN * 2)
+    assert read_consep(tmp_path).types == tuple(f"type {value}" for value in range(1, 11))
+    with pytest.raises(InputError, match="holds 10 cell types, not CoNSeP's seven"):
+        read_consep(tmp_path, merge_types=True)
+
+
+def test_without_types_in_every_file_there_are_none(tmp_path):
+    write(tmp_path, "Train", "train_1", inst_map=IDS)
+    listing = read_consep(tmp_path)
+    assert (listing.types, listing.left_out) == ((), ())
+    with pytest.raises(InputError, match="holds no cell types"):
+        read_consep(tmp_path, merge_types=True)
+    write(tmp_path, "Train", "train_2", inst_map=IDS, type_map=SEVEN)
+    listing = read_consep(tmp_path)
+    assert listing.types == ()
+    assert listing.left_out == ("cell types: train_1.mat has no type_map (1 such)",)
+    assert listing.records[1].read_mask((2, 3)).types is None
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (SEVEN.T, r"type_map of 3x2 holds values up to 5, where 2x3 and up to 255 were expected"),
+        (SEVEN * 60, r"type_map of 2x3 holds values up to 300"),
+        (SEVEN / 2, r"type_map is float64 of \(2, 3\), not a map of whole cell types"),
+        (np.array(["a"]), r"type_map is .*not a map of whole cell types"),
+    ],
+)
+def test_bad_type_map(tmp_path, values, fault):
+    write(tmp_path, "Train", "train_1", inst_map=IDS, type_map=values)
+    write(tmp_path, "Train", "train_2", inst_map=IDS, type_map=SEVEN)
+    bad, good = read_consep(tmp_path).records
+    with pytest.raises(InputError, match=rf"train_1\.mat: {fault}"):
+        bad.read_mask((2, 3))
+    np.testing.assert_array_equal(good.read_mask((2, 3)).types, SEVEN)
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no CoNSeP at {DATA}")
 def test_real_listing():
     listing = read_consep(DATA)
     assert len(listing.records) == 41
     assert sum(r.id.startswith("train_") for r in listing.records) == 27
     assert listing.problems == ()
+    assert sum(r.part == "test" for r in listing.records) == 14
+    assert len(listing.types) == 4
+    with pytest.raises(InputError, match="merged already"):
+        read_consep(DATA, merge_types=True)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from mani_monai.data.masks import to_instances
 from mani_monai.data.readers import read_monuseg
-from mani_monai.data.readers.monuseg import ORGANS, read_outlines
+from mani_monai.data.readers.monuseg import ORGANS, crosses_itself, read_outlines
 from mani_monai.utils import InputError
 
 DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[4] / "shared" / "data")) / "MoNuSeg"
@@ -62,6 +62,44 @@ def test_outlines_without_pixels_are_dropped_and_counted(tmp_path):
     assert dict(mask.notes) == {"rasterised from XML": 1, "outlines without a pixel of their own dropped": 4}
 
 
+def test_crossing_and_wide_open_outlines_are_counted(tmp_path):
+    around = [(9 + 7 * np.cos(a), 6 + 5 * np.sin(a)) for a in np.linspace(0, 6, 40)]
+    bow_tie = [(2.5, 2.5), (8.5, 2.5), (2.5, 8.5), (8.5, 8.5)]
+    assert dict(outlines(tmp_path, around, bow_tie).notes) == {
+        "rasterised from XML": 1,
+        "outlines that cross themselves filled by the even-odd rule": 1,
+    }
+    half = [(100 + 60 * np.cos(a), 60 * np.sin(a)) for a in np.linspace(0, 3, 40)]  # its ends lie 119 px apart
+    square = [(0, 0), (60, 0), (60, 60), (0, 60)]
+    notes = dict(outlines(tmp_path, half, square).notes)
+    assert notes["outlines open by more than 20 px closed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("corners", "crosses"),
+    [
+        ([(0, 0), (0, 4), (4, 0), (4, 4)], True),
+        ([(0, 0), (0, 4), (4, 4), (4, 0)], False),
+        ([(0, 0), (0, 4), (4, 4), (4, 0), (0, 0)], False),  # closed twice
+        ([(0, 0), (0, 8), (4, 4), (8, 8), (8, 0), (4, 4)], False),  # touches itself in a corner
+        ([(0, 0), (0, 9), (9, 9), (9, 3), (-2, 3), (-2, 1)], True),  # the pen overshot its beginning
+        ([(0, 0), (0, 8), (4, 8), (4, 4), (8, 4), (8, 0)], False),  # an L: a line through an edge cuts another edge
+        ([(0, 0), (0, 4), (4, 4)], False),
+        ([(3, 3)], False),
+        ([], False),
+    ],
+)
+@pytest.mark.parametrize("offset", [0, 12345.678])
+def test_crossing(corners, crosses, offset):
+    assert crosses_itself(np.reshape(corners, (-1, 2)) + offset) == crosses
+
+
+@pytest.mark.parametrize("corner", [("nan", 3), (3, "inf"), ("1e300", 3), (-3, "-1e9")])
+def test_corner_that_is_no_place(tmp_path, corner):
+    with pytest.raises(InputError, match=r"a\.xml: region 2 has a corner that is no place in an image"):
+        outlines(tmp_path, [(3, 3), (7, 3), (7, 7)], [(3, 3), corner, (7, 7)])
+
+
 @pytest.mark.parametrize("text", ["", "<Annotations>", "<A><Region><Vertex X='1'/></Region></A>"])
 def test_broken_xml(tmp_path, text):
     (tmp_path / "a.xml").write_text(text)
@@ -79,7 +117,7 @@ def test_instance_png_goes_before_xml(tmp_path):
     listing = read_monuseg(tmp_path)
     assert listing.problems == ()
     breast, kidney = listing.records
-    assert (breast.id, breast.group) == (BREAST, "TCGA-A7-A13E")
+    assert (breast.id, breast.group, breast.tissue) == (BREAST, "TCGA-A7-A13E", "breast")
     assert (breast.read_mask((12, 20)).values == 9).all()
     assert (kidney.read_mask((12, 20)).values > 0).sum() == 16
 
@@ -94,11 +132,21 @@ def test_organ(tmp_path):
     assert "mine: of unknown organ" in listing.left_out[0]
     (tmp_path / "organs.csv").write_text(f"image,organ\nmine,lung\n{KIDNEY},kidney\n")
     assert [r.id for r in read_monuseg(tmp_path, ("lung",)).records] == ["mine"]
+    assert read_monuseg(tmp_path, ("lung",)).records[0].tissue == "lung"
     with pytest.raises(InputError, match=r"--organ liver: unknown; choose from kidney, lung"):
         read_monuseg(tmp_path, ("liver",))
     (tmp_path / "organs.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"organs\.csv: needs a first line"):
         read_monuseg(tmp_path, ("kidney",))
+
+
+def test_tissue_of_an_unknown_image(tmp_path):
+    write(tmp_path, KIDNEY, aperio())
+    write(tmp_path, "mine", aperio())
+    write(tmp_path, "other", aperio())
+    assert [r.tissue for r in read_monuseg(tmp_path).records] == ["kidney", None, None]
+    (tmp_path / "organs.csv").write_text("image,organ\nmine,lung\nother,\n")
+    assert [r.tissue for r in read_monuseg(tmp_path).records] == [None, "lung", None]
 
 
 def test_image_without_annotation_and_no_images(tmp_path):
