@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def options_of(words):
     return options
 
 
+@cache
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def faults_of(words):
     """What of a command does not exist: a file of the repository, an option, a bundle command, a script's command."""
     options = options_of(words)
@@ -64,15 +73,10 @@ def faults_of(words):
     script = next(word for word in words if word.startswith(("scripts/", "benchmarks/")))
     if not (REPOSITORY / script).is_file():
         return [script]
-    functions = {
-        node.name: {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
-        for node in ast.parse((REPOSITORY / script).read_text()).body
-        if isinstance(node, ast.FunctionDef)
-    }
+    functions = dict(inspect.getmembers(module_of(REPOSITORY / script), inspect.isfunction))
     command = words[words.index(script) + 1 :][:1]
-    known = functions.get(command[0]) if command and command[0][0] != "-" else None
-    if known is None:
-        known = set().union(*functions.values())
+    named = [functions[command[0]]] if command and command[0] in functions else list(functions.values())
+    known = {name for function in named for name in inspect.signature(function).parameters}
     return [name for name in options if name.replace("-", "_") not in known | {"help"}]
 
 
@@ -95,6 +99,7 @@ def test_commands_in_documents_exist(path):
         ("python -m monai.bundle verify_metadata --meta_fil bundles/mani_unet/configs/metadata.json", 1),
         ("python scripts/prepare_data.py tnbc --root path --out data", 0),
         ("python scripts/prepare_data.py tnbc --organ kidney", 1),
+        ("python scripts/prepare_data.py consep --root path --window 540 --step 164", 0),
         ("python scripts/none.py", 1),
         ("python benchmarks/iteration_cost.py --size 128 --pairz 4", 1),
     ],
