@@ -89,7 +89,7 @@ def prepare_encoder(network: nn.Module, path: str | Path | None, frozen: bool) -
     elif frozen:
         warnings.warn(
             "the encoder is frozen, but no file of encoder weights is named: random weights would stay as they are; "
-            "name a ResNet-50 or HoVer-Net file, or train all layers.",
+            "name a ResNet-50 or HoVer-Net file with --encoder_weights, or train all layers: --freeze_encoder False.",
             stacklevel=2,
         )
 
