@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 Window = tuple[slice, slice]
-WHOLE: Window = (slice(None), slice(None))
 
 
 class BorderMap:
@@ -21,62 +21,69 @@ class BorderMap:
     Args:
         hover: 2HW, horizontal then vertical distances.
         kernel_size: edge of the Sobel kernel in pixels, odd.
-        tile: edge of the tiles in which the responses' ranges are found; None takes the map at once and keeps the
-            responses for the first call.
+        tile: edge in pixels of the tiles in which the responses are made.
+        keep: whether to keep the responses, which otherwise are made again for every window.
+
+    Raises:
+        ValueError: when ``hover`` is not finite.
     """
 
-    def __init__(self, hover: NDArray, kernel_size: int, tile: int | None = None) -> None:
+    def __init__(self, hover: NDArray, kernel_size: int, tile: int, keep: bool) -> None:
         self.hover = hover
-        self.kernel_size = kernel_size
+        self.halo = kernel_size // 2
+        self.kernels = sobel_kernels(kernel_size)
         self.ranges: dict[int, tuple[np.float32, np.float32]] = {}
         self.response_ranges: dict[int, tuple[np.float32, np.float32]] = {}
         self.kept: dict[int, NDArray[np.float32]] = {}
         for channel in (0, 1):
-            self.ranges[channel] = np.float32(hover[channel].min()), np.float32(hover[channel].max())
-            if not _is_constant(self.ranges[channel]):
-                self._measure(channel, tile)
+            self.ranges[channel] = low, high = np.float32(hover[channel].min()), np.float32(hover[channel].max())
+            if not np.isfinite([low, high]).all():
+                raise ValueError("hover_maps must be finite, got NaN or infinity.")
+            if low < high:
+                self._measure(channel, tile, keep)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no border anywhere."""
         return not self.response_ranges
 
-    def __call__(self, window: Window = WHOLE) -> NDArray[np.float32]:
-        """The border map of a window, hw in 0..1; wrong within ``kernel_size // 2`` pixels of where it cuts the map."""
+    def __call__(self, window: Window) -> NDArray[np.float32]:
+        """The border map of a window, hw in 0..1.
+
+        Unless responses are kept it is wrong within ``kernel_size // 2`` pixels of where the window cuts the map.
+        """
         borders = []
         for channel, (low, high) in self.response_ranges.items():
-            response = self.kept.pop(channel, None) if window == WHOLE else None
-            response = self._response(channel, window) if response is None else response
-            response -= low
-            response /= high - low
-            borders.append(np.subtract(1, response, out=response))
+            response = self.kept[channel][window] if self.kept else self._response(channel, window)
+            border = response - low
+            border /= high - low
+            borders.append(np.subtract(1, border, out=border))
         return np.maximum(*borders, out=borders[0]) if len(borders) == 2 else borders[0]
 
-    def _measure(self, channel: int, tile: int | None) -> None:
+    def _measure(self, channel: int, tile: int, keep: bool) -> None:
+        whole = np.empty(self.hover.shape[1:], np.float32) if keep else None
         lows, highs = [], []
-        for window, core in _tiles(self.hover.shape[1:], tile, self.kernel_size // 2):
-            response = self._response(channel, window)
-            lows.append(response[core].min())
-            highs.append(response[core].max())
-        if not _is_constant((min(lows), max(highs))):
+        for window, inner, place in tiles(self.hover.shape[1:], tile, self.halo):
+            response = self._response(channel, window)[inner]
+            lows.append(response.min())
+            highs.append(response.max())
+            if keep:
+                whole[place] = response
+        if min(lows) < max(highs):
             self.response_ranges[channel] = min(lows), max(highs)
-            if tile is None:
-                self.kept[channel] = response
+            if keep:
+                self.kept[channel] = whole
 
     def _response(self, channel: int, window: Window) -> NDArray[np.float32]:
         low, high = self.ranges[channel]
         response = self.hover[(channel, *window)].astype(np.float32)
         response -= low
         response /= high - low
-        smooth, difference = sobel_kernels(self.kernel_size)
+        smooth, difference = self.kernels
         for axis in (0, 1):
             kernel = difference if axis == 1 - channel else smooth
-            response = ndimage.correlate1d(response, kernel, axis, mode="mirror")
+            ndimage.correlate1d(response, kernel, axis, output=response, mode="mirror")
         return response
-
-
-def _is_constant(limits: tuple[np.float32, np.float32]) -> bool:
-    return bool(limits[0] == limits[1])
 
 
 def sobel_kernels(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -87,14 +94,13 @@ def sobel_kernels(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return smooth, difference
 
 
-def _tiles(shape: tuple[int, int], tile: int | None, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Windows that overlap by ``halo`` pixels on every side, each with where in it the tile itself lies."""
-    edge = tile or max(shape)
-    for place in np.ndindex(*(-(-size // edge) for size in shape)):
-        begins = [index * edge for index in place]
-        starts = [max(begin - halo, 0) for begin in begins]
-        inner = [begin - start for begin, start in zip(begins, starts, strict=True)]
+def tiles(shape: tuple[int, int], edge: int, halo: int) -> Iterator[tuple[Window, Window, Window]]:
+    """Tiles of a map: each with ``halo`` pixels on every side, where in that the tile itself lies, and where it does in
+    the map."""
+    for top, left in product(range(0, shape[0], edge), range(0, shape[1], edge)):
+        above, before = max(top - halo, 0), max(left - halo, 0)
         yield (
-            tuple(slice(start, begin + edge + halo) for start, begin in zip(starts, begins, strict=True)),
-            tuple(slice(begin, begin + edge) for begin in inner),
+            (slice(above, top + edge + halo), slice(before, left + edge + halo)),
+            (slice(top - above, top - above + edge), slice(left - before, left - before + edge)),
+            (slice(top, top + edge), slice(left, left + edge)),
         )

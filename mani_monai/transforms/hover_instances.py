@@ -11,10 +11,10 @@ from scipy.special import erf
 from skimage.morphology import disk
 from skimage.segmentation import watershed
 
-from .hover_borders import WHOLE, BorderMap, Window
+from .hover_borders import BorderMap, Window, tiles
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
-_FLOOD_TILE = 256  # pixels: what the watershed jumps about in stays in the processor's cache
+_CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
 _BLUR_RADIUS = 4  # of MONAI's GaussianSmooth at sigma 1: four sigma
 
 
@@ -72,23 +72,32 @@ def hover_instances(
     check_settings(kernel_size, radius, tile)
     _check_maps(probability, hover)
     components, count = _without_small(*ndimage.label(probability >= threshold), min_size)
-    borders = BorderMap(hover, kernel_size, tile) if count else None
+    borders = BorderMap(hover, kernel_size, _CACHED, keep=tile is None) if count else None
     if borders is None or borders.is_empty:
         return components
 
-    def split(pieces: NDArray, count: int, window: Window = WHOLE) -> NDArray[np.int32]:
-        border = borders(window)
-        marker = _opened(_filled((border < border_threshold) & (pieces > 0)), radius)
-        nuclei = components[window] > 0  # others than the pieces too: the blur reaches them
-        height = -_blurred(np.where(nuclei, 1 - border, np.float32(0)))
-        return _divided(height, marker, pieces, count, min_size)
+    def surface(window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """What the watershed floods, and where markers may be; wrong at the window's edges as far as filters reach."""
+        border, nuclei = borders(window), components[window] > 0
+        certain = nuclei & (border < border_threshold)
+        np.subtract(1, border, out=border)
+        border *= nuclei
+        return -_blurred(border), certain
 
     if tile is None:
-        return split(components, count)
+        height, certain = np.empty(components.shape, np.float32), np.empty(components.shape, bool)
+        for window, inner, place in tiles(components.shape, _CACHED, _BLUR_RADIUS):
+            height[place], certain[place] = (part[inner] for part in surface(window))
+        return _divided(height, _opened(_filled(certain), radius), components, count, min_size)
+
     instances, found = np.zeros_like(components), 0
-    whole, _ = ndimage.label(_filled(components > 0))  # what a nucleus encloses goes with it: markers are filled
-    for window, owned in _windows(whole, tile, kernel_size // 2 + max(_BLUR_RADIUS, radius) + 1):
-        part = split(*ndimage.label(owned & (components[window] > 0)), window)
+    # what a nucleus encloses goes with it, for its marker is filled
+    groups, count = ndimage.label(_filled(components > 0))
+    halo = kernel_size // 2 + max(_BLUR_RADIUS, radius) + 1
+    for window, owned in _windows(groups, np.arange(count + 1) > 0, tile, halo):
+        height, certain = surface(window)
+        pieces, count = ndimage.label(owned & (components[window] > 0))
+        part = _divided(height, _opened(_filled(certain & owned), radius), pieces, count, min_size)
         np.add(part, found, out=instances[window], where=part > 0)
         found += int(part.max(initial=0))
     return instances
@@ -108,14 +117,13 @@ def _check_maps(probability: NDArray, hover: NDArray) -> None:
     if probability.ndim != 2 or hover.shape != (2, *probability.shape):
         raise ValueError(f"probability must be HW and hover_maps 2HW, got {probability.shape} and {hover.shape}.")
     with np.errstate(invalid="ignore"):
-        sums = probability.sum(dtype=np.float64), hover.sum(dtype=np.float64)  # not finite where a value is not
-    if not np.isfinite(sums).all():
-        raise ValueError("probability and hover_maps must be finite, got NaN or infinity.")
+        if not np.isfinite(probability.sum(dtype=np.float64)):
+            raise ValueError("probability must be finite, got NaN or infinity.")
 
 
 def _without_small(components: NDArray, count: int, min_size: int) -> tuple[NDArray, int]:
     """Drops the components of fewer than ``min_size`` pixels and renumbers the rest."""
-    kept = np.bincount(components.ravel(), minlength=count + 1) >= min_size
+    kept = np.bincount(components[components > 0], minlength=count + 1) >= min_size
     kept[0] = False
     if kept[1:].all():
         return components, count
@@ -124,11 +132,11 @@ def _without_small(components: NDArray, count: int, min_size: int) -> tuple[NDAr
 
 
 def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gaussian blur at sigma 1 with zeros outside, as MONAI's GaussianSmooth: weights integrated over a pixel."""
+    """Blurs in place, with zeros outside, by MONAI's Gaussian of sigma 1, which is integrated over each pixel."""
     x = np.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1)
     kernel = (erf((x + 0.5) / np.sqrt(2)) - erf((x - 0.5) / np.sqrt(2))) / 2
     for axis in (0, 1):
-        image = ndimage.correlate1d(image, kernel, axis, mode="constant")
+        ndimage.correlate1d(image, kernel, axis, output=image, mode="constant")
     return image
 
 
@@ -176,27 +184,25 @@ def _divided(height: NDArray, marker: NDArray, components: NDArray, count: int, 
         HW ids 1..N in the raster order of their markers; a component without a marker is background.
     """
     markers, markers_count = ndimage.label(marker)
-    markers, markers_count = _without_small(markers, markers_count, min_size)
-    where = np.flatnonzero((markers > 0) & (components > 0))  # a filled hole may lie outside the nuclei
-    ids = markers.ravel()[where]
+    where = np.flatnonzero(markers)
+    ids, piece = markers.ravel()[where], components.ravel()[where]
+    kept = np.bincount(ids, minlength=markers_count + 1) >= min_size
+    kept = kept[ids] & (piece > 0)  # a filled hole may lie outside the nuclei
+    where, ids, piece = where[kept], ids[kept], piece[kept]
     used = np.zeros(markers_count + 1, dtype=bool)
     used[ids] = True
-    ids = (np.cumsum(used, dtype=np.int32) * used)[ids]
+    ids = np.cumsum(used, dtype=np.int32)[ids]
 
     owner, shared = np.zeros(count + 1, dtype=np.int32), np.zeros(count + 1, dtype=bool)
-    piece = components.ravel()[where]
     owner[piece] = ids
     shared[piece[owner[piece] != ids]] = True
     owner[shared] = 0
     instances = owner[components]
-    if not shared.any():
-        return instances
-
-    seeds = np.zeros_like(instances)
-    seeds.ravel()[where] = ids
-    together = (np.cumsum(shared, dtype=np.int32) * shared)[components]
-    for window, owned in _windows(together, _FLOOD_TILE):
-        instances[window] += _flooded(height[window], seeds[window], owned)
+    if shared.any():
+        seeds = np.zeros_like(instances)
+        seeds.ravel()[where] = ids
+        for window, mask in _windows(components, shared, _CACHED):
+            instances[window] += _flooded(height[window], seeds[window], mask)
     return instances
 
 
@@ -211,16 +217,19 @@ def _flooded(height: NDArray[np.float32], seeds: NDArray[np.int32], mask: NDArra
     return watershed(height, seeds, mask=mask)
 
 
-def _windows(pieces: NDArray[np.int32], tile: int, halo: int = 0) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-    """For every tile that pieces start in: a window with ``halo`` pixels around them, and the mask of them in it.
+def _windows(
+    pieces: NDArray[np.int32], chosen: NDArray[np.bool_], tile: int, halo: int = 0
+) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
+    """For every tile that chosen pieces start in: a window with ``halo`` pixels around them, and their mask in it.
 
-    Pieces are numbered 1..N and keep whole.
+    ``chosen`` has a value for the background, then one for every number of a piece.
     """
-    boxes = np.array([[(side.start, side.stop) for side in box] for box in ndimage.find_objects(pieces)])
-    _, owner = np.unique(boxes[:, :, 0] // tile, axis=0, return_inverse=True)
-    members = np.split(np.argsort(owner, kind="stable"), np.cumsum(np.bincount(owner))[:-1])
-    owner = np.append(-1, owner)
-    for number, group in enumerate(members):
-        starts, stops = boxes[group, :, 0].min(axis=0), boxes[group, :, 1].max(axis=0)
+    numbers, boxes = np.flatnonzero(chosen), ndimage.find_objects(pieces)
+    boxes = np.array([[(side.start, side.stop) for side in boxes[number - 1]] for number in numbers])
+    _, group = np.unique(boxes[:, :, 0] // tile, axis=0, return_inverse=True)
+    owner = np.full(len(chosen), -1)
+    owner[numbers] = group
+    for number, members in enumerate(np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])):
+        starts, stops = boxes[members, :, 0].min(axis=0), boxes[members, :, 1].max(axis=0)
         window = tuple(slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
         yield window, owner[pieces[window]] == number

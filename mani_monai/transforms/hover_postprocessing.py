@@ -84,7 +84,7 @@ class HoVerNetInstancesd(MapTransform):
         maps = torch.as_tensor(output).detach().cpu().float()
         if maps.ndim != 3 or len(maps) < 4:
             raise ValueError(f"{self.keys[0]} must be CHW with at least 4 channels, got shape {tuple(maps.shape)}.")
-        probability = maps[:2].softmax(dim=0)[1].numpy()
+        probability = (maps[1] - maps[0]).sigmoid_().numpy()  # the softmax of two
         hover, types = maps[2:4].numpy(), maps[4:].numpy()
         instances = self.find(probability, hover)
         data[self.instances_key] = convert_to_dst_type(instances[None], output, dtype=instances.dtype)[0]

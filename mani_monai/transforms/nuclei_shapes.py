@@ -15,6 +15,8 @@ _PERIMETER_WEIGHTS[[5, 7, 15, 17, 25, 27]] = 1
 _PERIMETER_WEIGHTS[[21, 33]] = np.sqrt(2)
 _PERIMETER_WEIGHTS[[13, 23]] = (1 + np.sqrt(2)) / 2
 
+_BAND = 256  # rows at a time: they stay in the processor's cache
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -107,21 +109,25 @@ def _eccentricity(runs: Runs, area: NDArray, row: NDArray, column: NDArray) -> N
 
 def _perimeter(instances: NDArray, ids: NDArray) -> NDArray[np.float64]:
     """Length of the line through the middles of the outline's pixels, those with an edge to another id."""
-    padded = np.pad(instances, 1)
-    inside, outline = padded[1:-1, 1:-1], np.zeros(padded.shape, dtype=bool)
-    for other in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        outline[1:-1, 1:-1] |= inside != other
-    outline &= padded != 0
-    padded *= outline
-    flat, width = padded.ravel(), padded.shape[1]
-    at = np.flatnonzero(outline)
-    own = flat[at]
-    code = np.ones(len(at), dtype=np.int8)
-    for step in (1, width):
-        code += 2 * ((flat[at - step] == own).view(np.int8) + (flat[at + step] == own).view(np.int8))
-    for step in (width - 1, width + 1):
-        code += 10 * ((flat[at - step] == own).view(np.int8) + (flat[at + step] == own).view(np.int8))
-    return np.bincount(np.searchsorted(ids, own), _PERIMETER_WEIGHTS[code], len(ids))
+    owners, weights = [np.zeros(0, instances.dtype)], [np.zeros(0)]
+    for top in range(0, len(instances), _BAND):
+        above = max(top - 2, 0)  # a pixel counts neighbours, which are of the outline by theirs
+        band = np.pad(instances[above : top + _BAND + 2], 1)
+        inside, outline = band[1:-1, 1:-1], np.zeros(band.shape, dtype=bool)
+        for other in (band[:-2, 1:-1], band[2:, 1:-1], band[1:-1, :-2], band[1:-1, 2:]):
+            outline[1:-1, 1:-1] |= inside != other
+        outline &= band != 0
+        band *= outline
+        flat, width = band.ravel(), band.shape[1]
+        first = (top - above + 1) * width
+        at = first + np.flatnonzero(outline.ravel()[first : first + _BAND * width])
+        own = flat[at]
+        code = np.ones(len(at), dtype=np.int8)
+        for neighbour, step in ((2, 1), (2, width), (10, width - 1), (10, width + 1)):
+            code += neighbour * ((flat[at - step] == own).view(np.int8) + (flat[at + step] == own).view(np.int8))
+        owners.append(own)
+        weights.append(_PERIMETER_WEIGHTS[code])
+    return np.bincount(np.searchsorted(ids, np.concatenate(owners)), np.concatenate(weights), len(ids))
 
 
 def _row_extremes(runs: Runs) -> Runs:

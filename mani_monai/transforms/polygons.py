@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +111,7 @@ def _corners(padded: NDArray) -> _Corners:
 def _walk(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Orders the corners ring by ring; returns the order and where in it each ring starts."""
     successors, seen = following.tolist(), bytearray(len(following))
-    order, starts = [], []
+    order, starts = array("q"), array("q")
     for start in range(len(successors)):
         if seen[start]:
             continue
@@ -120,7 +121,7 @@ def _walk(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
             seen[corner] = 1
             order.append(corner)
             corner = successors[corner]
-    return np.array(order, dtype=np.int64), np.array(starts, dtype=np.int64)
+    return np.array(order), np.array(starts)
 
 
 def _polygons(
