@@ -38,9 +38,11 @@ def draw(
     if not path.is_file():
         raise InputError(f"{path}: no such file; score the run with evaluate.json first.")
     scores = json.loads(path.read_text())["selections"].get(selection, {}).get(metric)
-    if not scores:
+    if not scores or all(score is None for score in scores.values()):
         raise InputError(f"{path}: holds no {metric} of {selection}; choose another --metric or --selection.")
     items = {Path(item["image"]).stem: item for item in load_datalist(Path(images) / f"target_{split}.json", "test")}
+    if not scores.keys() <= items.keys():
+        raise InputError(f"{path}: is of images that are not in the test part of {split}; name its --split.")
     rows = {f"{rank}, {metric} {scores[name]:.3f}": name for rank, name in extremes(scores).items()}
     draw_instances(rows, items, Path(instances), out, crop)
     print(f"picture: {out}")

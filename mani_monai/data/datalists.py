@@ -109,13 +109,23 @@ def load_target_list(
     return items
 
 
-def _list_path(dataset_dir: str | Path, name: str, role: str, split: str | int) -> Path:
+def _read_summary(dataset_dir: str | Path, name: str) -> dict:
+    """What preparation wrote of a data set."""
+    return json.loads((_data_set(dataset_dir, name) / "dataset.json").read_text(encoding="utf-8"))
+
+
+def _data_set(dataset_dir: str | Path, name: str) -> Path:
     root = Path(dataset_dir)
     folder = root / name
     if not (folder / "dataset.json").is_file():
         held = sorted(path.parent.name for path in root.glob("[!.]*/dataset.json"))
         state = f"it holds {', '.join(held)}" if held else ("it holds none" if root.is_dir() else "it does not exist")
         raise InputError(f"{root}: has no data set {name!r} ({state}); write it with {_PREPARE}.")
+    return folder
+
+
+def _list_path(dataset_dir: str | Path, name: str, role: str, split: str | int) -> Path:
+    folder = _data_set(dataset_dir, name)
     text = str(split)
     path = folder / f"{role}_{f'split_{text}' if text.isdecimal() else text}.json"
     if not path.is_file():
@@ -124,6 +134,60 @@ def _list_path(dataset_dir: str | Path, name: str, role: str, split: str | int) 
             raise InputError(f"{folder}: has no {role} lists, since it has no masks; choose another {role} data set.")
         raise InputError(f"{folder}: has no {role} split {text!r}; choose from {', '.join(held)}.")
     return path
+
+
+def check_whole(dataset_dir: str | Path, name: str) -> None:
+    """Refuses to score windows that were mirrored at the borders or overlap: a nucleus would count many times.
+
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        name: the data set in it.
+
+    Raises:
+        InputError: when it was prepared so; also when there is no such data set.
+    """
+    windows = _read_summary(dataset_dir, name).get("windows")
+    if windows and (windows["mirror"] or windows["step"] < windows["size"]):
+        raise InputError(
+            f"{Path(dataset_dir) / name}: its windows repeat nuclei, so scores would be wrong; prepare the target "
+            f"without --window, or with --no_mirror and no --step, under another --name: {_PREPARE}."
+        )
+
+
+def type_names(dataset_dir: str | Path, name: str, classes: int) -> list[str]:
+    """Names of a data set's cell types 1 to ``classes`` - 1; "type 3" where it does not say.
+
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        name: the data set in it.
+        classes: types with the background, as a network's ``out_classes``; 0 gives none.
+
+    Raises:
+        InputError: when there is no such data set.
+    """
+    names = _read_summary(dataset_dir, name).get("types", {})
+    return [names.get(str(number), f"type {number}") for number in range(1, classes)]
+
+
+def check_types(items: Sequence[dict[str, str]], classes: int) -> None:
+    """Checks that every item has cell types that a network can tell apart.
+
+    Args:
+        items: what the functions above return.
+        classes: types with the background, as a network's ``out_classes``; 0 checks nothing.
+
+    Raises:
+        InputError: for the first item without types, or with one that is too high.
+    """
+    for item in items if classes else ():
+        if "types" not in item:
+            raise InputError(
+                f"{item['image']}: has no cell types to learn or score; take a data set that has, or --out_classes 0."
+            )
+        with Image.open(item["types"]) as image:
+            highest = max(value for _, value in image.getcolors(1 << 16))
+        if highest >= classes:
+            raise InputError(f"{item['types']}: holds type {highest}; ask for --out_classes {highest + 1} or more.")
 
 
 def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:

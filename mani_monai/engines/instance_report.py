@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import FIGURES, PanopticCounts, pannuke_table
+from ..metrics import CLASS_COUNTS, FIGURES, PanopticCounts, pannuke_table
+from ..metrics.pannuke import HEADLINE_AGGREGATION
 
 UNKNOWN = "unknown"
 
@@ -22,33 +23,44 @@ def tissues_of(items: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {Path(item["image"]).stem: item.get("tissue", UNKNOWN) for item in items}
 
 
-def instance_report(result: Mapping[str, Any], selection: str = "last") -> str:
-    """Means over images of every figure by tissue, then PanNuke's bPQ under every rule and aggregation.
+def instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGREGATION, selection: str = "last") -> str:
+    """Means over images of every figure by tissue, then PanNuke's bPQ, and mPQ of types, under every rule.
 
     Args:
-        result: what ``evaluate_selections`` returns, with "tissues", made with an ``InstanceMetricsHandler``.
+        result: what ``evaluate_selections`` returns, with "tissues" and "empty_rule", made with an
+            ``InstanceMetricsHandler`` and, where nuclei have "types", a ``ClassMetricsHandler``.
+        aggregation: of PanNuke's headline, see ``compute_pannuke_scores``.
         selection: whose scores.
 
     Returns:
         lines of text.
     """
-    scores, tissues = result["selections"][selection], result["tissues"]
+    scores, tissues, rule = result["selections"][selection], result["tissues"], result["empty_rule"]
     images = list(scores["counts"])
-    groups = {tissue: [image for image in images if tissues[image] == tissue] for tissue in sorted(tissues.values())}
-    lines = [f"{selection}, by tissue", f"{'tissue':<20}{'images':>8}" + "".join(f"{name:>10}" for name in FIGURES)]
+    groups = {tissue: [image for image in images if tissues[image] == tissue] for tissue in sorted({*tissues.values()})}
+    lines = [
+        f"{selection}, means over images by tissue, empty images {rule}",
+        f"{'tissue':<20}{'images':>8}{'scored':>8}" + "".join(f"{name:>10}" for name in FIGURES),
+    ]
     for tissue, members in [*groups.items(), ("all", images)]:
-        means = [_mean([scores[figure][image] for image in members]) for figure in FIGURES]
-        lines.append(f"{tissue:<20}{len(members):>8}" + "".join(f"{mean:>10.4f}" for mean in means))
+        scored = [image for image in members if scores["pq"][image] is not None]
+        means = [_mean([scores[figure][image] for image in scored]) for figure in FIGURES]
+        lines.append(f"{tissue:<20}{len(members):>8}{len(scored):>8}" + "".join(f"{mean:>10.4f}" for mean in means))
+    typed = {}
+    if CLASS_COUNTS in scores:
+        rows = np.array([scores[CLASS_COUNTS][image] for image in images]).reshape(len(images), -1, 4)
+        typed = {"class_counts": PanopticCounts.from_array(rows), "class_names": result["types"]}
     counts = PanopticCounts.from_array(np.array([scores["counts"][image] for image in images]))
-    table = pannuke_table(counts, [tissues[image] for image in images])
+    table = pannuke_table(
+        counts, [tissues[image] for image in images], **typed, empty_rule=rule, aggregation=aggregation
+    )
     return "\n".join([*lines, "", f"{selection}, PanNuke's figures", table])
 
 
-def print_instance_report(result: Mapping[str, Any]) -> None:
+def print_instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGREGATION) -> None:
     """Prints ``instance_report`` of the last iterate."""
-    print(instance_report(result), flush=True)
+    print(instance_report(result, aggregation), flush=True)
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    scored = [value for value in values if value is not None]
-    return float(np.mean(scored)) if scored else float("nan")
+def _mean(scores: Sequence[float]) -> float:
+    return float(np.mean(scores)) if scores else float("nan")

@@ -103,6 +103,10 @@ def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
     return mean
 
 
+def _shown(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.3f}"
+
+
 def fingerprint(state: Mapping[str, Tensor]) -> str:
     """A digest of every name and value of a state dictionary."""
     digest = blake2b()
@@ -119,7 +123,7 @@ def selection_table(result: dict[str, Any]) -> str:
     lines = [f"{'selection':<42}{heads}{'images':>8}  weights"]
     for name, selection in result["selections"].items():
         shown = f"{name} (uses target labels: not adaptation)" if name == ORACLE else name
-        figures = "".join(f"{selection[f'{m}_mean']:>10.3f}{selection[f'{m}_std']:>8.3f}" for m in metrics)
+        figures = "".join(f"{_shown(selection[f'{m}_mean']):>10}{_shown(selection[f'{m}_std']):>8}" for m in metrics)
         lines.append(f"{shown:<42}{figures}{len(selection[metrics[0]]):>8}  {selection['weights']}")
     return "\n".join(lines)
 
@@ -137,7 +141,8 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
     validation = {}
     for path in tqdm(snapshots, desc="scoring snapshots for the oracle", unit="snapshot"):
         scores = _scores(oracle, network, load_tensors(path), path)
-        validation[path] = _mean(scores[oracle.state.key_metric_name])
+        mean = _mean(scores[oracle.state.key_metric_name])
+        validation[path] = -math.inf if mean is None else mean
     return max(snapshots, key=validation.__getitem__)
 
 
@@ -151,7 +156,7 @@ def _scores(evaluator: Evaluator, network: nn.Module, state: Mapping[str, Tensor
 def _plain(row: Tensor) -> float | list[float] | None:
     """One image's row of metric details: a number, None for nan, or a list of several."""
     if row.numel() > 1:
-        return row.tolist()
+        return row.flatten().tolist()
     return None if math.isnan(row.item()) else row.item()
 
 
@@ -162,14 +167,14 @@ def _summary(scores: Scores, images: Sequence[str]) -> dict[str, Any]:
         if not isinstance(values[0], list):
             scored = [value for value in values if value is not None]
             summary[f"{metric}_mean"] = _mean(values)
-            summary[f"{metric}_std"] = float(np.std(scored)) if scored else float("nan")
+            summary[f"{metric}_std"] = float(np.std(scored)) if scored else None
         summary[metric] = dict(zip(images, values, strict=True))
     return summary
 
 
-def _mean(values: Sequence[float | None]) -> float:
+def _mean(values: Sequence[float | None]) -> float | None:
     scored = [value for value in values if value is not None]
-    return float(np.mean(scored)) if scored else float("nan")
+    return float(np.mean(scored)) if scored else None
 
 
 def _write_csv(selections: Mapping[str, Mapping[str, Any]], path: Path) -> None:

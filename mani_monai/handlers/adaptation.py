@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,9 @@ class AdaptationHandler:
 
     def _open_hooks(self, engine: Engine) -> None:
         self._close_hooks()
+        length = engine.state.max_epochs * (1 if self.epoch_level else engine.state.epoch_length)
+        if len(self.losses) and self.warmup >= length:
+            warnings.warn(f"the warm-up of {self.warmup} takes all of this training: nothing adapts.", stacklevel=2)
         layers = dict(getattr(engine.network, "module", engine.network).named_modules())
         missing = [name for name in (self.head, *self.taps) if name not in layers]
         if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ignite.engine import Engine, Events
@@ -17,7 +18,8 @@ from ..utils.files import load_network, load_tensors, save_atomically
 class BestModelHandler:
     """Saves the network whenever an evaluator's key metric beats all before it.
 
-    The best score travels in the training's checkpoint, so that a resumed run keeps the same model.
+    The first one is saved in any case, also where there was nothing to score (nan). The best score travels in the
+    training's checkpoint, so that a resumed run keeps the same model.
 
     Args:
         network: the network.
@@ -27,7 +29,7 @@ class BestModelHandler:
     def __init__(self, network: nn.Module, path: str) -> None:
         self.network = network
         self.path = path
-        self.score = float("-inf")
+        self.score: float | None = None
 
     def attach(self, engine: Engine) -> None:
         """
@@ -38,14 +40,15 @@ class BestModelHandler:
 
     def __call__(self, engine: Engine) -> None:
         score = float(engine.state.metrics[engine.state.key_metric_name])
-        if score > self.score:
+        score = float("-inf") if math.isnan(score) else score
+        if self.score is None or score > self.score:
             self.score = score
             save_atomically(self.network.state_dict(), self.path)
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, float | None]:
         return {"score": self.score}
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
+    def load_state_dict(self, state: dict[str, float | None]) -> None:
         self.score = state["score"]
 
 

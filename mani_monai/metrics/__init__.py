@@ -1,5 +1,6 @@
 from .aggregated_jaccard import compute_aji, compute_aji_plus
 from .class_counts import compute_class_counts
+from .class_metrics_handler import CLASS_COUNTS, ClassMetricsHandler
 from .class_panoptic_metric import ClassPanopticMetric
 from .empty_rules import EMPTY_RULES, apply_empty_rule
 from .instance_metric import InstanceMetric
@@ -18,8 +19,10 @@ from .panoptic_counts import PanopticCounts, compute_panoptic_counts
 
 __all__ = [
     "AGGREGATIONS",
+    "CLASS_COUNTS",
     "EMPTY_RULES",
     "FIGURES",
+    "ClassMetricsHandler",
     "ClassPanopticMetric",
     "InstanceMetric",
     "InstanceMetricsHandler",

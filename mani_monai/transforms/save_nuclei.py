@@ -65,7 +65,7 @@ class SaveNucleid(MapTransform):
         if unknown:
             raise ValueError(f"outputs must be among {', '.join(ENDINGS)}, got {unknown[0]!r}.")
         self.output_dir = Path(output_dir)
-        self.outputs = tuple(outputs)
+        self.outputs = sorted(outputs, key="png".__eq__)  # last: it alone cannot hold every map
         self.table_key = table_key
         self.image_key = image_key
         self.class_names = class_names

@@ -46,7 +46,8 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = (str(error) or "it ends too early").splitlines()[0]
+        reason = (str(error) or "it ends too early").splitlines()[0].partition("Weights only load failed")[0].strip()
+        reason = reason or "it holds more than tensors and numbers"
         raise InputError(f"{path}: not a checkpoint of tensors ({reason}); remove it or name another.") from error
 
 
@@ -71,3 +72,21 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path)
             "the overlays and settings that it was trained with, or another output_dir."
         )
     network.load_state_dict(state)
+
+
+def load_finished(folder: str | Path, **networks: nn.Module) -> None:
+    """Loads networks from the checkpoint of a training that has ended.
+
+    Args:
+        folder: the training's output folder.
+        networks: networks by their name in the checkpoint, e.g. ``model`` and ``adaptation``.
+
+    Raises:
+        InputError: when the training has not ended, or was of other networks.
+    """
+    checkpoint, last = Path(folder) / "checkpoint.pt", Path(folder) / "model.pt"
+    states = load_tensors(checkpoint)
+    if not last.is_file():
+        raise InputError(f"{checkpoint}: is of a training that has not ended; go on with --resume true first.")
+    for name, network in networks.items():
+        load_network(network, states.get(name, {}), checkpoint)

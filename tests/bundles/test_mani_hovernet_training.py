@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from trainings import STATISTICS, assert_same_results, equal, run, run_until, snapshots, weights_equal
 
+from mani_monai.data.datalists import load_target_list
 from mani_monai.metrics import FIGURES, compute_instance_metrics
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
@@ -113,10 +114,11 @@ def test_stage_one_leaves_the_frozen_encoder_and_warns_of_random_weights(make, t
     before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
     run(workflow)
     after = dict(load_tensors(tmp_path / "model.pt"))
-    frozen = [name for name in before if name.startswith("conv0") and not name.endswith(STATISTICS)]
+    frozen = [name for name in before if name.startswith("res_blocks") and not name.endswith(STATISTICS)]
     assert len(frozen) == 4
     assert all(torch.equal(before[name], after[name]) for name in frozen)
-    assert not torch.equal(before["bottleneck.weight"], after["bottleneck.weight"])
+    for name in ("conv0.0.weight", "bottleneck.weight"):
+        assert not torch.equal(before[name], after[name])
 
 
 def test_stage_two_starts_from_stage_one(make, tmp_path):
@@ -131,9 +133,12 @@ def test_stage_two_starts_from_stage_one(make, tmp_path):
     assert not weights_equal(dict(one["model"]), dict(load_tensors(tmp_path / "two" / "model.pt")))
 
 
-def test_stage_two_names_the_stage_that_is_missing(make, tmp_path):
+def test_stage_two_names_the_stage_that_is_missing_or_unfinished(make, tmp_path):
     with pytest.raises(InputError, match=r"nowhere/checkpoint\.pt: no such file; train first"):
         make(tmp_path, "finetune", stage_one=str(tmp_path / "nowhere"))
+    run_until(make(tmp_path / "one", iterations=4), 3)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is of a training that has not ended"):
+        make(tmp_path, "finetune", stage_one=str(tmp_path / "one"))
 
 
 # the target
@@ -174,26 +179,73 @@ def test_resumed_equals_uninterrupted(make, tmp_path):
     assert_same_results(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_types_are_learned_where_they_are_asked_for(make, data_copy, tmp_path):
-    """Every nucleus is of type 1 or 2, by its id."""
-    folder = data_copy / "toy_source"
-    (folder / "types").mkdir()
-    for path in (folder / "labels").iterdir():
-        ids = np.asarray(Image.open(path)).astype(int)
-        Image.fromarray(np.where(ids > 0, 1 + ids % 2, 0).astype(np.uint8)).save(folder / "types" / path.name)
-    lists = folder / "source_split_0.json"
-    content = json.loads(lists.read_text())
-    for part in ("training", "validation"):
-        for item in content[part]:
-            item["types"] = item["label"].replace("labels", "types")
-    lists.write_text(json.dumps(content))
-    workflow = make(tmp_path / "run", dataset_dir=str(data_copy), out_classes=3, iterations=2)
+@pytest.fixture
+def typed_data(data_copy) -> Path:
+    """Every nucleus is of type 1 or 2, by its id; in both domains, but never in a target's training list."""
+    for name, role in (("toy_source", "source"), ("toy_target", "target")):
+        folder = data_copy / name
+        (folder / "types").mkdir()
+        for path in (folder / "labels").iterdir():
+            ids = np.asarray(Image.open(path)).astype(int)
+            Image.fromarray(np.where(ids > 0, 1 + ids % 2, 0).astype(np.uint8)).save(folder / "types" / path.name)
+        lists = folder / f"{role}_split_0.json"
+        content = json.loads(lists.read_text())
+        for item in (item for part in ("training", "validation", "test") for item in content[part]):
+            if "label" in item:
+                item["types"] = item["label"].replace("labels", "types")
+        lists.write_text(json.dumps(content))
+        summary = json.loads((folder / "dataset.json").read_text())
+        (folder / "dataset.json").write_text(json.dumps({**summary, "types": {"1": "odd", "2": "even"}}))
+    return data_copy
+
+
+def test_types_are_learned_and_scored_where_they_are_asked_for(make, typed_data, tmp_path, capsys):
+    options = {"dataset_dir": str(typed_data), "out_classes": 3}
+    workflow = make(tmp_path, **options, iterations=4, warmup=2, learning_rate=0.02)
     outputs = run(workflow)
     batch = workflow.parser.get_parsed_content("train::trainer").state.batch
     assert batch["type_map"].shape == (2, 3, 32, 32)
     assert torch.equal(batch["type_map"][:, 0], batch["label"][:, 0])
     assert all(np.isfinite(list(output.values())).all() for output in outputs)
-    assert "type_prediction.output_features.decoderblock4.conv.weight" in load_tensors(tmp_path / "run" / "model.pt")
+    assert "type_prediction.output_features.decoderblock4.conv.weight" in load_tensors(tmp_path / "model.pt")
+
+    capsys.readouterr()
+    make(tmp_path, "evaluate", **options).run()
+    printed = capsys.readouterr().out
+    assert "mPQ" in printed
+    assert {"odd", "even"} <= {line.split()[0] for line in printed.splitlines() if line.split()}
+    metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    (counts,) = metrics["selections"]["last"]["class_counts"].values()
+    (item,) = load_target_list(typed_data, "toy_target", "split_0", "test")
+    label = np.asarray(Image.open(item["label"])).astype(int)
+    nuclei = np.unique(label)[1:] % 2
+    for number, (tp, _, fn, _) in enumerate(np.reshape(counts, (2, 4))):
+        assert tp + fn == (nuclei == number).sum()
+
+
+@pytest.mark.parametrize(
+    ("out_classes", "message"),
+    [(2, r"types/.*\.png: holds type 2; ask for --out_classes 3 or more"), (3, None)],
+)
+def test_types_that_do_not_fit_are_named(make, typed_data, data_copy, tmp_path, out_classes, message):
+    if message:
+        with pytest.raises(InputError, match=message):
+            make(tmp_path, dataset_dir=str(typed_data), out_classes=out_classes)
+    else:
+        make(tmp_path, dataset_dir=str(typed_data), out_classes=out_classes)
+
+
+def test_a_source_without_types_is_named(make, tmp_path):
+    with pytest.raises(InputError, match=r"\.png: has no cell types to learn or score; .* --out_classes 0"):
+        make(tmp_path, out_classes=3)
+
+
+def test_mirrored_windows_are_not_scored(make, data_copy, tmp_path):
+    path = data_copy / "toy_target" / "dataset.json"
+    windows = {"size": 540, "step": 164, "mirror": True, "of_images": 1, "of_nuclei": 1}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "windows": windows}))
+    with pytest.raises(InputError, match=r"toy_target: its windows repeat nuclei"):
+        make(tmp_path, "evaluate", dataset_dir=str(data_copy))
 
 
 # scores

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.datalists import check_images, crop_side, load_datalist, load_source_list, load_target_list
+from mani_monai.data.datalists import (
+    check_images,
+    check_types,
+    check_whole,
+    crop_side,
+    load_datalist,
+    load_source_list,
+    load_target_list,
+    type_names,
+)
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 24, 40
@@ -236,3 +245,44 @@ def test_one_line_a_fault_and_no_flood(data):
     lines = str(error.value).splitlines()
     assert len(lines) == 11
     assert lines[-1] == "and 2 more files"
+
+
+@pytest.mark.parametrize(
+    ("windows", "repeats"),
+    [
+        (None, False),
+        ({"size": 256, "step": 256, "mirror": False}, False),
+        ({"size": 256, "step": 200, "mirror": False}, True),
+        ({"size": 256, "step": 256, "mirror": True}, True),
+    ],
+)
+def test_windows_that_repeat_nuclei_are_not_scored(data, windows, repeats):
+    write(data / "mine" / "dataset.json", {"windows": windows} if windows else {})
+    if not repeats:
+        check_whole(data, "mine")
+        return
+    with pytest.raises(InputError, match="mine: its windows repeat nuclei") as error:
+        check_whole(data, "mine")
+    assert one_line(error)
+
+
+def test_types_have_names(data):
+    write(data / "mine" / "dataset.json", {"types": {"1": "epithelial", "3": "other"}})
+    assert type_names(data, "mine", 4) == ["epithelial", "type 2", "other"]
+    assert type_names(data, "mine", 0) == []
+    with pytest.raises(InputError, match="has no data set 'yours'"):
+        type_names(data, "yours", 0)
+
+
+def test_types_have_to_fit_the_network(data):
+    path = data / "types.png"
+    Image.fromarray(np.full((HEIGHT, WIDTH), 4, np.uint8)).save(path)
+    check_types([{"image": "a.png", "types": str(path)}], 5)
+    check_types([{"image": "a.png"}], 0)
+    for items, message in (
+        ([{"image": "a.png", "types": str(path)}], r"types\.png: holds type 4; ask for --out_classes 5 or more"),
+        ([{"image": "a.png"}], r"a\.png: has no cell types"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            check_types(items, 4)
+        assert one_line(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import pytest
@@ -283,3 +284,12 @@ def test_a_missing_layer_is_named_with_those_there_are(head, taps, missing):
 def test_warmup_is_checked():
     with pytest.raises(ValueError, match=r"warmup must be >= 0, got -1\."):
         AdaptationHandler(nn.ModuleDict(), "final_conv", warmup=-1)
+
+
+@pytest.mark.parametrize(("warmup", "warns"), [(3, True), (2, False)])
+def test_a_warmup_that_takes_everything_is_told(warmup, warns):
+    handler = AdaptationHandler(nn.ModuleDict({"spy": Spy()}), "final_conv", warmup=warmup)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make_trainer(handler).run()
+    assert any("nothing adapts" in str(warning.message) for warning in caught) is warns

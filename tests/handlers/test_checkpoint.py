@@ -57,6 +57,22 @@ def test_best_model_is_the_one_with_the_highest_score(network, tmp_path):
     assert isinstance(handler.state_dict()["score"], float)
 
 
+def test_the_first_model_is_kept_where_nothing_can_be_scored(network, tmp_path):
+    """So that a finished run has one; any score beats it."""
+    path = tmp_path / "model_source_val.pt"
+    handler = BestModelHandler(network, str(path))
+    evaluator = Engine(lambda engine, score: engine.state.metrics.update(pq=score))
+    handler.attach(evaluator)
+    evaluator.state.key_metric_name = "pq"
+    kept = []
+    for score in (float("nan"), float("nan"), 0.0, float("nan")):
+        count_up(network)
+        evaluator.run([score])
+        kept.append(weight(path))
+    assert kept == [1, 1, 3, 3]
+    assert handler.state_dict() == {"score": 0}
+
+
 def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
     train(network, SnapshotHandler(network, str(tmp_path), interval=2))
     found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}

@@ -31,7 +31,8 @@ class TinyHoVerNet(nn.Module):
     def __init__(self, out_classes: int = 0, freeze_encoder: bool = False, channels: int = 64) -> None:
         super().__init__()
         self.conv0 = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-        self.conv0.requires_grad_(not freeze_encoder)
+        self.res_blocks = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.res_blocks.requires_grad_(not freeze_encoder)  # as in MONAI's, conv0 trains in any case
         self.bottleneck = nn.Conv2d(8, channels, 1)
         branches = {"nucleus_prediction": 2, "horizontal_vertical": 2, "type_prediction": out_classes}
         self.names = [name for name, out in branches.items() if out]
@@ -42,7 +43,7 @@ class TinyHoVerNet(nn.Module):
         if image.shape[2:] != (WINDOW, WINDOW):
             raise ValueError(f"images must be {WINDOW}x{WINDOW}, got {tuple(image.shape[2:])}.")
         edge = (WINDOW - OUTPUT) // 2
-        features = self.bottleneck(self.conv0(image))[..., edge:-edge, edge:-edge]
+        features = self.bottleneck(self.res_blocks(self.conv0(image)))[..., edge:-edge, edge:-edge]
         return {name: getattr(self, name)(features) for name in self.names}
 
 

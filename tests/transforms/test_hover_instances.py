@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import time
 import warnings
@@ -15,10 +16,12 @@ from skimage.morphology import disk as disk_footprint
 from skimage.morphology import opening
 from skimage.segmentation import watershed
 
+from mani_monai.data.readers.consep import read_instance_map
 from mani_monai.transforms import hover_instances
 from mani_monai.transforms.hover_borders import sobel_kernels
 from mani_monai.transforms.hover_instances import _filled, _flooded, _opened
 
+DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "CoNSeP"
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "post_processing.py"))
 
 
@@ -79,6 +82,16 @@ def test_identical_to_monai(name, kernel_size):
 
 def with_types(output: np.ndarray) -> np.ndarray:
     return output if len(output) > 4 else np.concatenate([output, output[:2]])
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no CoNSeP: set MANI_DATA to the folder that holds it")
+@pytest.mark.parametrize("kernel_size", [5, 21])
+def test_identical_to_monai_on_the_nuclei_of_a_real_tile(kernel_size):
+    label = read_instance_map(sorted(DATA.glob("*/Labels/*.mat"))[0])
+    output = BENCHMARK["made_output"](without_gaps(label.values), noise=0.2)
+    theirs = without_gaps(BENCHMARK["Floor"].of(output, kernel_size).flood())
+    assert theirs.max() > 100
+    np.testing.assert_array_equal(ours(output, kernel_size=kernel_size), theirs)
 
 
 @pytest.mark.slow

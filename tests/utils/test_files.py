@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_network, load_tensors, save_atomically
+from mani_monai.utils.files import load_finished, load_network, load_tensors, save_atomically
 
 LIMITED = """
 import resource, sys, torch
@@ -120,3 +120,17 @@ def test_another_networks_weights_are_refused(other, count, example):
     with pytest.raises(InputError, match=rf"model\.pt: holds another network \({count} of 2 .* e\.g\. {example}\)"):
         load_network(network, other.state_dict(), "model.pt")
     assert torch.equal(network.weight, before)
+
+
+def test_networks_of_a_finished_training(tmp_path):
+    networks = {"model": torch.nn.Linear(2, 1), "adaptation": torch.nn.Linear(1, 1)}
+    states = {name: {key: value + 1 for key, value in net.state_dict().items()} for name, net in networks.items()}
+    save_atomically({"iteration": 3, **states}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is of a training that has not ended"):
+        load_finished(tmp_path, **networks)
+    save_atomically(states["model"], tmp_path / "model.pt")
+    load_finished(tmp_path, **networks)
+    for name, network in networks.items():
+        assert all(torch.equal(value, states[name][key]) for key, value in network.state_dict().items())
+    with pytest.raises(InputError, match="holds another network"):
+        load_finished(tmp_path, other=torch.nn.Linear(2, 1))
