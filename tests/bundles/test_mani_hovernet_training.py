@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
+from monai.networks.nets import HoVerNet
+from monai.transforms import Compose
 from PIL import Image
 from trainings import STATISTICS, assert_same_results, equal, run, run_until, snapshots, weights_equal
 
@@ -75,17 +79,117 @@ def test_batches_hold_what_the_branches_are_to_learn(make, tmp_path):
     assert batch["hover_map"][batch["label"][:, :1].expand(-1, 2, -1, -1) > 0].abs().max() == 0
 
 
-def test_original_mode_by_one_key(make_workflow, tmp_path):
-    parser = make_workflow(tmp_path, bundle="mani_hovernet", freeze_encoder=False).parser
-    settings = {"mode": "original", "window": "$256 if @mode == 'fast' else 270"}
-    assert parser.get_parsed_content("mode") == "fast"
-    written = json.loads((CONFIGS / "train.json").read_text())
-    assert written["window"] == settings["window"]
-    for mode, sizes in {"fast": (256, 164), "original": (270, 80)}.items():
-        values = [
-            eval(written[key].removeprefix("$").replace("@mode", repr(mode))) for key in ("window", "output_size")
-        ]
-        assert tuple(values) == sizes
+def parsed(*overlays: str, **settings: object) -> ConfigParser:
+    """The bundle's configs as they are, nothing made tiny."""
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", *overlays)])
+    parser.update(settings)
+    return parser
+
+
+def test_settings_are_the_papers():
+    """Stage one: encoder frozen, 50 epochs, adaptation from epoch 11, batch 16, Adam 1e-4, a tenth from epoch 26."""
+    stage_one, stage_two = parsed(epoch_length=7), parsed("finetune", epoch_length=7)
+    expected = {"freeze_encoder": True, "iterations": 350, "warmup": 70, "batch_size": 16, "learning_rate": 1e-4}
+    assert {key: stage_one.get_parsed_content(key) for key in expected} == expected
+    expected |= {"freeze_encoder": False, "warmup": 0}
+    assert {key: stage_two.get_parsed_content(key) for key in expected} == expected
+    for parser in (stage_one, stage_two):
+        assert parser.get_parsed_content("rate_epochs") == 25
+        assert parser["loss"]["lambda_hv_mse"] == 2
+        assert parser["optimizer"]["_target_"] == "torch.optim.Adam"
+        assert parser["adaptation_losses"]["mutual_information"]["weight"] == 1
+        assert parser["network_def"]["out_classes"] == "@out_classes"
+
+
+@pytest.mark.parametrize("overlay", ["quick", "small"])
+def test_overlays_without_weights_freeze_nothing(overlay):
+    assert parsed(overlay).get_parsed_content("freeze_encoder") is False
+
+
+@pytest.mark.parametrize(("mode", "sizes"), [("fast", (256, 164)), ("original", (270, 80))])
+def test_mode_by_one_key(mode, sizes):
+    parser = parsed(mode=mode)
+    assert tuple(parser.get_parsed_content(key) for key in ("window", "output_size")) == sizes
+    tiles = parser.get_parsed_content("validate::tiles")
+    assert (tiles.window, tiles.output) == sizes
+    assert parser["network_def"]["mode"] == "@mode"
+
+
+def test_features_are_those_of_the_nuclei_branch(make, tmp_path):
+    """What the loss is given goes through the nuclei branch's last convolution to the nuclei logits."""
+    workflow = make(tmp_path, iterations=1, warmup=0)
+    seen = []
+    loss = workflow.parser.get_parsed_content("adaptation")["mutual_information"]
+    loss.register_forward_pre_hook(lambda module, args: seen.append(args[:2]))
+    head = workflow.parser.get_parsed_content("network").nucleus_prediction.output_features.decoderblock4.conv
+    weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
+    run(workflow)
+    for domain in seen[0]:
+        torch.testing.assert_close(torch.nn.functional.conv2d(domain.features, weight, bias), domain.logits)
+        assert torch.equal(domain.prediction["nucleus_prediction"], domain.logits)
+
+
+def test_the_real_network_has_the_layer_that_the_handler_names():
+    with torch.device("meta"):
+        layers = dict(HoVerNet("fast").named_modules())
+    head = parsed()["train"]["handlers"][2]["head"]
+    assert head == "nucleus_prediction.output_features.decoderblock4.conv"
+    assert (layers[head].in_channels, layers[head].out_channels) == (64, 2)
+    assert parsed()["adaptation_losses"]["mutual_information"]["channels"] == 64
+
+
+def test_image_and_labels_move_together():
+    """An image that is its own label map, through the augmentation without the steps that change colours."""
+    compose = Compose(parsed().get_parsed_content("transforms::augment")[:4])
+    ids = np.kron(np.arange(1, 10).reshape(3, 3), np.ones((200, 200)))[None].astype(np.int32)
+    moved = set()
+    for seed in range(6):
+        compose.set_random_state(seed=seed)
+        sample = compose({"image": torch.tensor(np.repeat(ids, 3, axis=0)).byte(), "label": torch.tensor(ids)})
+        assert sample["image"].shape == (3, 256, 256)
+        assert torch.equal(sample["image"][1].int(), sample["label"][0].int())
+        moved.add(float(sample["label"].float().mean()))
+    assert len(moved) == 6, "it moves nothing"
+
+
+def test_augmentation_is_hovernets():
+    crop, affine, flip, other_flip, one_of, jitter = parsed()["transforms"]["augment"]
+    assert crop["roi_size"] == "@patch_size"
+    assert parsed()["patch_size"] == 540
+    zooms = sorted(1 / (1 + part) for part in affine["scale_range"][0])
+    assert zooms == pytest.approx([0.8, 1.2], abs=1e-3)
+    assert affine["scale_range"][0] == affine["scale_range"][1]
+    degrees = np.degrees([affine["rotate_range"], np.arctan(affine["shear_range"][0])])
+    assert degrees == pytest.approx([179, 5], abs=0.01)
+    assert affine["translate_range"] == [5.4, 5.4]
+    assert {flip["spatial_axis"], other_flip["spatial_axis"]} == {0, 1}
+    assert len(one_of["transforms"]) == 3
+    assert jitter["_target_"] == "mani_monai.transforms.RandColourJitterd"
+
+
+def test_encoder_weights_are_loaded(make_workflow, tmp_path):
+    """Through the config, into the real network; a file is named, so freezing warns of nothing."""
+    source = HoVerNet("fast")
+    torch.save(source.state_dict(), tmp_path / "encoder.pt")
+    options = {"network_def": {"_target_": "HoVerNet", "freeze_encoder": "@freeze_encoder"}, "window": 256}
+    options |= {"encoder_weights": str(tmp_path / "encoder.pt"), "quiet": True}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*random weights.*")
+        workflow = make_workflow(tmp_path, bundle="mani_hovernet", **options)
+    network = workflow.parser.get_parsed_content("network")
+    for name in ("conv0.conv.weight", "res_blocks.d3.layers.denselayer_2.layers.conv3.weight"):
+        assert torch.equal(network.state_dict()[name], source.state_dict()[name])
+    assert not torch.equal(network.bottleneck.conv_bottleneck.weight, source.bottleneck.conv_bottleneck.weight)
+
+
+@pytest.mark.parametrize("order", [("finetune", "multi_gpu_train"), ("multi_gpu_train", "finetune")])
+def test_stage_two_on_several_ranks_starts_from_stage_one_in_any_order(order):
+    parser = parsed(*order)
+    assert {"@start_weights", "@join_ranks", "@prepare_data"} <= set(parser["initialize"])
+    assert "load_finished" in parser["start_weights"]
+    assert "idist.initialize" in parser["join_ranks"]
+    assert "one_rank_only" in parser["prepare_data"]
 
 
 def test_epochs_are_counted_in_iterations(make, tmp_path):
