@@ -71,7 +71,7 @@ def announce_cost(
     duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} minutes"
     print(
         f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px from each domain take "
-        f"about {duration} here." + (f" {REMEDY}" if long else ""),
+        f"about {duration} here, validation aside." + (f" {REMEDY}" if long else ""),
         flush=True,
     )
 
