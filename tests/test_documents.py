@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 import shlex
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def options_of(words):
 
 @cache
 def module_of(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
+    spec = importlib.util.spec_from_file_location(f"documented_{path.stem}", path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -73,7 +74,12 @@ def faults_of(words):
     script = next(word for word in words if word.startswith(("scripts/", "benchmarks/")))
     if not (REPOSITORY / script).is_file():
         return [script]
-    functions = dict(inspect.getmembers(module_of(REPOSITORY / script), inspect.isfunction))
+    module = module_of(REPOSITORY / script)
+    functions = {
+        name: function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+    }
     command = words[words.index(script) + 1 :][:1]
     named = [functions[command[0]]] if command and command[0] in functions else list(functions.values())
     known = {name for function in named for name in inspect.signature(function).parameters}
