@@ -27,6 +27,7 @@ class PairedDataset(Dataset):
         transform: transforms of an item, for both domains (``allow_missing_keys=True`` where they name the label).
         seed: the run's seed.
         length: how many sample numbers there are, e.g. iterations x batch size x ranks.
+        pair_transform: transforms of the finished dictionary, for those that need both domains.
 
     Raises:
         InputError: when a list is empty or a target item holds a label.
@@ -39,6 +40,7 @@ class PairedDataset(Dataset):
         transform: Compose,
         seed: int = 0,
         length: int = 1,
+        pair_transform: Compose | None = None,
     ) -> None:
         for name, items in {"source": data, "target": target_data}.items():
             if not items:
@@ -51,6 +53,7 @@ class PairedDataset(Dataset):
         self.transform = transform
         self.seed = seed
         self.length = length
+        self.pair_transform = Compose([]) if pair_transform is None else pair_transform
         self.source = CacheDataset(data, transform, progress=False)
         self.target = CacheDataset(target_data, transform, progress=False)
 
@@ -74,4 +77,5 @@ class PairedDataset(Dataset):
         sample = dict(self.source[int(order[position])])
         self.transform.set_random_state(seed=int(draw.integers(2**32)))
         sample["target_image"] = self.target[partner]["image"]
-        return sample
+        self.pair_transform.set_random_state(seed=int(draw.integers(2**32)))
+        return self.pair_transform(sample)

@@ -3,6 +3,7 @@ from .adaptation import AdaptationHandler
 from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
 from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
+from .schedule import ScheduleHandler
 from .training_step import TrainingStep
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "CheckpointHandler",
     "IterationSeedHandler",
     "RankAverageHandler",
+    "ScheduleHandler",
     "SnapshotHandler",
     "TrainingStep",
 ]

@@ -89,6 +89,7 @@ class AdaptationHandler:
             term = loss(source, target, engine.network)
             output[name] = term.detach()
             output[Keys.LOSS] = output[Keys.LOSS] + loss.weight * term
+        self._kept.clear()  # a loss that ran the network again left features here
 
     def _domain(self, image: Tensor, prediction: Any, label: Any = None) -> DomainBatch:
         features = self._kept.pop(self.head)

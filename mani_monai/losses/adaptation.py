@@ -40,6 +40,11 @@ class DomainBatch:
         return mask.to(self.features.dtype)
 
     @cached_property
+    def probability(self) -> Tensor:
+        """B1HW, the predicted probability of nuclei (softmax), with gradient."""
+        return self.logits.softmax(dim=1)[:, 1:2]
+
+    @cached_property
     def has_nuclei(self) -> Tensor:
         """B booleans: whether an image has any pixel of nuclei."""
         return self.nuclei.flatten(1).amax(dim=1) > 0

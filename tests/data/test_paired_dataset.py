@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 from monai.data import DataLoader
-from monai.transforms import Compose, EnsureTyped, LoadImaged, RandRotate90d, RandShiftIntensityd, RandSpatialCropd
+from monai.transforms import (
+    Compose,
+    EnsureTyped,
+    LoadImaged,
+    Randomizable,
+    RandRotate90d,
+    RandShiftIntensityd,
+    RandSpatialCropd,
+)
 from PIL import Image
 
 from mani_monai.data.paired_dataset import PairedDataset
@@ -96,6 +104,30 @@ def test_random_transforms_differ_from_sample_to_sample_and_between_domains(make
     assert len(set(shifts)) == 8
     target = [float(data[number]["target_image"].mean() % 1) for number in range(8)]
     assert not np.allclose(np.mod(shifts, 1), target, atol=1e-4)
+
+
+class Mix(Randomizable):
+    """Puts a random share of the target image in the place of the source's."""
+
+    def __call__(self, sample):
+        sample["image"] = sample["image"] + self.R.uniform() * sample["target_image"]
+        return sample
+
+
+def test_a_transform_of_pairs_sees_both_domains_and_is_a_function_of_the_number(make):
+    plain, mixed, again = make(augment=False), make(augment=False), make(augment=False)
+    for data in (mixed, again):
+        data.pair_transform = Compose([Mix()])
+    shares = [
+        float(((mixed[number]["image"] - plain[number]["image"]) / plain[number]["target_image"]).mean())
+        for number in range(6)
+    ]
+    assert len(set(shares)) == 6
+    assert all(0 < share < 1 for share in shares)
+    for number in (4, 0, 5):
+        assert same(again[number], mixed[number])
+        for key in ("label", "target_image"):
+            assert torch.equal(again[number][key], plain[number][key])
 
 
 def test_the_seed_decides(make):

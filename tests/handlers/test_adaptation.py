@@ -236,6 +236,25 @@ def test_an_evaluation_pass_is_not_mistaken_for_the_domain():
     assert all(source.features.shape == source.taps["body"].shape == (2, 4, 8, 8) for source, _, _ in spy.calls)
 
 
+def test_a_loss_may_run_the_network_again():
+    """What its pass leaves in the hooks is neither kept alive nor mistaken for a domain's features."""
+
+    class Student(AdaptationLoss):
+        def forward(self, source, target, network):
+            return network(target.image + 1).square().mean()
+
+    handler = AdaptationHandler(nn.ModuleDict({"student": Student(), "spy": Spy()}), "final_conv", taps=["body"])
+    trainer, kept = make_trainer(handler), []
+    trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda: kept.append(dict(handler._kept)))
+    outputs_of(trainer)
+    assert kept == [{}, {}, {}]
+    alone = nn.ModuleDict({"spy": Spy()})
+    outputs_of(make_trainer(AdaptationHandler(alone, "final_conv")))
+    for both, one in zip(handler.losses["spy"].calls, alone["spy"].calls, strict=True):
+        assert torch.equal(both[0].features, one[0].features)
+        assert torch.equal(both[1].features, one[1].features)
+
+
 def test_hooks_are_there_during_the_run_alone():
     trainer = make_trainer(AdaptationHandler(nn.ModuleDict({"spy": Spy()}), "final_conv", taps=["body"]), max_epochs=2)
     hooks, counts = [trainer.network.final_conv._forward_pre_hooks, trainer.network.body._forward_hooks], []

@@ -55,3 +55,11 @@ def test_weight_is_checked():
 def test_a_loss_must_say_what_it_computes():
     with pytest.raises(TypeError, match="abstract"):
         AdaptationLoss()
+
+
+def test_probability_is_the_softmax_with_its_gradient():
+    logits = torch.tensor([[[[0.0, 1.0]], [[0.0, 3.0]]]], requires_grad=True)
+    batch = DomainBatch(torch.zeros(1, 3, 1, 2), logits, logits, logits)
+    torch.testing.assert_close(batch.probability, torch.tensor([[[[0.5, 1 / (1 + torch.e**-2)]]]]))
+    batch.probability[..., 0].sum().backward()
+    assert logits.grad[0, :, 0, 0].tolist() == [-0.25, 0.25]

@@ -1,0 +1,59 @@
+"""A number that grows over a training."""
+
+from __future__ import annotations
+
+import math
+
+from ignite.engine import Engine, Events
+
+SCHEDULES = {
+    "linear": lambda progress: progress,
+    "sigmoid": lambda progress: math.exp(-5 * (1 - progress) ** 2),
+    "ganin": lambda progress: 2 / (1 + math.exp(-10 * progress)) - 1,
+}
+"""From 0 to 1 over the progress 0 to 1: "sigmoid" is the ramp of Laine & Aila (2017), which starts at 0.007; "ganin"
+that of the gradient reversal's strength (Ganin & Lempitsky, 2015)."""
+
+
+class ScheduleHandler:
+    """Sets an attribute of an object from the iteration: ``value`` x the schedule of the progress.
+
+    A function of the iteration alone, so that a resumed training goes on with the same numbers.
+
+    Args:
+        target: what has the attribute, e.g. an ``AdaptationLoss``.
+        attribute: its name, e.g. "weight".
+        schedule: "linear", "sigmoid" or "ganin".
+        value: where it ends.
+        start: the last iteration with progress 0.
+        length: iterations from there to progress 1; it stays there.
+
+    Raises:
+        ValueError: when the schedule is unknown, the target has no such attribute or ``start`` or ``length`` is
+            negative.
+    """
+
+    def __init__(self, target: object, attribute: str, schedule: str, value: float, start: int, length: int) -> None:
+        if schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}.")
+        if not hasattr(target, attribute):
+            raise ValueError(f"{type(target).__name__} has no attribute {attribute!r} to schedule.")
+        if start < 0 or length < 0:
+            raise ValueError(f"start and length must be >= 0, got {start} and {length}.")
+        self.target = target
+        self.attribute = attribute
+        self.schedule = SCHEDULES[schedule]
+        self.value = value
+        self.start = start
+        self.length = length
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: the trainer.
+        """
+        engine.add_event_handler(Events.ITERATION_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        progress = (engine.state.iteration - self.start) / max(self.length, 1)
+        setattr(self.target, self.attribute, self.value * self.schedule(min(max(progress, 0.0), 1.0)))
