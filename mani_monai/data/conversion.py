@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mani_monai.data.alignment import Alignment, alignment
-from mani_monai.data.datalists import MIN_SIZE
+from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.data.masks import count_types, to_instances
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.readers.records import Listing, RawMask, Record

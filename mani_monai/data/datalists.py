@@ -1,23 +1,16 @@
-"""Read the lists that ``scripts/prepare_data.py`` wrote, and check their images before a run starts."""
+"""Reads the lists that ``scripts/prepare_data.py`` wrote."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from PIL import Image
-from tqdm import tqdm
 
 from mani_monai.utils import InputError
 
 PARTS = ("training", "validation", "test")
-_PREPARE = "scripts/prepare_data.py"
-MIN_SIZE = 16  # pixels: the smallest height and width that the networks take
-_FILES = ("image", "label", "types")  # an entry's keys that name a file
-_MOST_LINES = 10
+PREPARE = "scripts/prepare_data.py"
+FILES = ("image", "label", "types")  # an entry's keys that name a file
 
 
 def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
@@ -36,25 +29,25 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: does not exist; write it with {_PREPARE}.")
+        raise InputError(f"{path}: does not exist; write it with {PREPARE}.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); write it again with {_PREPARE}.") from error
+        raise InputError(f"{path}: is no JSON ({error}); write it again with {PREPARE}.") from error
     if not isinstance(content, dict) or part not in content:
         held = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        raise InputError(f"{path}: has no part {part!r} (it holds: {held}); write it again with {_PREPARE}.")
+        raise InputError(f"{path}: has no part {part!r} (it holds: {held}); write it again with {PREPARE}.")
     entries = content[part]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "image" in entry for entry in entries):
-        raise InputError(f'{path}: {part!r} is no list of {{"image": ...}}; write it again with {_PREPARE}.')
+        raise InputError(f'{path}: {part!r} is no list of {{"image": ...}}; write it again with {PREPARE}.')
     if not entries:
         raise InputError(f"{path}: {part!r} is empty; the data set has too few images for it, so prepare a larger one.")
     folder = path.parent.absolute()
-    items = [{k: str(folder / v) if k in _FILES else v for k, v in entry.items()} for entry in entries]
-    files = [item[key] for item in items for key in _FILES if key in item]
+    items = [{k: str(folder / v) if k in FILES else v for k, v in entry.items()} for entry in entries]
+    files = [item[key] for item in items for key in FILES if key in item]
     missing = [file for file in files if not os.path.isfile(file)]
     if missing:
-        raise InputError(f"{missing[0]}: is in {path} but does not exist ({len(missing)} such); run {_PREPARE} again.")
+        raise InputError(f"{missing[0]}: is in {path} but does not exist ({len(missing)} such); run {PREPARE} again.")
     return items
 
 
@@ -80,7 +73,7 @@ def load_source_list(
     items = load_datalist(path, part)
     for item in items:
         if "label" not in item:
-            raise InputError(f"{path}: {item['image']} has no label; a source needs masks: run {_PREPARE} again.")
+            raise InputError(f"{path}: {item['image']} has no label; a source needs masks: run {PREPARE} again.")
     return items
 
 
@@ -104,7 +97,7 @@ def load_target_list(
     path = _list_path(dataset_dir, name, "target", split)
     items = load_datalist(path, part)
     if part == "training" and any("label" in item or "types" in item for item in items):
-        remedy = f'remove the keys "label" and "types" or run {_PREPARE} again'
+        remedy = f'remove the keys "label" and "types" or run {PREPARE} again'
         raise InputError(f"{path}: a target's training list must not hold labels; {remedy}.")
     return items
 
@@ -120,7 +113,7 @@ def _data_set(dataset_dir: str | Path, name: str) -> Path:
     if not (folder / "dataset.json").is_file():
         held = sorted(path.parent.name for path in root.glob("[!.]*/dataset.json"))
         state = f"it holds {', '.join(held)}" if held else ("it holds none" if root.is_dir() else "it does not exist")
-        raise InputError(f"{root}: has no data set {name!r} ({state}); write it with {_PREPARE}.")
+        raise InputError(f"{root}: has no data set {name!r} ({state}); write it with {PREPARE}.")
     return folder
 
 
@@ -150,7 +143,7 @@ def check_whole(dataset_dir: str | Path, name: str) -> None:
     if windows and (windows["mirror"] or windows["step"] < windows["size"]):
         raise InputError(
             f"{Path(dataset_dir) / name}: its windows repeat nuclei, so scores would be wrong; prepare the target "
-            f"without --window, or with --no_mirror and no --step, under another --name: {_PREPARE}."
+            f"without --window, or with --no_mirror and no --step, under another --name: {PREPARE}."
         )
 
 
@@ -169,104 +162,6 @@ def type_names(dataset_dir: str | Path, name: str, classes: int) -> list[str]:
     return [names.get(str(number), f"type {number}") for number in range(1, classes)]
 
 
-def check_types(items: Sequence[dict[str, str]], classes: int) -> None:
-    """Checks that every item has cell types that a network can tell apart.
-
-    Args:
-        items: what the functions above return.
-        classes: types with the background, as a network's ``out_classes``; 0 checks nothing.
-
-    Raises:
-        InputError: for the first item without types, or with one that is too high.
-    """
-    for item in items if classes else ():
-        if "types" not in item:
-            raise InputError(
-                f"{item['image']}: has no cell types to learn or score; take a data set that has, or --out_classes 0."
-            )
-        with Image.open(item["types"]) as image:
-            highest = max(value for _, value in image.getcolors(1 << 16))
-        if highest >= classes:
-            raise InputError(f"{item['types']}: holds type {highest}; ask for --out_classes {highest + 1} or more.")
-
-
 def labelled_items(items: list[dict[str, str]]) -> list[dict[str, str]]:
     """The items that have a label, for scoring."""
     return [item for item in items if "label" in item]
-
-
-def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = MIN_SIZE) -> None:
-    """Decodes every image and label once, so that bad input is found before a run and not in the midst of it.
-
-    Args:
-        items: what the functions above return.
-        crop_size: the side of the square crops that will be taken, in pixels; images that are all one smaller
-            square are taken whole.
-        min_size: the smallest height and width that make sense.
-
-    Raises:
-        InputError: a line for each bad file: truncated, not 8-bit RGB, without its label, a label of another size,
-            smaller than the crop where others are not, or not square. One line where the crop itself is too small.
-    """
-    if crop_size is not None and crop_size < min_size:
-        raise InputError(f"--crop_size {crop_size}: is smaller than the {min_size} px that the network needs.")
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = pool.map(lambda item: _fault(item, min_size), items)
-        faults = [fault for fault in tqdm(results, "checking", len(items), delay=1, leave=False, unit="image") if fault]
-    if crop_size is not None and not faults:
-        faults = _crop_faults(items, crop_size)
-    if faults:
-        more = [f"and {len(faults) - _MOST_LINES} more files"] if len(faults) > _MOST_LINES else []
-        raise InputError("\n".join(faults[:_MOST_LINES] + more))
-
-
-def crop_side(items: Sequence[dict[str, str]], crop_size: int) -> int:
-    """The side of the square crops that images give, in pixels: ``crop_size``, or less where an image is smaller."""
-    return min(crop_size, *(min(_size(item["image"])) for item in items))
-
-
-def _crop_faults(items: Sequence[dict[str, str]], crop_size: int) -> list[str]:
-    """A line for each image that would not give a square as large as the others'."""
-    sizes = {item["image"]: _size(item["image"]) for item in items}
-    crops = {(min(height, crop_size), min(width, crop_size)) for height, width in sizes.values()}
-    if len(crops) == 1 and len(set(*crops)) == 1:
-        return []
-    remedy = f"choose --crop_size {crop_side(items, crop_size)} or less, or remove it"
-    return [
-        f"{path}: is {height}x{width} (height x width), smaller than the crop {crop_size}; {remedy}."
-        for path, (height, width) in sizes.items()
-        if min(height, width) < crop_size
-    ]
-
-
-def _size(path: str) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.height, image.width
-
-
-def _fault(item: dict[str, str], min_size: int) -> str | None:
-    path = item["image"]
-    try:
-        mode, size = _decode(path)
-        if mode != "RGB":
-            return f"{path}: has the colour mode {mode}, not 8-bit RGB; convert it with {_PREPARE}."
-        if min(size) < min_size:
-            return f"{path}: is {size[1]}x{size[0]} (height x width), smaller than {min_size}; remove it."
-        for path in (item[key] for key in _FILES[1:] if key in item):
-            mode, mask_size = _decode(path)
-            if mode not in ("L", "I", "1") and not mode.startswith("I;16"):
-                return f"{path}: has the colour mode {mode}, not one channel of ids; convert it with {_PREPARE}."
-            if mask_size != size:
-                sizes = f"{mask_size[1]}x{mask_size[0]} where its image is {size[1]}x{size[0]} (height x width)"
-                return f"{path}: is {sizes}; run {_PREPARE} again."
-    except FileNotFoundError:
-        return f"{path}: does not exist; run {_PREPARE} again."
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        return f"{path}: cannot be decoded ({error}); run {_PREPARE} again."
-    return None
-
-
-def _decode(path: str) -> tuple[str, tuple[int, int]]:
-    with Image.open(path) as image:
-        image.load()
-        return image.mode, image.size

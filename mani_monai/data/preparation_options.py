@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mani_monai.data.datalists import MIN_SIZE
+from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.data.readers.records import Listing
 from mani_monai.data.windows import WindowGrid
 from mani_monai.utils import InputError

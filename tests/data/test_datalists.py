@@ -5,10 +5,7 @@ import pytest
 from PIL import Image
 
 from mani_monai.data.datalists import (
-    check_images,
-    check_types,
     check_whole,
-    crop_side,
     load_datalist,
     load_source_list,
     load_target_list,
@@ -80,10 +77,6 @@ def test_types_are_files_and_tissue_is_a_name(data):
     (item,) = load_source_list(data, "mine", "native", "test")
     assert item["types"] == str(data / "mine/types/c.png")
     assert item["tissue"] == "colon"
-    check_images([item])
-    Image.fromarray(np.ones((WIDTH, HEIGHT), np.uint8)).save(item["types"])
-    with pytest.raises(InputError, match=r"types/c\.png: is 40x24 where its image is 24x40"):
-        check_images([item])
     (data / "mine" / "types" / "c.png").unlink()
     with pytest.raises(InputError, match=r"types/c\.png: is in .* but does not exist"):
         load_source_list(data, "mine", "native", "test")
@@ -173,80 +166,6 @@ def test_source_without_a_label(data):
         load_source_list(data, "mine", 0)
 
 
-def items_of(data):
-    return load_datalist(data / "mine" / "source_split_0.json", "training")
-
-
-def test_good_images_pass(data):
-    check_images(items_of(data), crop_size=HEIGHT)
-    check_images(load_target_list(data, "mine", 0))
-    check_images([])
-
-
-def test_crop_larger_than_the_image(data):
-    with pytest.raises(
-        InputError, match=r"a\.png: is 24x40 .* smaller than the crop 25; choose --crop_size 24 or less"
-    ):
-        check_images(items_of(data), crop_size=HEIGHT + 1)
-
-
-def test_images_that_are_all_one_smaller_square_are_taken_whole(tmp_path):
-    items = [{"image": str(tmp_path / f"{name}.png")} for name in "ab"]
-    for item in items:
-        Image.new("RGB", (32, 32)).save(item["image"])
-    check_images(items, crop_size=512)
-    assert (crop_side(items, 512), crop_side(items, 20)) == (32, 20)
-    Image.new("RGB", (40, 40)).save(items[1]["image"])
-    with pytest.raises(InputError, match=r"a\.png: is 32x32 .*choose --crop_size 32 or less, or remove it"):
-        check_images(items, crop_size=512)
-
-
-def test_crop_that_no_network_takes(data):
-    with pytest.raises(InputError, match=r"--crop_size 8: is smaller than the 16 px"):
-        check_images(items_of(data), crop_size=8)
-
-
-def test_tiny_image(data):
-    with pytest.raises(InputError, match=r"a\.png: is 24x40 .* smaller than 32"):
-        check_images(items_of(data), min_size=32)
-
-
-@pytest.mark.parametrize(
-    ("part", "pixels", "fault"),
-    [
-        ("images", np.zeros((HEIGHT, WIDTH, 4), np.uint8), "colour mode RGBA, not 8-bit RGB"),
-        ("images", np.zeros((HEIGHT, WIDTH), np.uint16), "colour mode I;16, not 8-bit RGB"),
-        ("labels", np.zeros((HEIGHT, WIDTH, 3), np.uint8), "colour mode RGB, not one channel"),
-        ("labels", np.zeros((WIDTH, HEIGHT), np.uint16), r"is 40x24 where its image is 24x40"),
-    ],
-)
-def test_bad_pixels(data, part, pixels, fault):
-    Image.fromarray(pixels).save(data / "mine" / part / "a.png")
-    with pytest.raises(InputError, match=rf"{part}/a\.png: .*{fault}") as error:
-        check_images(items_of(data))
-    assert one_line(error)
-
-
-@pytest.mark.parametrize("part", ["images", "labels"])
-def test_truncated_or_missing(data, part):
-    items, path = items_of(data), data / "mine" / part / "a.png"
-    path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(InputError, match=rf"{part}/a\.png: cannot be decoded"):
-        check_images(items)
-    path.unlink()
-    with pytest.raises(InputError, match=rf"{part}/a\.png: does not exist"):
-        check_images(items)
-
-
-def test_one_line_a_fault_and_no_flood(data):
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(data / "mine" / "images" / "a.png")
-    with pytest.raises(InputError) as error:
-        check_images(items_of(data) * 12)
-    lines = str(error.value).splitlines()
-    assert len(lines) == 11
-    assert lines[-1] == "and 2 more files"
-
-
 @pytest.mark.parametrize(
     ("windows", "repeats"),
     [
@@ -272,17 +191,3 @@ def test_types_have_names(data):
     assert type_names(data, "mine", 0) == []
     with pytest.raises(InputError, match="has no data set 'yours'"):
         type_names(data, "yours", 0)
-
-
-def test_types_have_to_fit_the_network(data):
-    path = data / "types.png"
-    Image.fromarray(np.full((HEIGHT, WIDTH), 4, np.uint8)).save(path)
-    check_types([{"image": "a.png", "types": str(path)}], 5)
-    check_types([{"image": "a.png"}], 0)
-    for items, message in (
-        ([{"image": "a.png", "types": str(path)}], r"types\.png: holds type 4; ask for --out_classes 5 or more"),
-        ([{"image": "a.png"}], r"a\.png: has no cell types"),
-    ):
-        with pytest.raises(InputError, match=message) as error:
-            check_types(items, 4)
-        assert one_line(error)
