@@ -13,10 +13,8 @@ HEIGHT, WIDTH = 24, 40
 @pytest.fixture
 def folder(tmp_path):
     """One image with its label: images/a.png and labels/a.png."""
-    for part, pixels in (
-        ("images", np.zeros((HEIGHT, WIDTH, 3), np.uint8)),
-        ("labels", np.ones((HEIGHT, WIDTH), np.uint16)),
-    ):
+    pixels = {"images": np.zeros((HEIGHT, WIDTH, 3), np.uint8), "labels": np.ones((HEIGHT, WIDTH), np.uint16)}
+    for part, values in pixels.items():
         (tmp_path / part).mkdir()
         Image.fromarray(values).save(tmp_path / part / "a.png")
     return tmp_path
