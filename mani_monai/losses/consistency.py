@@ -1,0 +1,91 @@
+"""Consistency of a student with its mean teacher on perturbed images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from monai.inferers import Inferer, SimpleInferer
+from monai.networks.utils import eval_mode
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from ..networks.layers import frozen_statistics
+from ..transforms.symmetry import Symmetry
+from .adaptation import AdaptationLoss, DomainBatch
+
+Perturbation = Callable[[Tensor], Tensor]
+
+
+class ConsistencyLoss(AdaptationLoss):
+    """The student's answer to a turned and perturbed image against its teacher's to the clean one.
+
+    Mean squared error on probabilities (mean teacher, Tarvainen & Valpola 2017; for nuclei, SelfEnsemblingUDA). The
+    teacher, an exponential moving average of the student, is moved by a handler and never by this loss: it is a
+    submodule without gradients, so that it is checkpointed with the loss. The student's pass normalises by the
+    statistics of its batch but leaves the running ones alone, which are those of images as they are.
+
+    Args:
+        teacher: a copy of the network; its ``requires_grad`` is switched off.
+        perturbations: called in turn with the student's B3HW images.
+        inferer: runs both networks; a plain forward pass by default.
+        rotate: whether the student's images are also turned by a random multiple of 90 degrees (180 where they are
+            not square) and reflected, all alike; its answer is turned back before the comparison.
+        weight: factor of the term in the total loss.
+        branch: key of the nuclei logits where the network's output is a dictionary.
+        batch_statistics: whether the teacher normalises by the statistics of its batch, like the student and like
+            DAFormer's teacher; False is by its running ones.
+        source: compare on the source images too; the term is the mean of both domains.
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        perturbations: Sequence[Perturbation] = (),
+        inferer: Inferer | None = None,
+        rotate: bool = True,
+        weight: float = 1.0,
+        branch: str | None = None,
+        batch_statistics: bool = True,
+        source: bool = False,
+    ) -> None:
+        super().__init__(weight)
+        self.teacher = teacher.requires_grad_(False)
+        self.perturbations = tuple(perturbations)
+        self.inferer = SimpleInferer() if inferer is None else inferer
+        self.rotate = rotate
+        self.branch = branch
+        self.batch_statistics = batch_statistics
+        self.source = source
+
+    def forward(self, source: DomainBatch, target: DomainBatch, network: nn.Module) -> Tensor:
+        """
+        Args:
+            source: the labelled batch; used with the option ``source`` alone.
+            target: the unlabelled batch.
+            network: the student, run once more for each domain compared.
+
+        Returns:
+            the mean over pixels, a scalar >= 0.
+        """
+        domains = [target, source] if self.source else [target]
+        return torch.stack([self._compare_on(domain.image, network) for domain in domains]).mean()
+
+    def compare(self, logits: Tensor, probability: Tensor) -> Tensor:
+        """Returns the term, a scalar, of the student's B2HW logits and the teacher's B2HW probabilities."""
+        return mse_loss(logits.softmax(dim=1), probability)
+
+    def _compare_on(self, images: Tensor, network: nn.Module) -> Tensor:
+        with eval_mode(self.teacher), frozen_statistics(self.teacher, training=self.batch_statistics):
+            probability = self._logits(images, self.teacher).softmax(dim=1)
+        symmetry = Symmetry.random(*images.shape[-2:]) if self.rotate else Symmetry()
+        perturbed = symmetry.apply(images)
+        for perturb in self.perturbations:
+            perturbed = perturb(perturbed)
+        with frozen_statistics(network):
+            logits = self._logits(perturbed, network)
+        return self.compare(symmetry.undo(logits), probability)
+
+    def _logits(self, images: Tensor, network: nn.Module) -> Tensor:
+        prediction = self.inferer(images, network)
+        return prediction if self.branch is None else prediction[self.branch]

@@ -1,0 +1,130 @@
+"""Random change of how strongly each stain colours a slide."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, RandomizableTransform
+from monai.utils import convert_data_type, convert_to_dst_type
+from skimage.color import hed_from_rgb, rgb_from_hed
+from torch import Tensor
+
+DARKEST = 1 / 255
+"""Values of RGB below this count as this: a black pixel's optical density would be infinite."""
+
+
+def separate_stains(images: Tensor) -> Tensor:
+    """Optical densities of haematoxylin, eosin and DAB in RGB images (Ruifrok & Johnston 2001).
+
+    With scikit-image's stain vectors, but natural logarithms, and negative densities are kept: nothing is lost for
+    ``combine_stains``.
+
+    Args:
+        images: ...3HW RGB in 0..1.
+
+    Returns:
+        ...3HW densities; 0 where there is no stain.
+    """
+    return _mix(-images.clamp(min=DARKEST).log(), hed_from_rgb)
+
+
+def combine_stains(stains: Tensor) -> Tensor:
+    """RGB images, clipped to 0..1, of ``separate_stains``'s densities; ...3HW."""
+    return _mix(-stains, rgb_from_hed).exp().clamp(max=1)
+
+
+def jitter_stains(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Scales each stain's density and adds to it (Tellez et al. 2018), in one product of matrices.
+
+    Args:
+        images: ...3HW RGB in 0..1.
+        scale: ...3 factors of haematoxylin, eosin and DAB.
+        shift: ...3 addends, in optical density (natural logarithm).
+
+    Returns:
+        ...3HW RGB, clipped to 0..1.
+    """
+    separate, combine = (torch.as_tensor(matrix).to(images) for matrix in (hed_from_rgb, rgb_from_hed))
+    scale, shift = scale.to(images), shift.to(images)
+    mixed = (separate * scale.unsqueeze(-2)) @ combine
+    density = -images.clamp(min=DARKEST).log().flatten(-2)
+    density = mixed.transpose(-1, -2) @ density + (shift.unsqueeze(-2) @ combine).transpose(-1, -2)
+    return density.neg_().exp_().clamp_(max=1).view_as(images)
+
+
+def _mix(channels: Tensor, matrix: np.ndarray) -> Tensor:
+    """...3HW channels as row vectors times a 3x3 matrix."""
+    return (torch.as_tensor(matrix).to(channels).T @ channels.flatten(-2)).view_as(channels)
+
+
+def check_strength(scale: float, shift: float) -> None:
+    """
+    Raises:
+        ValueError: when ``scale`` is not in 0..1 or ``shift`` is negative.
+    """
+    if not 0 <= scale <= 1:
+        raise ValueError(f"scale must be in 0..1, got {scale}.")
+    if shift < 0:
+        raise ValueError(f"shift must be >= 0, got {shift}.")
+
+
+class RandStainJitterd(RandomizableTransform, MapTransform):
+    """Changes the densities of haematoxylin, eosin and the residual at random, independently (Tellez et al. 2018).
+
+    Args:
+        keys: keys of 3HW RGB images in 0..255, uint8 or floating point; all get the same change.
+        prob: probability that anything is changed.
+        scale: largest change of the factor 1 of each stain, to either side.
+        shift: largest addend to each stain's optical density, to either side.
+        allow_missing_keys: leave an item without the key as it is.
+
+    Raises:
+        ValueError: when ``scale`` is not in 0..1 or ``shift`` is negative.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        prob: float = 1.0,
+        scale: float = 0.4,
+        shift: float = 0.1,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+        check_strength(scale, shift)
+        self.scale = scale
+        self.shift = shift
+        self.change = np.stack([np.ones(3), np.zeros(3)])
+
+    def randomize(self, data: Any = None) -> None:
+        """Draws whether to change anything, three factors and three addends."""
+        super().randomize(None)
+        if self._do_transform:
+            scales = self.R.uniform(1 - self.scale, 1 + self.scale, 3)
+            self.change = np.stack([scales, self.R.uniform(-self.shift, self.shift, 3)])
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with its images changed, of the type that they had.
+        """
+        item = dict(data)
+        self.randomize()
+        if self._do_transform:
+            for key in self.key_iterator(item):
+                item[key] = self._jitter(item[key])
+        return item
+
+    def _jitter(self, values: np.ndarray | Tensor) -> np.ndarray | Tensor:
+        image = convert_data_type(values, Tensor, dtype=torch.float32)[0]
+        image = jitter_stains(image / 255, *torch.from_numpy(self.change)) * 255
+        whole = not convert_data_type(values, Tensor)[0].is_floating_point()
+        return convert_to_dst_type(image.round_() if whole else image, values)[0]

@@ -1,0 +1,78 @@
+"""Passes that leave a network's batch statistics, modes and weights as they found them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+
+from mani_monai.networks.layers import frozen_statistics
+
+
+def network(training: bool = True) -> nn.Sequential:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.BatchNorm2d(4, momentum=None))
+    layers(torch.rand(2, 3, 8, 8) + 1)  # running statistics of other images
+    return layers.train(training)
+
+
+def state(module: nn.Module) -> dict:
+    modes = {name: (part.training, getattr(part, "track_running_stats", None)) for name, part in module.named_modules()}
+    return {"modes": modes, **{name: value.clone() for name, value in module.state_dict().items()}}
+
+
+def same(one: dict, other: dict) -> bool:
+    return one["modes"] == other["modes"] and all(torch.equal(one[key], other[key]) for key in one if key != "modes")
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("inner", [None, True, False])
+def test_it_is_left_as_it_was_found(outer, inner):
+    layers = network(outer)
+    layers[2].eval()  # a layer of another mode
+    before = state(layers)
+    with frozen_statistics(layers, inner):
+        layers(torch.rand(2, 3, 8, 8))
+    assert same(state(layers), before)
+
+
+def test_it_is_left_so_after_an_error_too():
+    layers = network()
+    before = state(layers)
+    with pytest.raises(ZeroDivisionError), frozen_statistics(layers, training=False):
+        1 / 0  # noqa: B018
+    assert same(state(layers), before)
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_by_the_mode_outside_its_values_are_the_usual_ones(outer):
+    layers, images = network(outer), torch.rand(2, 3, 8, 8)
+    layers[2].eval()
+    with frozen_statistics(layers):
+        result = layers(images)
+    assert torch.equal(result, deepcopy(layers)(images))
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("inner", [True, False])
+def test_the_mode_inside_decides_over_batch_norm_alone(outer, inner):
+    layers, images = network(outer), torch.rand(2, 3, 8, 8)
+    expected = deepcopy(layers).train(inner)
+    expected[2].train(outer)
+    torch.manual_seed(1)
+    expected = expected(images)
+    torch.manual_seed(1)
+    with frozen_statistics(layers, training=inner):
+        result = layers(images)
+    assert torch.equal(result, expected)
+
+
+def test_gradients_come_through():
+    layers = network()
+    with frozen_statistics(layers):
+        result = layers(torch.rand(2, 3, 8, 8))
+    result.square().sum().backward()
+    assert layers[0].weight.grad.any()
+    assert layers[1].weight.grad.any()
