@@ -1,0 +1,90 @@
+"""Brings the colours of a slide's tissue to a fixed reference."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from monai.utils import convert_data_type, convert_to_dst_type
+from skimage.color import lab2rgb, rgb2lab
+
+REFERENCE_MEAN = np.array([65.0, 24.0, -14.0], np.float32)
+REFERENCE_STD = np.array([10.0, 5.0, 6.5], np.float32)
+"""CIELAB of the reference's tissue: H&E of middle strength, in the midst of several laboratories' images."""
+
+_GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
+_LEAST_TISSUE = 0.01  # share of an image
+_LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
+_MOST_GAIN = 3.0  # so that noise is not blown up
+
+
+def normalise_stains(image: np.ndarray) -> np.ndarray:
+    """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
+
+    Glass takes no part in the statistics, but is moved with the tissue: it may take on a light tint. An image
+    without tissue, or of a single colour, is returned as it is.
+
+    Reinhard's rather than Macenko's (2009): on slides of three laboratories the latter's two stain vectors often told
+    haematoxylin and eosin apart badly, and nuclei came out brown or red; this keeps them the dark, blue part
+    everywhere. CIELAB stands for Reinhard's l-alpha-beta, as in most implementations.
+    MONAI's ``NormalizeHEStainsd`` (Macenko) takes HWC arrays alone, raises on a blank tile and, as of 1.6.1, mistakes
+    eosin for haematoxylin: red nuclei in blue stroma.
+
+    Args:
+        image: 3HW RGB in 0..1.
+
+    Returns:
+        3HW float32 RGB in 0..1.
+    """
+    image = image.astype(np.float32, copy=False)
+    colours = np.moveaxis(rgb2lab(image, channel_axis=0), 0, -1)
+    tissue = colours[colours[..., 0] < _GLASS]
+    if len(tissue) < _LEAST_TISSUE * image[0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
+        return image
+    gain = REFERENCE_STD / np.maximum(tissue.std(axis=0), REFERENCE_STD / _MOST_GAIN)
+    colours = (colours - tissue.mean(axis=0)) * gain + REFERENCE_MEAN
+    lightness, yellow = colours[..., 0].clip(0, 100), colours[..., 2]
+    # no colour is yellower than its lightness allows: scikit-image warns of one and takes this nearest
+    colours = np.stack([lightness, colours[..., 1], np.minimum(yellow, (lightness + 16) * (200 / 116))])
+    return lab2rgb(colours, channel_axis=0)
+
+
+class NormaliseStainsd(MapTransform):
+    """``normalise_stains`` of images, for source and target, in training and in use.
+
+    It belongs before cropping, so that whole images are normalised; a network trained with it needs it at inference
+    too, hence this package (``stain_normalisation_inference.json``): stock MONAI alone does not do.
+
+    Args:
+        keys: keys of 3HW RGB images.
+        white: the images' largest value: 255, or 1 behind a ``ScaleIntensityRanged``.
+        allow_missing_keys: leave an item without the key as it is.
+
+    Raises:
+        ValueError: when ``white`` is not positive.
+    """
+
+    def __init__(self, keys: KeysCollection, white: float = 255.0, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        if white <= 0:
+            raise ValueError(f"white must be > 0, got {white}.")
+        self.white = white
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with its images normalised, of the type that they had.
+        """
+        item = dict(data)
+        for key in self.key_iterator(item):
+            values = convert_data_type(item[key], np.ndarray)[0]
+            image = normalise_stains(values / np.float32(self.white)) * np.float32(self.white)
+            whole = not np.issubdtype(values.dtype, np.floating)
+            item[key] = convert_to_dst_type(image.round() if whole else image, item[key])[0]
+        return item

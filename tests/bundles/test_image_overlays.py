@@ -1,0 +1,160 @@
+"""Overlays that change images or masks instead of losses: what they do within the bundles' workflows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+from PIL import Image
+from scipy.special import softmax
+from trainings import equal, run
+
+from mani_monai.transforms import dense_crf, normalise_stains, swap_low_frequencies
+from mani_monai.utils.files import load_tensors
+
+BUNDLES = Path(__file__).parents[2] / "bundles"
+BOTH = ["mani_unet", "mani_hovernet"]
+
+
+def pixels(path: str, bundle: str) -> np.ndarray:
+    """3HW in 0..1, as the bundle's configs lay out an image: width first for the U-Net."""
+    image = np.asarray(Image.open(path), np.float32) / 255
+    return image.transpose(2, 1, 0) if bundle == "mani_unet" else image.transpose(2, 0, 1)
+
+
+def normalised(path: str, bundle: str) -> np.ndarray:
+    """The same, normalised, in steps of a grey level."""
+    return (normalise_stains(pixels(path, bundle)) * 255).round() / 255
+
+
+# dense CRF
+
+
+def test_dense_crf_adds_two_lines_to_the_postprocessing():
+    training, overlay = (
+        json.loads((BUNDLES / "mani_unet" / "configs" / f"{name}.json").read_text()) for name in ("train", "dense_crf")
+    )
+    lines = overlay["validate::postprocessing::transforms"]
+    assert [line["_target_"] for line in lines[:2]] == ["Activationsd", "mani_monai.transforms.DenseCRFd"]
+    assert lines[2:] == training["validate"]["postprocessing"]["transforms"]
+
+
+def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path):
+    parser = make_workflow(tmp_path, "evaluate", "dense_crf").parser
+    random = np.random.default_rng(0)
+    item = {
+        "image": torch.from_numpy(random.uniform(0, 1, (3, 24, 20)).astype(np.float32)),
+        "label": torch.zeros(1, 24, 20),
+        "pred": torch.from_numpy(random.normal(size=(2, 24, 20)).astype(np.float32)),
+    }
+    expected = dense_crf(softmax(item["pred"].numpy(), axis=0)[1], item["image"].numpy()) > 0.5
+    mask = parser.get_parsed_content("validate::postprocessing")(item)["pred"]
+    np.testing.assert_array_equal(mask.numpy(), [~expected, expected])
+    assert (expected != (item["pred"][1] > item["pred"][0]).numpy()).any()
+
+
+@pytest.fixture(scope="module")
+def finished(make_workflow, tmp_path_factory) -> Path:
+    """A run long enough to predict nuclei."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
+    return folder
+
+
+def test_scores_with_dense_crf_lie_beside_those_without(make_workflow, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    make_workflow(folder, "evaluate").run()
+    make_workflow(folder, "evaluate", "dense_crf").run()
+    plain, refined = (
+        json.loads((folder / name / "metrics.json").read_text())["selections"]["last"]["dice_mean"]
+        for name in ("evaluation", "evaluation_dense_crf")
+    )
+    assert plain > 0.2
+    assert refined > 0.2
+    assert plain != refined
+
+
+# Fourier style transfer
+
+
+def test_fda_shows_the_source_in_the_targets_style(make_workflow, tmp_path):
+    plain = make_workflow(tmp_path, "source_only", crop_size=64).parser.get_parsed_content("train::dataset")
+    options = {"crop_size": 64, "transforms::pair": [{**fda_line(), "beta": 0.05}]}
+    styled = make_workflow(tmp_path, "source_only", **options).parser.get_parsed_content("train::dataset")
+    for number in range(3):
+        before, after = plain[number], styled[number]
+        expected = swap_low_frequencies(before["image"], before["target_image"], 0.05)
+        torch.testing.assert_close(after["image"], expected, atol=0, rtol=0)
+        assert not torch.equal(before["image"], after["image"])
+        assert all(torch.equal(before[key], after[key]) for key in ("label", "target_image"))
+
+
+def fda_line() -> dict:
+    (line,) = json.loads((BUNDLES / "mani_unet" / "configs" / "fda.json").read_text())["+transforms::pair"]
+    return line
+
+
+def test_fda_alone_needs_no_loss_and_changes_training(make_workflow, tmp_path):
+    for name, overlays in {"plain": ["source_only"], "fda": ["source_only", "fda"]}.items():
+        outputs = run(make_workflow(tmp_path / name, *overlays, iterations=2, warmup=0))
+        assert all(set(output) == {"loss"} for output in outputs)
+    plain, fda = (dict(load_tensors(tmp_path / name / "model.pt")) for name in ("plain", "fda"))
+    assert not equal(plain, fda, "conv.weight")
+
+
+# stain normalisation
+
+
+@pytest.mark.parametrize("bundle", BOTH)
+def test_one_overlay_for_both_bundles(bundle):
+    for name in ("stain_normalisation", "stain_normalisation_inference"):
+        files = [(BUNDLES / other / "configs" / f"{name}.json").read_text() for other in (bundle, BOTH[0])]
+        assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("bundle", BOTH)
+def test_every_image_of_a_training_is_normalised(make_workflow, tmp_path, bundle):
+    parser = make_workflow(tmp_path, "stain_normalisation", "evaluate", bundle=bundle).parser
+    for name in ("validate::dataset", "evaluate::test_dataset", "evaluate::oracle_dataset"):
+        dataset = parser.get_parsed_content(name)
+        for item, made in zip(dataset.data, dataset, strict=True):
+            np.testing.assert_allclose(made["image"], normalised(item["image"], bundle), atol=1e-6)
+            assert np.abs(normalised(item["image"], bundle) - pixels(item["image"], bundle)).mean() > 0.01
+
+
+def test_source_and_target_of_a_training_are_normalised(make_workflow, tmp_path):
+    """Cropping and turning move pixels, no colours: their sorted values are those of one whole image."""
+    parser = make_workflow(tmp_path, "stain_normalisation", crop_size=64).parser
+    dataset = parser.get_parsed_content("train::dataset")
+    known = {
+        key: [np.sort(normalised(item["image"], "mani_unet"), axis=None) for item in items]
+        for key, items in {"image": dataset.data, "target_image": dataset.target_data}.items()
+    }
+    for number in range(4):
+        for key, images in known.items():
+            made = np.sort(dataset[number][key].numpy(), axis=None)
+            assert any(np.allclose(made, image, atol=1e-6) for image in images), key
+
+
+@pytest.mark.parametrize("bundle", BOTH)
+def test_inference_sees_what_training_saw(toy_dir, tmp_path, bundle):
+    """But for the rounding to grey levels."""
+    images = toy_dir / "toy_target" / "images"
+    configs = BUNDLES / bundle / "configs"
+    workflow = ConfigWorkflow(
+        config_file=[str(configs / f"{name}.json") for name in ("inference", "stain_normalisation_inference")],
+        logging_file=False,
+        workflow_type="infer",
+        image_dir=str(images),
+        output_dir=str(tmp_path),
+    )
+    dataset = workflow.parser.get_parsed_content("dataset")
+    assert len(dataset) == 6
+    for item, made in zip(dataset.data, dataset, strict=True):
+        np.testing.assert_allclose(made["image"], normalised(item["image"], bundle), atol=0.51 / 255)
+        assert made["image"].meta["filename_or_obj"] == item["image"]

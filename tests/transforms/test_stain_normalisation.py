@@ -1,0 +1,157 @@
+"""Stain normalisation: statistics after it, one tissue under two stains, tiles with nothing to normalise."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from scipy.ndimage import gaussian_filter
+from skimage.color import lab2rgb, rgb2lab
+
+from mani_monai.transforms import NormaliseStainsd, normalise_stains
+from mani_monai.transforms.stain_normalisation import REFERENCE_MEAN, REFERENCE_STD
+
+HAEMATOXYLIN, EOSIN = np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]])
+GLASS = np.array([0.95, 0.95, 0.96])
+
+
+def amounts(seed: int = 0, size: int = 64) -> np.ndarray:
+    """2HW amounts of haematoxylin and eosin: nuclei in stroma, a fifth of the tile empty."""
+    random = np.random.default_rng(seed)
+    nuclei = gaussian_filter(random.normal(size=(size, size)), 3) > 0.06
+    values = np.where(nuclei, np.reshape([1.0, 0.2], (2, 1, 1)), np.reshape([0.1, 0.5], (2, 1, 1)))
+    values = values * random.uniform(0.8, 1.2, values.shape)
+    values[:, : size // 5] = 0
+    return values
+
+
+def stained(values: np.ndarray, haematoxylin=HAEMATOXYLIN, eosin=EOSIN) -> np.ndarray:
+    """3HW RGB in 0..1 by the law of Beer and Lambert."""
+    density = np.tensordot(np.stack([haematoxylin, eosin], axis=1), values, axes=1)
+    return (GLASS[:, None, None] * np.exp(-density)).astype(np.float32)
+
+
+def lab_of(image: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return rgb2lab(image.astype(np.float64), channel_axis=0)[:, where]
+
+
+def test_tissue_gets_the_references_statistics():
+    image = stained(amounts())
+    tissue = rgb2lab(image, channel_axis=0)[0] < 85
+    assert 0.5 < tissue.mean() < 0.9
+    before, after = lab_of(image, tissue), lab_of(normalise_stains(image), tissue)
+    assert np.abs(before.mean(axis=1) - REFERENCE_MEAN).max() > 3
+    np.testing.assert_allclose(after.mean(axis=1), REFERENCE_MEAN, atol=1)
+    np.testing.assert_allclose(after.std(axis=1), REFERENCE_STD, rtol=0.1)
+
+
+def test_value_by_hand():
+    """Two colours, so two values an axis: each lands one reference deviation from the reference's mean."""
+    image = np.empty((3, 4, 4), np.float32)
+    image[:, :2] = np.reshape([0.35, 0.30, 0.60], (3, 1, 1))
+    image[:, 2:] = np.reshape([0.80, 0.45, 0.65], (3, 1, 1))
+    nuclei, stroma = rgb2lab(image, channel_axis=0)[:, [0, 3], 0].T
+    spread = np.abs(nuclei - stroma) / 2
+    assert (REFERENCE_STD / spread < 3).all()
+    sides = np.sign(nuclei - stroma) * REFERENCE_STD
+    expected = lab2rgb(np.stack([REFERENCE_MEAN + sides, REFERENCE_MEAN - sides]))
+    np.testing.assert_allclose(normalise_stains(image)[:, [0, 3], 0].T, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("haematoxylin", "eosin"),
+    [
+        (0.5 * HAEMATOXYLIN, 0.5 * EOSIN),  # pale
+        (1.6 * HAEMATOXYLIN, 1.6 * EOSIN),  # overstained
+        ([0.75, 0.55, 0.15], [0.05, 0.75, 0.25]),  # another laboratory's dyes
+    ],
+)
+def test_one_tissue_under_two_stains_comes_together(haematoxylin, eosin):
+    values = amounts()
+    one, other = stained(values), stained(values, np.asarray(haematoxylin), np.asarray(eosin))
+    tissue = values.sum(axis=0) > 0
+    before = np.abs(one - other)[:, tissue].mean()
+    after = np.abs(normalise_stains(one) - normalise_stains(other))[:, tissue].mean()
+    assert before > 0.05
+    assert after < before / 2
+
+
+def test_nuclei_stay_darker_and_bluer_than_stroma():
+    values = amounts()
+    result = normalise_stains(stained(values))
+    nuclei, stroma = (result[:, where].mean(axis=1) for where in (values[0] > 0.5, values[1] > 0.3))
+    assert nuclei.sum() < stroma.sum() - 0.3
+    assert nuclei[2] - nuclei[0] > stroma[2] - stroma[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.ones((3, 32, 32), np.float32),
+        np.zeros((3, 32, 32), np.float32),
+        np.full((3, 32, 32), 0.5, np.float32),
+        np.random.default_rng(0).uniform(0.92, 0.97, (3, 32, 32)).astype(np.float32),  # glass and its noise
+        np.float32(0.5) + np.random.default_rng(0).normal(0, 0.004, (3, 32, 32)).astype(np.float32),
+    ],
+    ids=["white", "black", "grey", "glass", "grey and noise"],
+)
+def test_blank_tiles_stay(image):
+    np.testing.assert_array_equal(normalise_stains(image), image)
+
+
+@pytest.mark.parametrize(("pixels", "changes"), [(10, False), (11, True)])
+def test_a_hundredth_of_tissue_is_enough(pixels, changes):
+    """Of 1024 pixels: a hundredth lies between."""
+    image = np.full((3, 32, 32), 0.95, np.float32)
+    image.reshape(3, -1)[:, :pixels] = np.linspace(0.3, 0.6, pixels)
+    assert (normalise_stains(image) != image).any() == changes
+
+
+def test_noise_is_not_blown_up():
+    image = np.float32(0.6) + np.random.default_rng(0).normal(0, 0.02, (3, 64, 64)).astype(np.float32)
+    before, after = (rgb2lab(values, channel_axis=0).std(axis=(1, 2)) for values in (image, normalise_stains(image)))
+    assert (after > 1.5 * before).any()
+    assert (after < 3.2 * before).all()
+
+
+@pytest.mark.parametrize("values", ["random", "saturated"])
+def test_any_colours_give_colours_without_a_warning(values):
+    random = np.random.default_rng(0)
+    image = random.uniform(0, 1, (3, 40, 40)) if values == "random" else random.integers(0, 2, (3, 40, 40))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = normalise_stains(image.astype(np.float32))
+    assert result.dtype == np.float32
+    assert 0 <= result.min() < result.max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, lambda values: MetaTensor(torch.from_numpy(values))])
+def test_type_and_range_stay(kind, dtype):
+    values = (stained(amounts()) * 255).round().astype(dtype)
+    expected = normalise_stains(values.astype(np.float32) / 255) * 255
+    expected = expected.round() if dtype == np.uint8 else expected
+    image = kind(values.copy())
+    result = NormaliseStainsd("image")({"image": image, "label": 3})
+    assert type(result["image"]) is type(image)
+    assert result["image"].dtype == image.dtype
+    assert result["label"] == 3
+    np.testing.assert_allclose(np.asarray(result["image"]), expected, atol=1e-3)
+    np.testing.assert_array_equal(np.asarray(image), values)
+
+
+def test_white_is_the_largest_value():
+    image = stained(amounts())
+    result = NormaliseStainsd("image", white=1)({"image": image})["image"]
+    np.testing.assert_allclose(result, normalise_stains(image), atol=1e-6)
+    with pytest.raises(ValueError, match="white must be > 0, got 0"):
+        NormaliseStainsd("image", white=0)
+
+
+def test_keys_that_are_missing():
+    assert NormaliseStainsd("image", allow_missing_keys=True)({"label": 3}) == {"label": 3}
+    with pytest.raises(KeyError):
+        NormaliseStainsd("image")({"label": 3})
