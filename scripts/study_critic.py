@@ -1,0 +1,37 @@
+"""Studies the discriminator of a finished run: does it look at the target, and how did the bound go in training?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import fire
+
+from mani_monai.experiments.critic_report import study_tables
+from mani_monai.experiments.critic_study import study_run
+
+
+def study_critic(run: str, config_file: str | list[str], batches: int = 24, out: str = "", **options: Any) -> None:
+    """Prints and writes critic.md and critic.json: decisions with the target vector as it is and exchanged.
+
+    It reads no label of the target.
+
+    Args:
+        run: folder of the run.
+        config_file: the configs that it was trained with, as "['<configs>/train.json','<configs>/both_classes.json']".
+        batches: training batches to look at, up to the 100 of the configs' adabn_loader.
+        out: folder for the two files; by default the run's.
+        options: the options that it was trained with, such as --dataset_dir, --source and --target.
+    """
+    files = [config_file] if isinstance(config_file, str) else list(config_file)
+    found = study_run(run, files, options, batches)
+    text, folder = study_tables(found), Path(out or run)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "critic.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / "critic.md").write_text(text)
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    fire.Fire(study_critic)

@@ -1,0 +1,227 @@
+"""What of the mutual information loss is beyond the paper: pairs, negatives, confidence, cells, discriminators."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from domains import domain, emptied, random_pair, unet_domains
+from torch import nn
+
+from mani_monai.losses import DomainBatch, MutualInformationLoss, usable_pairs
+from mani_monai.networks.blocks import BilinearDiscriminator, ConcatDiscriminator, CosineDiscriminator
+from mani_monai.networks.layers import CellPooling
+
+
+class Recorder(nn.Module):
+    """Scores pairs by 10 x the target's first channel + the source's, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def forward(self, target, source):
+        self.calls.append((target, source))
+        return 10 * target[..., :1] + source[..., :1]
+
+
+def two_images(target_probability: float = 1.0) -> tuple[DomainBatch, DomainBatch]:
+    """Two images of two pixels, nuclei then background, with one channel: source .1 .2 | .3 .4, target .5 .6 | .7 .8.
+
+    The target's first pixel is of nuclei with the given probability, its second of background with the same.
+    """
+    nuclei = torch.tensor([1.0, 0.0]).expand(2, 1, 1, 2)
+    source = domain(torch.tensor([0.1, 0.2, 0.3, 0.4]).view(2, 1, 1, 2), nuclei, labelled=True)
+    features = torch.tensor([0.5, 0.6, 0.7, 0.8]).view(2, 1, 1, 2)
+    margin = math.log(target_probability / (1 - target_probability)) if target_probability < 1 else 50.0
+    logits = torch.cat([-(2 * nuclei - 1) * margin / 2, (2 * nuclei - 1) * margin / 2], dim=1)
+    return source, DomainBatch(torch.zeros(2, 3, 1, 2), logits, features, logits)
+
+
+def asked(**options) -> list[float]:
+    """The scores that a loss asks for on ``two_images``, rounded; calls follow each other."""
+    recorder = Recorder()
+    MutualInformationLoss(1, projection=False, discriminator=recorder, **options)(*two_images())
+    scores = [10 * target + source for target, source in recorder.calls]
+    return [round(value, 3) for part in scores for value in part.flatten().tolist()]
+
+
+PAPER = [5.1, 7.3, 5.2, 7.4]
+BACKGROUND = [6.2, 8.4, 6.1, 8.3]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, PAPER),
+        ({"pairs": "both_classes"}, PAPER + BACKGROUND),
+        ({"bound": "info_nce"}, [5.1, 7.3, 5.2, 5.4, 7.2, 7.4]),
+        (
+            {"bound": "info_nce", "pairs": "both_classes"},
+            [5.1, 7.3, 5.2, 5.4, 7.2, 7.4, 6.2, 8.4, 6.1, 6.3, 8.1, 8.3],
+        ),
+        ({"bound": "donsker_varadhan"}, PAPER),
+    ],
+)
+def test_which_pairs_are_scored(options, expected):
+    assert asked(**options) == expected
+
+
+def test_values_of_the_forms_by_hand():
+    positive, negative = np.array([5.1, 7.3, 6.2, 8.4]), np.array([5.2, 7.4, 6.1, 8.3])
+    expected = {
+        "jensen_shannon": np.log1p(np.exp(-positive)).mean() + np.log1p(np.exp(negative)).mean(),
+        "donsker_varadhan": -positive.mean() + np.log(np.exp(negative).mean()),
+        "info_nce": np.mean(
+            [
+                -p + np.log((np.exp(p) + np.exp(n).sum()) / 3)
+                for p, n in zip(positive, np.array([[5.2, 5.4], [7.2, 7.4], [6.1, 6.3], [8.1, 8.3]]), strict=True)
+            ]
+        ),
+    }
+    for bound, value in expected.items():
+        loss = MutualInformationLoss(1, projection=False, discriminator=Recorder(), bound=bound, pairs="both_classes")
+        assert loss(*two_images()).item() == pytest.approx(value, abs=1e-4), bound
+
+
+def test_every_vector_is_as_often_in_a_positive_as_in_a_negative():
+    recorder = Recorder()
+    loss = MutualInformationLoss(8, projection=False, discriminator=recorder, pairs="both_classes")
+    loss(*random_pair())
+    positives, negatives = recorder.calls[0::2], recorder.calls[1::2]
+    for side in (0, 1):
+        vectors = [
+            sorted(torch.cat([call[side] for call in part]).flatten(0, 1).tolist()) for part in (positives, negatives)
+        ]
+        assert vectors[0] == vectors[1]
+
+
+# empty masks
+
+
+def without_target_background() -> tuple[DomainBatch, DomainBatch]:
+    source, target = random_pair()
+    nuclei = target.nuclei.clone()
+    nuclei[0] = 1
+    return source, domain(target.features, nuclei, labelled=False)
+
+
+def test_target_background_is_needed_by_both_classes_alone():
+    source, target = without_target_background()
+    assert usable_pairs(source, target).tolist() == [True, True, True]
+    assert usable_pairs(source, target, target_background=True).tolist() == [False, True, True]
+    rest = [domain(batch.features[1:], batch.nuclei[1:], batch.label is not None) for batch in (source, target)]
+    for pairs, left_out in (("paper", False), ("both_classes", True)):
+        loss = MutualInformationLoss(8, projection=False, pairs=pairs)
+        assert (loss(source, target).item() == pytest.approx(loss(*rest).item(), abs=1e-6)) is left_out
+
+
+@pytest.mark.parametrize("where", ["source nuclei", "source background", "target nuclei"])
+@pytest.mark.parametrize("options", [{"pairs": "both_classes"}, {"bound": "info_nce"}, {"confident": True}])
+def test_images_with_an_empty_mask_are_left_out_of_every_form(where, options):
+    source, target = emptied(*random_pair(), where)
+    loss = MutualInformationLoss(8, projection=False, **options)
+    loss(source, target).backward(inputs=[source.features, target.features])
+    for batch in (source, target):
+        assert not batch.features.grad[0].any()
+        assert batch.features.grad[1].any()
+
+
+@pytest.mark.parametrize("bound", ["jensen_shannon", "donsker_varadhan", "info_nce"])
+def test_zero_that_can_be_differentiated_where_no_pair_is_left(bound):
+    source, target = random_pair()
+    target = domain(target.features, torch.ones_like(target.nuclei), labelled=False)
+    value = MutualInformationLoss(8, pairs="both_classes", bound=bound)(source, target)
+    assert value.item() == 0
+    value.backward()
+
+
+# confidence
+
+
+def test_confident_pooling_weights_by_probability():
+    loss = MutualInformationLoss(1, projection=False, confident=True)
+    source, target = two_images(target_probability=0.75)
+    mask = loss.target_mask(target)
+    assert mask.flatten().tolist() == pytest.approx([0.75, 0.25] * 2)
+    expected = [0.75 * 0.5 + 0.25 * 0.6, 0.75 * 0.7 + 0.25 * 0.8]
+    assert loss.pool(target.features, mask).flatten().tolist() == pytest.approx(expected, abs=1e-5)
+    recorder = loss.discriminator = Recorder()
+    loss.pairs = "both_classes"
+    loss(source, target)
+    background = recorder.calls[2][0].flatten().tolist()
+    assert background == pytest.approx([0.25 * 0.5 + 0.75 * 0.6, 0.25 * 0.7 + 0.75 * 0.8], abs=1e-5)
+    assert recorder.calls[0][1].flatten().tolist() == pytest.approx([0.1, 0.3], abs=1e-5)  # the source's is its label
+
+
+def test_a_sure_prediction_is_pooled_as_its_hard_mask():
+    hard, soft = (
+        MutualInformationLoss(1, projection=False, discriminator=Recorder(), confident=c) for c in (False, True)
+    )
+    assert soft(*two_images()).item() == pytest.approx(hard(*two_images()).item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"confident": True}, {"pairs": "both_classes"}, {"bound": "info_nce"}])
+def test_the_head_gets_no_gradient_and_all_else_does(options):
+    network, source, target = unet_domains(None)
+    loss = MutualInformationLoss(channels=4, **options)
+    loss(source, target).backward()
+    for part in (network.conv_0, network.down_4, network.upcat_1, loss.projection, loss.discriminator):
+        assert any(parameter.grad.any() for parameter in part.parameters()), part
+    assert all(parameter.grad is None for parameter in network.final_conv.parameters())
+
+
+# components
+
+
+@pytest.mark.parametrize("bound", ["jensen_shannon", "info_nce"])
+@pytest.mark.parametrize(
+    "discriminator",
+    [
+        lambda: BilinearDiscriminator(8, hidden=6),
+        lambda: CosineDiscriminator(8, hidden=6),
+        lambda: ConcatDiscriminator(8, hidden=6, dropout=0.5, spectral_norm=True),
+    ],
+)
+def test_any_discriminator_and_pooling_train(discriminator, bound):
+    source, target = random_pair()
+    loss = MutualInformationLoss(
+        8, pooling=CellPooling(2, 5), pairs="both_classes", bound=bound, discriminator=discriminator()
+    )
+    assert loss.pool(source.features, source.nuclei[:, 0]).shape == (3, 5, 8)
+    loss(source, target).backward()
+    for name, parameter in loss.named_parameters():
+        assert parameter.grad is not None, name
+    assert loss.projection[0].weight.grad.any()
+    assert source.features._base.grad[0].any()
+    assert source.features._base.grad[1].any()
+
+
+def test_the_default_is_the_papers_in_weights_and_names():
+    """Older checkpoints load, and a seed gives the weights that it gave."""
+    torch.manual_seed(5)
+    loss = MutualInformationLoss(8, hidden=6)
+    torch.manual_seed(5)
+    parts = [nn.Conv2d(8, 8, 1), nn.Linear(16, 6), nn.Linear(6, 6), nn.Linear(6, 1)]
+    expected = [tensor for part in parts for tensor in (part.weight, part.bias)]
+    names = [
+        f"{part}.{kind}"
+        for part in ("projection.0", *(f"discriminator.layers.{i}" for i in (0, 2, 4)))
+        for kind in ("weight", "bias")
+    ]
+    state = loss.state_dict()
+    assert [name for name in state if not name.startswith("projection.1.")] == names
+    assert all(torch.equal(state[name], tensor) for name, tensor in zip(names, expected, strict=True))
+
+
+@pytest.mark.parametrize(("name", "value"), [("pairs", "all"), ("bound", "nwj")])
+def test_options_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be one of .*, got {value!r}"):
+        MutualInformationLoss(8, **{name: value})
+
+
+def test_the_largest_value_knows_no_confidence():
+    with pytest.raises(ValueError, match="confident must be False where pooling is 'max', got True"):
+        MutualInformationLoss(8, pooling="max", confident=True)
