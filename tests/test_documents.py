@@ -115,6 +115,16 @@ def test_wrong_commands_would_be_noticed(command, faults):
     assert len(faults_of(words)) == faults
 
 
+def test_files_shown_in_documents_are_those_of_the_repository():
+    """A link that ends a line with a colon, then a block: the block is the file."""
+    shown = []
+    for path in DOCUMENTS:
+        for link, block in re.findall(r"\]\((\S+)\):\n\n```\w+\n(.*?)^```", path.read_text(), re.M | re.S):
+            shown.append(link)
+            assert block == (path.parent / link).read_text(), f"{path.name}: {link}"
+    assert len(shown) >= 3
+
+
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
 def test_model_card_names_every_overlay(bundle):
     card = (bundle / "docs" / "README.md").read_text()
