@@ -4,6 +4,7 @@ from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
 from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
 from .schedule import ScheduleHandler
+from .teacher_refresh import TeacherRefreshHandler
 from .training_step import TrainingStep
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "RankAverageHandler",
     "ScheduleHandler",
     "SnapshotHandler",
+    "TeacherRefreshHandler",
     "TrainingStep",
 ]

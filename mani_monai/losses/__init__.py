@@ -1,4 +1,38 @@
 from .adaptation import AdaptationLoss, DomainBatch, usable_pairs
-from .mutual_information import MutualInformationLoss, jensen_shannon_mi
+from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
+from .consistency import ConsistencyLoss
+from .domain_adversarial import DomainAdversarialLoss
+from .entropy_adversarial import EntropyAdversarialLoss, self_information
+from .entropy_minimisation import EntropyMinimisationLoss
+from .mask_adversarial import MaskAdversarialLoss
+from .masked_consistency import MaskedConsistencyLoss
+from .mutual_information import MutualInformationLoss
+from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
+from .output_adversarial import OutputAdversarialLoss
+from .pseudo_labels import CyclicPseudoLabelLoss
+from .reconstruction import ReconstructionLoss
+from .weak_labels import WeakLabelLoss
 
-__all__ = ["AdaptationLoss", "DomainBatch", "MutualInformationLoss", "jensen_shannon_mi", "usable_pairs"]
+__all__ = [
+    "AdaptationLoss",
+    "AdversarialLoss",
+    "ConsistencyLoss",
+    "CyclicPseudoLabelLoss",
+    "DomainAdversarialLoss",
+    "DomainBatch",
+    "EntropyAdversarialLoss",
+    "EntropyMinimisationLoss",
+    "MaskAdversarialLoss",
+    "MaskedConsistencyLoss",
+    "MutualInformationLoss",
+    "OutputAdversarialLoss",
+    "ReconstructionLoss",
+    "WeakLabelLoss",
+    "adversarial_terms",
+    "domain_cross_entropy",
+    "donsker_varadhan_mi",
+    "info_nce_mi",
+    "jensen_shannon_mi",
+    "self_information",
+    "usable_pairs",
+]

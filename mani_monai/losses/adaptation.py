@@ -79,6 +79,15 @@ class AdaptationLoss(nn.Module, ABC):
         """Returns the unweighted term, a scalar. ``network`` is for losses that run it again; most ignore it."""
 
 
-def usable_pairs(source: DomainBatch, target: DomainBatch) -> Tensor:
-    """B booleans: the pairs by index whose source nuclei, source background and target nuclei all exist."""
-    return torch.stack([source.has_nuclei, source.has_background, target.has_nuclei]).all(dim=0)
+def usable_pairs(source: DomainBatch, target: DomainBatch, target_background: bool = False) -> Tensor:
+    """B booleans: the pairs by index whose source nuclei, source background and target nuclei all exist.
+
+    Args:
+        source: the labelled batch.
+        target: the unlabelled batch.
+        target_background: whether the target's background must exist too.
+    """
+    masks = [source.has_nuclei, source.has_background, target.has_nuclei]
+    if target_background:
+        masks.append(target.has_background)
+    return torch.stack(masks).all(dim=0)

@@ -1,16 +1,33 @@
 from .colour_jitter import RandColourJitterd
+from .dense_crf import DenseCRFd, dense_crf
+from .fourier_style import FourierStyled, swap_low_frequencies
 from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
 from .nuclei_table import nuclei_table
+from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
+from .stain_jitter import RandStainJitterd
+from .stain_normalisation import NormaliseStainsd, normalise_stains
+from .symmetry import Symmetry
 
 __all__ = [
+    "BlockMask",
+    "DenseCRFd",
+    "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
+    "NoisePerturbation",
+    "NormaliseStainsd",
     "RandColourJitterd",
+    "RandStainJitterd",
+    "StainPerturbation",
+    "Symmetry",
+    "dense_crf",
     "hover_instances",
     "hover_maps",
     "instance_polygons",
+    "normalise_stains",
     "nuclei_table",
+    "swap_low_frequencies",
 ]

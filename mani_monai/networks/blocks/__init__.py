@@ -1,4 +1,12 @@
 from .discriminator import ConcatDiscriminator
+from .patch_discriminator import PatchDiscriminator
 from .projection_head import ProjectionHead
+from .similarity_discriminator import BilinearDiscriminator, CosineDiscriminator
 
-__all__ = ["ConcatDiscriminator", "ProjectionHead"]
+__all__ = [
+    "BilinearDiscriminator",
+    "ConcatDiscriminator",
+    "CosineDiscriminator",
+    "PatchDiscriminator",
+    "ProjectionHead",
+]

@@ -1,3 +1,13 @@
+from .batch_statistics import frozen_statistics
+from .cell_pooling import CellPooling
+from .gradient_reversal import gradient_reversal
 from .masked_pooling import masked_max, masked_mean, masked_random
 
-__all__ = ["masked_max", "masked_mean", "masked_random"]
+__all__ = [
+    "CellPooling",
+    "frozen_statistics",
+    "gradient_reversal",
+    "masked_max",
+    "masked_mean",
+    "masked_random",
+]
