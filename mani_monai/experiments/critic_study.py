@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -64,23 +64,22 @@ def study_run(
 
     (place,) = (handler for handler in parser["train"]["handlers"] if handler["_target_"] == HANDLER)
     infer, device = parser.get_parsed_content("train::inferer"), parser.get_parsed_content("device")
-    domains = list(
-        islice(
-            domain_batches(
-                network, parser.get_parsed_content("adabn_loader"), infer, device, place["head"], place.get("branch")
-            ),
-            batches,
-        )
-    )
+    loader = parser.get_parsed_content("adabn_loader")
+    vectors: dict[str, list[BatchVectors]] = {name: [] for name in losses}
+    for source, target in islice(
+        domain_batches(network, loader, infer, device, place["head"], place.get("branch")), batches
+    ):
+        for name, loss in losses.items():
+            if (pooled := batch_vectors(loss, source, target)) is not None:
+                vectors[name].append(pooled)
     found = {}
     for name, loss in losses.items():
-        vectors = [pooled for pair in domains if (pooled := batch_vectors(loss, *pair)) is not None]
-        if not vectors:
+        if not vectors[name]:
             raise InputError(f"{run_dir}: in no batch do two images have nuclei and background in both domains.")
         found[name] = {
             "pairs": loss.pairs,
             "bound": loss.bound,
-            "conditions": critic_figures(loss, vectors),
+            "conditions": critic_figures(loss, vectors[name]),
             "training": bound_over_training(run_dir, name),
         }
     return found
@@ -93,7 +92,7 @@ def domain_batches(
     device: torch.device,
     head: str,
     branch: str | None = None,
-) -> Iterable[tuple[DomainBatch, DomainBatch]]:
+) -> Iterator[tuple[DomainBatch, DomainBatch]]:
     """Source and target batches as the losses saw them in training: normalised by the statistics of the batch.
 
     Args:

@@ -57,7 +57,7 @@ class AdaptationHandler:
         self.warmup = warmup
         self.epoch_level = epoch_level
         self.branch = branch
-        self.taps = tuple(taps)
+        self.taps = tuple(dict.fromkeys(taps))  # two overlays may ask for the same
         self.target_key = target_key
         self.observe_target = observe_target
         self._kept: dict[str, Tensor] = {}

@@ -20,10 +20,13 @@ Perturbation = Callable[[Tensor], Tensor]
 class ConsistencyLoss(AdaptationLoss):
     """The student's answer to a turned and perturbed image against its teacher's to the clean one.
 
-    Mean squared error on probabilities (mean teacher, Tarvainen & Valpola 2017; for nuclei, SelfEnsemblingUDA). The
-    teacher, an exponential moving average of the student, is moved by a handler and never by this loss: it is a
-    submodule without gradients, so that it is checkpointed with the loss. The student's pass normalises by the
-    statistics of its batch but leaves the running ones alone, which are those of images as they are.
+    Mean squared error on probabilities (mean teacher, Tarvainen & Valpola 2017). The teacher, an exponential moving
+    average of the student, is moved by a handler and never by this loss: it is a submodule without gradients, so that
+    it is checkpointed with the loss. The student's pass normalises by the statistics of its batch but leaves the
+    running ones alone, which are those of images as they are.
+
+    Of SelfEnsemblingUDA (Li et al. 2021) it is known that such a term joins an adversarial and a reconstruction loss;
+    perturbations, decay and weight are not known: ``self_ensembling_uda.json`` chooses turns with noise, .99 and 1.
 
     Args:
         teacher: a copy of the network; its ``requires_grad`` is switched off.

@@ -62,7 +62,8 @@ def _mix(channels: Tensor, matrix: np.ndarray) -> Tensor:
 
 
 def check_strength(scale: float, shift: float) -> None:
-    """
+    """Checks the largest change of a stain's factor and density.
+
     Raises:
         ValueError: when ``scale`` is not in 0..1 or ``shift`` is negative.
     """

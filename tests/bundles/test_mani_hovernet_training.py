@@ -22,7 +22,11 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_hovernet" / "configs"
-TRAININGS = [None, "source_only", "target_statistics", "quick", "small"]
+TRAININGS = [None, "source_only", "target_statistics", "quick", "small", "grl", "weak_labels", "cyclic_pseudo_labels"]
+TRAININGS += ["stain_augmentation", "stain_normalisation"]
+OF_TINY_NETWORK = {
+    name: {"adaptation_losses::domain_adversarial::channels": 64} for name in ("grl", "cyclic_pseudo_labels")
+}
 FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
 
 
@@ -38,13 +42,14 @@ def make(make_workflow):
 
 def test_every_overlay_has_a_test():
     overlays = {path.stem for path in CONFIGS.glob("*.json")} - {"train", "inference", "metadata"}
-    elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train"}
+    elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train", "stain_normalisation_inference"}
     assert overlays == {name for name in TRAININGS if name} | elsewhere
 
 
 @pytest.mark.parametrize("overlay", TRAININGS)
 def test_every_overlay_trains(make, tmp_path, overlay):
-    workflow = make(tmp_path, *([overlay] if overlay else []), iterations=2, warmup=1, val_interval=1)
+    options = {"iterations": 2, "warmup": 1, "val_interval": 1, **OF_TINY_NETWORK.get(overlay, {})}
+    workflow = make(tmp_path, *([overlay] if overlay else []), **options)
     before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
     outputs = run(workflow)
     assert all(np.isfinite(value) for output in outputs for value in output.values())

@@ -155,6 +155,7 @@ def test_a_run_is_studied(finished, options):
     assert (study["pairs"], study["bound"]) == ("both_classes", "jensen_shannon")
     assert all(set(figures) == set(FIGURES) for figures in study["conditions"].values())
     assert sum(part["last"] - part["first"] + 1 for part in study["training"]) == 10
+    torch.manual_seed(5)  # cells are drawn at random, alike in every study
     assert study_run(str(finished), configs(*OVERLAYS), options, batches=3) == found
     assert json.loads(json.dumps(found)) == found
 
@@ -170,6 +171,7 @@ def test_a_run_is_studied(finished, options):
         (("source_only",), {}, "trained without mutual information"),
         (("cosine_critic",), {}, "holds another network"),
         ((), {"warm_up": 3}, "--warm_up: no such option"),
+        (OVERLAYS, {"batch_size": 1}, "in no batch do two images"),
     ],
 )
 def test_what_does_not_fit_is_named(finished, options, overlays, changes, message):

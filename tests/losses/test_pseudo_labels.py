@@ -156,6 +156,8 @@ def test_the_teacher_never_moves_by_the_loss():
     before = deepcopy(loss.state_dict())
     assert {name for name in before if not name.startswith("teacher.")} == set()
     assert before.keys() == {f"teacher.{name}" for name in network.state_dict()}
+    assert not any(module.training for module in loss.teacher.modules())
+    assert not loss.eval().training
     nn.ModuleDict({"loss": loss}).train()
     assert loss.training
     optimizer = torch.optim.Adam([*network.parameters(), *loss.parameters()], lr=0.1)

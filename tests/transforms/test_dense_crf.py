@@ -112,6 +112,14 @@ def test_classes_are_treated_alike():
     np.testing.assert_allclose(dense_crf(1 - probability, image), 1 - dense_crf(probability, image), atol=1e-4)
 
 
+def test_without_weights_nothing_changes():
+    probability, image = nucleus()
+    probability[0, :4] = [1e-4, 0.999, 0.9999, 1e-3]
+    np.testing.assert_allclose(
+        dense_crf(probability, image, bilateral_weight=0, gaussian_weight=0), probability, rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_certainty_is_finite(value):
     probability, image = nucleus()
