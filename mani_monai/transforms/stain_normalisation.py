@@ -24,7 +24,7 @@ _MOST_GAIN = 3.0  # so that noise is not blown up
 def normalise_stains(image: np.ndarray) -> np.ndarray:
     """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
 
-    Glass takes no part in the statistics, but is moved with the tissue: it may take on a light tint. An image
+    Glass takes no part in the statistics, but is moved with the tissue: it often takes a pink tint. An image
     without tissue, or of a single colour, is returned as it is.
 
     Reinhard's rather than Macenko's (2009): on slides of three laboratories the latter's two stain vectors often told
@@ -40,16 +40,16 @@ def normalise_stains(image: np.ndarray) -> np.ndarray:
         3HW float32 RGB in 0..1.
     """
     image = image.astype(np.float32, copy=False)
-    colours = np.moveaxis(rgb2lab(image, channel_axis=0), 0, -1)
+    colours = rgb2lab(np.moveaxis(image, 0, -1))
     tissue = colours[colours[..., 0] < _GLASS]
     if len(tissue) < _LEAST_TISSUE * image[0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
         return image
     gain = REFERENCE_STD / np.maximum(tissue.std(axis=0), REFERENCE_STD / _MOST_GAIN)
     colours = (colours - tissue.mean(axis=0)) * gain + REFERENCE_MEAN
-    lightness, yellow = colours[..., 0].clip(0, 100), colours[..., 2]
-    # no colour is yellower than its lightness allows: scikit-image warns of one and takes this nearest
-    colours = np.stack([lightness, colours[..., 1], np.minimum(yellow, (lightness + 16) * (200 / 116))])
-    return lab2rgb(colours, channel_axis=0)
+    # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
+    colours[..., 0] = np.maximum(colours[..., 0], 0)
+    colours[..., 2] = np.minimum(colours[..., 2], (colours[..., 0] + 16) * 1.72)
+    return np.moveaxis(lab2rgb(colours), -1, 0)
 
 
 class NormaliseStainsd(MapTransform):

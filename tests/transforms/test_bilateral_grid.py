@@ -65,6 +65,14 @@ def test_few_odd_colours_do_not_blow_up_the_grid():
     assert np.prod(BilateralGrid(image, 20, 0.05).splats.shape) < 2 * sides
 
 
+def test_colours_on_a_line_need_one_axis():
+    line = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
+    cells = [len(blur) for blur in BilateralGrid(line * np.reshape([0.9, 0.5, 0.7], (3, 1, 1)), 20, 0.05).blurs]
+    length = np.sqrt(0.9**2 + 0.5**2 + 0.7**2) / (0.05 * 0.75)
+    assert cells[2:4] == [2, 2]
+    assert cells[4] == pytest.approx(length, abs=3)
+
+
 def test_an_image_of_one_colour():
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     result = BilateralGrid(np.full((3, 3, 4), 0.3, np.float32), 2, 0.1)

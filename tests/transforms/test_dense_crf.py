@@ -120,6 +120,12 @@ def test_without_weights_nothing_changes():
     )
 
 
+def test_a_certain_pixel_gives_way_to_all_others():
+    probability = np.full((15, 15), 0.1, np.float32)
+    probability[7, 7] = 1
+    assert dense_crf(probability, np.full((3, 15, 15), 0.5, np.float32), gaussian_weight=9)[7, 7] < 0.1
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_certainty_is_finite(value):
     probability, image = nucleus()
