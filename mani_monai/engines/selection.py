@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from tqdm import tqdm
 
 from ..utils import InputError
 from ..utils.files import load_network, load_tensors
+from .label_free import LabelFreeScorer
 
 ORACLE = "oracle"
+LABEL_FREE = "label_free"
+NOTE = "label_free scores need no label; the snapshots' test scores are for the study of these and choose nothing"
 
 Scores = dict[str, list[Any]]
 """By metric: for each image a score, None where there is nothing to score, or several numbers."""
@@ -33,14 +37,19 @@ def evaluate_selections(
     run_dir: str,
     out_dir: str,
     facts: dict[str, Any],
+    label_free: LabelFreeScorer | None = None,
 ) -> dict[str, Any]:
     """Scores the weights of a run on labelled target test images, once for each selection.
 
     ``last``, the last iterate; ``source_validation``, the best on labelled source images; ``average``, the mean of
     the snapshots of the training's second half (stochastic weight averaging, Izmailov et al. 2018; running batch
-    statistics are averaged too); ``oracle``, the snapshot that is best on labelled target images: what the authors'
-    code reports, and what nobody without target labels can select. Writes ``scores.csv`` (selection, image, each
-    metric) and ``metrics.json``, and prints a table.
+    statistics are averaged too); ``label_free``, the snapshot that is best on unlabelled target images; ``oracle``,
+    the snapshot that is best on labelled target images: what the authors' code reports, and what nobody without
+    target labels can select. Writes ``scores.csv`` (selection, image, each metric) and ``metrics.json``, and prints a
+    table.
+
+    With ``label_free``, ``metrics.json`` also holds each snapshot's scores without labels and, for the study of these
+    alone, its means on the test images, which choose nothing.
 
     Args:
         network: the network that both evaluators hold.
@@ -50,6 +59,7 @@ def evaluate_selections(
         run_dir: folder of the run.
         out_dir: folder to write to.
         facts: what else to record, e.g. source, target, split, seed.
+        label_free: scores the network without labels; None leaves ``label_free`` and the snapshots' scores out.
 
     Returns:
         what ``metrics.json`` holds.
@@ -63,25 +73,33 @@ def evaluate_selections(
     images = [Path(item["image"]).stem for item in items]
     snapshots = sorted(run.glob("snapshots/iteration_*.pt"))
     late = snapshots[len(snapshots) // 2 :]
-    candidates = {"last": [run / "model.pt"], "source_validation": [run / "model_source_val.pt"]}
+    last, source_validation = run / "model.pt", run / "model_source_val.pt"
+    candidates = {"last": [last], "source_validation": [source_validation]}
     if len(late) > 1:
         candidates["average"] = late
+    score = _WeightsScorer(network, test, label_free)
+    studied = {}
+    if label_free is not None and snapshots:
+        files = tqdm([last, source_validation, *snapshots], desc="scoring snapshots without labels", unit="snapshot")
+        studied = {path: score([path]) for path in files}
+        candidates[LABEL_FREE] = [label_free.best({path: studied[path].label_free for path in snapshots})]
     if oracle is not None and snapshots:
         candidates[ORACLE] = snapshots
 
-    selections, scored = {}, {}
+    selections = {}
     for name, paths in candidates.items():
         if name == ORACLE:
             paths = [_best(oracle, network, paths)]
-        state = mean_state(paths)
-        digest = fingerprint(state)
-        if digest not in scored:  # the last iterate is often the best on the source, too
-            scored[digest] = _scores(test, network, state, paths[0])
-        scores = scored[digest]
         weights = " to ".join(dict.fromkeys(str(path.relative_to(run)) for path in (paths[0], paths[-1])))
-        selections[name] = {"weights": weights} | _summary(scores, images)
+        selections[name] = {"weights": weights} | _summary(score(paths).test, images)
 
     result = {**facts, "selections": selections}
+    if studied:
+        result["label_free"] = {"criterion": label_free.criterion, "images": len(label_free.images), "note": NOTE}
+        result["snapshots"] = [
+            {"weights": str(path.relative_to(run)), "label_free": found.label_free, "test": _means(found.test)}
+            for path, found in studied.items()
+        ]
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
     _write_csv(selections, out / "scores.csv")
@@ -146,6 +164,33 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
     return max(snapshots, key=validation.__getitem__)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """Scores of some weights: on labelled test images, and by criterion without labels."""
+
+    test: Scores
+    label_free: dict[str, float]
+
+
+class _WeightsScorer:
+    """Scores weights, once for all the names that they have: the last iterate is often the best on the source, too."""
+
+    def __init__(self, network: nn.Module, test: Evaluator, label_free: LabelFreeScorer | None) -> None:
+        self.network = network
+        self.test = test
+        self.label_free = label_free
+        self.scored: dict[str, _Scored] = {}
+
+    def __call__(self, paths: Sequence[Path]) -> _Scored:
+        state = mean_state(paths)
+        digest = fingerprint(state)
+        if digest not in self.scored:
+            test = _scores(self.test, self.network, state, paths[0])
+            # in the state that the evaluator's run leaves: its handlers may have re-estimated batch statistics
+            self.scored[digest] = _Scored(test, {} if self.label_free is None else self.label_free())
+        return self.scored[digest]
+
+
 def _scores(evaluator: Evaluator, network: nn.Module, state: Mapping[str, Tensor], path: Path) -> Scores:
     load_network(network, state, path)
     evaluator.run()
@@ -170,6 +215,11 @@ def _summary(scores: Scores, images: Sequence[str]) -> dict[str, Any]:
             summary[f"{metric}_std"] = float(np.std(scored)) if scored else None
         summary[metric] = dict(zip(images, values, strict=True))
     return summary
+
+
+def _means(scores: Scores) -> dict[str, float | None]:
+    """Mean over images of each metric of one number an image."""
+    return {metric: _mean(values) for metric, values in scores.items() if not isinstance(values[0], list)}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

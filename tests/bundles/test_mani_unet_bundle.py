@@ -357,7 +357,8 @@ def strange_keys(overlay, base):
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_overlay_is_small_and_overrides_what_exists(name):
     overlay = read_json(CONFIGS / f"{name}.json")
-    base = read_json(CONFIGS / "train.json") | {"finalize": []}  # a section that MONAI itself runs
+    workflow = "inference" if name.endswith("_inference") else "train"
+    base = read_json(CONFIGS / f"{workflow}.json") | {"finalize": []}  # a section that MONAI itself runs
     if name != "evaluate":  # a workflow of its own
         assert len((CONFIGS / f"{name}.json").read_text().splitlines()) <= 25
         base |= {key: value for key, value in read_json(CONFIGS / "evaluate.json").items() if key[0] != "+"}

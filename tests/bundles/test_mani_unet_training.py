@@ -17,13 +17,13 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
-NO_OVERLAY = {"train", "inference", "metadata"}
+NO_OVERLAY = {"train", "inference", "metadata", "stain_normalisation_inference"}
 OVERLAYS = {
     path.stem: json.loads(path.read_text()) for path in sorted(CONFIGS.glob("*.json")) if path.stem not in NO_OVERLAY
 }
 SEVERAL_PROCESSES = "multi_gpu_train"
 OF_FINISHED_RUNS = [name for name, content in OVERLAYS.items() if "run" in content]
-OF_EVALUATIONS = [name for name, content in OVERLAYS.items() if any(key.startswith("evaluate::") for key in content)]
+OF_EVALUATIONS = [name for name, content in OVERLAYS.items() if "evaluation_dir" in content and "run" not in content]
 OF_TRAININGS = [name for name in OVERLAYS if name not in {SEVERAL_PROCESSES, *OF_FINISHED_RUNS, *OF_EVALUATIONS}]
 FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
 
@@ -111,7 +111,8 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
     }
     average = metrics["selections"].pop("average")
     assert average["weights"] == "snapshots/iteration_000009.pt to snapshots/iteration_000012.pt"
-    assert list(metrics["selections"]) == list(expected)
+    expected["label_free"] = finished / metrics["selections"]["label_free"]["weights"]
+    assert sorted(metrics["selections"]) == sorted(expected)
     for name, path in expected.items():
         selection = metrics["selections"][name]
         assert selection["weights"] == str(path.relative_to(finished))
@@ -173,6 +174,7 @@ def test_no_oracle_where_validation_has_no_labels(make_workflow, finished, data_
         "last",
         "source_validation",
         "average",
+        "label_free",
     ]
 
 

@@ -170,3 +170,97 @@ def test_what_cannot_be_scored_is_refused(network, run_dir):
     (run_dir / "model.pt").unlink()
     with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
         evaluate(network, run_dir)
+
+
+class TableScorer:
+    """Stands for a ``LabelFreeScorer``: looks the loaded weight up, and prefers the one with most "stain"."""
+
+    criterion, images = "stain", ["image"] * 8
+
+    def __init__(self, network: nn.Module, table: dict[int, float]) -> None:
+        self.network, self.table, self.asked = network, table, []
+
+    def __call__(self) -> dict[str, float]:
+        self.asked.append(round(self.network.weight.item(), 3))
+        return {"stain": self.table[int(self.asked[-1])]}
+
+    def best(self, scores):
+        return max(scores, key=lambda name: scores[name]["stain"])
+
+
+STAIN = {1: 0.95, 2: 0.99, 10: 0.7, 20: 0.6, 25: 0.5, 30: 0.9}
+
+
+@pytest.fixture
+def evaluate_label_free(network, run_dir, tmp_path):
+    def evaluate(test=None, oracle=True, items=ITEMS, truth=TEST):
+        test = test or TableEvaluator(network, truth)
+        validation = TableEvaluator(network, VALIDATION) if oracle else None
+        scorer = TableScorer(network, STAIN)
+        out = str(tmp_path / "out")
+        return evaluate_selections(network, test, validation, items, str(run_dir), out, FACTS, scorer), test, scorer
+
+    return evaluate
+
+
+def test_label_free_chooses_among_the_snapshots(evaluate_label_free):
+    result, _, _ = evaluate_label_free()
+    assert list(result["selections"]) == ["last", "source_validation", "average", "label_free", "oracle"]
+    chosen = result["selections"]["label_free"]
+    assert chosen["weights"] == "snapshots/iteration_000030.pt", (
+        "the last iterate and the source's best are no snapshots"
+    )
+    assert list(chosen["dice"].values()) == pytest.approx(TEST[30])
+
+
+def test_every_snapshot_is_scored_once_in_the_state_that_the_evaluator_left(network, evaluate_label_free):
+    class Reestimating(TableEvaluator):
+        def run(self) -> None:
+            super().run()
+            network.weight.data += 0.5
+
+    test = Reestimating(network, TEST)
+    _, _, scorer = evaluate_label_free(test)
+    assert test.asked == [1, 2, 10, 20, 30, 25]
+    assert scorer.asked == [weight + 0.5 for weight in test.asked]
+
+
+def test_snapshots_are_written_with_both_kinds_of_scores(evaluate_label_free, tmp_path):
+    result, _, _ = evaluate_label_free()
+    names = {"model.pt": 1, "model_source_val.pt": 2}
+    names |= {f"snapshots/iteration_0000{number}.pt": number for number in (10, 20, 30)}
+    assert result["snapshots"] == [
+        {"weights": name, "label_free": {"stain": STAIN[key]}, "test": {"dice": pytest.approx(np.mean(TEST[key]))}}
+        for name, key in names.items()
+    ]
+    assert (result["label_free"]["criterion"], result["label_free"]["images"]) == ("stain", 8)
+    assert "choose nothing" in result["label_free"]["note"]
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == result
+
+
+def test_scores_of_several_numbers_have_no_mean(network, evaluate_label_free):
+    result, _, _ = evaluate_label_free(SeveralMetrics(network, TEST))
+    assert result["snapshots"][0]["test"] == {"dice": pytest.approx(0.6), "pq": 0.5}
+
+
+def test_the_truth_has_no_part_in_the_choice(evaluate_label_free):
+    before, _, _ = evaluate_label_free()
+    after, _, _ = evaluate_label_free(truth={key: [1 - score for score in scores] for key, scores in TEST.items()})
+    weights = [result["selections"]["label_free"]["weights"] for result in (before, after)]
+    assert weights[0] == weights[1]
+    assert [one["label_free"] for one in before["snapshots"]] == [one["label_free"] for one in after["snapshots"]]
+    assert before["snapshots"] != after["snapshots"]
+
+
+def test_no_snapshots_leave_nothing_to_choose(evaluate_label_free, run_dir):
+    for path in run_dir.glob("snapshots/*.pt"):
+        path.unlink()
+    result, _, _ = evaluate_label_free()
+    assert list(result["selections"]) == ["last", "source_validation"]
+    assert not result.keys() & {"snapshots", "label_free"}
+
+
+def test_without_a_scorer_no_snapshot_is_looked_at(network, run_dir):
+    result, test, _ = evaluate(network, run_dir, oracle=False)
+    assert test.asked == [1, 2, 25]
+    assert not result.keys() & {"snapshots", "label_free"}

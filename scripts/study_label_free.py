@@ -1,0 +1,29 @@
+"""Studies how well scores without labels choose among the snapshots and methods of finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fire
+
+from mani_monai.experiments.label_free_report import write_study
+from mani_monai.experiments.label_free_study import read_scored_runs
+
+
+def study_label_free(results_dir: str = "docs/results/runs", metric: str = "dice", out: str = "docs/results") -> None:
+    """Writes label_free.md (between its table marks) and label_free.json from the runs that have scored snapshots.
+
+    It reads test scores of snapshots: a study of the criteria, which chooses nothing.
+
+    Args:
+        results_dir: folder with a folder of finished runs a table, as scripts/run_table.py leaves it; or one of these.
+        metric: the truth: a score of labelled test images.
+        out: folder for the page and the figures.
+    """
+    folders = [Path(results_dir), *sorted(path for path in Path(results_dir).iterdir() if path.is_dir())]
+    runs = read_scored_runs(folders, metric)
+    print(write_study(runs, f"{out}/label_free.md", f"{out}/label_free.json"))
+
+
+if __name__ == "__main__":
+    fire.Fire(study_label_free)

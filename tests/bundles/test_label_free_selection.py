@@ -1,0 +1,121 @@
+"""Selection without labels in the bundles: what it may read, and in which state a network is scored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from trainings import run
+
+from mani_monai.engines.label_free import CRITERIA, SHARE, best_weights
+from mani_monai.utils.files import load_tensors
+
+FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
+
+
+@pytest.fixture(scope="module")
+def finished(make_workflow, tmp_path_factory) -> Path:
+    """A run long enough to predict nuclei."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
+    return folder
+
+
+@pytest.fixture
+def metrics_of(make_workflow, finished, tmp_path):
+    """Evaluates the run with overlays and overrides and gives what was written."""
+
+    def evaluate(*overlays, **overrides):
+        make_workflow(finished, "evaluate", *overlays, evaluation_dir=str(tmp_path), **overrides).run()
+        return json.loads((tmp_path / "metrics.json").read_text())
+
+    return evaluate
+
+
+def test_every_snapshot_is_scored_and_the_best_is_a_selection(metrics_of, finished):
+    metrics = metrics_of()
+    snapshots = [str(path.relative_to(finished)) for path in sorted(finished.glob("snapshots/*.pt"))]
+    assert [one["weights"] for one in metrics["snapshots"]] == ["model.pt", "model_source_val.pt", *snapshots]
+    assert all(list(one["label_free"]) == [*CRITERIA, SHARE] for one in metrics["snapshots"])
+    scores = {one["weights"]: one["label_free"] for one in metrics["snapshots"]}
+    assert scores["model.pt"] == scores[snapshots[-1]]
+    assert len({json.dumps(scores[name]) for name in snapshots}) == 4
+    best = best_weights({name: scores[name] for name in snapshots})
+    assert metrics["selections"]["label_free"]["weights"] == best
+    test = {one["weights"]: one["test"] for one in metrics["snapshots"]}
+    assert test[best]["dice"] == metrics["selections"]["label_free"]["dice_mean"]
+    assert test["model.pt"]["dice"] == metrics["selections"]["last"]["dice_mean"]
+    assert metrics["label_free"]["images"] == 4, "all that the toy target has"
+
+
+def test_labels_have_no_part_in_it(metrics_of, toy_dir, tmp_path):
+    before = metrics_of()
+    data = shutil.copytree(toy_dir, tmp_path / "data")
+    rng = np.random.default_rng(0)
+    for path in (data / "toy_target" / "labels").iterdir():
+        Image.fromarray(rng.integers(0, 2, (64, 64)).astype(np.uint16)).save(path)
+    after = metrics_of(dataset_dir=str(data))
+    assert before["selections"]["last"]["dice"] != after["selections"]["last"]["dice"], "the labels are others"
+    choices = [metrics["selections"]["label_free"]["weights"] for metrics in (before, after)]
+    assert choices[0] == choices[1]
+    assert [one["label_free"] for one in before["snapshots"]] == [one["label_free"] for one in after["snapshots"]]
+
+
+def test_only_training_images_are_looked_at(make_workflow, finished):
+    parser = make_workflow(finished, "evaluate", label_free_images=2).parser
+    items = parser.get_parsed_content("evaluate::unlabelled_dataset").data
+    training = parser.get_parsed_content("train::target_items")
+    assert items == [training[0], training[-1]]
+    assert all(set(item) == {"image"} for item in items)
+
+
+def test_the_criterion_is_a_setting(metrics_of):
+    metrics = metrics_of(**{"evaluate::label_free::criterion": "entropy"})
+    scores = {one["weights"]: one["label_free"] for one in metrics["snapshots"] if "snapshots/" in one["weights"]}
+    assert metrics["selections"]["label_free"]["weights"] == best_weights(scores, "entropy")
+    assert metrics["label_free"]["criterion"] == "entropy"
+
+
+def test_none_where_it_is_switched_off(metrics_of):
+    metrics = metrics_of(label_free_images=0)
+    assert list(metrics["selections"]) == ["last", "source_validation", "average", "oracle"]
+    assert "snapshots" not in metrics
+
+
+def test_scores_are_of_reestimated_statistics(metrics_of, make_workflow, finished, tmp_path):
+    """Those that the evaluation's own re-estimation gives, once a snapshot for the test and the scores together."""
+    folder = shutil.copytree(finished, tmp_path / "run")
+    make_workflow(folder, "reestimate", **FEW_BATCHES).run()
+    plain, adabn = metrics_of(), metrics_of("adabn", **FEW_BATCHES)
+    parser = make_workflow(folder, "evaluate").parser
+    scorer = parser.get_parsed_content("evaluate::label_free")
+    for name, metrics in {"model.pt": plain, "model_adabn.pt": adabn}.items():
+        parser.get_parsed_content("network").load_state_dict(load_tensors(folder / name))
+        assert scorer() == pytest.approx(metrics["snapshots"][0]["label_free"], abs=1e-5)
+    assert plain["snapshots"][0]["label_free"] != adabn["snapshots"][0]["label_free"]
+
+
+def test_hovernet_scores_its_nuclei_branch_where_it_is_asked_to(make_workflow, tmp_path):
+    run(make_workflow(tmp_path, bundle="mani_hovernet", iterations=4, freeze_encoder=False))
+    for images in (0, 2):
+        workflow = make_workflow(tmp_path, "evaluate", bundle="mani_hovernet", label_free_images=images)
+        workflow.run()
+        metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+        assert ("snapshots" in metrics) == ("label_free" in metrics["selections"]) == (images > 0)
+    assert metrics["snapshots"][0]["test"].keys() >= {"pq", "dice"}
+    image = workflow.parser.get_parsed_content("evaluate::unlabelled_dataset")[0]["image"]
+    with torch.no_grad():
+        network = workflow.parser.get_parsed_content("network").eval()
+        logits = workflow.parser.get_parsed_content("validate::inferer")(image[None], network)["nucleus_prediction"]
+    scorer = workflow.parser.get_parsed_content("evaluate::label_free")
+    torch.testing.assert_close(scorer._nuclei(image[None]), logits.softmax(dim=1)[:, 1:])
+
+
+def test_hovernet_is_not_scored_unless_asked_to(make_workflow, tmp_path):
+    parser = make_workflow(tmp_path, "evaluate", bundle="mani_hovernet").parser
+    assert parser.get_parsed_content("label_free_images") == 0
