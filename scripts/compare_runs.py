@@ -16,7 +16,8 @@ def compare_runs(*runs: str, images: str, out: str, split: str = "split_0", rows
     """Prints the scores of evaluated runs and draws their masks of a few target test images.
 
     Args:
-        runs: folders of runs that evaluate.json has scored and whose masks inference.json wrote to <run>/masks.
+        runs: folders of runs that evaluate.json or run_table.py has scored and whose masks inference.json wrote to
+            <run>/masks.
         images: folder of the prepared target data set, e.g. demo/data/toy_target.
         out: the picture.
         split: the target's split.
@@ -24,13 +25,13 @@ def compare_runs(*runs: str, images: str, out: str, split: str = "split_0", rows
     """
     if not runs:
         raise InputError("name at least one run, e.g. demo/source_only demo/mani.")
-    print(f"{'run':<16}{'selection':<20}{'Dice':>7}{'spread':>8}{'images':>8}")
+    width = max(15, *(len(Path(run).name) for run in runs)) + 1
+    names = {run: Path(run).name.ljust(width) for run in runs}
+    print(f"{'run':<{width}}{'selection':<20}{'Dice':>7}{'spread':>8}{'images':>8}")
     for run in runs:
-        path = Path(run) / "evaluation" / "metrics.json"
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; score the run with evaluate.json first.")
+        path = _metrics(Path(run))
         for selection, score in json.loads(path.read_text())["selections"].items():
-            print(f"{Path(run).name:<16}{selection:<20}{score['dice_mean']:>7.3f}{score['dice_std']:>8.3f}", end="")
+            print(f"{names[run]}{selection:<20}{score['dice_mean']:>7.3f}{score['dice_std']:>8.3f}", end="")
             print(f"{len(score['dice']):>8}{'  uses target labels' if selection == 'oracle' else ''}")
 
     items = [item for item in load_datalist(Path(images) / f"target_{split}.json", "test") if "label" in item][:rows]
@@ -38,6 +39,15 @@ def compare_runs(*runs: str, images: str, out: str, split: str = "split_0", rows
     masks = {Path(run).name: [Path(run) / "masks" / f"{picture.stem}_mask.png" for picture in pictures] for run in runs}
     draw_comparison(pictures, [Path(item["label"]) for item in items], masks, out)
     print(f"picture: {out}")
+
+
+def _metrics(run: Path) -> Path:
+    """What evaluate.json wrote for a run, called by itself or by run_table.py."""
+    paths = [run / folder / "metrics.json" for folder in ("evaluation", "evaluation_plain")]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise InputError(f"{paths[0]}: no such file; score the run with evaluate.json first.")
 
 
 if __name__ == "__main__":

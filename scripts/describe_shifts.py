@@ -36,7 +36,8 @@ def describe(
         batches: training batches of each domain to estimate batch statistics on, up to 100.
     """
     plan = load_table(table)
-    found = describe_shifts(plan, dataset_dir, f"{work_dir}/{plan.name}", f"{results_dir}/{plan.name}", seeds, batches)
+    folders = (f"{work_dir}/{plan.folder}", f"{results_dir}/{plan.folder}")
+    found = describe_shifts(plan, dataset_dir, *folders, seeds, batches)
     print(write_shifts(found, plan, seeds, f"{out}/shifts.md"))
     Path(out, "shifts.json").write_text(json.dumps(rounded(found), indent=1, allow_nan=False) + "\n")
     draw_shifts(found, plan, seeds, f"{out}/shifts.png")

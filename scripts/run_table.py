@@ -1,12 +1,29 @@
-"""Makes a table of results: trains and scores what is missing, then writes the table and its figure."""
+"""Makes a table of results: trains and scores what is missing, then writes the table and its figures."""
 
 from __future__ import annotations
 
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
 import fire
 
-from mani_monai.experiments import TableRunner, load_table
+from mani_monai.experiments import (
+    RunMaker,
+    SubmititScheduler,
+    Table,
+    TableRunner,
+    ThreadScheduler,
+    load_table,
+    table_path,
+)
+from mani_monai.experiments.costs import bargains
+from mani_monai.experiments.figures import write_cost_figure, write_figure
 from mani_monai.experiments.instance_tables import figures_table, tissues_table
-from mani_monai.experiments.report import write_csv, write_figure, write_markdown
+from mani_monai.experiments.machine import cores_of_a_job, visible_gpus
+from mani_monai.experiments.records import write_csv, write_json
+from mani_monai.experiments.report import write_markdown
 from mani_monai.experiments.rows import collect_rows
 
 MOST_SEEDS = 5
@@ -14,45 +31,71 @@ MOST_SEEDS = 5
 
 
 def run_table(
-    table: str = "docs/results/tables/unet.json",
+    table: str = "1",
     dataset_dir: str = "data",
     seeds: int = 5,
     shifts: str = "",
     methods: str = "",
+    preset: str = "",
     jobs: int = 1,
+    cluster: str = "",
+    cluster_options: dict[str, Any] | None = None,
     work_dir: str = "runs",
     results_dir: str = "docs/results/runs",
     out: str = "docs/results",
 ) -> None:
     """Trains and scores every run of a table that is not done yet, then writes what is done so far.
 
-    Writes docs/results/<table>.md (between its table marks), .csv and .png. Kill it and start it again at any time:
-    finished runs are kept, half ones resume.
+    Writes docs/results/<table>.md (between its table marks), .csv, .json, .png and _cost.png. Kill it and start it
+    again at any time: finished runs are kept, half ones resume. With --seeds 0 it only writes.
 
     Args:
-        table: the plan: bundle, configs, shifts and methods.
+        table: 1, 2, 3 or 4, or a plan of your own: bundle, configs, shifts and methods.
         dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
-        seeds: seeds 0 to seeds - 1; seed k trains and tests on fold k of both domains.
+        seeds: seeds 0 to seeds - 1; seed k trains and tests on fold k of both domains. One seed of every row comes
+            before the next.
         shifts: only these, e.g. tnbc__monuseg,consep__tnbc.
         methods: only these, e.g. source_only,mani.
-        jobs: runs side by side, the cores shared out among them.
-        work_dir: folder for weights and logs, one folder a run.
+        preset: another budget than the plan's: small, quick, paper or authors_code; its runs and pages have names of
+            their own.
+        jobs: runs side by side, the cores shared out among them; GPUs go round.
+        cluster: slurm, or local to try the same on this machine; each run is a job of submitit.
+        cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1,
+            'cpus_per_task': 4}".
+        work_dir: folder for configs, weights and logs, one folder a run.
         results_dir: folder for the scores, one small JSON a finished run.
-        out: folder for the table and its figure.
+        out: folder for the table and its figures.
     """
-    plan = load_table(table)
-    runner = TableRunner(plan, dataset_dir, f"{work_dir}/{plan.name}", f"{results_dir}/{plan.name}", jobs)
-    failed = runner(plan.runs(seeds, _names(shifts), _names(methods)))
+    plan = load_table(table_path(table))
+    plan = plan.with_preset(preset) if preset else plan
+    runs = plan.runs(seeds, _names(shifts), _names(methods))
 
-    done = (plan.runs(MOST_SEEDS), runner.results_dir)
-    rows = collect_rows(*done, plan.metrics[0])
-    instances = [figures_table(*done, plan.metrics), tissues_table(*done, plan.metrics[0])]
-    further = [table for table in instances if table and len(plan.metrics) > 1]
-    print(write_markdown(rows, f"{out}/{plan.name}.md", further))
-    write_csv(rows, f"{out}/{plan.name}.csv")
-    write_figure(rows, f"{out}/{plan.name}.png", plan.metrics[0])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
+    threads = None if cluster == "slurm" else cores_of_a_job(jobs)
+    folders = (Path(work_dir) / plan.folder, Path(results_dir) / plan.folder)
+    make = RunMaker(plan, dataset_dir, *folders, threads)
+    if cluster:
+        scheduler = SubmititScheduler(make, Path(work_dir) / "submitit", cluster, jobs, cluster_options)
+    else:
+        scheduler = ThreadScheduler(make, jobs, visible_gpus())
+    failed = TableRunner(make, scheduler)(runs)
+
+    write_report(plan, folders[1], Path(out))
     if failed:
-        raise SystemExit(f"{len(failed)} runs failed, see their logs in {runner.work_dir}: {', '.join(failed)}")
+        raise SystemExit(f"{len(failed)} runs failed, see their logs in {folders[0]}: {', '.join(failed)}")
+
+
+def write_report(plan: Table, results_dir: Path, out: Path) -> None:
+    """Writes all that a table has: Markdown, CSV, JSON and two figures."""
+    metric, *further_metrics = plan.metrics
+    done = (plan.runs(MOST_SEEDS), results_dir)
+    rows = collect_rows(*done, metric)
+    further = [figures_table(*done, plan.metrics), tissues_table(*done, metric)] if further_metrics else []
+    print(write_markdown(rows, out / f"{plan.name}.md", [text for text in further if text], metric))
+    write_csv(rows, out / f"{plan.name}.csv")
+    write_json(rows, out / f"{plan.name}.json", {"table": plan.name, "configs": list(plan.base), "metric": metric})
+    write_figure(rows, out / f"{plan.name}.png", metric)
+    write_cost_figure(bargains(rows), out / f"{plan.name}_cost.png", metric)
 
 
 def _names(text: str | tuple[str, ...]) -> list[str]:

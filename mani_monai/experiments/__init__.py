@@ -1,4 +1,17 @@
-from .plan import Method, Run, Table, load_table
+from .maker import RunMaker
+from .plan import Method, Run, Table
+from .plan_file import load_table, table_path
 from .runner import TableRunner
+from .scheduler import SubmititScheduler, ThreadScheduler
 
-__all__ = ["Method", "Run", "Table", "TableRunner", "load_table"]
+__all__ = [
+    "Method",
+    "Run",
+    "RunMaker",
+    "SubmititScheduler",
+    "Table",
+    "TableRunner",
+    "ThreadScheduler",
+    "load_table",
+    "table_path",
+]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .plan import Run
-from .report import SELECTIONS, metric_title
+from .report import SELECTIONS, arrow, metric_title
 from .rows import Row, collect_rows, read_results
 from .statistics import summarise
 
@@ -28,7 +28,7 @@ def figures_table(runs: Sequence[Run], results_dir: str | Path, metrics: Sequenc
     blocks = []
     for shift in rows[metrics[0]]:
         columns = {metric_title(metric): {row.title: row for row in rows[metric][shift]} for metric in metrics}
-        blocks.append(_table(f"{_arrow(shift)}, every figure, {SELECTIONS[selection]}", columns, selection))
+        blocks.append(_table(f"{arrow(shift)}, every figure, {SELECTIONS[selection]}", columns, selection))
     return "\n\n".join(blocks)
 
 
@@ -58,7 +58,7 @@ def tissues_table(runs: Sequence[Run], results_dir: str | Path, metric: str, sel
             for name in names
         }
         if len(names) > 1:
-            blocks.append(_table(f"{_arrow(shift)}, {metric_title(metric)} by tissue", columns, selection))
+            blocks.append(_table(f"{arrow(shift)}, {metric_title(metric)} by tissue", columns, selection))
     return "\n\n".join(blocks)
 
 
@@ -82,7 +82,3 @@ def _table(title: str, columns: dict[str, dict[str, Row]], selection: str) -> st
 
 def _mean(row: Row | None, selection: str) -> str:
     return f"{summarise(row.scores[selection]).mean:.3f}" if row and row.scores.get(selection) else ""
-
-
-def _arrow(shift: str) -> str:
-    return shift.replace("__", " → ")

@@ -1,13 +1,18 @@
-"""What a table is made of: every run by name, from one JSON file."""
+"""What a table is made of: methods, shifts and every run by name."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..utils import InputError
+
+PLAIN = "plain"
+"""The evaluation that every run has: the weights as training left them."""
+PAPER = "paper"
+"""The preset that adds nothing to train.json, whose settings are the paper's."""
+PRESETS = ("small", "quick", PAPER, "authors_code")
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Method:
         title: what a table calls it.
         overlays: config files on top of the table's base, from the bundle's ``configs``.
         options: further command-line overrides, name and value.
-        adabn: whether to score the weights once more after AdaBN, as a row of its own.
+        evaluations: evaluation overlays of the bundle (adabn, dense_crf) to score the weights with once more each, as
+            rows of their own.
         control: name of the method to compare with besides source-only.
         supervised: whether target labels train it (an oracle).
     """
@@ -28,7 +34,7 @@ class Method:
     title: str
     overlays: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
-    adabn: bool = False
+    evaluations: tuple[str, ...] = ()
     control: str | None = None
     supervised: bool = False
 
@@ -71,6 +77,7 @@ class Table:
         shifts: pairs of source and target data set.
         methods: rows by name.
         metrics: of the scores; the first one is the table's, all of them stand in a table of their own.
+        runs_name: name of the folder of its runs, which tables may share; the table's own name where empty.
     """
 
     name: str
@@ -79,6 +86,31 @@ class Table:
     shifts: tuple[tuple[str, str], ...]
     methods: dict[str, Method] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("dice",)
+    runs_name: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its runs."""
+        return self.runs_name or self.name
+
+    def with_preset(self, preset: str) -> Table:
+        """The same table at another budget; its pages and its runs then have names of their own.
+
+        Args:
+            preset: the overlay that follows train.json; "paper" for none.
+
+        Raises:
+            InputError: for an unknown preset, or one that the bundle lacks.
+        """
+        if preset not in PRESETS:
+            raise InputError(f"--preset {preset}: no such preset; there are {', '.join(PRESETS)}.")
+        base = (self.base[0], *([] if preset == PAPER else [f"{preset}.json"]))
+        if base == self.base:
+            return self
+        for path in (self.bundle / "configs" / name for name in base):
+            if not path.is_file():
+                raise InputError(f"{path}: no such file, so {self.bundle} has no preset {preset!r}.")
+        return replace(self, base=base, name=f"{self.name}_{preset}", runs_name=f"{self.folder}_{preset}")
 
     def runs(self, seeds: int, shifts: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Run]:
         """Every run, one seed of every row before the next seed.
@@ -103,38 +135,3 @@ class Table:
             for method in self.methods.values()
             if (not shifts or f"{source}__{target}" in shifts) and (not methods or method.name in methods)
         ]
-
-
-def load_table(path: str | Path) -> Table:
-    """Reads a table's plan.
-
-    Args:
-        path: a JSON file with ``bundle``, ``base``, ``shifts`` and ``methods``.
-
-    Raises:
-        InputError: when the file is missing, is not JSON or lacks a part.
-    """
-    path = Path(path)
-    try:
-        plan = json.loads(path.read_text())
-        methods = {
-            name: Method(
-                name=name,
-                title=entry["title"],
-                overlays=tuple(entry["overlays"]),
-                options=tuple((option, str(value)) for option, value in entry.get("options", {}).items()),
-                adabn=entry.get("adabn", False),
-                control=entry.get("control"),
-                supervised=entry.get("source") == "target",
-            )
-            for name, entry in plan["methods"].items()
-        }
-        shifts = tuple((shift["source"], shift["target"]) for shift in plan["shifts"])
-        metrics = tuple(plan.get("metrics", Table.metrics))
-        return Table(path.stem, Path(plan["bundle"]), tuple(plan["base"]), shifts, methods, metrics)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file of docs/results/tables.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: is not the plan of a table ({error!r}); see docs/results/tables/unet.json."
-        ) from error

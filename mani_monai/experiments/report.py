@@ -1,8 +1,7 @@
-"""A table's rows as Markdown, CSV and a figure."""
+"""A table's rows as Markdown."""
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
@@ -16,24 +15,30 @@ SELECTIONS = {
     "last": "last iterate",
     "source_validation": "best on source validation",
     "average": "mean of the second half's snapshots",
+    "label_free": "best by stain consistency on unlabelled target images (no label)",
     "oracle": "oracle: best on target validation",
 }
 
 
-def write_markdown(rows: dict[str, list[Row]], path: str | Path, further: Sequence[str] = ()) -> str:
-    """Writes the tables, one a shift, as Markdown.
+def write_markdown(
+    rows: dict[str, list[Row]], path: str | Path, further: Sequence[str] = (), metric: str = "dice"
+) -> str:
+    """Writes the tables as Markdown: two over all shifts, where there are several, then one a shift.
 
     Args:
         rows: what ``collect_rows`` gives.
         path: the file; where it has lines ``<!-- tables -->`` and ``<!-- /tables -->``, what is between is replaced
             and the rest is kept.
         further: tables to write after these.
+        metric: what the scores are.
 
     Returns:
         the tables.
     """
     shifts = {shift: shift_rows for shift, shift_rows in rows.items() if len(set(shift.split("__"))) > 1}
-    blocks = [_mean_table(shifts)] if len(shifts) > 1 else []  # a domain and itself are no shift
+    blocks = []
+    if len(shifts) > 1:  # a domain and itself are no shift
+        blocks = [_mean_table(shifts), _overview_table(shifts, metric)]
     blocks += [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
     return write_between_marks("\n\n".join([*blocks, *further]) or "No run is finished yet.", path)
 
@@ -58,55 +63,6 @@ def write_between_marks(text: str, path: str | Path) -> str:
     return text
 
 
-def write_csv(rows: dict[str, list[Row]], path: str | Path) -> None:
-    """Writes every figure of the tables, one line a shift, row and selection."""
-    columns = ["shift", "method", "selection", "mean", "seed_spread", "image_spread", "seeds", "images"]
-    columns += [f"{kind}_{end}" for kind in ("from_source_only", "from_control") for end in ("mean", "low", "high")]
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*columns, "training_seconds"])
-        for shift, shift_rows in rows.items():
-            for row in shift_rows:
-                for selection in row.scores:
-                    figures = compare(row, shift_rows, selection)
-                    summary = figures.summary
-                    line = [shift, row.title, selection, summary.mean, summary.seed_spread, summary.image_spread]
-                    line += [summary.seeds, summary.images]
-                    for difference in (figures.from_baseline, figures.from_control):
-                        line += [difference.mean, difference.low, difference.high] if difference else ["", "", ""]
-                    line.append(row.seconds)
-                    writer.writerow([f"{value:.4f}" if isinstance(value, float) else value for value in line])
-
-
-def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "dice", selection: str = "last") -> None:
-    """Draws the mean of each row and the points of its seeds, one panel a shift."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(
-        1, max(len(rows), 1), figsize=(4.6 * max(len(rows), 1), 3.4), squeeze=False, sharey=True
-    )
-    titles = list(dict.fromkeys(row.title for shift_rows in rows.values() for row in shift_rows))
-    for panel, (shift, shift_rows) in zip(panels[0], rows.items(), strict=False):
-        for row in shift_rows:
-            place = -titles.index(row.title)
-            means = [sum(images.values()) / len(images) for images in row.scores[selection].values()]
-            mean = summarise(row.scores[selection]).mean
-            colour = "0.6" if row.method.supervised else f"C{titles.index(row.title)}"
-            panel.barh(place, mean, color=colour, alpha=0.5)
-            panel.plot(means, [place] * len(means), "o", color=colour, markersize=4)
-            panel.text(0.01, place, f"{mean:.3f}", va="center", fontsize=8)
-        panel.set_title(shift.replace("__", " → "), fontsize=10)
-        panel.set_xlabel(f"{metric_title(metric)}, {SELECTIONS[selection]}", fontsize=8)
-        panel.set_yticks([-index for index in range(len(titles))], titles, fontsize=8)
-        panel.set_xlim(0, 1)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def metric_title(metric: str) -> str:
     """A metric as tables call it: Dice, AJI, AJI+, DQ, SQ or PQ."""
     return metric.capitalize() if metric == "dice" else metric.upper().replace("_PLUS", "+")
@@ -127,19 +83,45 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
     ]
     for title, title_rows in found.items():
         if len(title_rows) == len(rows):
-            means = [fmean(summarise(row.scores[name]).mean for row in title_rows) for name in selections]
-            lines.append(f"| {title} | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+            lines.append(f"| {title} | {' | '.join(_over_shifts(title_rows, name) for name in selections)} |")
+    return "\n".join(lines)
+
+
+def _over_shifts(rows: Sequence[Row], selection: str) -> str:
+    """Mean over shifts; empty where a shift has no such selection, as in runs from before it was there."""
+    found = [summarise(row.scores[selection]).mean for row in rows if selection in row.scores]
+    return f"{fmean(found):.3f}" if len(found) == len(rows) else ""
+
+
+def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "last") -> str:
+    """The paper's shape: a row a method, a column a shift."""
+    by_shift = {arrow(shift): {row.title: row for row in shift_rows} for shift, shift_rows in rows.items()}
+    titles = dict.fromkeys(title for found in by_shift.values() for title in found)
+    lines = [
+        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean ± spread over seeds (their number)**",
+        "",
+        "| row | " + " | ".join(by_shift) + " |",
+        "|---" * (len(by_shift) + 1) + "|",
+    ]
+    for title in titles:
+        found = [shift_rows.get(title) for shift_rows in by_shift.values()]
+        cells = [_seeds(summarise(row.scores[selection])) if row else "" for row in found]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _shift_table(shift: str, rows: Sequence[Row]) -> str:
     selections = [name for name in SELECTIONS if any(name in row.scores for row in rows)]
-    heads = [f"{SELECTIONS[name]}" for name in selections]
+    heads = [SELECTIONS[name] for name in selections]
+    memory = any(row.memory for row in rows)  # older runs did not record it
     lines = [
-        f"**{shift.replace('__', ' → ')}**",
+        f"**{arrow(shift)}**",
         "",
-        "| row | seeds | images | " + " | ".join(heads) + " | last, from source-only | last, from control | minutes |",
-        "|---" * (len(heads) + 6) + "|",
+        "| row | seeds | images | "
+        + " | ".join(heads)
+        + " | last, from source-only | last, from control | minutes |"
+        + (" memory, GiB |" if memory else ""),
+        "|---" * (len(heads) + 6 + memory) + "|",
     ]
     for row in rows:
         figures = {name: compare(row, rows, name) for name in selections if name in row.scores}
@@ -148,8 +130,19 @@ def _shift_table(shift: str, rows: Sequence[Row]) -> str:
         lines.append(
             f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
             f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {row.seconds / 60:.0f} |"
+            + (f" {row.memory / 1024:.1f} |" if row.memory else "  |" * memory)
         )
     return "\n".join(lines)
+
+
+def arrow(shift: str) -> str:
+    """A shift as tables call it: source → target."""
+    return shift.replace("__", " → ")
+
+
+def _seeds(summary: Summary) -> str:
+    spread = f" ± {summary.seed_spread:.3f}" if summary.seeds > 1 else ""
+    return f"{summary.mean:.3f}{spread} ({summary.seeds})"
 
 
 def _mean(summary: Summary) -> str:

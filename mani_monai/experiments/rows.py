@@ -7,33 +7,40 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from .plan import Method, Run
+from .plan import PLAIN, Method, Run
 from .statistics import Difference, Scores, Summary, paired_difference, summarise
 
 BASELINE = "source_only"
+EVALUATIONS = {"adabn": "AdaBN", "dense_crf": "dense CRF"}
+"""What tables call the further evaluations; another one by its own name."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one shift, scored plainly or after AdaBN.
+    """One method on one shift, scored plainly or by a further evaluation.
 
     Args:
         method: the method.
-        evaluation: "plain" or "adabn".
+        evaluation: "plain", or one of the method's evaluations.
         scores: one metric by selection, seed and image; selections that every seed has.
         seconds: mean training time.
+        memory: mean peak memory of the training process in MiB, over the runs that recorded it; None where none did.
     """
 
     method: Method
     evaluation: str
     scores: dict[str, Scores]
     seconds: float
+    memory: float | None = None
 
     @property
     def title(self) -> str:
-        return self.method.title + (" + AdaBN" if self.evaluation == "adabn" else "")
+        if self.evaluation == PLAIN:
+            return self.method.title
+        return f"{self.method.title} + {EVALUATIONS.get(self.evaluation, self.evaluation.replace('_', ' '))}"
 
 
 @dataclass(frozen=True)
@@ -60,44 +67,52 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         metric: which of the scores; images that have none are left out.
 
     Returns:
-        rows by shift, in the table's order.
+        rows by shift, in the table's order; of the evaluations that the table asks for and at least one run has.
     """
-    results = defaultdict(list)
-    for run, result in read_results(runs, results_dir).items():
-        for evaluation in result["scores"]:
-            results[run.shift, run.method, evaluation].append(result)
+    results = read_results(runs, results_dir)
+    places = dict.fromkeys((run.shift, run.method, name) for run in runs for name in (PLAIN, *run.method.evaluations))
     rows = defaultdict(list)
-    for (shift, method, evaluation), found in results.items():
+    for shift, method, evaluation in places:
+        found = [
+            result
+            for run, result in results.items()
+            if (run.shift, run.method) == (shift, method) and evaluation in result["scores"]
+        ]
+        if not found:
+            continue
         first, *others = [result["scores"][evaluation] for result in found]
         selections = [name for name in first if all(name in scores for scores in others)]
         scores: dict[str, Scores] = {
             selection: {result["seed"]: _scored(result["scores"][evaluation][selection][metric]) for result in found}
             for selection in selections
         }
-        seconds = sum(result["training_seconds"] for result in found) / len(found)
-        rows[shift].append(Row(method, evaluation, scores, seconds))
+        seconds = fmean(result["training_seconds"] for result in found)
+        memory = [result["peak_memory_mib"] for result in found if "peak_memory_mib" in result]
+        rows[shift].append(Row(method, evaluation, scores, seconds, fmean(memory) if memory else None))
     return dict(rows)
 
 
 def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
-    """A row's figures under a selection, beside source-only and its control on the same shift."""
-    plain = {other.method.name: other.scores for other in rows if other.evaluation == "plain"}
-    control = f"{BASELINE}+adabn" if row.evaluation == "adabn" and row.method.name != BASELINE else row.method.control
-    others = {**plain, f"{BASELINE}+adabn": _adabn_of(BASELINE, rows)}
-    is_baseline = row.method.name == BASELINE and row.evaluation == "plain"
+    """A row's figures under a selection, beside source-only and its control on the same shift.
+
+    The control is the method that the plan names; of a further evaluation, source-only under the same evaluation,
+    or else the same method without it.
+    """
+    others = {(other.method.name, other.evaluation): other.scores for other in rows}
+    own, baseline = (row.method.name, row.evaluation), (BASELINE, PLAIN)
+    control = (row.method.control, PLAIN)
+    if row.evaluation != PLAIN:
+        alike = (BASELINE, row.evaluation)
+        control = alike if alike in others else (row.method.name, PLAIN)
     return Comparison(
         summary=summarise(row.scores[selection]),
-        from_baseline=None if is_baseline else _difference(row, others.get(BASELINE), selection),
-        from_control=_difference(row, others.get(control or ""), selection),
+        from_baseline=None if own == baseline else _difference(row, others.get(baseline), selection),
+        from_control=None if own == control else _difference(row, others.get(control), selection),
     )
 
 
 def _scored(scores: dict[str, float | None]) -> dict[str, float]:
     return {image: score for image, score in scores.items() if score is not None}
-
-
-def _adabn_of(name: str, rows: Sequence[Row]) -> dict[str, Scores]:
-    return next((row.scores for row in rows if row.method.name == name and row.evaluation == "adabn"), {})
 
 
 def _difference(row: Row, other: dict[str, Scores] | None, selection: str) -> Difference | None:

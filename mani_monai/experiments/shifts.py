@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fire.parser import DefaultParseValue
-from monai.bundle import ConfigParser
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
@@ -19,6 +17,7 @@ from ..data.datalists import labelled_items, load_source_list, load_target_list
 from ..utils.files import load_network, load_tensors
 from .plan import Run, Table
 from .rows import BASELINE, Row, collect_rows
+from .run_config import run_parser
 from .shift_features import PooledFeatures, head_features, pool_features, separation
 from .shift_images import MEASURES, Images, colour_distance, colour_distances, describe_data_set, standardised_distance
 from .shift_statistics import BASIC_UNET_DEPTHS, distances_by_depth, reestimated_statistics, running_statistics
@@ -142,13 +141,7 @@ def describe_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches
     Returns:
         ``statistics`` by comparison and depth, and ``separation``.
     """
-    parser = ConfigParser()
-    parser.read_config([str(table.bundle / "configs" / name) for name in (*table.base, *run.method.overlays)])
-    options = {option: DefaultParseValue(value) for option, value in run.method.options}
-    facts = {"dataset_dir": dataset_dir, "source": run.source, "target": run.target, "output_dir": str(folder)}
-    for name, value in {**facts, "split": run.split, "seed": run.seed, **options}.items():
-        parser[name] = value
-    content = parser.get_parsed_content
+    content = run_parser(table, run, dataset_dir, folder).get_parsed_content
     network, device = content("network"), content("device")
     load_network(network, load_tensors(folder / "model.pt"), folder / "model.pt")
 

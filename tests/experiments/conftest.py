@@ -1,19 +1,21 @@
-"""Finished runs of a small plan, and the rows that they give."""
+"""Finished runs of a small plan and the rows that they give; a plan to run, and a bundle that only pretends to."""
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
 from mani_monai.experiments import Method, Table
+from mani_monai.experiments.launcher import Usage
 from mani_monai.experiments.rows import collect_rows
 
 METHODS = {
-    "source_only": Method("source_only", "source-only", adabn=True),
+    "source_only": Method("source_only", "source-only", evaluations=("adabn",)),
     "target_statistics": Method("target_statistics", "control"),
-    "mani": Method("mani", "MaNi", adabn=True, control="target_statistics"),
+    "mani": Method("mani", "MaNi", evaluations=("adabn",), control="target_statistics"),
 }
 DICE = {  # method, evaluation: Dice of seed 0's images x and y, of seed 1's image z
     ("source_only", "plain"): (0.4, 0.6, 0.5),
@@ -40,7 +42,10 @@ def finished(tmp_path):
                 pq = {image: None if image == "y" else score / 2 for image, score in dice.items()}
                 better = {image: score + 0.1 for image, score in dice.items()}
                 scores[evaluation] = {"last": {"dice": dice, "pq": pq}, "oracle": {"dice": better, "pq": pq}}
-        result = {"seed": run.seed, "training_seconds": 120, "tissues": TISSUES, "scores": scores}
+        seconds = 300 if run.method.name == "mani" else 120
+        result = {"seed": run.seed, "training_seconds": seconds, "tissues": TISSUES, "scores": scores}
+        if run.seed == 1:  # older runs did not record it
+            result["peak_memory_mib"] = 1536
         (tmp_path / f"{run.name}.json").write_text(json.dumps(result))
     return runs, tmp_path
 
@@ -48,3 +53,57 @@ def finished(tmp_path):
 @pytest.fixture
 def rows(finished):
     return collect_rows(*finished)
+
+
+class FakeLauncher:
+    """Stands in for the processes of ``python -m monai.bundle run``: keeps the commands, writes an evaluation's scores.
+
+    A command whose output folder holds ``failing``, or whose step is ``failing``, fails.
+    """
+
+    def __init__(self) -> None:
+        self.failing = ""
+        self.memory = 700.0
+        self.commands: list[dict] = []
+
+    def __call__(self, command, log, environment, inherit=()):
+        assert command[1:4] == ["-m", "monai.bundle", "run"]
+        options = dict(zip(command[4::2], command[5::2], strict=True))
+        files = [Path(name).name for name in ast.literal_eval(options["--config_file"])]
+        gpus = environment.get("CUDA_VISIBLE_DEVICES")
+        threads = environment["OMP_NUM_THREADS"]
+        self.commands.append({**options, "files": files, "threads": threads, "gpus": gpus, "inherit": list(inherit)})
+        if self.failing and (self.failing in options["--output_dir"] or self.failing == Path(log).stem):
+            return Usage(1, 100, 150, self.memory)
+        if "--evaluation_dir" in options:
+            folder = Path(options["--evaluation_dir"])
+            folder.mkdir(parents=True, exist_ok=True)
+            metrics = {"selections": {"last": {"dice": {"x": 0.5}}}, "tissues": {"x": "colon"}}
+            if folder.name == "evaluation_plain":
+                metrics["snapshots"] = [{"weights": "snapshots/1.pt"}]
+            (folder / "metrics.json").write_text(json.dumps(metrics))
+        return Usage(0, 100, 150, self.memory)
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.fixture
+def fake():
+    return FakeLauncher()
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A plan of two methods on one shift, with the configs that it names."""
+    configs = tmp_path / "bundle" / "configs"
+    configs.mkdir(parents=True)
+    names = ("dataset_dir", "source", "target", "split", "seed", "output_dir")
+    (configs / "train.json").write_text(json.dumps({**dict.fromkeys(names, ""), "width": 1}))
+    (configs / "small.json").write_text(json.dumps({"width": 4}))
+    (configs / "source_only.json").write_text("{}")
+    methods = {
+        "source_only": Method("source_only", "source-only", ("source_only.json",), evaluations=("adabn",)),
+        "supervised": Method("supervised", "supervised", ("source_only.json",), (("width", "8"),), supervised=True),
+    }
+    return Table("plan", tmp_path / "bundle", ("train.json", "small.json"), (("a", "b"),), methods)

@@ -1,13 +1,14 @@
-"""The runs of a table."""
+"""The runs of a table, and the plans of the repository."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from mani_monai.experiments import load_table
+from mani_monai.experiments import RunMaker, load_table, table_path
 from mani_monai.utils import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,7 @@ PLAN = {
     "base": ["train.json"],
     "shifts": [{"source": "a", "target": "b"}, {"source": "b", "target": "c"}],
     "methods": {
-        "source_only": {"title": "source-only", "overlays": ["source_only.json"], "adabn": True},
+        "source_only": {"title": "source-only", "overlays": ["source_only.json"], "evaluations": ["adabn"]},
         "supervised": {"title": "supervised (oracle)", "overlays": [], "source": "target"},
     },
 }
@@ -61,6 +62,8 @@ def test_shifts_and_methods_to_keep(tmp_path):
         ("{", "is not the plan of a table"),
         ({"bundle": "x"}, "'methods'"),
         ({**PLAN, "shifts": [{"source": "a"}]}, "'target'"),
+        ({**PLAN, "run": "unet"}, "unknown run; known are base, bundle"),
+        ({**PLAN, "methods": {"mani": {"title": "MaNi", "overlays": [], "adabn": True}}}, "unknown adabn"),
     ],
 )
 def test_a_broken_plan_is_one_line(tmp_path, plan, message):
@@ -74,15 +77,83 @@ def test_a_missing_plan(tmp_path):
         load_table(tmp_path / "none.json")
 
 
+def repository_tables():
+    return [load_table(path) for path in sorted((ROOT / "docs" / "results" / "tables").glob("*.json"))]
+
+
 def test_the_plans_of_the_repository_name_files_that_exist():
-    plans = sorted((ROOT / "docs" / "results" / "tables").glob("*.json"))
-    assert plans
-    for plan in plans:
-        table = load_table(plan)
-        names = {*table.base, *(overlay for method in table.methods.values() for overlay in method.overlays)}
+    assert {"table1", "table2", "table3", "table4", "unet", "hovernet", "toy"} <= {t.name for t in repository_tables()}
+    for table in repository_tables():
+        methods = table.methods.values()
+        names = {*table.base, *(name for method in methods for name in method.overlays)}
+        names |= {f"{name}.json" for method in methods for name in method.evaluations}
         for name in names:
-            assert (ROOT / table.bundle / "configs" / name).is_file(), f"{plan.name}: {name}"
-        assert {method.control for method in table.methods.values()} - {None} <= table.methods.keys()
+            assert (ROOT / table.bundle / "configs" / name).is_file(), f"{table.name}: {name}"
+        assert {method.control for method in methods} - {None} <= table.methods.keys()
+
+
+def test_tables_that_share_runs_mean_the_same_by_a_name():
+    """A run of one is taken for a run of another by its name alone."""
+    meanings = defaultdict(set)
+    for table in repository_tables():
+        for method in table.methods.values():
+            made_of = (table.bundle, table.base, method.overlays, method.options, method.supervised)
+            meanings[table.folder, method.name].add(made_of)
+    assert [name for name, found in meanings.items() if len(found) > 1] == []
+    assert len([table for table in repository_tables() if table.folder == "unet"]) >= 4
+
+
+def test_the_finished_runs_of_unet_count_in_tables_1_3_and_4():
+    names = {path.stem for path in (ROOT / "docs" / "results" / "runs" / "unet").glob("*.json")}
+    counts = [len({run.name for run in table.runs(5)} & names) for table in repository_tables()]
+    by_name = dict(zip([table.name for table in repository_tables()], counts, strict=True))
+    assert by_name["table1"] >= by_name["unet"] >= 31
+    assert by_name["table3"] >= 15
+    assert by_name["table4"] >= 10
+
+
+def test_finished_runs_were_made_as_the_plans_say():
+    results = ROOT / "docs" / "results" / "runs"
+    for table in repository_tables():
+        make = RunMaker(table, "data", Path("runs"), results / table.folder)
+        assert sum(make.is_done(run) for run in table.runs(5)) <= len(list((results / table.folder).glob("*.json")))
+
+
+def test_ablations_are_options_alone():
+    for name in ("table3", "table4"):
+        methods = load_table(ROOT / table_path(name[-1])).methods.values()
+        assert all(bool(method.options) != bool(method.overlays) or method.name == "mani" for method in methods)
+
+
+def test_folders_of_runs(tmp_path):
+    assert load_table(written(tmp_path, PLAN)).folder == "plan"
+    assert load_table(written(tmp_path, {**PLAN, "runs": "shared"})).folder == "shared"
+
+
+@pytest.mark.parametrize(
+    ("table", "path"),
+    [
+        (1, "docs/results/tables/table1.json"),
+        ("4", "docs/results/tables/table4.json"),
+        ("mine/2.json", "mine/2.json"),
+    ],
+)
+def test_a_table_by_number_or_path(table, path):
+    assert table_path(table) == Path(path)
+
+
+def test_another_preset_has_pages_and_runs_of_its_own(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    table = load_table(table_path(1))
+    assert table.with_preset("small") == table
+    for preset, base in (("quick", ("train.json", "quick.json")), ("paper", ("train.json",))):
+        other = table.with_preset(preset)
+        assert (other.base, other.name, other.folder) == (base, f"table1_{preset}", f"unet_{preset}")
+        assert other.methods == table.methods
+    with pytest.raises(InputError, match="no such preset; there are small, quick, paper, authors_code"):
+        table.with_preset("large")
+    with pytest.raises(InputError, match="has no preset 'authors_code'"):
+        load_table(table_path(2)).with_preset("authors_code")
 
 
 def test_a_table_is_of_dice_where_it_does_not_say(tmp_path):

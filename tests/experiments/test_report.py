@@ -1,13 +1,10 @@
-"""From rows to tables and figures."""
+"""From rows to tables."""
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 
-from PIL import Image
-
-from mani_monai.experiments.report import metric_title, write_csv, write_figure, write_markdown
+from mani_monai.experiments.report import metric_title, write_markdown
 
 
 def test_markdown_replaces_the_tables_and_keeps_the_rest(rows, tmp_path):
@@ -19,7 +16,7 @@ def test_markdown_replaces_the_tables_and_keeps_the_rest(rows, tmp_path):
     assert text.endswith("<!-- /tables -->\nafter\n")
     assert "old" not in text
     line = next(line for line in text.splitlines() if line.startswith("| MaNi |"))
-    assert "| 2 | 3 | 0.700 ± 0.000 | 0.800 ± 0.000 | +0.200 [+0.200, +0.200] | +0.150 [+0.150, +0.150] | 2 |" in line
+    assert "| 2 | 3 | 0.700 ± 0.000 | 0.800 ± 0.000 | +0.200 [+0.200, +0.200] | +0.150 [+0.150, +0.150] | 5 |" in line
     assert "oracle" in text
 
 
@@ -28,23 +25,33 @@ def test_the_mean_over_shifts_counts_shifts_alike(rows, tmp_path):
     other = [found for found in rows["a__b"] if found.title in ("source-only", "MaNi")]
     lower = {name: {0: {"x": dice - 0.1}} for name, dice in (("last", 0.7), ("oracle", 0.8))}
     shifts = {"a__b": rows["a__b"], "b__c": [other[0], replace(other[1], scores=lower)]}
-    lines = write_markdown(shifts, tmp_path / "page.md").split("**a → b**")[0].splitlines()
+    lines = write_markdown(shifts, tmp_path / "page.md").split("**Dice, ")[0].splitlines()
     assert lines[0] == "**mean over 2 shifts**"
     assert lines[4:] == ["| source-only | 0.500 | 0.600 |", "| MaNi | 0.650 | 0.750 |", ""]
 
 
-def test_csv_has_a_line_a_row_and_selection(rows, tmp_path):
-    write_csv(rows, tmp_path / "table.csv")
-    lines = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
-    assert len(lines) == 5 * 2
-    mani = next(line for line in lines if line["method"] == "MaNi" and line["selection"] == "last")
-    assert mani["mean"] == "0.7000"
-    assert mani["from_control_mean"] == "0.1500"
+def test_over_shifts_the_table_has_the_papers_shape(rows, tmp_path):
+    """A row a method, a column a shift; one seed has no spread, a missing row an empty cell."""
+    one_seed = replace(rows["a__b"][3], scores={"last": {0: {"x": 0.6}}})
+    shifts = {"a__b": rows["a__b"], "b__c": [one_seed], "c__c": rows["a__b"]}
+    text = write_markdown(shifts, tmp_path / "page.md")
+    lines = text[text.index("**Dice, last iterate: mean") :].split("**a → b**")[0].splitlines()
+    assert lines[2] == "| row | a → b | b → c |"
+    assert lines[4] == "| source-only | 0.500 ± 0.000 (2) |  |"
+    assert "| MaNi | 0.700 ± 0.000 (2) | 0.600 (1) |" in lines
+    assert "| MaNi | 0.650 |  |" in text  # the mean over shifts of a selection that one of them lacks
 
 
-def test_figure_is_drawn(rows, tmp_path):
-    write_figure(rows, tmp_path / "figure.png")
-    assert Image.open(tmp_path / "figure.png").size[0] > 300
+def test_memory_has_a_column_where_a_run_recorded_it(rows, tmp_path):
+    lines = write_markdown(rows, tmp_path / "page.md").splitlines()
+    assert lines[2].endswith("| minutes | memory, GiB |")
+    assert lines[3].count("---") == lines[2].count("|") - 1
+    assert next(line for line in lines if line.startswith("| MaNi |")).endswith("| 5 | 1.5 |")
+    some = [replace(row, memory=None) if row.title == "MaNi" else row for row in rows["a__b"]]
+    lines = write_markdown({"a__b": some}, tmp_path / "page.md").splitlines()
+    assert next(line for line in lines if line.startswith("| MaNi |")).endswith("| 5 |  |")
+    none = [replace(row, memory=None) for row in rows["a__b"]]
+    assert "memory" not in write_markdown({"a__b": none}, tmp_path / "page.md")
 
 
 def test_further_tables_follow(rows, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,3 +49,45 @@ def test_a_selection_that_one_seed_lacks_is_not_compared(finished):
     rows = collect_rows(*finished)
     assert list(row(rows, "MaNi").scores) == ["last"]
     assert list(row(rows, "MaNi + AdaBN").scores) == ["last", "oracle"]
+
+
+def test_an_evaluation_that_a_run_lacks_is_not_shown_and_one_that_is_not_asked_for_neither(finished):
+    runs, folder = finished
+    for path in folder.glob("a__b__mani__*.json"):
+        result = json.loads(path.read_text())
+        if result["seed"] == 0:
+            del result["scores"]["adabn"]
+        result["scores"]["other"] = result["scores"]["plain"]
+        path.write_text(json.dumps(result))
+    rows = collect_rows(runs, folder)
+    assert [found.title for found in rows["a__b"]][-2:] == ["MaNi", "MaNi + AdaBN"]
+    assert row(rows, "MaNi + AdaBN").scores["last"] == {1: {"z": 0.9}}
+
+    plain = [replace(run, method=replace(run.method, evaluations=())) for run in runs]
+    assert [found.title for found in collect_rows(plain, folder)["a__b"]] == ["source-only", "control", "MaNi"]
+
+
+def test_rows_stand_in_the_order_of_the_table_whatever_is_done(finished):
+    runs, folder = finished
+    (folder / "a__b__source_only__seed0.json").unlink()
+    assert [found.title for found in collect_rows(runs, folder)["a__b"]][:3] == [
+        "source-only",
+        "source-only + AdaBN",
+        "control",
+    ]
+
+
+def test_an_evaluation_that_source_only_has_not_is_compared_with_the_row_without_it(rows):
+    method = replace(row(rows, "MaNi").method, evaluations=("dense_crf",))
+    crf = replace(row(rows, "MaNi + AdaBN"), method=method, evaluation="dense_crf")
+    found = compare(crf, [*rows["a__b"], crf], "last")
+    assert crf.title == "MaNi + dense CRF"
+    assert found.from_control.mean == pytest.approx((0 + 0 + 0.2) / 3)
+    assert found.from_baseline.mean == pytest.approx((0.2 + 0.2 + 0.4) / 3)
+
+
+def test_memory_is_the_mean_of_what_was_recorded(rows, finished):
+    assert row(rows, "MaNi").memory == 1536
+    runs, folder = finished
+    assert row(collect_rows(runs[:3], folder), "MaNi").memory is None
+    assert row(rows, "MaNi").seconds == 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,22 @@ def test_compare_runs_prints_the_table_and_draws_the_picture(runs, tmp_path):
     assert Image.open(tmp_path / "out.png").width == 3 * 40 + 2 * 6
 
 
+def test_compare_runs_puts_any_number_beside_each_other(runs, tmp_path):
+    """The runs of a table, too, whose plain evaluation is one of several."""
+    data, run = runs
+    others = [tmp_path / "tnbc__monuseg__mani__seed0", tmp_path / "other"]
+    for other in others:
+        shutil.copytree(run, other)
+        (other / "evaluation").rename(other / "evaluation_plain")
+    paths = [str(path) for path in (run, *others)]
+    done = command("compare_runs.py", *paths, "--images", str(data), "--out", str(tmp_path / "out.png"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()[1:-1]
+    assert [line.split()[0] for line in lines] == [name for path in paths for name in [Path(path).name] * 2]
+    assert len({line.index("0.") for line in lines}) == 1, "columns stand under each other"
+    assert Image.open(tmp_path / "out.png").width == 5 * 40 + 4 * 6
+
+
 def test_compare_runs_names_what_is_missing(runs, tmp_path):
     data, run = runs
     (run / "evaluation" / "metrics.json").unlink()
@@ -86,8 +103,31 @@ def test_run_table_writes_what_is_done(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1 of 1 runs are done" in done.stdout
     assert "| MaNi | 1 | 1 | 0.250" in (tmp_path / "plan.md").read_text()
-    assert (tmp_path / "plan.csv").exists()
-    assert (tmp_path / "plan.png").exists()
+    for name in ("plan.csv", "plan.png", "plan_cost.png"):
+        assert (tmp_path / name).exists()
+    assert json.loads((tmp_path / "plan.json").read_text())["rows"][0]["mean"] == 0.25
+
+
+def test_run_table_writes_a_table_by_its_number(tmp_path):
+    """Table 3 shares the finished runs of other tables; with no seed nothing is run."""
+    done = command("run_table.py", "--table", "3", "--seeds", "0", "--out", str(tmp_path), "--work_dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "0 of 0 runs are done, 0 to go." in done.stdout
+    assert "| MaNi, weight 1 | 3 | 18 |" in (tmp_path / "table3.md").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("table3.csv", "table3.json", "table3.md", "table3.png", "table3_cost.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [("preset", "huge", "no such preset"), ("cluster", "ray", "no such scheduler; there are slurm, local")],
+)
+def test_run_table_refuses_what_there_is_not(option, value, message):
+    done = command("run_table.py", "--table", "3", f"--{option}", value)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_run_table_refuses_a_method_that_the_plan_lacks():

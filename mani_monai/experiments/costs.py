@@ -1,0 +1,60 @@
+"""What each row of a table gains on source-only, and what it costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import fmean
+
+from .plan import PLAIN
+from .rows import BASELINE, Row, compare
+
+
+@dataclass(frozen=True)
+class Bargain:
+    """A row over the shifts where it and source-only were measured.
+
+    Args:
+        title: of the row.
+        gain: mean over shifts of its paired difference from source-only.
+        low: the smallest difference of a shift.
+        high: the largest.
+        cost: mean over shifts of its training time over source-only's.
+        shifts: how many.
+    """
+
+    title: str
+    gain: float
+    low: float
+    high: float
+    cost: float
+    shifts: int
+
+
+def bargains(rows: dict[str, list[Row]], selection: str = "last") -> list[Bargain]:
+    """Gain and cost of every row but source-only itself and those that target labels train.
+
+    Args:
+        rows: what ``collect_rows`` gives; a domain and itself are no shift.
+        selection: whose scores.
+
+    Returns:
+        in the table's order.
+    """
+    gains: dict[str, list[float]] = defaultdict(list)
+    costs: dict[str, list[float]] = defaultdict(list)
+    for shift, shift_rows in rows.items():
+        baseline = next((row for row in shift_rows if (row.method.name, row.evaluation) == (BASELINE, PLAIN)), None)
+        if baseline is None or len(set(shift.split("__"))) == 1:
+            continue
+        for row in shift_rows:
+            if row.method.supervised or selection not in row.scores:
+                continue
+            difference = compare(row, shift_rows, selection).from_baseline
+            if difference:
+                gains[row.title].append(difference.mean)
+                costs[row.title].append(row.seconds / max(baseline.seconds, 1))
+    return [
+        Bargain(title, fmean(found), min(found), max(found), fmean(costs[title]), len(found))
+        for title, found in gains.items()
+    ]

@@ -1,0 +1,90 @@
+"""Pictures of a table: bars of every row, and gain against cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .costs import Bargain
+from .report import SELECTIONS, arrow, metric_title
+from .rows import Row
+from .statistics import summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^vP*X"
+
+
+def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "dice", selection: str = "last") -> None:
+    """Draws the mean of each row, its spread over seeds and the points of its seeds, one panel a shift."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    titles = list(dict.fromkeys(row.title for shift_rows in rows.values() for row in shift_rows))
+    size = (4.6 * max(len(rows), 1), max(3.4, 0.9 + 0.26 * len(titles)))
+    figure, panels = plt.subplots(1, max(len(rows), 1), figsize=size, squeeze=False, sharey=True)
+    for panel, (shift, shift_rows) in zip(panels[0], rows.items(), strict=False):
+        for row in shift_rows:
+            _draw_row(panel, row, selection, titles.index(row.title))
+        panel.set_title(arrow(shift), fontsize=10)
+        panel.set_xlabel(f"{metric_title(metric)}, {SELECTIONS[selection]}", fontsize=8)
+        panel.set_yticks([-index for index in range(len(titles))], titles, fontsize=8)
+        panel.set_xlim(0, 1)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def write_cost_figure(
+    found: Sequence[Bargain], path: str | Path, metric: str = "dice", selection: str = "last"
+) -> None:
+    """Draws gain over source-only against training time over source-only's, one point a row.
+
+    Args:
+        found: what ``bargains`` gives.
+        path: the picture.
+        metric: what the gain is of.
+        selection: whose scores it is of.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shifts = max((bargain.shifts for bargain in found), default=0)
+    figure, panel = plt.subplots(figsize=(8.5, max(4.2, 0.9 + 0.26 * len(found))), layout="constrained")
+    panel.plot(1, 0, "+", color="black", markersize=12, label="source-only")
+    for number, bargain in enumerate(found):
+        fewer = f" ({bargain.shifts} of {shifts} shifts)" if bargain.shifts < shifts else ""
+        panel.errorbar(
+            bargain.cost,
+            bargain.gain,
+            yerr=[[bargain.gain - bargain.low], [bargain.high - bargain.gain]],
+            fmt=MARKERS[number // 10 % len(MARKERS)],
+            color=f"C{number % 10}",
+            elinewidth=0.7,
+            label=bargain.title + fewer,
+        )
+    panel.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+    panel.set_xlabel("training time over source-only's, mean over shifts", fontsize=8)
+    panel.set_ylabel(
+        f"{metric_title(metric)} - source-only's, {SELECTIONS[selection]}: mean, least and most of {shifts} shifts",
+        fontsize=8,
+    )
+    figure.legend(loc="outside right upper", fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _draw_row(panel: Axes, row: Row, selection: str, place: int) -> None:
+    summary = summarise(row.scores[selection])
+    means = [summarise({seed: images}).mean for seed, images in row.scores[selection].items() if images]
+    colour = "0.6" if row.method.supervised else f"C{place % 10}"
+    spread = {"xerr": summary.seed_spread, "error_kw": {"elinewidth": 1, "ecolor": "0.3"}} if summary.seeds > 1 else {}
+    panel.barh(-place, summary.mean, color=colour, alpha=0.5, **spread)
+    panel.plot(means, [-place] * len(means), "o", color=colour, markersize=4)
+    panel.text(0.01, -place, f"{summary.mean:.3f}", va="center", fontsize=8)

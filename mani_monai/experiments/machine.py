@@ -1,0 +1,64 @@
+"""What a run was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: fewer than the machine's where a scheduler allots them."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def cores_of_a_job(jobs: int) -> int:
+    """Threads of each of several runs side by side, which share out this machine's cores."""
+    return max(1, usable_cores() // jobs)
+
+
+def visible_gpus() -> list[str]:
+    """GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where there is none."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    return [str(number) for number in range(len(_gpu_names()))]
+
+
+def device_name(gpu: str | None = None) -> str:
+    """The GPU that a run sees, or the processor.
+
+    Args:
+        gpu: as CUDA_VISIBLE_DEVICES names it; the first visible one where None.
+    """
+    gpus = visible_gpus() if gpu is None else [gpu]
+    names = _gpu_names()
+    if gpus and names:
+        number = int(gpus[0]) if gpus[0].isdigit() else 0
+        return names[number] if number < len(names) else names[0]
+    return _processor_name()
+
+
+def versions() -> dict[str, str]:
+    """Versions of torch and MONAI."""
+    return {name: version(name) for name in ("torch", "monai")}
+
+
+def _gpu_names() -> list[str]:
+    """Names by number, without a CUDA context of this process's own."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.split("\n")[:-1] if done.returncode == 0 else []
+
+
+def _processor_name() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

@@ -1,0 +1,44 @@
+"""Gain and cost of the rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mani_monai.experiments.costs import bargains
+
+
+def by_title(rows):
+    return {bargain.title: bargain for bargain in bargains(rows)}
+
+
+def test_gain_and_cost_are_source_onlys_and_mean_over_shifts(rows):
+    found = by_title(rows)
+    assert list(found) == ["source-only + AdaBN", "control", "MaNi", "MaNi + AdaBN"]
+    assert found["MaNi"].gain == pytest.approx(0.2)
+    assert found["MaNi"].cost == pytest.approx(300 / 120)
+    assert found["source-only + AdaBN"].cost == 1
+
+    lower = {"last": {0: {"x": 0.5, "y": 0.7}, 1: {"z": 0.6}}}  # gains .1 on a further shift, at 120 / 120
+    other = [
+        replace(row, scores=lower, seconds=120) if row.title == "MaNi" else row
+        for row in rows["a__b"]
+        if row.method.name != "target_statistics"
+    ]
+    found = by_title({**rows, "b__c": other})
+    mani = found["MaNi"]
+    assert (mani.gain, mani.low, mani.high) == tuple(pytest.approx(gain) for gain in (0.15, 0.1, 0.2))
+    assert mani.cost == pytest.approx((2.5 + 1) / 2)
+    assert (mani.shifts, found["control"].shifts) == (2, 1)
+
+
+def test_what_is_no_bargain(rows):
+    """Rows that target labels train; a domain and itself; a shift without source-only; a missing selection."""
+    supervised = [
+        replace(row, method=replace(row.method, supervised=row.method.name == "mani")) for row in rows["a__b"]
+    ]
+    assert "MaNi" not in by_title({"a__b": supervised})
+    assert bargains({"a__a": rows["a__b"]}) == []
+    assert bargains({"a__b": rows["a__b"][1:]}) == []
+    assert bargains(rows, "average") == []

@@ -1,0 +1,66 @@
+"""A table killed and started again, with the bundle's own trainings."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{path} never came")
+
+
+@pytest.mark.slow
+def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, command_environment):
+    """The training ends with the table, its second session goes on from the checkpoint, and both are counted."""
+    settings = {**tiny, "iterations": 400, "val_interval": 20, "quiet": False}
+    del settings["dataset_dir"]
+    plan = {
+        "bundle": "bundles/mani_unet",
+        "base": ["train.json"],
+        "shifts": [{"source": "toy_source", "target": "toy_target"}],
+        "methods": {
+            "source_only": {"title": "source-only", "overlays": ["source_only.json"], "evaluations": ["adabn"]},
+        },
+    }
+    plan["methods"]["source_only"]["options"] = {name: str(value) for name, value in settings.items()}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    command = [sys.executable, "scripts/run_table.py", "--table", str(tmp_path / "plan.json"), "--seeds", "1"]
+    for name, path in (("dataset_dir", toy_dir), ("work_dir", tmp_path / "runs"), ("results_dir", tmp_path / "done")):
+        command += [f"--{name}", str(path)]
+    command += ["--out", str(tmp_path)]
+    run = tmp_path / "runs" / "plan" / "toy_source__toy_target__source_only__seed0"
+
+    first = subprocess.Popen(command, cwd=ROOT, env=command_environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(run / "checkpoint.pt", first)
+    finally:
+        first.send_signal(signal.SIGTERM)
+        status = first.wait()
+    assert status == 1
+    result = tmp_path / "done" / "plan" / f"{run.name}.json"
+    assert not result.exists()
+    assert not (run / "model.pt").exists(), "the training went on to its end"
+
+    again = subprocess.run(command, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "another process is making" not in again.stdout
+    found = json.loads(result.read_text())
+    assert found["sessions"] == 2
+    assert set(found["scores"]) == {"plain", "adabn"}
+    assert "Going on from iteration" in (run / "train.log").read_text()
+    assert "source-only + AdaBN" in (tmp_path / "plan.md").read_text()
+    assert "train" in again.stderr
