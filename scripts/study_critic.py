@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import fire
 
@@ -12,7 +11,16 @@ from mani_monai.experiments.critic_report import study_tables
 from mani_monai.experiments.critic_study import study_run
 
 
-def study_critic(run: str, config_file: str | list[str], batches: int = 24, out: str = "", **options: Any) -> None:
+def study_critic(
+    run: str,
+    config_file: str | list[str],
+    dataset_dir: str = "data",
+    source: str = "toy_source",
+    target: str = "toy_target",
+    split: str = "split_0",
+    batches: int = 24,
+    out: str = "",
+) -> None:
     """Prints and writes critic.md and critic.json: decisions with the target vector as it is and exchanged.
 
     It reads no label of the target.
@@ -20,11 +28,15 @@ def study_critic(run: str, config_file: str | list[str], batches: int = 24, out:
     Args:
         run: folder of the run.
         config_file: the configs that it was trained with, as "['<configs>/train.json','<configs>/both_classes.json']".
+        dataset_dir: folder of the prepared data sets.
+        source: its labelled data set.
+        target: its unlabelled one.
+        split: of both, as in the training.
         batches: training batches to look at, up to the 100 of the configs' adabn_loader.
         out: folder for the two files; by default the run's.
-        options: the options that it was trained with, such as --dataset_dir, --source and --target.
     """
     files = [config_file] if isinstance(config_file, str) else list(config_file)
+    options = {"dataset_dir": dataset_dir, "source": source, "target": target, "split": split}
     found = study_run(run, files, options, batches)
     text, folder = study_tables(found), Path(out or run)
     folder.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def faults_of(words):
             if not (REPOSITORY / file).is_file():
                 faults.append(file)
         parser = ConfigParser(config={})
-        for file in set(files) - set(faults):
+        for file in [file for file in files if file not in faults]:
             for key, value in json.loads((REPOSITORY / file).read_text()).items():
                 parser[key.removeprefix("+")] = value
         return faults + [name for name in options if name not in known and name not in parser]

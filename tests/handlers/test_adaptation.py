@@ -243,7 +243,9 @@ def test_a_loss_may_run_the_network_again():
         def forward(self, source, target, network):
             return network(target.image + 1).square().mean()
 
-    handler = AdaptationHandler(nn.ModuleDict({"student": Student(), "spy": Spy()}), "final_conv", taps=["body", "body"])
+    handler = AdaptationHandler(
+        nn.ModuleDict({"student": Student(), "spy": Spy()}), "final_conv", taps=["body", "body"]
+    )
     trainer, kept = make_trainer(handler), []
     trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda: kept.append(dict(handler._kept)))
     outputs_of(trainer)

@@ -26,7 +26,7 @@ def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> No
 @pytest.mark.slow
 def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, command_environment):
     """The training ends with the table, its second session goes on from the checkpoint, and both are counted."""
-    settings = {**tiny, "iterations": 400, "val_interval": 20, "quiet": False}
+    settings = {**tiny, "iterations": 100, "val_interval": 10, "quiet": False}
     del settings["dataset_dir"]
     plan = {
         "bundle": "bundles/mani_unet",
