@@ -125,6 +125,18 @@ def test_files_shown_in_documents_are_those_of_the_repository():
     assert len(shown) >= 3
 
 
+def test_the_row_shown_is_that_of_the_table():
+    shown = re.search(r'^("entropy_minimisation": .*)$', (REPOSITORY / "docs" / "adding_a_method.md").read_text(), re.M)
+    methods = json.loads((REPOSITORY / "docs" / "results" / "tables" / "table1.json").read_text())["methods"]
+    assert json.loads(f"{{{shown[1]}}}")["entropy_minimisation"] == methods["entropy_minimisation"]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_to_files(path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
 def test_model_card_names_every_overlay(bundle):
     card = (bundle / "docs" / "README.md").read_text()

@@ -15,7 +15,7 @@ SELECTIONS = {
     "last": "last iterate",
     "source_validation": "best on source validation",
     "average": "mean of the second half's snapshots",
-    "label_free": "best by stain consistency on unlabelled target images (no label)",
+    "label_free": "best by stain consistency on unlabelled target images",
     "oracle": "oracle: best on target validation",
 }
 
@@ -78,12 +78,14 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
     lines = [
         f"**mean over {len(rows)} shifts**",
         "",
-        "| row | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
-        "|---" * (len(selections) + 1) + "|",
+        "| row | seeds of each shift | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
+        "|---" * (len(selections) + 2) + "|",
     ]
     for title, title_rows in found.items():
         if len(title_rows) == len(rows):
-            lines.append(f"| {title} | {' | '.join(_over_shifts(title_rows, name) for name in selections)} |")
+            seeds = ", ".join(str(len(row.scores["last"])) for row in title_rows)
+            means = " | ".join(_over_shifts(title_rows, name) for name in selections)
+            lines.append(f"| {title} | {seeds} | {means} |")
     return "\n".join(lines)
 
 

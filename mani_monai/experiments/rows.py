@@ -95,15 +95,15 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
 def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
     """A row's figures under a selection, beside source-only and its control on the same shift.
 
-    The control is the method that the plan names; of a further evaluation, source-only under the same evaluation,
-    or else the same method without it.
+    The control is the method that the plan names, under the same evaluation; of a further evaluation, where that is
+    not there, source-only under it, or else the same method without it.
     """
     others = {(other.method.name, other.evaluation): other.scores for other in rows}
     own, baseline = (row.method.name, row.evaluation), (BASELINE, PLAIN)
-    control = (row.method.control, PLAIN)
+    controls = [(row.method.control, row.evaluation)]
     if row.evaluation != PLAIN:
-        alike = (BASELINE, row.evaluation)
-        control = alike if alike in others else (row.method.name, PLAIN)
+        controls += [(BASELINE, row.evaluation), (row.method.name, PLAIN)]
+    control = next((name for name in controls if name in others), controls[0])
     return Comparison(
         summary=summarise(row.scores[selection]),
         from_baseline=None if own == baseline else _difference(row, others.get(baseline), selection),

@@ -15,8 +15,8 @@ class MaskedConsistencyLoss(ConsistencyLoss):
     """Cross-entropy of the student on a masked image against its teacher's hard label (MIC, Hoyer et al. 2023).
 
     One weight for all pixels of the batch: the fraction of them on which the teacher is confident (DAFormer). The mask
-    is a perturbation (``BlockMask``), after those of colour. MIC's ClassMix, feature distance and rare classes are
-    left out: with two classes that occur in every image they have little to do.
+    is a perturbation (``BlockMask``), after those of colour. MIC adds this term to DAFormer's own on whole target
+    images; here it stands alone, without that term, ClassMix, feature distance and rare class sampling.
 
     Args:
         teacher: a copy of the network; its ``requires_grad`` is switched off.

@@ -57,7 +57,10 @@ class NoisePerturbation:
 
 
 class BlockMask:
-    """Blackens random blocks of a grid: every block is masked with the same probability (MIC, Hoyer et al. 2023).
+    """Paints random blocks of a grid over, each with the same probability (MIC, Hoyer et al. 2023).
+
+    A masked block has its image's mean colour, which is what MIC's zeros after normalisation stand for: black would be
+    the densest of stains.
 
     Args:
         ratio: probability that a block is masked.
@@ -80,4 +83,5 @@ class BlockMask:
         height, width = images.shape[-2:]
         grid = (len(images), 1, -(-height // self.size), -(-width // self.size))
         kept = (torch.rand(grid, device=images.device) >= self.ratio).to(images.dtype)
-        return images * interpolate(kept, scale_factor=self.size, mode="nearest")[..., :height, :width]
+        kept = interpolate(kept, scale_factor=self.size, mode="nearest")[..., :height, :width]
+        return torch.where(kept > 0, images, images.mean(dim=(2, 3), keepdim=True))

@@ -36,6 +36,13 @@ def test_each_row_is_compared_with_source_only_and_its_own_control(rows):
     assert differences("MaNi + AdaBN") == [pytest.approx(0.267), pytest.approx(0.167)]
 
 
+def test_a_further_evaluation_is_compared_with_the_controls_where_there_is_one(rows):
+    """As a control's AdaBN: source-only's stands in only where the control has none."""
+    evaluated = replace(row(rows, "control"), evaluation="adabn", scores=row(rows, "MaNi").scores)
+    found = compare(row(rows, "MaNi + AdaBN"), [*rows["a__b"], evaluated], "last")
+    assert round(found.from_control.mean, 3) == 0.067
+
+
 def test_another_metric_leaves_out_images_without_a_score(finished):
     scores = row(collect_rows(*finished, "pq"), "MaNi").scores["last"]
     assert scores == {0: {"x": pytest.approx(0.3)}, 1: {"z": pytest.approx(0.35)}}
