@@ -1,0 +1,177 @@
+"""What a finished training left: weights, the data they were trained on, and what they scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+FACTS = ("source", "target", "split", "seed", "iterations")
+ORACLE = "oracle"  # the selection that target labels chose
+SETTINGS = ("features", "mode", "out_classes", "window")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A data set and its part in a training.
+
+    Attributes:
+        name: the prepared data set's.
+        role: "source" or "target".
+        licence: what preparation recorded of it.
+        types: names of its cell types by number; empty where it has none.
+    """
+
+    name: str
+    role: str
+    licence: str
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def non_commercial(self) -> bool:
+        return "non-commercial" in self.licence.lower() or "-nc" in self.licence.lower().replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What is exported of a training.
+
+    Attributes:
+        weights: the file that the weights came from.
+        state: the network's state dictionary.
+        domains: source and target.
+        facts: source, target, split, seed, iterations, as far as they are known, and the method in words.
+        settings: those of the network and its windows that the run's record or overlays name.
+        scores: of these weights on labelled test images; None where there are none.
+    """
+
+    weights: Path
+    state: Mapping[str, Tensor]
+    domains: tuple[Domain, ...]
+    facts: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    scores: Mapping[str, Any] | None
+
+
+def read_run(
+    folder: str | Path,
+    weights: str = "model.pt",
+    source: str | None = None,
+    target: str | None = None,
+    dataset_dir: str | None = None,
+    evaluation: str | None = None,
+    selection: str | None = None,
+    method: str | None = None,
+    overlay: Mapping[str, Any] | None = None,
+) -> TrainedRun:
+    """Reads a run's folder.
+
+    What is not given is taken from the run's ``config.json``, which ``scripts/run_table.py`` writes, or from the scores
+    that ``evaluate.json`` wrote.
+
+    Args:
+        folder: the training's ``output_dir``.
+        weights: a file in it.
+        source: the data set with labels that it was trained on.
+        target: the one without.
+        dataset_dir: the folder of all prepared data sets.
+        evaluation: folder of the scores; ``evaluation`` in the run's folder by default.
+        selection: whose scores; by default those of the file itself.
+        method: how it was adapted, in words; the names of its adaptation losses by default.
+        overlay: configs that the run was trained with, such as ``small.json``.
+
+    Raises:
+        InputError: when weights, data sets or a named evaluation are missing, or the weights are no state dictionary.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the output_dir of a finished training with --run.")
+    path = folder / weights
+    state = load_tensors(path)
+    if not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
+    config = _read_json(folder / "config.json")
+    scored = _metrics_file(folder, evaluation)
+    metrics = _read_json(scored)
+    facts = {name: found[name] for name in FACTS for found in (config, metrics) if _plain(found.get(name))}
+    facts |= {role: name for role, name in (("source", source), ("target", target)) if name is not None}
+    for role in ("source", "target"):
+        if role not in facts:
+            raise InputError(f"{folder}: does not say what its {role} was; name the data set with --{role}.")
+    facts["method"] = method or _losses(config.get("adaptation_losses")) or "unsupervised domain adaptation"
+    place = Path(dataset_dir or config.get("dataset_dir") or "data")
+    known = {**config, **(overlay or {})}
+    return TrainedRun(
+        path,
+        state,
+        tuple(read_domain(place, facts[role], role) for role in ("source", "target")),
+        facts,
+        {name: known[name] for name in SETTINGS if name in known and not str(known[name]).startswith("$")},
+        _scores(metrics, weights, selection, scored),
+    )
+
+
+def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
+    """Reads what preparation recorded of a data set.
+
+    Raises:
+        InputError: when there is no such data set: weights without the licences of their images are not exported.
+    """
+    path = dataset_dir / str(name) / "dataset.json"
+    summary = _read_json(path)
+    if not summary.get("licence"):
+        raise InputError(
+            f"{path}: is missing or names no licence; name the folder of the data sets with --dataset_dir."
+        )
+    return Domain(str(name), role, summary["licence"], summary.get("types", {}))
+
+
+def _metrics_file(folder: Path, evaluation: str | None) -> Path:
+    path = Path(evaluation or folder / "evaluation") / "metrics.json"
+    if evaluation is not None and not path.is_file():
+        raise InputError(f"{path}: no such file; score the run with evaluate.json, or leave --evaluation out.")
+    return path
+
+
+def _scores(metrics: Mapping[str, Any], name: str, selection: str | None, path: Path) -> dict[str, Any] | None:
+    """The scores of a selection, by default of one that is these very weights, best without target labels."""
+    selections = metrics.get("selections", {})
+    if selection is None:
+        matching = [key for key, found in selections.items() if found.get("weights") == name]
+        selection = next((key for key in matching if key != ORACLE), matching[0] if matching else None)
+        if selection is None:
+            return None
+    if selection not in selections:
+        held = ", ".join(selections) or "none"
+        raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
+    figures = {key: value for key, value in selections[selection].items() if key != "weights"}
+    facts = {key: metrics[key] for key in FACTS if key in metrics}
+    return {**facts, "selection": selection, "uses_target_labels": selection == ORACLE, "figures": figures}
+
+
+def _losses(losses: Any) -> str:
+    return ", ".join(name.replace("_", " ") for name in losses) if isinstance(losses, dict) else ""
+
+
+def _plain(value: Any) -> bool:
+    return value is not None and not str(value).startswith("$")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error}); write it again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no object but {type(content).__name__}; write it again.")
+    return content

@@ -1,0 +1,74 @@
+"""Exports a finished training as a bundle that others run without this project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import fire
+
+from mani_monai.bundle.documents import terms_of_use
+from mani_monai.bundle.export import export_bundle
+from mani_monai.bundle.exported_configs import read_overlays
+from mani_monai.bundle.trained_run import read_run
+from mani_monai.utils import InputError
+
+BUNDLES = Path(__file__).parents[1] / "bundles"
+
+
+def export(
+    bundle: str,
+    run: str,
+    out: str = "dist",
+    version: str | None = None,
+    changelog: str | None = None,
+    weights: str = "model.pt",
+    overlays: str = "",
+    method: str | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    dataset_dir: str | None = None,
+    evaluation: str | None = None,
+    selection: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Writes <out>/<bundle>/ and <out>/<bundle>_v<version>.zip: weights in three forms, configs, docs, licences.
+
+    Args:
+        bundle: mani_unet or mani_hovernet.
+        run: output_dir of the training.
+        out: the folder for exports.
+        version: three numbers, e.g. 1.0.0; the bundle's own by default.
+        changelog: what is new in it, one line.
+        weights: the file in the run's folder: model.pt, model_source_val.pt, model_adabn.pt or a snapshot.
+        overlays: overlays that the run was trained with, e.g. small: their settings of the windows are kept. A run of
+            scripts/run_table.py knows its own.
+        method: how it was adapted, in words, for the model card; the adaptation losses' names where the run says them.
+        source: the data set with labels that it was trained on, where the run does not say so.
+        target: the one without.
+        dataset_dir: folder of the prepared data sets, whose licences are named.
+        evaluation: folder that evaluate.json wrote; evaluation in the run's folder by default.
+        selection: whose scores there; by default those of the very file.
+        overwrite: replace another export in <out>.
+    """
+    place = BUNDLES / str(bundle)
+    if not (place / "configs" / "inference.json").is_file():
+        known = ", ".join(sorted(path.name for path in BUNDLES.iterdir() if path.is_dir()))
+        raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
+    names = [name for name in (overlays if isinstance(overlays, (list, tuple)) else str(overlays).split(",")) if name]
+    overlay = read_overlays(place / "configs", names)
+    trained = read_run(str(run), weights, source, target, dataset_dir, evaluation, selection, method, overlay)
+    done = export_bundle(place, trained, str(out), version and str(version), changelog, overwrite)
+    state = "written" if done.written else "the same export was there already"
+    print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")
+    for name, value in done.difference.items():
+        print(f"{name} differs from PyTorch by {value:.1e} at most")
+    if trained.scores is None:
+        print("no scores: this file was not evaluated, so the model card says so")
+    else:
+        print(f"scores: {json.dumps({k: v for k, v in trained.scores['figures'].items() if k.endswith('_mean')})}")
+    print(terms_of_use(trained.domains))
+
+
+if __name__ == "__main__":
+    fire.Fire(export)

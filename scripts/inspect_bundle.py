@@ -1,0 +1,26 @@
+"""Says what a bundle would execute, before anything of it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import fire
+
+from mani_monai.bundle.inspection import format_findings, inspect_bundle, is_dangerous
+
+
+def inspect(bundle: str) -> None:
+    """Lists every expression, target, import, module and weight file of a bundle; executes and imports none of it.
+
+    The exit status is 1 where something is dangerous, else 0.
+
+    Args:
+        bundle: its folder or zip.
+    """
+    findings = inspect_bundle(str(bundle))
+    print(format_findings(findings))
+    sys.exit(int(is_dangerous(findings)))
+
+
+if __name__ == "__main__":
+    fire.Fire(inspect)
