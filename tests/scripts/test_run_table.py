@@ -26,14 +26,14 @@ def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> No
 @pytest.mark.slow
 def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, command_environment):
     """The training ends with the table, its second session goes on from the checkpoint, and both are counted."""
-    settings = {**tiny, "iterations": 100, "val_interval": 10, "quiet": False}
+    settings = {**tiny, "iterations": 60, "val_interval": 20, "quiet": False}
     del settings["dataset_dir"]
     plan = {
         "bundle": "bundles/mani_unet",
         "base": ["train.json"],
         "shifts": [{"source": "toy_source", "target": "toy_target"}],
         "methods": {
-            "source_only": {"title": "source-only", "overlays": ["source_only.json"], "evaluations": ["adabn"]},
+            "source_only": {"title": "source-only", "overlays": ["source_only.json"]},
         },
     }
     plan["methods"]["source_only"]["options"] = {name: str(value) for name, value in settings.items()}
@@ -60,7 +60,7 @@ def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, co
     assert "another process is making" not in again.stdout
     found = json.loads(result.read_text())
     assert found["sessions"] == 2
-    assert set(found["scores"]) == {"plain", "adabn"}
+    assert set(found["scores"]["plain"]) >= {"last", "source_validation", "oracle"}
     assert "Going on from iteration" in (run / "train.log").read_text()
-    assert "source-only + AdaBN" in (tmp_path / "plan.md").read_text()
-    assert "train" in again.stderr
+    assert "| source-only | 1 |" in (tmp_path / "plan.md").read_text()
+    assert "runs: 1 of 1 done, 0 running, 0 failed" in again.stderr
