@@ -46,8 +46,9 @@ def run_table(
 ) -> None:
     """Trains and scores every run of a table that is not done yet, then writes what is done so far.
 
-    Writes docs/results/<table>.md (between its table marks), .csv, .json, .png and _cost.png. Kill it and start it
-    again at any time: finished runs are kept, half ones resume. With --seeds 0 it only writes.
+    Writes docs/results/<table>.md (between its table marks), .csv, .json, .png and, where runs recorded their CPU time,
+    _cost.png. Kill it and start it again at any time: finished runs are kept, half ones resume, and what a finished run
+    lacks of what the plan asks for is scored where its weights still lie in --work_dir. With --seeds 0 it only writes.
 
     Args:
         table: 1, 2, 3 or 4, or a plan of your own: bundle, configs, shifts and methods.
@@ -86,16 +87,19 @@ def run_table(
 
 
 def write_report(plan: Table, results_dir: Path, out: Path) -> None:
-    """Writes all that a table has: Markdown, CSV, JSON and two figures."""
+    """Writes all that a table has: Markdown, CSV, JSON, a figure and, where costs are known, one of gain and cost."""
     metric, *further_metrics = plan.metrics
     done = (plan.runs(MOST_SEEDS), results_dir)
     rows = collect_rows(*done, metric)
     further = [figures_table(*done, plan.metrics), tissues_table(*done, metric)] if further_metrics else []
+    found, picture = bargains(rows), f"{plan.name}_cost.png"
+    if found:
+        further.append(f"![Gain over source-only against CPU time of the training]({picture})")
     print(write_markdown(rows, out / f"{plan.name}.md", [text for text in further if text], metric))
     write_csv(rows, out / f"{plan.name}.csv")
     write_json(rows, out / f"{plan.name}.json", {"table": plan.name, "configs": list(plan.base), "metric": metric})
     write_figure(rows, out / f"{plan.name}.png", metric)
-    write_cost_figure(bargains(rows), out / f"{plan.name}_cost.png", metric)
+    write_cost_figure(found, out / picture, metric)
 
 
 def _names(text: str | tuple[str, ...]) -> list[str]:

@@ -19,7 +19,7 @@ class Bargain:
         gain: mean over shifts of its paired difference from source-only.
         low: the smallest difference of a shift.
         high: the largest.
-        cost: mean over shifts of its training time over source-only's.
+        cost: mean over shifts of its training's CPU time over source-only's.
         shifts: how many.
     """
 
@@ -34,6 +34,9 @@ class Bargain:
 def bargains(rows: dict[str, list[Row]], selection: str = "last") -> list[Bargain]:
     """Gain and cost of every row but source-only itself and those that target labels train.
 
+    The cost is CPU time, since wall time is that of whatever else the machine did. A row whose CPU time, or
+    source-only's, was not recorded on a shift has nothing there.
+
     Args:
         rows: what ``collect_rows`` gives; a domain and itself are no shift.
         selection: whose scores.
@@ -45,15 +48,15 @@ def bargains(rows: dict[str, list[Row]], selection: str = "last") -> list[Bargai
     costs: dict[str, list[float]] = defaultdict(list)
     for shift, shift_rows in rows.items():
         baseline = next((row for row in shift_rows if (row.method.name, row.evaluation) == (BASELINE, PLAIN)), None)
-        if baseline is None or len(set(shift.split("__"))) == 1:
+        if baseline is None or baseline.cpu_seconds is None or len(set(shift.split("__"))) == 1:
             continue
         for row in shift_rows:
-            if row.method.supervised or selection not in row.scores:
+            if row.method.supervised or row.cpu_seconds is None or selection not in row.scores:
                 continue
             difference = compare(row, shift_rows, selection).from_baseline
             if difference:
                 gains[row.title].append(difference.mean)
-                costs[row.title].append(row.seconds / max(baseline.seconds, 1))
+                costs[row.title].append(row.cpu_seconds / max(baseline.cpu_seconds, 1))
     return [
         Bargain(title, fmean(found), min(found), max(found), fmean(costs[title]), len(found))
         for title, found in gains.items()

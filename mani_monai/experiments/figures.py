@@ -42,20 +42,23 @@ def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "di
 def write_cost_figure(
     found: Sequence[Bargain], path: str | Path, metric: str = "dice", selection: str = "last"
 ) -> None:
-    """Draws gain over source-only against training time over source-only's, one point a row.
+    """Draws gain over source-only against the training's CPU time over source-only's, one point a row.
 
     Args:
         found: what ``bargains`` gives.
-        path: the picture.
+        path: the picture; where there is no point there is none, and an older one is removed.
         metric: what the gain is of.
         selection: whose scores it is of.
     """
+    if not found:
+        Path(path).unlink(missing_ok=True)
+        return
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shifts = max((bargain.shifts for bargain in found), default=0)
+    shifts = max(bargain.shifts for bargain in found)
     figure, panel = plt.subplots(figsize=(8.5, max(4.2, 0.9 + 0.26 * len(found))), layout="constrained")
     panel.plot(1, 0, "+", color="black", markersize=12, label="source-only")
     for number, bargain in enumerate(found):
@@ -70,7 +73,7 @@ def write_cost_figure(
             label=bargain.title + fewer,
         )
     panel.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    panel.set_xlabel("training time over source-only's, mean over shifts", fontsize=8)
+    panel.set_xlabel("CPU time of the training over source-only's, mean over shifts", fontsize=8)
     panel.set_ylabel(
         f"{metric_title(metric)} - source-only's, {SELECTIONS[selection]}: mean, least and most of {shifts} shifts",
         fontsize=8,

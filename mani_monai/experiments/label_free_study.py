@@ -40,6 +40,7 @@ class ScoredRun:
         method: name of the method.
         seed: the seed.
         evaluation: "plain", "adabn" and so on.
+        folder: of the finished runs of a budget, in which methods are rivals.
         snapshots: in the order of the training.
         last: the last iterate.
         source_validation: the best on labelled source images.
@@ -49,6 +50,7 @@ class ScoredRun:
     method: str
     seed: int
     evaluation: str
+    folder: str
     snapshots: tuple[Weights, ...]
     last: Weights
     source_validation: Weights
@@ -72,7 +74,8 @@ def read_scored_runs(folders: Sequence[str | Path], metric: str = "dice") -> lis
             }
             snapshots = tuple(weights[name] for name in sorted(weights) if name.startswith("snapshots/"))
             if snapshots and LAST in weights and SOURCE_VALIDATION in weights and not result["target_labels_train"]:
-                names = f"{result['source']}__{result['target']}", result["method"], result["seed"], evaluation
+                shift = f"{result['source']}__{result['target']}"
+                names = shift, result["method"], result["seed"], evaluation, str(path.parent)
                 runs.append(ScoredRun(*names, snapshots, weights[LAST], weights[SOURCE_VALIDATION]))
     return runs
 
@@ -84,13 +87,14 @@ def study(runs: Sequence[ScoredRun]) -> dict[str, dict[str, list[float]]]:
         runs: scored runs.
 
     Returns:
-        by name and figure (see ``FIGURES``) one number a run, or one a shift and seed for ``across`` and
-        ``method_lost``, which compare the last iterates of all methods. A figure that a row has none of is left out:
-        the share of nuclei chooses nothing, and the references rank nothing.
+        by name and figure (see ``FIGURES``) one number a run, or for ``across`` and ``method_lost``, which compare the
+        last iterates of all methods, one a folder, shift, seed and evaluation: only methods are rivals, not budgets
+        or evaluations. A figure that a row has none of is left out: the share of nuclei chooses nothing, and the
+        references rank nothing.
     """
     methods = defaultdict(list)
     for run in runs:
-        methods[run.shift, run.seed].append(run.last)
+        methods[run.folder, run.shift, run.seed, run.evaluation].append(run.last)
     rivals = [lasts for lasts in methods.values() if len(lasts) >= LEAST]
     figures: dict[str, dict[str, list[float]]] = {}
     for name in (*CRITERIA, SHARE):

@@ -12,10 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from ..utils import InputError
+from .config_match import check_same_config
 from .launcher import Launcher
 from .machine import device_name, usable_cores, versions
 from .plan import PLAIN, Run, Table
-from .run_config import config_files, run_overrides, write_resolved_config
+from .run_config import (
+    config_files,
+    evaluation_overlays,
+    label_free_images,
+    resolved_config,
+    run_overrides,
+    write_config,
+)
+from .run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
+from .run_result import lacks, with_metrics, write_result
+from .sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 
 DONE, FAILED, BUSY = "done", "failed", "busy"
 
@@ -25,8 +36,10 @@ class RunMaker:
     """Makes a run in a folder of its own; a scheduler calls it in a thread, or pickles it for another machine.
 
     A finished run leaves ``results_dir/<run>.json``. A killed one resumes from its last checkpoint in
-    ``work_dir/<run>``, where its resolved config, its logs and scores lie, too. Two processes never make the same run:
-    a lock is held for as long as any process of the run lives.
+    ``work_dir/<run>``, where its resolved config, its logs and scores lie, too; a training and evaluations that are
+    finished there are not made again. What a finished run lacks of what is asked for now is scored for as long as its
+    weights lie there, and added to its JSON. Two processes never make the same run: a lock is held for as long as any
+    process of the run lives.
 
     Args:
         table: the plan.
@@ -53,19 +66,22 @@ class RunMaker:
         return self.results_dir / f"{run.name}.json"
 
     def is_done(self, run: Run) -> bool:
-        """Whether a run is finished; evaluations that it was not asked for at its time do not count.
+        """Whether nothing is left to make of a run: what can no longer be scored does not count.
 
         Raises:
             InputError: when a run of this name was made with other configs or options, say of another table.
         """
-        path = self.result_path(run)
-        if not path.exists():
-            return False
-        result, asked = json.loads(path.read_text()), self._identity(run)
-        made = {name: result.get(name, value) for name, value in asked.items()}
-        if made != asked:
-            raise InputError(f"{path}: is of a run with {made}, not {asked}: give the method another name.")
-        return True
+        result = self._result(run)
+        return result is not None and not self._missing(run, result)
+
+    def lost(self, run: Run) -> list[str]:
+        """What a finished run lacks and cannot be scored for any more: evaluations by name, "snapshots"."""
+        result = self._result(run)
+        if result is None:
+            return []
+        missing = self._missing(run, result)
+        found = lacks(self.table, run, result)
+        return list(dict.fromkeys(lack for name, lack in found.items() if name not in missing))
 
     def __call__(self, run: Run, gpu: str | None = None) -> str:
         """Trains what is left to train, and scores.
@@ -86,25 +102,46 @@ class RunMaker:
             return self._make(run, gpu, lock.fileno())
 
     def _make(self, run: Run, gpu: str | None, lock: int) -> str:
-        if self.is_done(run):
+        result, folder = self._result(run), self.folder(run)
+        missing = [PLAIN, *run.method.evaluations] if result is None else self._missing(run, result)
+        if not missing:
             return DONE
-        folder = self.folder(run)
-        write_resolved_config(self.table, run, self.dataset_dir, folder)
-        if not self._bundle(run, "train", [], {"resume": "True"}, gpu, lock):
+        config = resolved_config(self.table, run, self.dataset_dir, folder)
+        if is_begun(folder):
+            check_same_config(folder, config)
+        write_config(config, folder)
+        if result is None and not is_trained(folder) and not self._train(run, gpu, lock):
             return FAILED
         metrics = {}
-        for name in (PLAIN, *run.method.evaluations):
-            overlays = ["evaluate.json", *([] if name == PLAIN else [f"{name}.json"])]
-            out = folder / f"evaluation_{name}"
-            if not self._bundle(run, out.name, overlays, {"evaluation_dir": str(out)}, gpu, lock):
+        for name in missing:
+            metrics[name] = self._metrics(run, name, gpu, lock)
+            if metrics[name] is None:
                 return FAILED
-            metrics[name] = json.loads((out / "metrics.json").read_text())
-        self._write(run, metrics, gpu)
+        write_result(with_metrics(result or self._facts(run, gpu), metrics), self.result_path(run))
         return DONE
 
-    def _write(self, run: Run, metrics: dict[str, dict[str, Any]], gpu: str | None) -> None:
-        sessions = self._sessions(run, "train")
-        result = {
+    def _result(self, run: Run) -> dict[str, Any] | None:
+        """A finished run's JSON; None where there is none."""
+        path = self.result_path(run)
+        if not path.exists():
+            return None
+        result, asked = json.loads(path.read_text()), self._identity(run)
+        made = {name: result.get(name, value) for name, value in asked.items()}
+        if made != asked:
+            raise InputError(f"{path}: is of a run with {made}, not {asked}: give the method another name.")
+        return result
+
+    def _missing(self, run: Run, result: dict[str, Any]) -> list[str]:
+        """Evaluations that a finished run lacks, or lacks a part of, and whose weights are still there."""
+        folder = self.folder(run)
+        if not is_trained(folder):
+            return []
+        found = lacks(self.table, run, result)
+        return [name for name, lack in found.items() if lack == name or has_snapshots(folder)]
+
+    def _facts(self, run: Run, gpu: str | None) -> dict[str, Any]:
+        """A run's JSON without its scores."""
+        return {
             "source": run.source,
             "target": run.target,
             "method": run.method.name,
@@ -112,27 +149,34 @@ class RunMaker:
             "split": run.split,
             **self._identity(run),
             "target_labels_train": run.method.supervised,
-            "training_seconds": round(sum(session["seconds"] for session in sessions)),
-            "training_cpu_seconds": round(sum(session["cpu_seconds"] for session in sessions)),
-            "peak_memory_mib": round(max(session["peak_memory_mib"] for session in sessions)),
-            "sessions": len(sessions),
+            **training_figures(read_sessions(self.folder(run), "train")),
             "threads": self._threads(),
             "device": device_name(gpu),
             "versions": versions(),
-            "tissues": metrics[PLAIN].get("tissues", {}),
-            "scores": {name: found["selections"] for name, found in metrics.items()},
-            "snapshots": {name: found.get("snapshots", []) for name, found in metrics.items()},
         }
-        self.results_dir.mkdir(parents=True, exist_ok=True)
-        part = self.result_path(run).with_suffix(".part")
-        part.write_text(json.dumps(result, indent=1) + "\n")
-        part.replace(self.result_path(run))
 
     def _identity(self, run: Run) -> dict[str, Any]:
         return {"configs": [*self.table.base, *run.method.overlays], "options": dict(run.method.options)}
 
     def _threads(self) -> int:
         return self.threads or usable_cores()
+
+    def _train(self, run: Run, gpu: str | None, lock: int) -> bool:
+        folder = self.folder(run)
+        if is_begun(folder) and not read_sessions(folder, "train"):
+            write_sessions(folder, "train", [UNKNOWN])  # begun by hand
+        return self._bundle(run, "train", [], {"resume": "True"}, gpu, lock)
+
+    def _metrics(self, run: Run, name: str, gpu: str | None, lock: int) -> dict[str, Any] | None:
+        """What an evaluation gives; None where it fails."""
+        snapshots = label_free_images(self.table, run, name) > 0
+        found = finished_metrics(self.folder(run), name, snapshots)
+        if found is not None:
+            return found
+        out = evaluation_folder(self.folder(run), name)
+        if not self._bundle(run, out.name, evaluation_overlays(name), {"evaluation_dir": str(out)}, gpu, lock):
+            return None
+        return json.loads((out / "metrics.json").read_text())
 
     def _bundle(
         self, run: Run, step: str, overlays: Sequence[str], options: dict[str, str], gpu: str | None, lock: int
@@ -145,12 +189,8 @@ class RunMaker:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads())}
         if gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpu
+        sessions = read_sessions(folder, step)
+        write_sessions(folder, step, [*sessions, UNKNOWN])  # what stays where this process does not live to see the end
         usage = self.launcher(command, folder / f"{step}.log", environment, [lock])
-        sessions = [*self._sessions(run, step), asdict(usage)]
-        (folder / f"{step}_usage.json").write_text(json.dumps(sessions, indent=1) + "\n")
+        write_sessions(folder, step, [*sessions, asdict(usage)])
         return usage.status == 0
-
-    def _sessions(self, run: Run, step: str) -> list[dict[str, float]]:
-        """What each process of a step used; a training that was killed has several."""
-        path = self.folder(run) / f"{step}_usage.json"
-        return json.loads(path.read_text()) if path.exists() else []

@@ -15,7 +15,7 @@ SELECTIONS = {
     "last": "last iterate",
     "source_validation": "best on source validation",
     "average": "mean of the second half's snapshots",
-    "label_free": "best by stain consistency on unlabelled target images",
+    "label_free": "best on unlabelled target images",
     "oracle": "oracle: best on target validation",
 }
 
@@ -68,17 +68,27 @@ def metric_title(metric: str) -> str:
     return metric.capitalize() if metric == "dice" else metric.upper().replace("_PLUS", "+")
 
 
+def _head(selection: str, rows: Sequence[Row]) -> str:
+    """A selection's column head; what chose without labels stands in it, as the runs recorded it."""
+    if selection != "label_free":
+        return SELECTIONS[selection]
+    criteria = sorted({name for row in rows if selection in row.scores for name in row.criteria})
+    mixed = "criteria differ, not comparable: " if len(criteria) > 1 else "criterion: "
+    return f"{SELECTIONS[selection]} ({mixed}{', '.join(criteria)})"
+
+
 def _mean_table(rows: dict[str, list[Row]]) -> str:
     """Mean over shifts of each row that every shift has."""
     found: dict[str, list[Row]] = defaultdict(list)
     for shift_rows in rows.values():
         for row in shift_rows:
             found[row.title].append(row)
-    selections = [name for name in SELECTIONS if any(name in row.scores for row in chain(*rows.values()))]
+    every = list(chain(*rows.values()))
+    selections = [name for name in SELECTIONS if any(name in row.scores for row in every)]
     lines = [
         f"**mean over {len(rows)} shifts**",
         "",
-        "| row | seeds of each shift | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
+        "| row | seeds of each shift | " + " | ".join(_head(name, every) for name in selections) + " |",
         "|---" * (len(selections) + 2) + "|",
     ]
     for title, title_rows in found.items():
@@ -114,7 +124,7 @@ def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "l
 
 def _shift_table(shift: str, rows: Sequence[Row]) -> str:
     selections = [name for name in SELECTIONS if any(name in row.scores for row in rows)]
-    heads = [SELECTIONS[name] for name in selections]
+    heads = [_head(name, rows) for name in selections]
     memory = any(row.memory for row in rows)  # older runs did not record it
     lines = [
         f"**{arrow(shift)}**",
@@ -131,7 +141,7 @@ def _shift_table(shift: str, rows: Sequence[Row]) -> str:
         cells = [_mean(figures[name].summary) if name in figures else "" for name in selections]
         lines.append(
             f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
-            f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {row.seconds / 60:.0f} |"
+            f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {_minutes(row.seconds)} |"
             + (f" {row.memory / 1024:.1f} |" if row.memory else "  |" * memory)
         )
     return "\n".join(lines)
@@ -151,6 +161,10 @@ def _mean(summary: Summary) -> str:
     if summary.seeds == 1:
         return f"{summary.mean:.3f} (images ± {summary.image_spread:.3f})"
     return f"{summary.mean:.3f} ± {summary.seed_spread:.3f}"
+
+
+def _minutes(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds / 60:.0f}"
 
 
 def _interval(difference: Difference | None) -> str:

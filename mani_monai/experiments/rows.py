@@ -16,6 +16,10 @@ from .statistics import Difference, Scores, Summary, paired_difference, summaris
 BASELINE = "source_only"
 EVALUATIONS = {"adabn": "AdaBN", "dense_crf": "dense CRF"}
 """What tables call the further evaluations; another one by its own name."""
+NOT_RECORDED = "not recorded"
+"""The criterion of a run that does not say by what it chose without labels."""
+COSTS = {"seconds": "training_seconds", "memory": "peak_memory_mib", "cpu_seconds": "training_cpu_seconds"}
+"""Fields of a row and the figures of a run's JSON that they are means of."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,19 @@ class Row:
         method: the method.
         evaluation: "plain", or one of the method's evaluations.
         scores: one metric by selection, seed and image; selections that every seed has.
-        seconds: mean training time.
-        memory: mean peak memory of the training process in MiB, over the runs that recorded it; None where none did.
+        seconds: mean training time, over the runs that recorded it, as of the next two; None where none did.
+        memory: mean peak memory of the training process in MiB.
+        cpu_seconds: mean time of the training on all processors.
+        criteria: what chose the weights of ``label_free``, each once; more than one is a mix.
     """
 
     method: Method
     evaluation: str
     scores: dict[str, Scores]
-    seconds: float
+    seconds: float | None
     memory: float | None = None
+    cpu_seconds: float | None = None
+    criteria: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -86,9 +94,8 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
             selection: {result["seed"]: _scored(result["scores"][evaluation][selection][metric]) for result in found}
             for selection in selections
         }
-        seconds = fmean(result["training_seconds"] for result in found)
-        memory = [result["peak_memory_mib"] for result in found if "peak_memory_mib" in result]
-        rows[shift].append(Row(method, evaluation, scores, seconds, fmean(memory) if memory else None))
+        costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
+        rows[shift].append(Row(method, evaluation, scores, criteria=_criteria(found, evaluation), **costs))
     return dict(rows)
 
 
@@ -109,6 +116,19 @@ def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
         from_baseline=None if own == baseline else _difference(row, others.get(baseline), selection),
         from_control=None if own == control else _difference(row, others.get(control), selection),
     )
+
+
+def _recorded_mean(results: Sequence[dict[str, Any]], name: str) -> float | None:
+    """Mean of a figure over the runs that recorded it; older ones, and those trained by hand, did not."""
+    found = [result[name] for result in results if result.get(name) is not None]
+    return fmean(found) if found else None
+
+
+def _criteria(results: Sequence[dict[str, Any]], evaluation: str) -> tuple[str, ...]:
+    """What the runs that chose without labels chose by."""
+    chose = [result for result in results if "label_free" in result["scores"][evaluation]]
+    found = {result.get("label_free", {}).get(evaluation, {}).get("criterion", NOT_RECORDED) for result in chose}
+    return tuple(sorted(found))
 
 
 def _scored(scores: dict[str, float | None]) -> dict[str, float]:

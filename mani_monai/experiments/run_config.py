@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fire.parser import DefaultParseValue
 
 from ..utils import InputError
-from .plan import Run, Table
+from .plan import PLAIN, Run, Table
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 def config_files(table: Table, run: Run, overlays: Sequence[str] = ()) -> list[str]:
     """Paths of a run's configs: the table's base, the method's overlays, then further ones."""
     return [str(table.bundle / "configs" / name) for name in (*table.base, *run.method.overlays, *overlays)]
+
+
+def evaluation_overlays(evaluation: str) -> list[str]:
+    """Config files of an evaluation, on top of the training's."""
+    return ["evaluate.json", *([] if evaluation == PLAIN else [f"{evaluation}.json"])]
 
 
 def run_overrides(run: Run, dataset_dir: str, folder: str | Path) -> dict[str, str]:
@@ -33,8 +39,10 @@ def run_overrides(run: Run, dataset_dir: str, folder: str | Path) -> dict[str, s
     }
 
 
-def run_parser(table: Table, run: Run, dataset_dir: str, folder: str | Path) -> ConfigParser:
-    """The training's configs with its overrides, read as the command line reads them.
+def run_parser(
+    table: Table, run: Run, dataset_dir: str, folder: str | Path, overlays: Sequence[str] = ()
+) -> ConfigParser:
+    """The training's configs, and further ones, with its overrides, read as the command line reads them.
 
     Raises:
         InputError: when an option names a place that the configs do not have.
@@ -42,31 +50,37 @@ def run_parser(table: Table, run: Run, dataset_dir: str, folder: str | Path) -> 
     from monai.bundle import ConfigParser  # seconds, which a table with nothing left to run need not wait
 
     parser = ConfigParser()
-    parser.read_config(config_files(table, run))
+    files = config_files(table, run, overlays)
+    parser.read_config(files)
     for name, value in run_overrides(run, dataset_dir, folder).items():
         if name not in parser:
-            raise InputError(
-                f"{run.method.name}: there is no option {name!r} in {', '.join(config_files(table, run))}."
-            )
+            raise InputError(f"{run.method.name}: there is no option {name!r} in {', '.join(files)}.")
         parser[name] = DefaultParseValue(value)
     return parser
 
 
-def write_resolved_config(table: Table, run: Run, dataset_dir: str, folder: str | Path) -> Path:
-    """Writes what a training's configs and overrides come to, one file that trains the same run by itself.
+def label_free_images(table: Table, run: Run, evaluation: str) -> int:
+    """How many unlabelled images an evaluation scores the snapshots on; 0 where it scores none."""
+    parser = run_parser(table, run, "", "", evaluation_overlays(evaluation))
+    return int(parser.get_parsed_content("label_free_images", default=0))
+
+
+def resolved_config(table: Table, run: Run, dataset_dir: str, folder: str | Path) -> dict[str, Any]:
+    """What a training's configs and overrides come to: a config that trains the same run by itself.
 
     Args:
         table: the plan.
         run: the run.
         dataset_dir: folder of the prepared data sets.
         folder: the run's folder.
-
-    Returns:
-        the file, ``config.json`` in the run's folder.
     """
     parser = run_parser(table, run, dataset_dir, folder)
     parser.resolve_macro_and_relative_ids()
+    return {name: value for name, value in parser.get().items() if name != "_meta_"}
+
+
+def write_config(config: dict[str, Any], folder: str | Path) -> Path:
+    """Writes a resolved config as ``config.json`` into a run's folder and returns its path."""
     path = Path(folder) / "config.json"
-    content = {name: value for name, value in parser.get().items() if name != "_meta_"}
-    parser.export_config_file(content, path, indent=1)
+    path.write_text(json.dumps(config, indent=1))
     return path

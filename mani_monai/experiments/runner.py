@@ -46,17 +46,29 @@ class TableRunner:
         """
         missing = [run for run in runs if not self.make.is_done(run)]
         print(f"{len(runs) - len(missing)} of {len(runs)} runs are done, {len(missing)} to go.", flush=True)
-        if not missing:
-            return []
-        try:
-            outcomes = self._watch(dict(zip(missing, self.scheduler.submit(missing), strict=True)))
-        except BaseException:
-            self.scheduler.stop()
-            raise
+        outcomes = self._make(missing) if missing else {}
         busy = [run.name for run, outcome in outcomes.items() if outcome == BUSY]
         if busy:
             print(f"left out, another process is making them: {', '.join(busy)}", flush=True)
+        for lack, names in self._lost(runs).items():
+            print(f"{len(names)} runs lack {lack} and their weights are gone: {', '.join(names)}", flush=True)
         return [run.name for run, outcome in outcomes.items() if outcome == FAILED]
+
+    def _make(self, missing: Sequence[Run]) -> dict[Run, str]:
+        try:
+            return self._watch(dict(zip(missing, self.scheduler.submit(missing), strict=True)))
+        except BaseException:
+            self.scheduler.stop()
+            raise
+
+    def _lost(self, runs: Sequence[Run]) -> dict[str, list[str]]:
+        """Names of the runs that can no longer be completed, by what they lack."""
+        lost: dict[str, list[str]] = {}
+        for run in runs:
+            lacking = self.make.lost(run)
+            if lacking:
+                lost.setdefault(", ".join(lacking), []).append(run.name)
+        return lost
 
     def _watch(self, jobs: Mapping[Run, Job]) -> dict[Run, str]:
         table, start, outcomes = ProgressTable(len(jobs), sys.stderr), time.time(), {}

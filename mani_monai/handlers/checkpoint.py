@@ -113,6 +113,7 @@ class CheckpointHandler:
         interval: iterations between two checkpoints; one more is written at the end.
         resume: whether to go on from the checkpoint, where there is one.
         scheduler: of the learning rate, where there is one; attach its handler before this one.
+        deployed: what is kept in the network's place, where it is another one, say a moving average of it.
 
     Raises:
         ValueError: when ``interval`` < 1.
@@ -131,15 +132,17 @@ class CheckpointHandler:
         interval: int,
         resume: bool = False,
         scheduler: LRScheduler | None = None,
+        deployed: nn.Module | None = None,
     ) -> None:
         if interval < 1:
             raise ValueError(f"interval must be >= 1, got {interval}.")
         self.path = Path(path)
-        self.network = network
+        self.networks = {"model": network, "adaptation": adaptation}
+        if deployed is not None and deployed is not network:
+            self.networks["deployed"] = deployed
         self.objects = {"optimizer": optimizer, "best": best}
         if scheduler is not None:
             self.objects["scheduler"] = scheduler
-        self.adaptation = adaptation
         self.sampler = sampler
         self.interval = interval
         self.resume = resume
@@ -154,9 +157,7 @@ class CheckpointHandler:
         engine.add_event_handler(Events.COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        states = {name: item.state_dict() for name, item in self.objects.items()}
-        states["model"] = self.network.state_dict()
-        states["adaptation"] = self.adaptation.state_dict()
+        states = {name: item.state_dict() for name, item in {**self.objects, **self.networks}.items()}
         save_atomically({"iteration": engine.state.iteration, **states}, self.path)
 
     def _start(self, engine: Engine) -> None:
@@ -177,8 +178,8 @@ class CheckpointHandler:
                 f"{self.path}: stands at iteration {iteration}, past the {iterations} asked for: ask for more "
                 "--iterations or name another --output_dir."
             )
-        load_network(self.network, checkpoint["model"], self.path)
-        load_network(self.adaptation, checkpoint["adaptation"], self.path)
+        for name, network in self.networks.items():
+            load_network(network, checkpoint.get(name, {}), self.path)
         for name, item in self.objects.items():
             item.load_state_dict(checkpoint[name])
         engine.state.iteration = iteration

@@ -27,6 +27,20 @@ def domain_cross_entropy(scores: Tensor, domain: float) -> Tensor:
     return binary_cross_entropy_with_logits(scores, torch.full_like(scores, domain))
 
 
+def through_constant_weights(module: nn.Module, *inputs: Tensor) -> Tensor:
+    """Calls a module whose weights count as constants: gradients reach its inputs, and what made them, alone.
+
+    Args:
+        module: any module.
+        inputs: what its ``forward`` takes.
+
+    Returns:
+        what its ``forward`` gives.
+    """
+    constants = {name: parameter.detach() for name, parameter in module.named_parameters()}
+    return functional_call(module, constants, inputs)
+
+
 def adversarial_terms(
     discriminator: nn.Module, source: Tensor, target: Tensor, smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
@@ -51,8 +65,7 @@ def adversarial_terms(
     """
     common = [slice(min(sides)) for sides in zip(source.shape[2:], target.shape[2:], strict=True)]
     source, target = source[(..., *common)].detach(), target[(..., *common)]
-    constants = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
-    fooled = functional_call(discriminator, constants, (torch.cat([source, target]),))[len(source) :]
+    fooled = through_constant_weights(discriminator, torch.cat([source, target]))[len(source) :]
     scores = discriminator(torch.cat([source, target.detach()]))
     of_source = domain_cross_entropy(scores[: len(source)], SOURCE - smoothing)
     of_target = domain_cross_entropy(scores[len(source) :], TARGET)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from .adaptation import AdaptationLoss, DomainBatch
-from .adversarial import SOURCE, TARGET
+from .adversarial import SOURCE, TARGET, through_constant_weights
 
 CLASSES = 2  # background, nuclei
 
@@ -44,6 +44,22 @@ def make_discriminator(channels: int) -> nn.Sequential:
     """Three linear layers with ReLU between, from a vector of ``channels`` numbers to one: F-F-F-1."""
     layers = [nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(channels, 1))
+
+
+class ClassDiscriminators(nn.ModuleList):
+    """A discriminator a class, each for its own class's vectors.
+
+    Args:
+        channels: K, length of a vector.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(make_discriminator(channels) for _ in range(CLASSES))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """BC scores (logits of "this is source") of BCK vectors."""
+        pairs = zip(self, vectors.unbind(dim=1), strict=True)
+        return torch.cat([discriminator(vector) for discriminator, vector in pairs], dim=1)
 
 
 def mean_cross_entropy(scores: Tensor, domain: float, present: Tensor) -> Tensor:
@@ -109,12 +125,7 @@ class WeakLabelLoss(AdaptationLoss):
         self.alignment_weight = alignment_weight
         self.threshold = threshold
         self.dropout = nn.Dropout(dropout)
-        self.discriminators = nn.ModuleList(make_discriminator(channels) for _ in range(CLASSES))
-
-    def score(self, vectors: Tensor) -> Tensor:
-        """BC scores (logits of "this is source") of BCK vectors, each class by its own discriminator."""
-        pairs = zip(self.discriminators, vectors.unbind(dim=1), strict=True)
-        return torch.cat([discriminator(vector) for discriminator, vector in pairs], dim=1)
+        self.discriminators = ClassDiscriminators(channels)
 
     def forward(self, source: DomainBatch, target: DomainBatch, network: nn.Module | None = None) -> Tensor:
         """
@@ -132,11 +143,11 @@ class WeakLabelLoss(AdaptationLoss):
 
         source_vectors = class_features(source.logits, source.features.detach())
         target_vectors = class_features(target.logits, target.features)
-        self.discriminators.requires_grad_(False)  # else the fooling term would teach them the wrong domain
-        fooling = mean_cross_entropy(self.score(target_vectors), SOURCE, found)
-        self.discriminators.requires_grad_(True)
+        # else the fooling term would teach the discriminators the wrong domain
+        fooled = through_constant_weights(self.discriminators, target_vectors)
+        fooling = mean_cross_entropy(fooled, SOURCE, found)
         discrimination = (
-            mean_cross_entropy(self.score(source_vectors), SOURCE, labelled)
-            + mean_cross_entropy(self.score(target_vectors.detach()), TARGET, found)
+            mean_cross_entropy(self.discriminators(source_vectors), SOURCE, labelled)
+            + mean_cross_entropy(self.discriminators(target_vectors.detach()), TARGET, found)
         ) / 2
         return self.weak_weight * weak + self.alignment_weight * fooling + discrimination

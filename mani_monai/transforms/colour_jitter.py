@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_data_type, convert_to_dst_type
 from torch import Tensor
+
+from .random_colours import RandColoursd
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -47,7 +45,7 @@ def scale_contrast(image: Tensor, factor: float) -> Tensor:
     return torch.lerp(image.mean(dim=(1, 2), keepdim=True), image, factor)
 
 
-class RandColourJitterd(RandomizableTransform, MapTransform):
+class RandColourJitterd(RandColoursd):
     """Hue, saturation, brightness and contrast, each changed at random, in random order, clipped to 0..255 after each.
 
     HoVer-Net's, with two differences: contrast is really changed (there the untouched image is clipped in place of
@@ -77,8 +75,7 @@ class RandColourJitterd(RandomizableTransform, MapTransform):
         contrast: tuple[float, float] = (0.75, 1.25),
         allow_missing_keys: bool = False,
     ) -> None:
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         for name, value in {"hue": hue, "saturation": saturation, "brightness": brightness}.items():
             if value < 0:
                 raise ValueError(f"{name} must be >= 0, got {value}.")
@@ -99,27 +96,11 @@ class RandColourJitterd(RandomizableTransform, MapTransform):
             order = self.R.permutation(list(self.ranges))
             self.changes = {str(name): float(self.R.uniform(*self.ranges[name])) for name in order}
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """
-        Args:
-            data: an item.
-
-        Returns:
-            the item with its images changed, of the type that they had.
-        """
-        item = dict(data)
-        self.randomize()
-        if self._do_transform:
-            for key in self.key_iterator(item):
-                item[key] = self._change(item[key])
-        return item
-
-    def _change(self, values: np.ndarray | Tensor) -> np.ndarray | Tensor:
-        image = convert_data_type(values, Tensor, dtype=torch.float32)[0]
+    def recolour(self, image: Tensor) -> Tensor:
+        """Applies the four changes to 3HW RGB in 0..255 in the order drawn, clipped after each."""
         for name, value in self.changes.items():
             image = _CHANGES[name](image, value).clamp_(0, 255)
-        whole = not convert_data_type(values, Tensor)[0].is_floating_point()
-        return convert_to_dst_type(image.round_() if whole else image, values)[0]
+        return image
 
 
 _CHANGES = {

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_data_type, convert_to_dst_type
 from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Tensor
+
+from .random_colours import RandColoursd
 
 DARKEST = 1 / 255
 """Values of RGB below this count as this: a black pixel's optical density would be infinite."""
 
 
-def separate_stains(images: Tensor) -> Tensor:
-    """Optical densities of haematoxylin, eosin and DAB in RGB images (Ruifrok & Johnston 2001).
-
-    With scikit-image's stain vectors, but natural logarithms, and negative densities are kept: nothing is lost for
-    ``combine_stains``.
-
-    Args:
-        images: ...3HW RGB in 0..1.
-
-    Returns:
-        ...3HW densities; 0 where there is no stain.
-    """
-    return _mix(-images.clamp(min=DARKEST).log(), hed_from_rgb)
-
-
-def combine_stains(stains: Tensor) -> Tensor:
-    """RGB images, clipped to 0..1, of ``separate_stains``'s densities; ...3HW."""
-    return _mix(-stains, rgb_from_hed).exp().clamp(max=1)
-
-
 def jitter_stains(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Scales each stain's density and adds to it (Tellez et al. 2018), in one product of matrices.
+    """Scales each stain's optical density and adds to it (Tellez et al. 2018), in one product of matrices.
+
+    Stains are separated as by Ruifrok & Johnston (2001), with scikit-image's vectors but natural logarithms; negative
+    densities, of colours that the three stains cannot make, are kept.
 
     Args:
         images: ...3HW RGB in 0..1.
@@ -56,11 +38,6 @@ def jitter_stains(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return density.neg_().exp_().clamp_(max=1).view_as(images)
 
 
-def _mix(channels: Tensor, matrix: np.ndarray) -> Tensor:
-    """...3HW channels as row vectors times a 3x3 matrix."""
-    return (torch.as_tensor(matrix).to(channels).T @ channels.flatten(-2)).view_as(channels)
-
-
 def check_strength(scale: float, shift: float) -> None:
     """Checks the largest change of a stain's factor and density.
 
@@ -73,7 +50,7 @@ def check_strength(scale: float, shift: float) -> None:
         raise ValueError(f"shift must be >= 0, got {shift}.")
 
 
-class RandStainJitterd(RandomizableTransform, MapTransform):
+class RandStainJitterd(RandColoursd):
     """Changes the densities of haematoxylin, eosin and the residual at random, independently (Tellez et al. 2018).
 
     Args:
@@ -95,8 +72,7 @@ class RandStainJitterd(RandomizableTransform, MapTransform):
         shift: float = 0.1,
         allow_missing_keys: bool = False,
     ) -> None:
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         check_strength(scale, shift)
         self.scale = scale
         self.shift = shift
@@ -109,23 +85,6 @@ class RandStainJitterd(RandomizableTransform, MapTransform):
             scales = self.R.uniform(1 - self.scale, 1 + self.scale, 3)
             self.change = np.stack([scales, self.R.uniform(-self.shift, self.shift, 3)])
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """
-        Args:
-            data: an item.
-
-        Returns:
-            the item with its images changed, of the type that they had.
-        """
-        item = dict(data)
-        self.randomize()
-        if self._do_transform:
-            for key in self.key_iterator(item):
-                item[key] = self._jitter(item[key])
-        return item
-
-    def _jitter(self, values: np.ndarray | Tensor) -> np.ndarray | Tensor:
-        image = convert_data_type(values, Tensor, dtype=torch.float32)[0]
-        image = jitter_stains(image / 255, *torch.from_numpy(self.change)) * 255
-        whole = not convert_data_type(values, Tensor)[0].is_floating_point()
-        return convert_to_dst_type(image.round_() if whole else image, values)[0]
+    def recolour(self, image: Tensor) -> Tensor:
+        """Jitters the stains of 3HW RGB in 0..255 by what was drawn."""
+        return jitter_stains(image / 255, *torch.from_numpy(self.change)) * 255

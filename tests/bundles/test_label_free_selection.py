@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from trainings import run
+from trainings import FEW_BATCHES, run
 
 from mani_monai.engines.label_free import CRITERIA, SHARE, best_weights
 from mani_monai.utils.files import load_tensors
-
-FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +65,15 @@ def test_labels_have_no_part_in_it(metrics_of, toy_dir, tmp_path):
 
 
 def test_only_training_images_are_looked_at(make_workflow, finished):
-    parser = make_workflow(finished, "evaluate", label_free_images=2).parser
-    items = parser.get_parsed_content("evaluate::unlabelled_dataset").data
+    parser = make_workflow(finished, "evaluate", label_free_images=2, label_free_crop=40).parser
+    images = parser.get_parsed_content("evaluate::unlabelled_dataset")
+    items = images.data
     training = parser.get_parsed_content("train::target_items")
     assert items == [training[0], training[-1]]
     assert all(set(item) == {"image"} for item in items)
+    whole = parser.get_parsed_content("validate::preprocessing")(items[0])["image"]
+    assert whole.shape == (3, 64, 64)
+    assert torch.equal(images[0]["image"], whole[:, 12:52, 12:52])
 
 
 def test_the_criterion_is_a_setting(metrics_of):

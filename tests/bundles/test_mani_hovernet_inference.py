@@ -1,4 +1,4 @@
-"""The HoVer-Net bundle's inference: metadata, and a folder of images to files, end to end."""
+"""The HoVer-Net bundle's inference: a folder of images to files, end to end."""
 
 from __future__ import annotations
 
@@ -12,49 +12,16 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata, verify_net_in_out
+from bundle_files import REPOSITORY
 from monai.networks.nets import HoVerNet
+from painted_hovernet import Painted, make_inference, painted_weights, parsed_inference
 from PIL import Image
 
 from mani_monai.data.writers import outline_nuclei, read_geojson
 from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.transforms import HoVerNetInstancesd
 
-REPOSITORY = Path(__file__).parents[2]
-BUNDLE = REPOSITORY / "bundles" / "mani_hovernet"
-CONFIGS = BUNDLE / "configs"
-METADATA = CONFIGS / "metadata.json"
-SCHEMA = Path(__file__).parent / "reference" / "meta_schema_20240725.json"
 TYPES = ["background", "epithelial", "inflammatory"]
-
-
-class Painted(torch.nn.Module):
-    """A stand-in for HoVer-Net: the maps are painted in the image, red nuclei, green and blue distances.
-
-    Its weights are nought until they are loaded; with ``types`` the type is painted in the green channel's sign.
-    """
-
-    def __init__(self, types: int = 0) -> None:
-        super().__init__()
-        self.maps = torch.nn.Conv2d(3, 4 + types, 1)
-        torch.nn.init.zeros_(self.maps.weight)
-        torch.nn.init.zeros_(self.maps.bias)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        margin = (images.shape[-1] - 164) // 2
-        assert images.shape[-2:] == (256, 256)
-        return self.maps(images[..., margin:-margin, margin:-margin])
-
-
-def painted_weights(types: int = 0) -> dict[str, torch.Tensor]:
-    network = Painted(types)
-    with torch.no_grad():
-        network.maps.weight[1, 0], network.maps.bias[1] = 20, -10
-        for channel in (1, 2):
-            network.maps.weight[1 + channel, channel], network.maps.bias[1 + channel] = 2, -1
-        if types:
-            network.maps.bias[4 + 2] = 9
-    return network.state_dict()
 
 
 def painting(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.ndarray:
@@ -85,18 +52,6 @@ PICTURES = {
 NUCLEI = {"square": 2, "wide": 5, "tall": 2, "alpha": 1, "small": 1, "tiny": 0, "empty": 0}
 
 
-def make_inference(**overrides) -> ConfigWorkflow:
-    workflow = ConfigWorkflow(
-        config_file=str(CONFIGS / "inference.json"),
-        meta_file=str(METADATA),
-        logging_file=False,
-        workflow_type="infer",
-        **{"precision": "float32", "device": "$torch.device('cpu')", "network_def": Painted(), **overrides},
-    )
-    workflow.initialize()
-    return workflow
-
-
 def infer(folder: Path, **overrides) -> Path:
     """Runs inference on PICTURES, lying in ``folder``; returns where the files are."""
     (folder / "images").mkdir()
@@ -125,9 +80,6 @@ def instances_by_hand(picture: np.ndarray) -> np.ndarray:
     weights = painted_weights()
     maps = torch.nn.functional.conv2d(image, weights["maps.weight"], weights["maps.bias"])
     return np.asarray(HoVerNetInstancesd(keys="pred")({"pred": maps})["instances"])[0]
-
-
-# end to end
 
 
 def test_every_image_has_every_file(predictions):
@@ -176,27 +128,6 @@ def test_types_by_one_override(tmp_path):
     assert not list(folder.glob("*.png"))
 
 
-def read_config(**overrides) -> ConfigParser:
-    parser = ConfigParser()
-    parser.read_config(str(CONFIGS / "inference.json"))
-    parser.update(overrides)
-    return parser
-
-
-@pytest.mark.parametrize(("mode", "window", "output"), [("fast", 256, 164), ("original", 270, 80)])
-def test_one_key_chooses_the_mode(mode, window, output):
-    inferer = read_config(mode=mode).get_parsed_content("inferer")
-    assert (inferer.inferer.window, inferer.inferer.output) == (window, output)
-    assert (inferer.precision, inferer.channels_last) == ("auto", True)
-
-
-def test_the_type_branch_is_out_classes():
-    assert read_config(out_classes=5).get_parsed_content("network_def").type_prediction is not None
-
-
-# one line where something is missing
-
-
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
@@ -223,73 +154,6 @@ def test_inference_refuses_in_one_line(files, options, message, tmp_path):
     assert not (tmp_path / "predictions").exists()
 
 
-# metadata and properties
-
-
-def test_metadata_follows_the_schema():
-    verify_metadata(meta_file=str(METADATA), filepath=str(SCHEMA))
-
-
-def test_metadata_by_hand():
-    metadata = json.loads(METADATA.read_text())
-    assert metadata["version"] in metadata["changelog"]
-    assert "eval_metrics" not in metadata, "only measured figures may stand here"
-    formats = metadata["network_data_format"]
-    image, pred = formats["inputs"]["image"], formats["outputs"]["pred"]
-    assert (image["num_channels"], image["spatial_shape"], image["value_range"]) == (3, [256, 256], [0, 1])
-    assert (pred["num_channels"], pred["spatial_shape"]) == (4, [164, 164])
-    assert list(pred["channel_def"].values()) == ["background", "nuclei", "horizontal offset", "vertical offset"]
-    pins = dict(
-        line.split("==") for line in (REPOSITORY / "requirements.txt").read_text().splitlines() if "==" in line[:40]
-    )
-    named = {
-        "monai": metadata["monai_version"],
-        "torch": metadata["pytorch_version"],
-        "numpy": metadata["numpy_version"],
-        **metadata["required_packages_version"],
-    }
-    assert named == {package: pins[package] for package in named}
-
-
-def test_inference_has_the_required_properties_without_images_or_weights(tmp_path):
-    workflow = make_inference(dataset_dir=str(tmp_path), ckpt=str(tmp_path / "nothing.pt"))
-    assert workflow.check_properties() == []
-    assert list(workflow.channel_def.values()) == ["background", "nuclei", "horizontal offset", "vertical offset"]
-
-
-@pytest.mark.slow
-def test_the_network_fits_its_metadata():
-    verify_net_in_out(
-        net_id="network_def", meta_file=str(METADATA), config_file=str(CONFIGS / "inference.json"), device="cpu"
-    )
-
-
-@pytest.mark.parametrize(("folder", "expected"), [(REPOSITORY, "bundles/mani_hovernet"), (BUNDLE, ".")])
-def test_bundle_root_follows_the_folder(folder, expected, monkeypatch):
-    monkeypatch.chdir(folder)
-    parser = read_config()
-    assert parser.get_parsed_content("bundle_root") == expected
-    assert parser.get_parsed_content("ckpt") == f"{expected}/models/model.pt"
-
-
-def test_inference_and_training_have_one_network():
-    training, inference = (json.loads((CONFIGS / f"{name}.json").read_text()) for name in ("train", "inference"))
-    for key in ("bundle_root", "device", "precision", "channels_last", "mode", "window", "output_size", "out_classes"):
-        assert inference[key] == training[key], key
-    assert inference["tiles"] == training["validate"]["tiles"]
-    own = {**training["network_def"], "_target_": inference["network_def"]["_target_"]}
-    del own["freeze_encoder"]
-    assert inference["network_def"] == own
-
-
-def test_licence_and_weights_are_explained():
-    assert (BUNDLE / "LICENSE").read_text() == (REPOSITORY / "LICENSE").read_text()
-    assert "model.pt" in (BUNDLE / "models" / "README.md").read_text()
-
-
-# the command
-
-
 @pytest.mark.slow
 def test_the_command_runs_the_weights_of_a_plain_hovernet(tmp_path, command_environment):
     """Random weights, their logits in balance so that there are nuclei."""
@@ -300,7 +164,7 @@ def test_the_command_runs_the_weights_of_a_plain_hovernet(tmp_path, command_envi
     torch.set_num_threads(1)  # as in the command: half the pixels lie near the threshold, and sums differ by threads
     torch.manual_seed(0)
     network, concat = HoVerNet(), ConcatHoVerNet().eval()
-    inferer = read_config(precision="float32").get_parsed_content("inferer")
+    inferer = parsed_inference(precision="float32").get_parsed_content("inferer")
     with torch.no_grad():
         logits = inferer(image, network.eval())["nucleus_prediction"][0]
         network.nucleus_prediction.output_features.decoderblock4.conv.bias[1] -= (logits[1] - logits[0]).median()

@@ -14,6 +14,7 @@ from mani_monai.utils.files import load_tensors
 SETTINGS = {"iterations": 6, "warmup": 1, "val_interval": 2}
 ALONE = [("source_only", name) for name in ("mean_teacher", "masked_consistency", "self_ensembling_uda")]
 ON_TOP_OF_MANI = [("mean_teacher", "stain_augmentation")]
+AVERAGED = [("target_statistics", "weight_average")]
 
 
 def trained(make_workflow, folder: Path, *overlays: str) -> tuple[list[dict], list[dict]]:
@@ -67,7 +68,7 @@ def test_the_weight_grows_from_the_warm_up_on(mean_teacher):
     assert weights == pytest.approx(ramp, rel=1e-3)
 
 
-@pytest.mark.parametrize("overlays", ALONE + ON_TOP_OF_MANI, ids="+".join)
+@pytest.mark.parametrize("overlays", ALONE + ON_TOP_OF_MANI + AVERAGED, ids="+".join)
 def test_resumed_equals_uninterrupted(make_workflow, tmp_path, overlays):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     make_workflow(whole, *overlays, **SETTINGS).run()
@@ -75,3 +76,25 @@ def test_resumed_equals_uninterrupted(make_workflow, tmp_path, overlays):
     assert load_tensors(cut / "checkpoint.pt")["iteration"] == 2
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
     assert_same_results(cut, whole)
+
+
+def test_the_weight_average_is_a_mean_teacher_without_its_loss(make_workflow, mean_teacher, tmp_path):
+    """The control: the student never learns from its teacher, so only the average sets it apart from source-only."""
+    outputs, states = trained(make_workflow, tmp_path / "averaged", "source_only", "weight_average")
+    assert all("consistency" not in output for output in outputs)
+    run(make_workflow(tmp_path / "plain", "source_only", **SETTINGS))
+    assert_equal(states[-1], dict(load_tensors(tmp_path / "plain" / "model.pt")))
+    kept = load_tensors(tmp_path / "averaged" / "model.pt")
+    assert not weights_equal(dict(kept), states[-1])
+    expected = {name: value for name, value in states[0].items() if value.is_floating_point()}
+    for state in states[1:]:
+        expected = {name: 0.99 * value + 0.01 * state[name] for name, value in expected.items()}
+    torch.testing.assert_close({name: kept[name] for name in expected}, expected)
+
+
+def test_the_recommended_recipe_is_what_its_parts_come_to(make_workflow, tmp_path):
+    """It is frozen in one overlay; its parts go on being methods of their own."""
+    parts = ("source_only", "mean_teacher", "stain_augmentation")
+    make_workflow(tmp_path / "parts", *parts, **SETTINGS).run()
+    make_workflow(tmp_path / "recommended", "recommended", **SETTINGS).run()
+    assert_same_results(tmp_path / "recommended", tmp_path / "parts")

@@ -45,7 +45,7 @@ def finished(tmp_path):
         seconds = 300 if run.method.name == "mani" else 120
         result = {"seed": run.seed, "training_seconds": seconds, "tissues": TISSUES, "scores": scores}
         if run.seed == 1:  # older runs did not record it
-            result["peak_memory_mib"] = 1536
+            result |= {"peak_memory_mib": 1536, "training_cpu_seconds": seconds * 2}
         (tmp_path / f"{run.name}.json").write_text(json.dumps(result))
     return runs, tmp_path
 
@@ -55,14 +55,24 @@ def rows(finished):
     return collect_rows(*finished)
 
 
-class FakeLauncher:
-    """Stands in for the processes of ``python -m monai.bundle run``: keeps the commands, writes an evaluation's scores.
+def write_weights(folder):
+    """What a finished training leaves."""
+    for name in ("snapshots/iteration_000001.pt", "model.pt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
 
-    A command whose output folder holds ``failing``, or whose step is ``failing``, fails.
+
+class FakeLauncher:
+    """Stands in for the processes of ``python -m monai.bundle run``: keeps the commands, writes a training's weights
+    and an evaluation's scores, which are ``dice``; snapshots are scored where there are any.
+
+    A command whose output folder holds ``failing``, or whose step is ``failing``, fails; a training then has got as far
+    as a checkpoint.
     """
 
     def __init__(self) -> None:
         self.failing = ""
+        self.dice = 0.5
         self.memory = 700.0
         self.commands: list[dict] = []
 
@@ -73,15 +83,21 @@ class FakeLauncher:
         gpus = environment.get("CUDA_VISIBLE_DEVICES")
         threads = environment["OMP_NUM_THREADS"]
         self.commands.append({**options, "files": files, "threads": threads, "gpus": gpus, "inherit": list(inherit)})
-        if self.failing and (self.failing in options["--output_dir"] or self.failing == Path(log).stem):
+        run = Path(options["--output_dir"])
+        if "--evaluation_dir" not in options:
+            (run / "checkpoint.pt").touch()
+        if self.failing and (self.failing in str(run) or self.failing == Path(log).stem):
             return Usage(1, 100, 150, self.memory)
         if "--evaluation_dir" in options:
             folder = Path(options["--evaluation_dir"])
             folder.mkdir(parents=True, exist_ok=True)
-            metrics = {"selections": {"last": {"dice": {"x": 0.5}}}, "tissues": {"x": "colon"}}
-            if folder.name == "evaluation_plain":
-                metrics["snapshots"] = [{"weights": "snapshots/1.pt"}]
+            metrics = {"selections": {"last": {"dice": {"x": self.dice}}}, "tissues": {"x": "colon"}}
+            if list(run.glob("snapshots/*.pt")):
+                metrics["label_free"] = {"criterion": "stain", "images": 8, "note": "choose nothing"}
+                metrics["snapshots"] = [{"weights": "snapshots/iteration_000001.pt"}]
             (folder / "metrics.json").write_text(json.dumps(metrics))
+        else:
+            write_weights(run)
         return Usage(0, 100, 150, self.memory)
 
     def stop(self) -> None:
@@ -102,6 +118,8 @@ def table(tmp_path):
     (configs / "train.json").write_text(json.dumps({**dict.fromkeys(names, ""), "width": 1}))
     (configs / "small.json").write_text(json.dumps({"width": 4}))
     (configs / "source_only.json").write_text("{}")
+    (configs / "evaluate.json").write_text(json.dumps({"images": 8, "label_free_images": "$@images + 0"}))
+    (configs / "adabn.json").write_text("{}")
     methods = {
         "source_only": Method("source_only", "source-only", ("source_only.json",), evaluations=("adabn",)),
         "supervised": Method("supervised", "supervised", ("source_only.json",), (("width", "8"),), supervised=True),

@@ -20,9 +20,9 @@ def test_gain_and_cost_are_source_onlys_and_mean_over_shifts(rows):
     assert found["MaNi"].cost == pytest.approx(300 / 120)
     assert found["source-only + AdaBN"].cost == 1
 
-    lower = {"last": {0: {"x": 0.5, "y": 0.7}, 1: {"z": 0.6}}}  # gains .1 on a further shift, at 120 / 120
+    lower = {"last": {0: {"x": 0.5, "y": 0.7}, 1: {"z": 0.6}}}  # gains .1 on a further shift, at 240 / 240
     other = [
-        replace(row, scores=lower, seconds=120) if row.title == "MaNi" else row
+        replace(row, scores=lower, cpu_seconds=240) if row.title == "MaNi" else row
         for row in rows["a__b"]
         if row.method.name != "target_statistics"
     ]
@@ -42,3 +42,12 @@ def test_what_is_no_bargain(rows):
     assert bargains({"a__a": rows["a__b"]}) == []
     assert bargains({"a__b": rows["a__b"][1:]}) == []
     assert bargains(rows, "average") == []
+
+
+def test_the_cost_is_cpu_time_and_nothing_where_it_was_not_recorded(rows):
+    waiting = [replace(row, seconds=10 * row.seconds) if row.title == "MaNi" else row for row in rows["a__b"]]
+    assert by_title({"a__b": waiting})["MaNi"].cost == pytest.approx(300 / 120)
+    unknown = [replace(row, cpu_seconds=None) if row.title == "MaNi" else row for row in rows["a__b"]]
+    assert "MaNi" not in by_title({"a__b": unknown})
+    no_baseline = [replace(row, cpu_seconds=None) if row.title == "source-only" else row for row in rows["a__b"]]
+    assert bargains({"a__b": no_baseline}) == []

@@ -62,8 +62,10 @@ def test_a_row_of_fewer_shifts_says_so(rows, tmp_path, drawn):
 
 
 def test_nothing_to_draw(tmp_path):
+    """No row is an empty figure; no known cost is no figure, and an older one goes."""
     write_figure({}, tmp_path / "figure.png")
-    write_cost_figure([], tmp_path / "cost.png")
     assert (tmp_path / "figure.png").exists()
-    assert (tmp_path / "cost.png").exists()
+    (tmp_path / "cost.png").write_text("of older runs")
+    write_cost_figure([], tmp_path / "cost.png")
+    assert not (tmp_path / "cost.png").exists()
     assert len(figures.MARKERS) >= 3

@@ -54,7 +54,8 @@ def test_what_a_finished_run_leaves(make, run):
     make(run)
     result = json.loads(make.result_path(run).read_text())
     assert result["scores"] == {"plain": IMAGE, "adabn": IMAGE}
-    assert result["snapshots"] == {"plain": [{"weights": "snapshots/1.pt"}], "adabn": []}
+    assert result["snapshots"] == {name: [{"weights": "snapshots/iteration_000001.pt"}] for name in ("plain", "adabn")}
+    assert result["label_free"] == {name: {"criterion": "stain", "images": 8} for name in ("plain", "adabn")}
     assert result["configs"] == ["train.json", "small.json", "source_only.json"]
     assert result["tissues"] == {"x": "colon"}
     assert not result["target_labels_train"]
@@ -90,15 +91,6 @@ def test_a_finished_run_is_kept(make, fake, run):
     assert make.is_done(run)
     assert make(run) == "done"
     assert fake.commands == []
-
-
-def test_a_finished_run_without_an_evaluation_asked_for_now_is_done(make, fake, run):
-    make(run)
-    path = make.result_path(run)
-    result = json.loads(path.read_text())
-    del result["scores"]["adabn"], result["options"]  # as the oldest ones
-    path.write_text(json.dumps(result))
-    assert make.is_done(run)
 
 
 @pytest.mark.parametrize(("part", "value"), [("configs", ["train.json"]), ("options", {"width": "1"})])

@@ -9,7 +9,14 @@ import pytest
 from monai.bundle import ConfigParser
 
 from mani_monai.experiments import Method, Run, Table
-from mani_monai.experiments.run_config import config_files, run_overrides, run_parser, write_resolved_config
+from mani_monai.experiments.run_config import (
+    config_files,
+    label_free_images,
+    resolved_config,
+    run_overrides,
+    run_parser,
+    write_config,
+)
 from mani_monai.utils import InputError
 
 BASE = {
@@ -65,7 +72,7 @@ def test_options_are_read_as_the_command_line_reads_them(table, text, value):
 
 
 def test_the_resolved_config_stands_alone(table, tmp_path):
-    path = write_resolved_config(table, run(width="6"), "data", tmp_path)
+    path = write_config(resolved_config(table, run(width="6"), "data", tmp_path), tmp_path)
     content = json.loads(path.read_text())
     assert path.name == "config.json"
     assert content["losses"] == {"first": {"weight": 1.0, "kind": "mean"}, "second": {"weight": 2.0}}
@@ -79,3 +86,26 @@ def test_the_resolved_config_stands_alone(table, tmp_path):
 def test_an_option_that_the_configs_lack(table):
     with pytest.raises(InputError, match=r"second: there is no option 'losses::third::weight' in .*train\.json"):
         run_parser(table, run(losses__third__weight="1"), "data", "out")
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "adabn", "images"),
+    [
+        ({}, {}, (0, 0)),
+        ({"label_free_images": 8}, {}, (8, 8)),
+        ({"label_free_images": "$@seed * 4"}, {}, (8, 8)),
+        ({"label_free_images": 8}, {"label_free_images": 0}, (8, 0)),
+    ],
+)
+def test_images_that_snapshots_are_scored_on(table, evaluate, adabn, images):
+    for name, content in (("evaluate", evaluate), ("adabn", adabn)):
+        (table.bundle / "configs" / f"{name}.json").write_text(json.dumps(content))
+    assert tuple(label_free_images(table, run(), name) for name in ("plain", "adabn")) == images
+
+
+def test_the_bundles_say_whether_they_score_snapshots():
+    root = Path(__file__).parents[2] / "bundles"
+    method = Method("source_only", "source-only", ("source_only.json",))
+    for bundle, images in (("mani_unet", 8), ("mani_hovernet", 0)):
+        plan = Table("plan", root / bundle, ("train.json", "small.json"), (("a", "b"),))
+        assert label_free_images(plan, Run("a", "b", method, 0), "adabn") == images

@@ -234,9 +234,25 @@ def test_another_methods_checkpoint_is_refused(tmp_path):
     path = tmp_path / "checkpoint.pt"
     Parts(path).run()
     parts = Parts(path, resume=True)
-    parts.handler.adaptation = nn.ModuleDict({"other": nn.Linear(2, 2)})
+    parts.handler.networks["adaptation"] = nn.ModuleDict({"other": nn.Linear(2, 2)})
     with pytest.raises(InputError, match=r"checkpoint\.pt: holds another network"):
         parts.run()
+
+
+def test_what_is_deployed_is_kept_where_it_is_another_network(tmp_path):
+    path, average = tmp_path / "checkpoint.pt", nn.Linear(2, 1)
+    Parts(path, deployed=average).run()
+    assert_equal(load_tensors(path)["deployed"], average.state_dict())
+    resumed = nn.Linear(2, 1)
+    Parts(path, deployed=resumed, resume=True).run()
+    assert_equal(resumed.state_dict(), average.state_dict())
+
+
+def test_a_checkpoint_without_what_is_deployed_now_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    with pytest.raises(InputError, match=r"checkpoint\.pt: holds another network"):
+        Parts(path, deployed=nn.Linear(2, 1), resume=True).run()
 
 
 @pytest.mark.parametrize("handler", [SnapshotHandler, CheckpointHandler])

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from two_domains import ToySegmenter
+from toy_adaptation import ToySegmenter
 
 from mani_monai.losses import (
     EntropyAdversarialLoss,

@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine
 from monai.networks.nets import HoVerNet
 from torch import nn
-from two_domains import TAP, ToySegmenter, adapt, gap
+from toy_adaptation import TAP, ToySegmenter, adapt, gap
 
 from mani_monai.handlers import ScheduleHandler
 from mani_monai.losses import DomainAdversarialLoss, DomainBatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from two_domains import ToySegmenter, adapt, gap
+from toy_adaptation import ToySegmenter, adapt, gap
 
 from mani_monai.losses import DomainBatch, EntropyAdversarialLoss, self_information
 from mani_monai.networks.blocks import PatchDiscriminator

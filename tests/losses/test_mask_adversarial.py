@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from monai.networks.nets import resnet18
-from two_domains import ToySegmenter, adapt, gap
+from toy_adaptation import ToySegmenter, adapt, gap
 
 from mani_monai.losses import MaskAdversarialLoss
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from domains import domain, emptied, random_pair, unet_domains
+from domain_batches import domain, emptied, random_pair, unet_domains
 
 from mani_monai.losses import DomainBatch, MutualInformationLoss, jensen_shannon_mi, usable_pairs
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from domains import domain, emptied, random_pair, unet_domains
+from domain_batches import domain, emptied, random_pair, unet_domains
 from torch import nn
 
 from mani_monai.losses import DomainBatch, MutualInformationLoss, usable_pairs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from two_domains import ToySegmenter, adapt, gap
+from toy_adaptation import ToySegmenter, adapt, gap
 
 from mani_monai.losses import DomainBatch, OutputAdversarialLoss
 from mani_monai.networks.blocks import PatchDiscriminator

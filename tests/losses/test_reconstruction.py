@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from two_domains import ToySegmenter
+from toy_adaptation import ToySegmenter
 
 from mani_monai.losses import DomainBatch, ReconstructionLoss
 

@@ -177,14 +177,16 @@ def test_fooling_makes_the_target_look_like_the_source():
     loss = WeakLabelLoss(CHANNELS, weak_weight=0, alignment_weight=1)
     loss(source, target).backward()
     moved = target.features.detach() - 10 * target.features.grad
-    before, after = (loss.score(class_features(target.logits, features)) for features in (target.features, moved))
+    before, after = (
+        loss.discriminators(class_features(target.logits, features)) for features in (target.features, moved)
+    )
     assert (after > before).all()
 
 
 def test_classes_have_a_discriminator_each():
     loss = WeakLabelLoss(CHANNELS)
     vectors = torch.rand(3, 2, CHANNELS)
-    scores = loss.score(vectors)
+    scores = loss.discriminators(vectors)
     assert scores.shape == (3, 2)
     for class_index in range(2):
         expected = loss.discriminators[class_index](vectors[:, class_index])

@@ -13,6 +13,8 @@ from mani_monai.utils.files import load_tensors
 
 RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
+"""Override: so many batches of the target reestimate a network's batch statistics."""
 
 
 def run(workflow: Any) -> list[dict[str, float]]:

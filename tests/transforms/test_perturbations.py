@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from stains import separate_stains
 
 from mani_monai.transforms import BlockMask, NoisePerturbation, StainPerturbation
-from mani_monai.transforms.stain_jitter import separate_stains
 
 ALL = [StainPerturbation(0.4, 0.1), NoisePerturbation(), BlockMask(0.5, 4)]
 

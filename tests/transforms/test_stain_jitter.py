@@ -1,4 +1,4 @@
-"""Separation of stains against scikit-image and by hand; the random change's range, type and repeatability."""
+"""The change of stains by hand and against scikit-image; the random change's range, type and repeatability."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-from skimage.color import rgb2hed, rgb_from_hed
+from skimage.color import hed2rgb, rgb2hed, rgb_from_hed
+from stains import combine_stains, separate_stains
 
 from mani_monai.transforms import RandStainJitterd
-from mani_monai.transforms.stain_jitter import combine_stains, jitter_stains, separate_stains
+from mani_monai.transforms.stain_jitter import jitter_stains
 
-SKIMAGE_UNIT = -math.log(1e-6)
-"""Natural optical density of scikit-image's stain value 1."""
+NO_SHIFT = torch.zeros(3)
 
 
 def picture(*shape: int) -> torch.Tensor:
@@ -23,37 +23,44 @@ def picture(*shape: int) -> torch.Tensor:
     return torch.from_numpy(np.moveaxis(np.exp(-density), -1, -3).astype(np.float32))
 
 
+def mixture(haematoxylin: float, eosin: float) -> torch.Tensor:
+    """A pixel of two stains, mixed on paper; 311."""
+    density = [
+        haematoxylin * 0.65 + eosin * 0.07,
+        haematoxylin * 0.70 + eosin * 0.99,
+        haematoxylin * 0.29 + eosin * 0.11,
+    ]
+    return torch.tensor([math.exp(-value) for value in density]).view(3, 1, 1)
+
+
 def test_a_pixel_by_hand():
-    """Haematoxylin .8 and eosin .3, mixed on paper."""
-    density = [0.8 * 0.65 + 0.3 * 0.07, 0.8 * 0.70 + 0.3 * 0.99, 0.8 * 0.29 + 0.3 * 0.11]
-    pixel = torch.tensor([math.exp(-value) for value in density]).view(3, 1, 1)
-    assert separate_stains(pixel).flatten().tolist() == pytest.approx([0.8, 0.3, 0], abs=1e-5)
-    torch.testing.assert_close(combine_stains(torch.tensor([0.8, 0.3, 0.0]).view(3, 1, 1)), pixel)
+    changed = jitter_stains(mixture(0.8, 0.3), torch.tensor([0.5, 2.0, 1.0]), torch.tensor([0.3, -0.2, 0.0]))
+    torch.testing.assert_close(changed, mixture(0.8 * 0.5 + 0.3, 0.3 * 2 - 0.2))
 
 
 def test_equals_scikit_image_where_no_stain_is_negative():
-    image = picture(3, 7, 5)
-    expected = rgb2hed(image.numpy(), channel_axis=0) * SKIMAGE_UNIT
-    assert (expected > 0).all()
-    np.testing.assert_allclose(separate_stains(image).numpy(), expected, atol=1e-5)
+    image, scale = picture(3, 7, 5), torch.tensor([0.7, 1.3, 0.9])
+    stains = rgb2hed(image.numpy(), channel_axis=0)
+    assert (stains > 0).all()
+    expected = hed2rgb(stains * scale.numpy()[:, None, None], channel_axis=0)
+    np.testing.assert_allclose(jitter_stains(image, scale, NO_SHIFT).numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 6), (2, 3, 4, 6), (2, 1, 3, 4, 6)])
-def test_combined_again_it_is_the_image(shape):
+def test_unchanged_stains_give_the_image_again(shape):
     """Any colour, also those that the three stains cannot make: scikit-image cuts those off."""
     image = torch.from_numpy(np.random.default_rng(1).uniform(1 / 255, 1, shape).astype(np.float32))
-    stains = separate_stains(image)
-    assert stains.shape == image.shape
-    assert (stains < 0).any()
-    torch.testing.assert_close(combine_stains(stains), image, atol=1e-5, rtol=0)
+    assert (separate_stains(image) < 0).any()
+    same = jitter_stains(image, torch.ones(*shape[:-3], 3), torch.zeros(*shape[:-3], 3))
+    assert same.shape == image.shape
+    torch.testing.assert_close(same, image, atol=1e-5, rtol=0)
 
 
 def test_white_has_no_stain_and_black_is_finite():
     white, black = torch.ones(3, 2, 2), torch.zeros(3, 2, 2)
-    assert separate_stains(white).abs().max() < 1e-6
-    assert torch.equal(combine_stains(white * -1), white), "brighter than white"
-    assert torch.isfinite(separate_stains(black)).all()
-    torch.testing.assert_close(combine_stains(separate_stains(black)), torch.full((3, 2, 2), 1 / 255))
+    torch.testing.assert_close(jitter_stains(white, torch.full((3,), 1.4), NO_SHIFT), white)
+    assert torch.equal(jitter_stains(white, torch.ones(3), torch.full((3,), -0.1)), white), "brighter than white"
+    torch.testing.assert_close(jitter_stains(black, torch.ones(3), NO_SHIFT), torch.full((3, 2, 2), 1 / 255))
 
 
 def test_jitter_is_separate_change_combine():

@@ -1,4 +1,5 @@
 from .discriminator import ConcatDiscriminator
+from .pair_discriminator import PairDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .projection_head import ProjectionHead
 from .similarity_discriminator import BilinearDiscriminator, CosineDiscriminator
@@ -7,6 +8,7 @@ __all__ = [
     "BilinearDiscriminator",
     "ConcatDiscriminator",
     "CosineDiscriminator",
+    "PairDiscriminator",
     "PatchDiscriminator",
     "ProjectionHead",
 ]

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from .pair_discriminator import PairDiscriminator
 
-class ConcatDiscriminator(nn.Module):
+
+class ConcatDiscriminator(PairDiscriminator):
     """Scores pairs of vectors: both concatenated, then three linear layers with ReLU between (Deep InfoMax, 1A).
 
     Dropout and spectral normalisation are beyond the paper: they keep the discriminator from being sure too soon.
@@ -39,12 +41,5 @@ class ConcatDiscriminator(nn.Module):
                 parametrizations.spectral_norm(self.layers[position])
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        """
-        Args:
-            target: ...K, vectors of the target.
-            source: ...K, vectors of the source.
-
-        Returns:
-            ...1, the score T of each pair.
-        """
+        """Scores pairs, see ``PairDiscriminator``."""
         return self.layers(torch.cat([target, source], dim=-1))

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from .pair_discriminator import PairDiscriminator
 
-class BilinearDiscriminator(nn.Module):
+
+class BilinearDiscriminator(PairDiscriminator):
     """Scores pairs of vectors by a bilinear form with linear terms: the dot product of an affine map of each.
 
     ``T(t, s) = (A t + a) . (B s + b) / sqrt(hidden)``
@@ -25,19 +27,12 @@ class BilinearDiscriminator(nn.Module):
         self.source_map = nn.Linear(channels, hidden)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        """
-        Args:
-            target: ...K, vectors of the target.
-            source: ...K, vectors of the source.
-
-        Returns:
-            ...1, the score T of each pair.
-        """
+        """Scores pairs, see ``PairDiscriminator``."""
         target, source = self.target_map(target), self.source_map(source)
         return (target * source).sum(dim=-1, keepdim=True) / math.sqrt(target.shape[-1])
 
 
-class CosineDiscriminator(nn.Module):
+class CosineDiscriminator(PairDiscriminator):
     """Scores pairs of vectors by the cosine of an embedding of each, over a learned temperature.
 
     The scores stay within +-1 / coldest, so that no bound can run away. It is the "dot" form of Deep InfoMax in
@@ -65,14 +60,7 @@ class CosineDiscriminator(nn.Module):
         self.coldest = coldest
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        """
-        Args:
-            target: ...K, vectors of the target.
-            source: ...K, vectors of the source.
-
-        Returns:
-            ...1, the score T of each pair.
-        """
+        """Scores pairs, see ``PairDiscriminator``."""
         target, source = normalize(self.target_map(target), dim=-1), normalize(self.source_map(source), dim=-1)
         return (target * source).sum(dim=-1, keepdim=True) / self.temperature()
 

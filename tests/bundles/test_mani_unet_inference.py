@@ -1,0 +1,176 @@
+"""The U-Net bundle's inference with MONAI alone: masks of pictures by hand, and refusals in one line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exports import picture
+from monai.networks.nets import BasicUNet
+from PIL import Image
+from unet_inference import CONFIGS, FEATURES, make_inference
+
+WINDOW = 64
+ALONE = """
+import runpy, sys
+sys.modules["mani_monai"] = None
+try:
+    import mani_monai
+except ImportError:
+    sys.argv[0] = "monai.bundle"
+    runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+else:
+    sys.exit("mani_monai is importable: this test proves nothing")
+"""
+PICTURES = {
+    "square.png": picture(64, 64, 1),
+    "wide.png": picture(64, 100, 2),
+    "tall.png": picture(130, 70, 3),
+    "alpha.png": np.dstack([picture(64, 80, 4), picture(64, 80, 9)[..., 0]]),
+    "microscope.tif": picture(75, 66, 5),
+    "grey.TIFF": picture(80, 70, 6)[..., 0],
+    "small.png": picture(30, 41, 7),
+    "tiny.png": picture(9, 5, 8),
+}
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small network of random weights whose logits are in balance, so that masks have both values."""
+    torch.manual_seed(0)
+    network = BasicUNet(2, 3, 2, FEATURES, act="RELU", norm="BATCH")
+    image = torch.from_numpy(picture(96, 96, 0) / np.float32(255)).permute(2, 1, 0)[None]
+    with torch.no_grad():
+        for _ in range(20):
+            network.train()(image)
+        logits = network.eval()(image)
+        margin = logits[:, 1] - logits[:, 0]
+        network.final_conv.bias[1] -= margin.median()
+        for parameter in network.final_conv.parameters():
+            parameter /= margin.std()
+    return network
+
+
+def starts_of(size):
+    """Where windows start along an axis: a quarter of overlap, the last one flush with the end."""
+    step = WINDOW * 3 // 4
+    return [min(i * step, size - WINDOW) for i in range(-(-(size - WINDOW) // step) + 1)]
+
+
+def predicted_margin(network, image):
+    """HW logit difference, nuclei minus background, of a HW or HWC image in 0..255: windows blended by hand.
+
+    The network sees width first, as MONAI reads pictures.
+    """
+    rgb = np.stack([image] * 3, axis=2) if image.ndim == 2 else image[..., :3]
+    image = rgb.transpose(2, 1, 0).astype(np.float32) / 255
+    size = image.shape[1:]
+    before = [max(WINDOW - n, 0) // 2 for n in size]
+    after = [max(WINDOW - n, 0) - b for n, b in zip(size, before, strict=True)]
+    image = np.pad(image, ((0, 0), *zip(before, after, strict=True)))
+    distance = np.arange(WINDOW) - (WINDOW - 1) / 2
+    bell = np.exp(-(distance**2) / (2 * (WINDOW / 8) ** 2))
+    bell = np.maximum(np.outer(bell, bell), 1e-3)
+    total, weight = np.zeros((2, *image.shape[1:]))
+    for x in starts_of(image.shape[1]):
+        for y in starts_of(image.shape[2]):
+            window = np.s_[x : x + WINDOW, y : y + WINDOW]
+            with torch.no_grad():
+                logits = network(torch.from_numpy(image[None, :, *window].copy()))[0].numpy()
+            total[window] += bell * (logits[1] - logits[0])
+            weight[window] += bell
+    margin = total / weight
+    return margin[before[0] : before[0] + size[0], before[1] : before[1] + size[1]].T
+
+
+@pytest.fixture(scope="module")
+def masks(network, tmp_path_factory):
+    """What inference writes for PICTURES, run on a copy of the bundle by a process that cannot import mani_monai."""
+    folder = tmp_path_factory.mktemp("inference")
+    shutil.copytree(CONFIGS, folder / "bundle" / "configs")
+    (folder / "bundle" / "models").mkdir()
+    torch.save(network.state_dict(), folder / "bundle" / "models" / "model.pt")
+    (folder / "images").mkdir()
+    for name, image in PICTURES.items():
+        Image.fromarray(image).save(folder / "images" / name)
+    (folder / "images" / "notes.txt").write_text("no image")
+    arguments = ["run", "--config_file", "configs/inference.json", "--features", str(FEATURES)]
+    arguments += ["--window", str(WINDOW), "--image_dir", "../images", "--output_dir", "../masks"]
+    finished = subprocess.run(
+        [sys.executable, "-c", ALONE, *arguments],
+        cwd=folder / "bundle",
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "inference" in finished.stderr
+    assert f"[{len(PICTURES)}/{len(PICTURES)}]" in finished.stderr, "no progress shown"
+    return folder / "masks"
+
+
+def test_one_mask_an_image(masks):
+    assert sorted(p.name for p in masks.iterdir()) == sorted(f"{Path(name).stem}_mask.png" for name in PICTURES)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_mask_is_the_networks_prediction(name, masks, network):
+    image = PICTURES[name]
+    mask = Image.open(masks / f"{Path(name).stem}_mask.png")
+    assert mask.mode == "L"
+    assert mask.size == (image.shape[1], image.shape[0])
+    mask = np.asarray(mask)
+    assert set(np.unique(mask)) <= {0, 255}
+    margin = predicted_margin(network, image)
+    clear = np.abs(margin) > 1e-4
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(mask[clear] == 255, margin[clear] > 0)
+
+
+def test_masks_would_show_a_wrong_orientation(masks):
+    mask = np.asarray(Image.open(masks / "square_mask.png")) == 255
+    assert 0.1 < mask.mean() < 0.9
+    for turned in (mask.T, mask[::-1], mask[:, ::-1], mask[::-1, ::-1]):
+        assert (mask != turned).mean() > 0.1
+
+
+def test_network_can_be_scripted(network, tmp_path):
+    torch.jit.script(network).save(tmp_path / "model.ts")
+    image = torch.rand(1, 3, 48, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(image), network(image))
+
+
+def test_prediction_is_a_class_map_though_the_file_shows_255(tmp_path):
+    postprocessing = make_inference(output_dir=str(tmp_path)).postprocessing
+    logits = torch.randn(2, 5, 7)
+    pred = postprocessing({"pred": logits})["pred"]
+    assert pred.shape == (5, 7)
+    assert torch.equal(torch.as_tensor(pred), (logits[1] > logits[0]).float())
+    (saved,) = tmp_path.glob("*.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(saved)).T, pred.numpy() * 255)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "no PNG, TIFF or JPEG images there"),
+        ([".hidden.png", "notes.txt"], "no PNG, TIFF or JPEG images there"),
+        (["a.png", "a.tif"], "two images differ in suffix alone"),
+        (["a.PNG"], r"nothing\.pt: no such weights"),
+    ],
+)
+def test_inference_refuses_in_one_line(files, message, tmp_path):
+    for name in files:
+        (tmp_path / name).touch()
+    workflow = make_inference(image_dir=str(tmp_path), ckpt=str(tmp_path / "nothing.pt"))
+    with pytest.raises(SystemExit, match=message) as refusal:
+        workflow.run()
+    assert "\n" not in str(refusal.value)
