@@ -15,6 +15,9 @@ from .inspected_names import LIBRARIES, OWN, PARTLY, STANDARD, imports_of
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
 EXECUTABLES = (".so", ".dll", ".dylib", ".pyd", ".pyc", ".exe", ".sh", ".bat", ".cmd", ".ps1", ".whl", ".egg")
+NO_HASH = "has no hash"
+ADDED_BY_HUBS = {"README.md", ".gitattributes"}
+"""Files that Hugging Face's hub, and MONAI's push to it, put at a bundle's top; nothing reads them."""
 HARMFUL_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input", "globals", "vars"}
 
 
@@ -121,7 +124,10 @@ def _is_harmful(called: str, keywords: Mapping[str | None, object]) -> bool:
 
 
 def hash_findings(folder: Path) -> list[Finding]:
-    """Files that differ from ``hashes.json``, are missing or are not in it. It tells of damage, not of who made it."""
+    """Files that differ from ``hashes.json``, are missing or are not in it. It tells of damage, not of who made it.
+
+    What a hub adds to a bundle, and nothing runs, is not dangerous.
+    """
     path = folder / HASHES
     if not path.is_file():
         return [Finding(HASHES, "hash", "is not there: nothing says whether files were changed")]
@@ -131,11 +137,13 @@ def hash_findings(folder: Path) -> list[Finding]:
         return [Finding(HASHES, "hash", f"cannot be read ({error})", True)]
     found = {name: file_hash(file) for name, file in files_of(folder).items() if name != HASHES and file.is_file()}
     faults = {name: "is missing" for name in expected.keys() - found.keys()}
-    faults |= {name: "has no hash" for name in found.keys() - expected.keys()}
+    faults |= {name: NO_HASH for name in found.keys() - expected.keys()}
     faults |= {name: "was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]}
-    return [Finding(name, "hash", what, True) for name, what in sorted(faults.items())] or [
-        Finding(HASHES, "hash", f"all {len(found)} files match")
-    ]
+    added = {name for name, what in faults.items() if what == NO_HASH and name in ADDED_BY_HUBS}
+    findings = [Finding(name, "hash", what, name not in added) for name, what in sorted(faults.items())]
+    if not faults.keys() - added:
+        findings.append(Finding(HASHES, "hash", f"all {len(expected)} files match"))
+    return findings
 
 
 def is_executable(path: Path) -> bool:
