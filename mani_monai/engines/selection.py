@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from ..utils import InputError
 from ..utils.files import load_network, load_tensors
 from .label_free import LabelFreeScorer
+from .predictions import PredictionWriter
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"
@@ -38,6 +40,7 @@ def evaluate_selections(
     out_dir: str,
     facts: dict[str, Any],
     label_free: LabelFreeScorer | None = None,
+    predictions: PredictionWriter | None = None,
 ) -> dict[str, Any]:
     """Scores the weights of a run on labelled target test images, once for each selection.
 
@@ -60,6 +63,7 @@ def evaluate_selections(
         out_dir: folder to write to.
         facts: what else to record, e.g. source, target, split, seed.
         label_free: scores the network without labels; None leaves ``label_free`` and the snapshots' scores out.
+        predictions: writes what the last iterate predicts for the test images; None writes none.
 
     Returns:
         what ``metrics.json`` holds.
@@ -78,6 +82,8 @@ def evaluate_selections(
     if len(late) > 1:
         candidates["average"] = late
     score = _WeightsScorer(network, test, label_free)
+    with nullcontext() if predictions is None else predictions.writing(test):
+        score([last])
     studied = {}
     if label_free is not None and snapshots:
         files = tqdm([last, source_validation, *snapshots], desc="scoring snapshots without labels", unit="snapshot")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from trainings import FEW_BATCHES, run
 
@@ -39,6 +40,7 @@ def test_evaluation_scores_instances(make_hovernet, finished, tmp_path, capsys):
     assert instances.shape == label.shape
     expected = compute_instance_metrics(instances, label)
     name = Path(items[0]["image"]).stem
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "predictions" / f"{name}_instances.tif"), instances)
     for figure in FIGURES:
         assert metrics["selections"]["last"][figure][name] == pytest.approx(expected[figure], abs=1e-6)
     assert expected["dice"] > 0.1, "the network predicts nothing: the comparison is empty"

@@ -91,6 +91,23 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
     assert "oracle (uses target labels: not adaptation)" in capsys.readouterr().out
 
 
+def test_the_last_iterates_masks_lie_as_the_images_do(make_workflow, finished, data_copy, tmp_path):
+    """The file against the label's file gives the score that was reported, on an image that is not square."""
+    folder = data_copy / "toy_target"
+    item = json.loads((folder / "target_split_0.json").read_text())["test"][0]
+    for part in ("image", "label"):
+        Image.open(folder / item[part]).crop((0, 0, 64, 40)).save(folder / item[part])
+    make_workflow(finished, "evaluate", dataset_dir=str(data_copy), evaluation_dir=str(tmp_path / "scores")).run()
+    name = Path(item["image"]).stem
+    assert [path.name for path in (tmp_path / "scores" / "predictions").iterdir()] == [f"{name}_mask.png"]
+    mask = np.asarray(Image.open(tmp_path / "scores" / "predictions" / f"{name}_mask.png"))
+    assert set(np.unique(mask)) == {0, 255}
+    nuclei = np.asarray(Image.open(folder / item["label"])) > 0
+    dice = 2 * ((mask > 0) & nuclei).sum() / ((mask > 0).sum() + nuclei.sum())
+    metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert metrics["selections"]["last"]["dice"] == {name: pytest.approx(dice, abs=1e-5)}
+
+
 def test_best_on_the_source_is_the_best_snapshot(make_workflow, finished):
     parser = make_workflow(finished, "evaluate").parser
     items = parser.get_parsed_content("validate::dataset").data
