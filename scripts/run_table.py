@@ -22,6 +22,7 @@ from mani_monai.experiments.costs import bargains
 from mani_monai.experiments.figures import write_cost_figure, write_figure
 from mani_monai.experiments.instance_tables import figures_table, tissues_table
 from mani_monai.experiments.machine import cores_of_a_job, visible_gpus
+from mani_monai.experiments.panels import draw_panels, shift_panels
 from mani_monai.experiments.records import write_csv, write_json
 from mani_monai.experiments.report import write_markdown
 from mani_monai.experiments.rows import collect_rows
@@ -47,8 +48,9 @@ def run_table(
     """Trains and scores every run of a table that is not done yet, then writes what is done so far.
 
     Writes docs/results/<table>.md (between its table marks), .csv, .json, .png and, where runs recorded their CPU time,
-    _cost.png. Kill it and start it again at any time: finished runs are kept, half ones resume, and what a finished run
-    lacks of what the plan asks for is scored where its weights still lie in --work_dir. With --seeds 0 it only writes.
+    _cost.png; and <work_dir>/panels/<table>, what each method predicts, which shows the data's images. Kill it and
+    start it again at any time: finished runs are kept, half ones resume, and what a finished run lacks of what the plan
+    asks for is scored where its weights still lie in --work_dir. With --seeds 0 it only writes.
 
     Args:
         table: 1, 2, 3 or 4, or a plan of your own: bundle, configs, shifts and methods.
@@ -82,6 +84,7 @@ def run_table(
     failed = TableRunner(make, scheduler)(runs)
 
     write_report(plan, folders[1], Path(out))
+    write_panels(plan, folders[0], Path(dataset_dir), Path(work_dir) / "panels" / plan.name)
     if failed:
         raise SystemExit(f"{len(failed)} runs failed, see their logs in {folders[0]}: {', '.join(failed)}")
 
@@ -100,6 +103,17 @@ def write_report(plan: Table, results_dir: Path, out: Path) -> None:
     write_json(rows, out / f"{plan.name}.json", {"table": plan.name, "configs": list(plan.base), "metric": metric})
     write_figure(rows, out / f"{plan.name}.png", metric)
     write_cost_figure(found, out / picture, metric)
+
+
+def write_panels(plan: Table, work_dir: Path, dataset_dir: Path, out: Path) -> None:
+    """Draws what the methods predict, seed 0, a picture a shift: beside the runs, since they show the data's images."""
+    for source, target in plan.shifts:
+        runs = plan.runs(1, [f"{source}__{target}"], [])
+        panels = shift_panels(runs, work_dir, dataset_dir, plan.metrics[0])
+        if panels:
+            path = out / f"{source}__{target}.png"
+            draw_panels(panels, path)
+            print(f"picture: {path}")
 
 
 def _names(text: str | tuple[str, ...]) -> list[str]:

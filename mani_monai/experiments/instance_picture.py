@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..data.writers import outline_nuclei
 from ..utils import InputError
-from .picture import GAP
+from .picture import GAP, middle
 
 TITLE = 30
 COLUMNS = ("image", "ground truth", "prediction")
@@ -51,7 +51,7 @@ def draw_instances(
     for title, name in rows.items():
         image = np.asarray(Image.open(items[name]["image"]).convert("RGB"))
         maps = [_read_map(Path(items[name]["label"]), image), _read_map(instances / f"{name}_instances.png", image)]
-        panels = [_middle(panel, crop) for panel in (image, *(outline_nuclei(image, ids) for ids in maps))]
+        panels = [_with_margin(middle(panel, crop)) for panel in (image, *(outline_nuclei(image, ids) for ids in maps))]
         bands.append(_titled(np.concatenate(panels, axis=1), f"{title}: {name}"))
     width = max(band.shape[1] for band in bands)
     padded = [np.pad(band, ((0, GAP), (0, width - band.shape[1]), (0, 0)), constant_values=255) for band in bands]
@@ -68,11 +68,9 @@ def _read_map(path: Path, image: NDArray[np.uint8]) -> NDArray[np.int32]:
     return ids
 
 
-def _middle(panel: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
-    """The middle of a panel, with a white margin on its right."""
-    height, width = (min(crop, edge) for edge in panel.shape[:2])
-    top, left = (panel.shape[0] - height) // 2, (panel.shape[1] - width) // 2
-    return np.pad(panel[top : top + height, left : left + width], ((0, 0), (0, GAP), (0, 0)), constant_values=255)
+def _with_margin(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A panel with a white margin on its right."""
+    return np.pad(panel, ((0, 0), (0, GAP), (0, 0)), constant_values=255)
 
 
 def _titled(band: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:

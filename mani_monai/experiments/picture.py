@@ -33,6 +33,13 @@ def outline(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int
     return drawn
 
 
+def middle(image: NDArray[np.generic], edge: int) -> NDArray[np.generic]:
+    """The middle ``edge`` x ``edge`` pixels of an image; a smaller side is taken whole."""
+    height, width = (min(edge, side) for side in image.shape[:2])
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
 def draw_comparison(
     images: Sequence[Path], labels: Sequence[Path], masks: Mapping[str, Sequence[Path]], path: str | Path, zoom: int = 1
 ) -> None:
