@@ -31,6 +31,7 @@ def export(
     evaluation: str | None = None,
     selection: str | None = None,
     overwrite: bool = False,
+    mpp: float | None = None,
 ) -> None:
     """Writes <out>/<bundle>/ and <out>/<bundle>_v<version>.zip: weights in three forms, configs, docs, licences.
 
@@ -50,6 +51,8 @@ def export(
         evaluation: folder that evaluate.json wrote; evaluation in the run's folder by default.
         selection: whose scores there; by default those of the very file.
         overwrite: replace another export in <out>.
+        mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x; scripts/infer.py compares
+            them with those of the images that it is given.
     """
     place = BUNDLES / str(bundle)
     if not (place / "configs" / "inference.json").is_file():
@@ -57,7 +60,7 @@ def export(
         raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
     names = [name for name in (overlays if isinstance(overlays, (list, tuple)) else str(overlays).split(",")) if name]
     overlay = read_overlays(place / "configs", names)
-    trained = read_run(str(run), weights, source, target, dataset_dir, evaluation, selection, method, overlay)
+    trained = read_run(str(run), weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
     done = export_bundle(place, trained, str(out), version and str(version), changelog, overwrite)
     state = "written" if done.written else "the same export was there already"
     print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")

@@ -51,6 +51,8 @@ network = load("{folder}", bundle_dir="..", workflow_type="inference")
 
 {formats}
 
+{pixels}
+
 {rest}
 
 # License
@@ -79,6 +81,7 @@ def model_card(card: str, metadata: Mapping[str, Any], folder: str, run: Trained
         folder=folder,
         performance=performance(run.scores),
         formats=sections(card, "### Input", "### Output"),
+        pixels=pixel_size(run.mpp),
         rest=sections(card, "## Intended use and limits", "# References"),
     )
 
@@ -95,6 +98,16 @@ def performance(scores: Mapping[str, Any] | None) -> str:
     title = f"On {images} labelled test images of {scores.get('target', 'the target')}, weights {chosen}"
     table = "\n".join(["| metric | mean | spread over images |", "|---|---|---|", *rows])
     return f"{title} (each image's score is in `metrics.json`):\n\n{table}"
+
+
+def pixel_size(mpp: float | None) -> str:
+    """How large the pixels of the training's images were, and what that means for others."""
+    if mpp is None:
+        return "The pixel size of the training's images was not recorded: take images of the same magnification."
+    return (
+        f"Trained on images of {mpp:.3g} micrometres per pixel (`mpp` in `configs/metadata.json`). `inference.json` "
+        "rescales nothing: take images of that size, or mani-monai's `scripts/infer.py`, which does."
+    )
 
 
 def data_license(domains: Sequence[Domain]) -> str:

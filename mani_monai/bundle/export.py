@@ -115,7 +115,7 @@ def _build(
     source, target = run.domains
     default = f"weights trained on {source.name}, adapted to {target.name}: {run.facts['method']}"
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
-    added = {**said, **_measured(run)}
+    added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
     names = settings.get("class_names")
     metadata = exported_metadata(metadata, version, change or default, sides, output, names, added)
     _write_json(folder / "configs" / "metadata.json", metadata)

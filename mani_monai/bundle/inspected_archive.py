@@ -62,6 +62,12 @@ def unpack(path: Path, folder: Path) -> None:
                 raise InputError(f"{path}: {entry.filename} cannot be unpacked ({error}).") from error
 
 
+def top_of(place: Path) -> Path:
+    """The bundle in a folder that a zip was unpacked to: the one folder there, or the folder itself."""
+    tops = list(place.iterdir())
+    return tops[0] if len(tops) == 1 and tops[0].is_dir() else place
+
+
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)

@@ -10,7 +10,7 @@ from mani_monai.utils import InputError
 
 from .archive import files_of
 from .findings import Finding
-from .inspected_archive import archive_findings, unpack
+from .inspected_archive import archive_findings, top_of, unpack
 from .inspected_configs import CONFIGS, config_findings, config_imports, logging_findings
 from .inspected_files import PICKLES, STATES, code_findings, hash_findings, is_executable, weight_findings
 
@@ -42,8 +42,7 @@ def inspect_bundle(path: str | Path) -> list[Finding]:
         return [*findings, Finding(path.name, "archive", "not unpacked: nothing else was looked at", True)]
     with tempfile.TemporaryDirectory() as place:
         unpack(path, Path(place))
-        tops = list(Path(place).iterdir())
-        return list(_folder_findings(tops[0] if len(tops) == 1 and tops[0].is_dir() else Path(place)))
+        return list(_folder_findings(top_of(Path(place))))
 
 
 def is_dangerous(findings: list[Finding]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mani_monai.inference.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
@@ -50,6 +51,7 @@ class TrainedRun:
         facts: source, target, split, seed, iterations, as far as they are known, and the method in words.
         settings: those of the network and its windows that the run's record or overlays name.
         scores: of these weights on labelled test images; None where there are none.
+        mpp: micrometres per pixel of the images that it was trained on; None where that is not known.
     """
 
     weights: Path
@@ -58,6 +60,7 @@ class TrainedRun:
     facts: Mapping[str, Any]
     settings: Mapping[str, Any]
     scores: Mapping[str, Any] | None
+    mpp: float | None = None
 
 
 def read_run(
@@ -70,6 +73,7 @@ def read_run(
     selection: str | None = None,
     method: str | None = None,
     overlay: Mapping[str, Any] | None = None,
+    mpp: float | None = None,
 ) -> TrainedRun:
     """Reads a run's folder.
 
@@ -86,10 +90,13 @@ def read_run(
         selection: whose scores; by default those of the file itself.
         method: how it was adapted, in words; the names of its adaptation losses by default.
         overlay: configs that the run was trained with, such as ``small.json``.
+        mpp: micrometres per pixel of the images that it was trained on.
 
     Raises:
-        InputError: when weights, data sets or a named evaluation are missing, or the weights are no state dictionary.
+        InputError: when weights, data sets or a named evaluation are missing, the weights are no state dictionary, or
+            no microscope gives such pixels.
     """
+    size = given_pixel_size(mpp)
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the output_dir of a finished training with --run.")
@@ -115,6 +122,7 @@ def read_run(
         facts,
         {name: known[name] for name in SETTINGS if name in known and not str(known[name]).startswith("$")},
         _scores(metrics, weights, selection, scored),
+        size and size.um,
     )
 
 

@@ -82,24 +82,45 @@ class SaveNucleid(MapTransform):
             InputError: when a file cannot be written, or a format cannot hold the map.
         """
         image = data[self.image_key]
+        picture = as_picture(image) if "overlay" in self.outputs else np.empty(0)
         stem = Path(image.meta[ImageMetaKey.FILENAME_OR_OBJ]).stem
         for key in self.key_iterator(data):
             instances = torch.as_tensor(data[key])[0].cpu().numpy()
             for output in self.outputs:
-                self._save(output, self.output_dir / (stem + ENDINGS[output]), image, instances, data[self.table_key])
+                path = self.output_dir / (stem + ENDINGS[output])
+                write_output(output, path, picture, instances, data[self.table_key], self.class_names)
         return dict(data)
 
-    def _save(
-        self, output: str, path: Path, image: torch.Tensor, instances: np.ndarray, table: Mapping[str, np.ndarray]
-    ) -> None:
-        if output == "geojson":
-            writers.write_geojson(path, instances, table, self.class_names)
-        elif output == "csv":
-            writers.write_nuclei_csv(path, table, self.class_names)
-        elif output == "overlay":
-            writers.write_overlay(path, as_picture(image), instances, table)
-        else:
-            writers.write_instance_map(path, instances)
+
+def write_output(
+    output: str,
+    path: Path,
+    picture: np.ndarray,
+    instances: np.ndarray,
+    table: Mapping[str, np.ndarray],
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Writes one of the outputs of :class:`SaveNucleid`.
+
+    Args:
+        output: its name.
+        path: the file.
+        picture: HW3 uint8, the image.
+        instances: HW ids, 0 background.
+        table: the table of nuclei, columns by name.
+        class_names: the types' names, that of type 0 (background) first.
+
+    Raises:
+        InputError: when the file cannot be written, or the format cannot hold the map.
+    """
+    if output == "geojson":
+        writers.write_geojson(path, instances, table, class_names)
+    elif output == "csv":
+        writers.write_nuclei_csv(path, table, class_names)
+    elif output == "overlay":
+        writers.write_overlay(path, picture, instances, table)
+    else:
+        writers.write_instance_map(path, instances)
 
 
 def as_picture(image: torch.Tensor) -> np.ndarray:

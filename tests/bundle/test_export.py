@@ -87,6 +87,15 @@ def test_metadata_and_documents_tell_what_it_is(exported):
     assert json.loads((exported.folder / "metrics.json").read_text())["figures"]["dice"] == {"a": 0.4, "b": 0.6}
 
 
+def test_the_pixel_size_of_the_training_is_kept(exported, unet_run, tmp_path, quick):
+    metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())
+    assert "mpp" not in metadata
+    assert "pixel size of the training's images was not recorded" in (exported.folder / "docs/README.md").read_text()
+    known = export_bundle(UNET, replace(unet_run, mpp=0.25), tmp_path, "1.2.3").folder
+    assert json.loads((known / "configs" / "metadata.json").read_text())["mpp"] == 0.25
+    assert "Trained on images of 0.25 micrometres per pixel" in (known / "docs" / "README.md").read_text()
+
+
 def test_no_path_of_this_machine_is_in_it(exported):
     for name, path in files_of(exported.folder).items():
         content = path.read_bytes()

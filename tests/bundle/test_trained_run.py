@@ -93,6 +93,7 @@ def test_scores_are_those_of_the_very_weights(run):
         ({"target": None}, "does not say what its target was"),
         ({"evaluation": "elsewhere"}, r"elsewhere/metrics\.json: no such file"),
         ({"selection": "best"}, "has no selection 'best' .it has none."),
+        ({"mpp": 40}, "--mpp 40: write micrometres per pixel"),
     ],
 )
 def test_what_is_missing_is_named_in_one_line(run, options, message):

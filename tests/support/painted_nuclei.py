@@ -1,34 +1,41 @@
-"""A HoVer-Net whose maps are painted in the image, and pictures for it."""
+"""Pictures in which nuclei are painted with their distances, and a real HoVer-Net whose weights read them off."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from painted_hovernet import Painted, painted_weights
-from skimage.draw import disk
+from torch import nn
 
-from mani_monai.inference.segmenters import HoVerNetSegmenter
-from mani_monai.inference.served_model import ServedModel
-from mani_monai.transforms import hover_maps
+from mani_monai.networks.nets import ConcatHoVerNet
 
 
-def round_nuclei(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.ndarray:
-    """HW ids of round nuclei (row, column, radius)."""
-    instances = np.zeros((height, width), np.int32)
-    for number, (row, column, radius) in enumerate(nuclei, 1):
-        instances[disk((row, column), radius + 0.5, shape=instances.shape)] = number
-    return instances
-
-
-def painted(instances: np.ndarray) -> np.ndarray:
-    """HW3 picture that :class:`painted_hovernet.Painted` reads these instances off."""
-    maps = np.stack([instances > 0, *((hover_maps(instances) + 1) / 2)], axis=-1)
+def painted(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.ndarray:
+    """HW3 picture of round nuclei (row, column, radius): red is nucleus, green and blue the distances to its centre."""
+    maps = np.zeros((height, width, 3))
+    rows, columns = np.mgrid[:height, :width]
+    for row, column, radius in nuclei:
+        inside = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+        distances = np.stack([columns - column, rows - row], axis=-1) / radius
+        maps[inside] = np.dstack([np.ones((height, width)), (distances + 1) / 2])[inside]
     return (maps * 255).round().astype(np.uint8)
 
 
-def painted_model(types: int = 0, um: float | None = None, class_names: tuple[str, ...] | None = None) -> ServedModel:
-    """The bundle mani_hovernet with that network."""
-    network = Painted(types)
-    network.load_state_dict(painted_weights(types))
-    segmenter = HoVerNetSegmenter(network, torch.device("cpu"), "float32", 256, 164)
-    return ServedModel("mani_hovernet", "1.0.0", "0" * 64, um, class_names, segmenter)
+def reading_hovernet() -> ConcatHoVerNet:
+    """HoVer-Net that hands an image's channels through its first block and its last shortcut, and nothing else."""
+    network = ConcatHoVerNet().eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.zero_()
+                if module.bias is not None:
+                    module.bias.zero_()
+        last = [f"{name}.output_features" for name in ("nucleus_prediction", "horizontal_vertical")]
+        for name in ("conv0.conv", "res_blocks.d0.shortcut", *(f"{branch}.decoderblock3.conva" for branch in last)):
+            weight = network.get_submodule(name).weight
+            for channel in range(3):
+                weight[channel, channel, weight.shape[2] // 2, weight.shape[3] // 2] = 1
+        nuclei, distances = (network.get_submodule(f"{branch}.decoderblock4.conv") for branch in last)
+        nuclei.weight[1, 0], nuclei.bias[1] = 20, -10
+        for channel in range(2):
+            distances.weight[channel, channel + 1], distances.bias[channel] = 2, -1
+    return network

@@ -1,4 +1,4 @@
-"""Bundles exported in a moment: without TorchScript and ONNX, which take long and which our own inference never reads."""
+"""Bundles exported in a moment: without TorchScript and ONNX, which take long and our own inference never reads."""
 
 from __future__ import annotations
 

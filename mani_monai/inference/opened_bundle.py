@@ -1,0 +1,50 @@
+"""A bundle's files, once an inspection has found nothing dangerous in them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mani_monai.bundle.findings import Finding
+from mani_monai.bundle.inspected_archive import archive_findings, top_of, unpack
+from mani_monai.bundle.inspection import inspect_bundle
+from mani_monai.utils import InputError
+
+
+@contextmanager
+def opened_bundle(path: str | Path) -> Iterator[Path]:
+    """Gives a bundle's folder: its own, or for a zip a temporary one that lasts as long as the block.
+
+    What is inspected is what is given: a zip is unpacked once.
+
+    Args:
+        path: a bundle's folder or zip.
+
+    Raises:
+        InputError: when there is none, or the inspection finds danger: an archive that leaves its folder, files that
+            differ from their hashes, weights that hold more than tensors, configs or code that may do harm.
+    """
+    path = Path(path)
+    if path.is_dir():
+        _refuse(path, inspect_bundle(path))
+        yield path
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
+    _refuse(path, archive_findings(path))
+    with tempfile.TemporaryDirectory() as place:
+        unpack(path, Path(place))
+        folder = top_of(Path(place))
+        _refuse(path, inspect_bundle(folder))
+        yield folder
+
+
+def _refuse(path: Path, findings: Sequence[Finding]) -> None:
+    dangerous = [finding for finding in findings if finding.dangerous]
+    if dangerous:
+        first, more = dangerous[0], len(dangerous) - 1
+        what = " ".join(f"{first.place}: {first.what}".split())[:300]
+        also = f" (and {more} more)" if more else ""
+        raise InputError(f"{path}: is refused: {what}{also}; look at it with scripts/inspect_bundle.py.")

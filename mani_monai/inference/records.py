@@ -1,0 +1,87 @@
+"""Which images are done: a record of each, written after all of its outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mani_monai.bundle.archive import file_hash
+from mani_monai.data.writers.atomic import replacing
+
+FOLDER = "records"
+FORM = 1  # raise it when the same weights would give other outputs
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was written of an image.
+
+    Attributes:
+        key: what the outputs follow from: image, weights, settings.
+        outputs: SHA-256 of each file by its name.
+        result: the image's line in the summary.
+    """
+
+    key: Mapping[str, Any]
+    outputs: Mapping[str, str]
+    result: Mapping[str, Any]
+
+
+def record_path(out: Path, image: str) -> Path:
+    """Where the record of an image lies."""
+    return out / FOLDER / f"{image}.json"
+
+
+def read_record(out: Path, image: str) -> Record | None:
+    """Reads the record of an image; None where there is none that can be read."""
+    try:
+        content = json.loads(record_path(out, image).read_text(encoding="utf-8"))
+        return Record(dict(content["key"]), dict(content["outputs"]), dict(content["result"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_record(out: Path, image: str, record: Record) -> None:
+    """Writes the record of an image whose outputs are there.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    content = {"key": record.key, "outputs": record.outputs, "result": record.result}
+    with replacing(record_path(out, image)) as partial:
+        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def is_done(record: Record | None, key: Mapping[str, Any], out: Path, names: Sequence[str]) -> bool:
+    """Whether outputs of the very same image, weights and settings are there, whole.
+
+    Args:
+        record: of the image.
+        key: as it has to be.
+        out: the folder of the outputs.
+        names: the files that are wanted.
+    """
+    if record is None or record.key != key:
+        return False
+    return all(
+        name in record.outputs and (out / name).is_file() and file_hash(out / name) == record.outputs[name]
+        for name in names
+    )
+
+
+def begin(record: Record | None, key: Mapping[str, Any], out: Path, image: str) -> dict[str, str]:
+    """Takes away an image's record before its outputs are written anew, and outputs of another image or weights.
+
+    Returns:
+        outputs of the same key, which stay.
+    """
+    record_path(out, image).unlink(missing_ok=True)
+    if record is None or record.key == key:
+        return {} if record is None else dict(record.outputs)
+    for name in record.outputs:
+        if Path(name).name == name:  # a record is a file that anybody may have written
+            (out / name).unlink(missing_ok=True)
+    return {}
