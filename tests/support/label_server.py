@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from bundle_files import REPOSITORY
 from PIL import Image
 
 START, STOP, WORK = 300, 20, 900  # seconds
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,13 @@ def label_server(bundles: Path, images: Path, log: Path) -> Iterator[LabelServer
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MONAI_LABEL_SESSION_PATH": str(log.parent / "sessions")}
     with open(log, "w") as stream:
         process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=log.parent,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
     server = LabelServer(f"http://127.0.0.1:{port}", process, log)
     try:
@@ -133,6 +141,12 @@ def label_server(bundles: Path, images: Path, log: Path) -> Iterator[LabelServer
         yield server
     finally:
         _stop(process)
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to end this process should the tests be killed, when nothing of theirs runs any more."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _wait(server: LabelServer) -> None:

@@ -1,0 +1,169 @@
+"""From labelled slides of one tissue and unlabelled ones of another to an adapted bundle and a report on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..bundle.archive import file_hash
+from ..bundle.documents import terms_of_use
+from ..bundle.export import Exported, export_bundle
+from ..bundle.trained_run import TrainedRun, read_run
+from ..experiments import Run
+from ..experiments.launcher import Launcher
+from .domains import Domains, prepare_domains, read_domains, source_folder, write_domains
+from .given_model import GivenModel, model_hash, take_model
+from .methods import METHODS, base_table, check_method, make_plan, read_configs
+from .request import check_request, keep_request
+from .start import choose_start
+from .target_images import list_target_images
+from .training import TrainingMaker, train
+from .verdict import Verdict
+from .write_report import PAGE, write_report
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+BUNDLE = "mani_unet"
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What is asked for.
+
+    Attributes:
+        source: folder of a prepared data set with labels.
+        target: folder of unlabelled images.
+        out: receives everything.
+        bundles: folder of the bundles, with ``mani_unet``.
+        model: folder or zip of an exported bundle to start from; a source-only model is trained where None.
+        method: one of ``METHODS``.
+        preset: one of ``PRESETS``.
+        options: further overrides of the bundle's configs, name and value.
+        seed: of the trainings.
+        licence: of the target's images, for the record.
+        launcher: what starts the trainings.
+        say: tells a person how far it is.
+    """
+
+    source: str
+    target: str
+    out: Path
+    bundles: Path
+    model: str | None = None
+    method: str = "recommended"
+    preset: str = "small"
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    licence: str = "unknown"
+    launcher: Launcher = field(default_factory=Launcher)
+    say: Callable[[str], None] = print
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What an adaptation left.
+
+    Attributes:
+        report: the HTML page; ``report.json`` lies beside it.
+        adapted: the exported bundle.
+        source_model: the source model's export; None where it was given.
+        verdict: whether to use it.
+    """
+
+    report: Path
+    adapted: Exported
+    source_model: Exported | None
+    verdict: Verdict
+
+
+def adapt(job: Adaptation) -> Adapted:
+    """Prepares, trains, exports and reports; where ``out`` holds a part of the same, it goes on from there.
+
+    Raises:
+        InputError: bad input, a training that failed, or ``out`` of another adaptation.
+    """
+    check_method(job.method, job.preset)
+    job.say("1/4 checking the images")
+    table = base_table(job.bundles / BUNDLE, job.preset)
+    configs = read_configs(table, job.method, job.options)
+    domains = _domains(job, configs)
+    given = take_model(job.model, job.out / "model") if job.model else None
+    for line in domains.left_out:
+        job.say(f"left out: {line}")
+    start, notes = None, ()
+    if given:
+        start, note = choose_start(given, tuple(configs.get("features")), job.out / "model" / "start.json")
+        notes = (note,)
+    names = (domains.source, domains.target)
+    options = {**job.options, "crop_size": str(domains.crop_size)}
+    plan = make_plan(table, job.method, names, options, job.seed, given is not None, start)
+    make = TrainingMaker(table, str(domains.dataset_dir), job.out / "runs", job.out / "runs", launcher=job.launcher)
+
+    job.say(f"2/4 training on {domains.images} target images: {', then '.join(run.method.title for run in plan.runs)}")
+    train(make, plan.runs)
+
+    job.say("3/4 exporting")
+    trained = _trained(job, make, plan.after, given if start else None)
+    adapted = export_bundle(table.bundle, trained, job.out / "adapted", overwrite=True)
+    source_model = plan.before and export_bundle(
+        table.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True
+    )
+
+    job.say("4/4 measuring both models on the target, writing the report")
+    notes = (*notes, terms_of_use(trained.domains))
+    outcome = write_report(job.out, plan, make, domains, given, _settings(job, configs, domains), notes)
+    return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict)
+
+
+def _request(job: Adaptation) -> dict[str, Any]:
+    """What tells one adaptation from another; images count by name and size."""
+    place, images = source_folder(job.source), list_target_images(job.target).records
+    return {
+        "source": {"name": place.name, "record": file_hash(place / "dataset.json")},
+        "target": {record.image.name: record.image.stat().st_size for record in images},
+        "model": model_hash(job.model) if job.model else None,
+        "method": job.method,
+        "preset": job.preset,
+        "options": dict(job.options),
+        "seed": job.seed,
+        "licence": job.licence,
+    }
+
+
+def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
+    """Both data sets, made once: the training that goes on has to find what it began with."""
+    request, kept, asked = job.out / "request.json", job.out / "data" / "domains.json", _request(job)
+    check_request(request, asked)
+    if not request.exists() or not kept.exists():
+        crop_size = int(configs.get("crop_size"))
+        write_domains(prepare_domains(job.source, job.target, kept.parent, crop_size, job.licence), kept)
+        keep_request(request, asked)
+    return read_domains(kept)
+
+
+def _trained(job: Adaptation, make: TrainingMaker, run: Run, start: GivenModel | None = None) -> TrainedRun:
+    """A training for its export; weights that began as another model's stay bound to what that was trained on."""
+    said = run.method.title + (f", started from {start.name}" if start else "")
+    trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said)
+    if start is None:
+        return trained
+    source, target = trained.domains
+    licence = f"{source.licence}; the weights that training started from, {start.name}, say: {start.licence}"
+    return replace(trained, domains=(replace(source, licence=licence), target))
+
+
+def _settings(job: Adaptation, configs: ConfigParser, domains: Domains) -> dict[str, str]:
+    """What was trained, for a reader."""
+    values = {name: str(configs.get(name)) for name in ("iterations", "warmup", "batch_size", "learning_rate")}
+    return {
+        "method": f"{job.method}: {METHODS[job.method].title}",
+        "preset": job.preset,
+        **values,
+        "crop_size": f"{domains.crop_size} px",
+        "channels of the U-Net": str(configs.get("features")),
+        "target images that trained": str(domains.images),
+        "seed": str(job.seed),
+    }

@@ -1,0 +1,39 @@
+"""What an adaptation is asked for, kept in its folder: the same command goes on, another one is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..data.writers.atomic import replacing
+from ..utils import InputError
+
+
+def check_request(path: Path, asked: Mapping[str, Any]) -> None:
+    """Refuses a folder of another request; one without any is free.
+
+    Args:
+        path: the JSON file that ``keep_request`` writes.
+        asked: plain values by name.
+
+    Raises:
+        InputError: when the file holds another request.
+    """
+    if not path.exists():
+        return
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error}); choose another --out, or delete the folder.") from error
+    asked = json.loads(json.dumps(asked))  # tuples are lists in a file
+    other = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
+    if other:
+        raise InputError(f"{path.parent}: holds an adaptation with another {', '.join(other)}; choose another --out.")
+
+
+def keep_request(path: Path, asked: Mapping[str, Any]) -> None:
+    """Writes a request, once there is something that was made for it."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")

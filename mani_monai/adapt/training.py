@@ -1,0 +1,67 @@
+"""The trainings of an adaptation: the harness's runs without their scores, which would need target labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..experiments import Run, RunMaker, TableRunner, ThreadScheduler
+from ..experiments.config_match import check_same_config
+from ..experiments.machine import visible_gpus
+from ..experiments.maker import DONE, FAILED
+from ..experiments.run_config import resolved_config, write_config
+from ..experiments.run_folder import is_begun, is_trained
+from ..utils import InputError
+
+
+class TrainingMaker(RunMaker):
+    """Makes a run's training alone: done once its last weights lie in its folder, resumed where it was cut off."""
+
+    def is_done(self, run: Run) -> bool:
+        """Whether the training has come to its end.
+
+        Raises:
+            InputError: when a training with other configs or options lies there.
+        """
+        folder = self.folder(run)
+        if is_begun(folder):
+            check_same_config(folder, resolved_config(self.table, run, self.dataset_dir, folder))
+        return is_trained(folder)
+
+    def lost(self, run: Run) -> list[str]:
+        """Nothing: there are no scores that could be lacking."""
+        return []
+
+    def _make(self, run: Run, gpu: str | None, lock: int) -> str:
+        if self.is_done(run):
+            return DONE
+        folder = self.folder(run)
+        write_config(resolved_config(self.table, run, self.dataset_dir, folder), folder)
+        return DONE if self._train(run, gpu, lock) else FAILED
+
+
+def train(make: TrainingMaker, runs: Sequence[Run], seconds: float = 1.0) -> None:
+    """Trains what is left to train, one after the other, and shows how far it is and how long it will take.
+
+    Args:
+        make: makes a training.
+        runs: the trainings, in order.
+        seconds: between two looks at them.
+
+    Raises:
+        InputError: when a training failed, with the last line of its log, or another process is making it.
+    """
+    failed = TableRunner(make, ThreadScheduler(make, 1, visible_gpus()), seconds)(runs)
+    for run in runs:
+        log = make.folder(run) / "train.log"
+        if run.name in failed:
+            raise InputError(f"{log}: the training failed: {last_line(log)}")
+        if not make.is_done(run):
+            raise InputError(f"{log.parent}: another process is training there; wait for it, or choose another --out.")
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something; "no output" where there is none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1] if said else "no output"

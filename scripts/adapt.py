@@ -1,0 +1,90 @@
+"""Adapts a model to unlabelled slides of another tissue: bundle, report and verdict from one command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fire
+
+from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from mani_monai.adapt.adaptation import Adaptation
+
+BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
+
+
+def adapt(
+    source: str,
+    target: str,
+    out: str,
+    model: str | None = None,
+    method: str = "recommended",
+    preset: str = "small",
+    options: dict[str, Any] | None = None,
+    seed: int = 0,
+    licence: str = "unknown",
+) -> Adaptation:
+    """Trains mani_unet on labelled images of one tissue and unlabelled ones of another, and says whether it helped.
+
+    Writes report.html (and report.json): pictures before and after, scores without labels, nuclei, and a verdict, which
+    is the last line printed; adapted/: the exported bundle; source_model/: the one that was trained on the source
+    alone, in case the verdict is to keep it. The exit status is 0 whatever the verdict. Kill it and start the same
+    command again at any time: it goes on.
+
+    Labels of the target cannot be given and are not looked for: files named like masks of the images are not opened.
+    HoVer-Net (mani_hovernet) is not offered here: train it with its bundle's configs.
+
+    Args:
+        source: folder of a labelled data set that scripts/prepare_data.py wrote.
+        target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below. Files that cannot be used are
+            listed, and the others are used.
+        out: folder for everything; one folder an adaptation.
+        model: folder or zip of an exported mani_unet to use as the source model: nothing is trained on the source alone
+            then. Training starts from its weights where its U-Net has the channels of the preset's, else anew.
+        method: recommended (mean teacher with stain augmentation), mani (the paper's) or source_only (no adaptation).
+        preset: small (two cores can pay it), quick (smaller still, for a first look) or paper (needs a GPU).
+        options: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
+        seed: of the trainings.
+        licence: of the target's images, for the exported bundle's record.
+    """
+    from mani_monai.adapt.adaptation import Adaptation
+
+    if options is not None and not isinstance(options, dict):
+        raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
+    if type(seed) is not int:
+        raise InputError(f"--seed {seed}: is no whole number.")
+    settled = {name: str(value) for name, value in (options or {}).items()}
+    places = (str(source), str(target), Path(str(out)), BUNDLES, model and str(model))
+    return Adaptation(*places, str(method), str(preset), settled, seed, str(licence), say=_say)
+
+
+def run(job: Adaptation) -> None:
+    """Does a job and prints where its results lie, the verdict last."""
+    from mani_monai.adapt.adaptation import adapt as adapt_now
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
+    done = adapt_now(job)
+    print(f"report:  {done.report}")
+    print(f"adapted: {done.adapted.folder} and {done.adapted.archive.name}")
+    if done.source_model:
+        print(f"source model: {done.source_model.folder}")
+    print(f"verdict: {done.verdict.line}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    """Understands the whole command line first: fire itself would find an unknown flag only after the work."""
+    job = fire.Fire(adapt, serialize=lambda _: None)
+    if job is not None and not callable(job):
+        run(job)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Trainings of an adaptation in this process, on tiny networks, and evidence to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from adapted import SCORES, InProcessLauncher, figures
+
+from mani_monai.adapt.evidence import Evidence
+
+
+@pytest.fixture
+def launcher() -> InProcessLauncher:
+    return InProcessLauncher()
+
+
+@pytest.fixture(scope="session")
+def tiny_options(tiny) -> dict[str, str]:
+    """Options of a training of a second that logs nothing."""
+    options = {**tiny, "quiet": True, "iterations": 2}
+    del options["dataset_dir"]
+    return {name: str(value) for name, value in options.items()}
+
+
+@pytest.fixture
+def evidence() -> Callable[..., Evidence]:
+    """Two sane models, but for what is named: ``evidence(after=..., scores_after={"stain": 0.5})``."""
+    sane = Evidence(True, SCORES, SCORES, figures(), figures(), figures(), 0.9)
+
+    def make(**changes) -> Evidence:
+        for name in ("scores_before", "scores_after"):
+            if name in changes:
+                changes[name] = {**SCORES, **changes[name]}
+        return replace(sane, **changes)
+
+    return make
+
+
+@pytest.fixture
+def discs() -> Callable[..., np.ndarray]:
+    """A mask with discs: ``discs((40, 60), [(row, column, radius), ...])``."""
+
+    def make(shape, places):
+        rows, columns = np.indices(shape)
+        mask = np.zeros(shape, bool)
+        for row, column, radius in places:
+            mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+        return mask
+
+    return make

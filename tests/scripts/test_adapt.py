@@ -1,0 +1,119 @@
+"""The command as a user types it: killed and started again, with real trainings and exports."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mani_monai.utils import InputError
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = [sys.executable, "scripts/adapt.py"]
+
+
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{path} never came")
+
+
+@pytest.mark.slow
+def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, toy_dir, tmp_path, command_environment):
+    options = {**tiny, "iterations": 40, "val_interval": 10, "warmup": 10}
+    del options["dataset_dir"]
+    target = tmp_path / "kidney"
+    shutil.copytree(toy_dir / "toy_target" / "images", target)
+    base = [*SCRIPT, "--source", str(toy_dir / "toy_source"), "--target", str(target), "--preset", "quick"]
+    base += ["--options", str(options)]
+    out = tmp_path / "out"
+    command = [*base, "--out", str(out)]
+    run = out / "runs" / "toy_source__kidney__recommended__seed0"
+
+    first = subprocess.Popen(command, cwd=ROOT, env=command_environment, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(run / "checkpoint.pt", first)
+    finally:
+        first.send_signal(signal.SIGTERM)
+        _, errors = first.communicate()
+    assert first.returncode == 1
+    assert "stopped: start the same command again to go on." in errors
+    assert not (run / "model.pt").exists(), "the training went on to its end"
+
+    done = subprocess.run(command, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Going on from iteration" in (run / "train.log").read_text()
+    record = json.loads((out / "report.json").read_text())
+    assert done.stdout.splitlines()[-1] == f"verdict: {record['verdict']['line']}"
+    page = (out / "report.html").read_text()
+    assert "mean teacher with stain augmentation" in page
+    assert len(re.findall("data:image/png;base64,", page)) >= 3, "a region, sizes and curves"
+    assert set(record["source_validation_dice"]) == {
+        "source-only, no adaptation",
+        "mean teacher with stain augmentation",
+    }
+    config = json.loads((out / "adapted" / "mani_unet" / "configs" / "inference.json").read_text())
+    assert (config["features"], config["window"]) == (tiny["features"], tiny["window"])
+    for part in ("adapted", "source_model"):
+        for name in ("model.pt", "model.ts", "model.onnx"):
+            assert (out / part / "mani_unet" / "models" / name).is_file()
+
+    archive = next((out / "source_model").glob("*.zip"))
+    second = [*base, "--out", str(tmp_path / "next"), "--model", str(archive), "--method", "mani"]
+    done = subprocess.run(second, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    before = json.loads((tmp_path / "next" / "report.json").read_text())
+    assert before["nuclei"]["before"] == record["nuclei"]["before"], "the same model on the same images"
+    assert before["label_free"]["stain"]["before"] == pytest.approx(record["label_free"]["stain"]["before"])
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Calls the command in this process."""
+    spec = importlib.util.spec_from_file_location("adapt_script", ROOT / "scripts" / "adapt.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["adapt.py", *arguments])
+        script.main()
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_bad_input_is_one_line(call, toy_dir, tmp_path):
+    source, out = str(toy_dir / "toy_source"), str(tmp_path / "out")
+    options = ("--source", source, "--target", str(tmp_path), "--out", out)
+    with pytest.raises(InputError, match=f"{tmp_path}: holds no images"):
+        call(*options)
+    for option, value, message in (
+        ("--method", "hovernet", "--method hovernet: no such method"),
+        ("--seed", "x", "--seed x: is no whole number"),
+        ("--options", "3", "--options 3: is no dictionary"),
+        ("--options", "{'iteration':3}", "there is no option 'iteration'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call(*options, option, value)
+    assert not Path(out).exists()
+
+
+def test_there_is_no_option_for_target_labels(call, toy_dir, tmp_path):
+    """An unknown option is found before anything is made."""
+    options = ("--source", str(toy_dir / "toy_source"), "--target", str(toy_dir / "toy_target" / "images"))
+    with pytest.raises(SystemExit) as left:
+        call(*options, "--out", str(tmp_path / "out"), "--target_masks", str(toy_dir / "toy_target" / "labels"))
+    assert left.value.code == 2
+    assert not (tmp_path / "out").exists()
