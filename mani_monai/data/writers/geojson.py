@@ -102,7 +102,7 @@ def read_geojson(path: str | Path, shape: tuple[int, int]) -> NDArray[np.int32]:
             polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[geometry["type"]]
             identifier = ((feature.get("properties") or {}).get("measurements") or {}).get("id", position)
             for rings in polygons:
-                rows, columns = _inside([np.asarray(ring, float)[:, :2] for ring in rings], shape)
+                rows, columns = pixels_within([np.asarray(ring, float)[:, :2] for ring in rings], shape)
                 instances[rows, columns] = identifier
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
@@ -110,7 +110,7 @@ def read_geojson(path: str | Path, shape: tuple[int, int]) -> NDArray[np.int32]:
     return instances
 
 
-def _inside(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
+def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
     """Rows and columns of the pixels whose centres lie within the first ring and in none of the others."""
     left, top = np.clip(np.floor(rings[0].min(axis=0)), 0, shape[::-1]).astype(int)
     right, bottom = np.clip(np.ceil(rings[0].max(axis=0)), 0, shape[::-1]).astype(int)

@@ -1,0 +1,108 @@
+"""A bundle's inference on what a client asks for."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
+from monailabel.transform.writer import PolygonWriter, Writer
+
+from mani_monai.inference.known_pipelines import UNET
+from mani_monai.inference.segmenters import Nuclei, Segmenter
+from mani_monai.inference.served_model import ServedModel
+from mani_monai.label.annotations import annotation_of, label_names
+from mani_monai.label.regions import Region, read_region
+from mani_monai.label.training import WEIGHTS
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_network, load_tensors
+
+ENDINGS = (".png", ".tif", ".tiff", ".nrrd", ".nii", ".nii.gz")
+KINDS = ("uint8", "uint16")  # what all of these hold
+
+
+class NucleiTask(InferTask):
+    """Finds nuclei in an image or a region of it.
+
+    On MONAI Label's endpoint for images it gives a label map of the image or region: 0 and 1 of mani_unet, ids of the
+    nuclei of mani_hovernet. On those for slides it gives outlines, one a nucleus.
+
+    Args:
+        model: the bundle.
+        trained: the folder of a training, whose weights take the place of the bundle's; until it is there, the task is
+            not valid, and MONAI Label does not offer it.
+    """
+
+    def __init__(self, model: ServedModel, trained: Path | None = None) -> None:
+        origin = f"trained here from {model.name} {model.version}" if trained else f"{model.name} {model.version}"
+        super().__init__(InferType.SEGMENTATION, label_names(model.class_names), 2, f"nuclei, {origin}")
+        self.model = model
+        self.weights = trained / WEIGHTS if trained else None
+        self._segmenter = model.segmenter if trained is None else deepcopy(model.segmenter)
+        self._read_at: int | None = None
+
+    def info(self) -> dict[str, Any]:
+        return {**super().info(), "pathology": True, "version": self.model.version}
+
+    def is_valid(self) -> bool:
+        return self.weights is None or self.weights.is_file()
+
+    def get_path(self, validate: bool = True) -> str | None:
+        return str(self.weights) if self.weights and (self.is_valid() or not validate) else None
+
+    def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """
+        Args:
+            request: "image", a file; "location" and "size" of a region; for label maps "result_extension" and
+                "result_dtype"; for outlines "output": "asap", "dsa", or None for JSON.
+
+        Returns:
+            a temporary file, None for outlines as JSON, and what is said of it.
+
+        Raises:
+            InputError: for an image or a region that cannot be taken, or a format that cannot hold the answer.
+        """
+        start = time.perf_counter()
+        pixels, region = read_region(request["image"], request)
+        read = time.perf_counter()
+        segmenter = self._current()
+        nuclei = segmenter.nuclei(segmenter.maps(pixels), pixels.shape[:2])
+        found = time.perf_counter()
+        file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
+        end = time.perf_counter()
+        said["latencies"] = {"pre": read - start, "infer": found - read, "post": end - found, "total": end - start}
+        said |= {"label_names": self.labels, "nuclei": len(nuclei.table["id"])}
+        return file, said | {"location": list(region.location), "size": list(region.size)}
+
+    def _current(self) -> Segmenter:
+        """The network with its steps; a later training's weights are read anew."""
+        if self.weights is not None:
+            written = self.weights.stat().st_mtime_ns
+            if written != self._read_at:
+                load_network(self._segmenter.network, load_tensors(self.weights), self.weights)
+                self._read_at = written
+        return self._segmenter
+
+    def _map(self, request: dict[str, Any], nuclei: Nuclei) -> tuple[str, dict[str, Any]]:
+        values = nuclei.mask if self.model.name == UNET else nuclei.instances
+        most = int(values.max(initial=0))
+        ending = str(request.get("result_extension") or ".png").lower()
+        ending = ending if ending.startswith(".") else f".{ending}"
+        kind = str(request.get("result_dtype") or ("uint8" if self.model.name == UNET else "uint16"))
+        if ending not in ENDINGS or kind not in KINDS:
+            known = f"choose from {', '.join(ENDINGS)}, and {' or '.join(KINDS)}"
+            raise InputError(f"result_extension {ending}, result_dtype {kind}: {known}.")
+        highest = np.iinfo(kind).max
+        if most > highest:
+            raise InputError(f"result_dtype {kind}: holds ids up to {highest}, not {most}; ask for a smaller region.")
+        data = {"pred": values.T, "image_path": request["image"], "result_extension": ending, "result_dtype": kind}
+        return Writer(label="pred", json="result")(data)  # it takes the width first
+
+    def _outlines(self, request: dict[str, Any], nuclei: Nuclei, region: Region) -> tuple[str | None, dict[str, Any]]:
+        annotation = annotation_of(nuclei, region.location, self.model.class_names)
+        data = {**request, "result": {"annotation": annotation}, "description": self.description}
+        data |= {"location": region.location, "size": region.size, "logging": "WARNING"}  # else a line a nucleus
+        return PolygonWriter(json="result")(data)

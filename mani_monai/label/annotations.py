@@ -1,0 +1,90 @@
+"""Outlines of nuclei as viewers exchange them through MONAI Label, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.readers.records import RawMask
+from ..data.writers.classes import NUCLEUS, nucleus_class
+from ..data.writers.geojson import pixels_within
+from ..inference.segmenters import Nuclei
+from ..transforms.polygons import instance_polygons
+from ..utils import InputError
+
+
+def label_names(class_names: Sequence[str] | None) -> dict[str, int]:
+    """What a model's nuclei may be called, and the number of each name, from 1."""
+    names = [NUCLEUS, *(class_names or [])[1:]]
+    return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+def annotation_of(
+    nuclei: Nuclei, location: tuple[int, int], class_names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The nuclei of a region as MONAI Label's writers take them: an element a nucleus, however small, none merged.
+
+    Args:
+        nuclei: what was found.
+        location: x and y of the region's top left corner in its image.
+        class_names: of the nuclei's types, background first.
+
+    Returns:
+        ``location``, ``size`` (width, height), ``labels`` (colours by name) and ``elements``, each with ``id``,
+        ``label``, ``contours`` (outer rings) and ``holes`` (rings; the viewers' own formats have no place for them).
+        Points are x, y in the image, on the edges of its pixels.
+    """
+    kinds = dict(zip(nuclei.table["id"].tolist(), nuclei.table.get("type", ()), strict=False))
+    elements, colours = [], {}
+    for number, polygons in instance_polygons(nuclei.instances).items():
+        kind = nucleus_class(int(kinds.get(number, 0)), class_names)
+        colours[kind.name] = list(kind.colour)
+        contours = [(polygon[0] + location).tolist() for polygon in polygons]
+        holes = [(ring + location).tolist() for polygon in polygons for ring in polygon[1:]]
+        elements.append({"id": number, "label": kind.name, "contours": contours, "holes": holes})
+    height, width = nuclei.instances.shape
+    return {"location": list(location), "size": [width, height], "elements": elements, "labels": colours}
+
+
+def read_asap_mask(path: str | Path, shape: tuple[int, int]) -> RawMask:
+    """Rasterises annotations in ASAP's XML, as QuPath's plug-in submits labels: a nucleus for each of them.
+
+    Args:
+        path: the file.
+        shape: height and width of the image; what reaches beyond is cut off.
+
+    Returns:
+        HW ids.
+
+    Raises:
+        InputError: when it is no such file, or holds no outline.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise ValueError("it defines entities")
+        found = [
+            [(float(point.attrib["X"]), float(point.attrib["Y"])) for point in annotation.iter("Coordinate")]
+            for annotation in ElementTree.fromstring(text).iter("Annotation")
+        ]
+        rings = [np.array(ring) for ring in found if len(ring) > 2]
+        if not all(np.isfinite(ring).all() for ring in rings):
+            raise ValueError("a coordinate is not finite")
+    except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
+        raise InputError(f"{path}: are no annotations in ASAP's XML ({error}); submit the label again.") from error
+    if not rings:
+        raise InputError(f"{path}: holds no outline; draw nuclei, or remove the label.")
+    return RawMask(_filled(rings, shape), "ids")
+
+
+def _filled(rings: Sequence[NDArray], shape: tuple[int, int]) -> NDArray[np.int32]:
+    ids = np.zeros(shape, np.int32)
+    for number, ring in enumerate(rings, start=1):
+        ids[pixels_within([ring], shape)] = number
+    return ids

@@ -1,0 +1,102 @@
+"""A datastore's images as source and target of a training: the labelled ones, and those without labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..data.image_checks import crop_side
+from ..data.preparation import Preparation, prepare
+from ..data.readers.rasters import mask_file
+from ..data.readers.records import Listing, Record
+from ..utils import InputError
+from .annotations import read_asap_mask
+
+SPLIT = "datastore"
+"""Name of the lists that are written here."""
+SOURCE, TARGET = "labelled", "unlabelled"
+STEP = 16
+"""Pixels that a crop is a multiple of: what the network halves four times."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image and its label: a mask, or annotations in ASAP's XML."""
+
+    image: Path
+    label: Path
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Two data sets in one folder.
+
+    Attributes:
+        source: name of the labelled one.
+        target: name of the other; the source's own where there is none.
+        crop_size: side of the crops that every image is large enough for, in pixels.
+        left_out: one line for each image that is not used, and why.
+    """
+
+    source: str
+    target: str
+    crop_size: int
+    left_out: tuple[str, ...]
+
+
+def prepare_domains(
+    labelled: Sequence[Labelled], unlabelled: Sequence[Path], out: Path, crop_size: int, licence: str = "unknown"
+) -> Domains:
+    """Checks and converts the images and writes the lists of a training; images that cannot be used are left out.
+
+    All of them train: nothing of a datastore is held out, and the score on source images that a training prints is on
+    images it trained on.
+
+    Args:
+        labelled: at least one.
+        unlabelled: the target; where there is none, the labelled images take its place, for trainings that use none.
+        out: the folder of both data sets.
+        crop_size: side of the crops that are asked for, in pixels; smaller where an image is.
+        licence: of the images, for the record.
+
+    Raises:
+        InputError: when no labelled image, or of a target no image, can be used.
+    """
+    if not labelled:
+        raise InputError("no image of the datastore has a final label; label one first: it is the source.")
+    source = _prepare(SOURCE, [_record(pair.image, n, pair.label) for n, pair in enumerate(labelled)], out, licence)
+    target = source
+    if unlabelled:
+        target = _prepare(TARGET, [_record(image, n) for n, image in enumerate(unlabelled)], out, licence)
+    pairs = [{"image": f"images/{i.id}.png", "label": f"labels/{i.id}.png"} for i in source.images]
+    bare = [{"image": f"images/{i.id}.png"} for i in target.images]
+    _write(source.folder / f"source_{SPLIT}.json", {"training": pairs, "validation": pairs[:1]})
+    _write(target.folder / f"target_{SPLIT}.json", {"training": bare})
+    paths = [{"image": str(d.folder / "images" / f"{i.id}.png")} for d in (source, target) for i in d.images]
+    crop = crop_side(paths, crop_size)
+    crop = crop if crop == crop_size else max(crop // STEP * STEP, STEP)
+    left_out = dict.fromkeys([*source.failures, *target.failures])
+    return Domains(source.name, target.name, crop, tuple(left_out))
+
+
+def _record(image: Path, number: int, label: Path | None = None) -> Record:
+    name = f"{number:04d}_{re.sub(r'[^A-Za-z0-9_.-]', '_', image.stem)}"
+    if label is None:
+        return Record(name, name, image)
+    is_outline = label.suffix.lower() == ".xml"
+    return Record(name, name, image, partial(read_asap_mask, label) if is_outline else mask_file(label))
+
+
+def _prepare(name: str, records: Sequence[Record], out: Path, licence: str) -> Preparation:
+    found = prepare(Listing("datastore", tuple(records), licence), out, name, skip_bad=True, progress=False)
+    if not found.written:
+        raise InputError("\n".join([*found.failures[:10], f"no {name} image of the datastore can be used."]))
+    return found
+
+
+def _write(path: Path, content: dict[str, list[dict[str, str]]]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,139 @@
+"""A training of mani_unet on a datastore's images, by the bundle's own configs, as the command line runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..bundle.network_settings import settings_of
+from ..utils import InputError
+from ..utils.files import save_atomically
+from .domains import SPLIT, Domains, Labelled, prepare_domains
+from .training_options import START
+
+CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
+WEIGHTS = "model.pt"
+ADAPT, SUPERVISED = "recommended.json", "source_only.json"
+TAIL = 200  # lines of the output, for the reason of a failure
+RAISED = re.compile(r"[A-Za-z.]*(Error|Exception)\b.*")
+
+
+def train(
+    network: nn.Module,
+    window: int,
+    labelled: Sequence[Labelled],
+    unlabelled: Sequence[Path] | None,
+    options: Mapping[str, Any],
+    out: Path,
+) -> Path:
+    """Trains on labelled images alone, or adapts to unlabelled ones as well.
+
+    It is built beside its place and moved there at the end: a training that fails leaves the last one as it was.
+
+    Args:
+        network: the model that the training starts from, or, with "pretrained" false, whose widths it has.
+        window: edge of the windows of its inference in pixels.
+        labelled: images with labels.
+        unlabelled: images to adapt to, by ``recommended.json``; None for none, by ``source_only.json``.
+        options: as :func:`mani_monai.label.training_options.read_options` gives them.
+        out: the run's folder: ``model.pt``, the last weights, which are what is served; what was asked; a record of the
+            images, which ``scripts/export_bundle.py`` reads.
+
+    Returns:
+        the weights.
+
+    Raises:
+        InputError: when images are missing or cannot be used, or the training fails, with its own last line.
+    """
+    if unlabelled is not None and not unlabelled:
+        raise InputError("every image of the datastore has a label; add images without one to adapt to.")
+    building = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        domains = prepare_domains(labelled, unlabelled or [], building / "data", options["crop_size"])
+        for line in domains.left_out:
+            print(f"left out: {line}", flush=True)
+        if options[START]:
+            save_atomically(network.state_dict(), building / "start.pt")
+        method = SUPERVISED if unlabelled is None else ADAPT
+        overlay = building / "label.json"
+        overlay.write_text(json.dumps(_settings(network, window, domains, options, building), indent=1) + "\n")
+        _run([*(CONFIGS / name for name in ("train.json", "small.json", method)), overlay])
+        _write_facts(building, out, domains, options, method)
+        for copies in (building / "start.pt", *(building / "data").glob("*/[il]*")):  # images, labels
+            shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
+        shutil.rmtree(out, ignore_errors=True)
+        building.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error}); free some space, or mend its permissions.") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out / WEIGHTS
+
+
+def _settings(
+    network: nn.Module, window: int, domains: Domains, options: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
+    """The overlay of this training."""
+    settings: dict[str, Any] = {
+        "dataset_dir": str(folder / "data"),
+        "output_dir": str(folder),
+        "source": domains.source,
+        "target": domains.target,
+        "split": SPLIT,
+        **settings_of(network.state_dict(), "BasicUNet"),
+        **{name: value for name, value in options.items() if name not in (START, "device")},
+        "crop_size": domains.crop_size,
+        "window": window,
+        "val_interval": options["iterations"],
+    }
+    if "device" in options:
+        settings["device"] = f"$torch.device('{options['device']}')"
+    if options[START]:
+        settings |= {
+            "+imports": [f"$from mani_monai.utils.files import {name}" for name in ("load_network", "load_tensors")],
+            "start": str(folder / "start.pt"),
+            "network": "$load_network(@network_def, load_tensors(@start), @start) or @network_def.to(@device)",
+        }
+    return settings
+
+
+def _run(configs: Sequence[Path]) -> None:
+    """Runs the training; its output is passed on line by line."""
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", repr([str(path) for path in configs])]
+    tail: deque[str] = deque(maxlen=TAIL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            tail.append(line.strip())
+    if process.returncode:
+        # of errors that were raised from one another, as MONAI's are, the first says what happened
+        raised = next((line for line in tail if RAISED.fullmatch(line)), None)
+        reason = raised or next((line for line in reversed(tail) if line), "it said nothing")
+        raise InputError(f"the training failed with status {process.returncode}: {reason}")
+
+
+def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any], method: str) -> None:
+    """Writes what ``scripts/export_bundle.py`` reads of a run."""
+    facts = {
+        "source": domains.source,
+        "target": domains.target,
+        "split": SPLIT,
+        "dataset_dir": str(out / "data"),
+        "overlays": ["small.json", method],
+        **options,
+    }
+    (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
