@@ -1,13 +1,14 @@
 # `make demo` and `make test` are all that a fresh machine needs; both make the environment first.
 PYTHON ?= python3
 VENV ?= .venv
+LABEL_VENV ?= .venv-label
 BIN = $(VENV)/bin
 CONFIGS = bundles/mani_unet/configs
 RUN = $(BIN)/python -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 
-.PHONY: env demo test test-slow lint benchmark clean
+.PHONY: env demo test test-slow test-label lint benchmark clean
 
 env: $(VENV)/installed
 
@@ -17,8 +18,11 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# Toy data, source-only and MaNi, their scores on the target, masks of target images, a table and a picture.
+# Nuclei of a real image by the weights that come along; then toy data, source-only and MaNi, their scores on the target,
+# masks of target images, a table and a picture.
 demo: env
+	$(BIN)/python scripts/sample_image.py --out $(DEMO)/tissue
+	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --mpp 0.5 --out $(DEMO)/tissue_nuclei
 	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
@@ -35,6 +39,16 @@ test: env lint
 test-slow: env
 	$(BIN)/python -m pytest -m slow
 
+# A real MONAI Label server. Its packages exclude this project's own versions, so that it has an environment of its own.
+test-label: $(LABEL_VENV)/installed
+	$(LABEL_VENV)/bin/python -m pytest tests/label tests/label_server
+
+$(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
+	$(PYTHON) -m venv $(LABEL_VENV)
+	$(LABEL_VENV)/bin/python -m pip install --quiet --requirement requirements-label.txt
+	$(LABEL_VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +59,8 @@ benchmark: env
 	$(BIN)/python benchmarks/instance_metrics.py
 	$(BIN)/python benchmarks/hover_targets.py
 	$(BIN)/python benchmarks/post_processing.py
+	$(BIN)/python benchmarks/inference_speed.py unet
+	$(BIN)/python benchmarks/inference_speed.py hovernet
 
 clean:
 	rm -rf $(DEMO) build *.egg-info

@@ -20,6 +20,7 @@ BUNDLES = sorted(path for path in (REPOSITORY / "bundles").iterdir() if path.is_
 DOCUMENTS = [
     REPOSITORY / "README.md",
     *(bundle / "docs" / "README.md" for bundle in BUNDLES),
+    REPOSITORY / "pretrained" / "README.md",
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
 

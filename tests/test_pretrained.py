@@ -1,0 +1,65 @@
+"""The weights that come with the repository: small, harmless, free to use, and nuclei are what they find."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2hed
+
+from mani_monai.bundle.archive import files_of
+from mani_monai.bundle.inspection import inspect_bundle, is_dangerous
+from mani_monai.inference.folder_run import infer_folder
+
+REPOSITORY = Path(__file__).parents[1]
+PRETRAINED = REPOSITORY / "pretrained"
+BUNDLE = PRETRAINED / "mani_unet"
+
+
+def test_it_is_small():
+    assert sum(path.stat().st_size for path in files_of(BUNDLE).values()) < 10e6
+
+
+def test_nothing_of_it_is_dangerous_or_code():
+    findings = inspect_bundle(BUNDLE)
+    assert not is_dangerous(findings)
+    assert not [finding for finding in findings if finding.kind == "code"]
+    assert "files match" in findings[-1].what
+
+
+def test_its_images_may_be_used_for_anything():
+    licences = (BUNDLE / "docs" / "data_license.txt").read_text()
+    assert re.findall(r"^  (\w+) +(source|target) +(.+)$", licences, re.M) == [
+        ("tnbc", "source", "CC BY 4.0"),
+        ("consep", "target", "Apache-2.0"),
+    ]
+    assert "allow commercial use" in licences
+
+
+def test_the_figure_shown_is_the_runs():
+    (shown,) = re.findall(r"Dice (\S+) ± (\S+)", (PRETRAINED / "README.md").read_text())
+    run = REPOSITORY / "docs" / "results" / "runs" / "held_out" / "tnbc__consep__recommended__seed0.json"
+    measured = json.loads(run.read_text())["scores"]["plain"]["last"]
+    scores = list(measured["dice"].values())
+    assert shown == (f"{np.mean(scores):.3f}", f"{np.std(scores):.3f}")
+    assert json.loads((BUNDLE / "metrics.json").read_text())["figures"]["dice"] == pytest.approx(measured["dice"])
+
+
+def test_it_finds_nuclei_in_tissue_of_a_stain_that_it_never_saw(tmp_path):
+    """Where it says nuclei there is more haematoxylin, in places of a nucleus's size."""
+    image = data.immunohistochemistry()
+    (tmp_path / "images").mkdir()
+    Image.fromarray(image).save(tmp_path / "images" / "glands.png")
+    result = infer_folder(str(BUNDLE), str(tmp_path / "images"), str(tmp_path / "out"), mpp=0.5)
+    assert not result.failed
+    mask = np.asarray(Image.open(tmp_path / "out" / "glands_mask.png")) > 0
+    haematoxylin = rgb2hed(image)[..., 0]
+    assert 0.02 < mask.mean() < 0.3
+    assert haematoxylin[mask].mean() > haematoxylin[~mask].mean() + haematoxylin.std() / 4
+    found = json.loads((tmp_path / "out" / "glands.geojson").read_text())["features"]
+    assert 80 < len(found) < 500
