@@ -88,7 +88,7 @@ def draw_panels(panels: Sequence[Panel], path: Path) -> None:
         axis.imshow(panel.image)
         axis.set_title(textwrap.fill(panel.title, 44), fontsize=7)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, bbox_inches="tight")
     plt.close(figure)
 
 
