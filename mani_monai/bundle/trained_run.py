@@ -93,8 +93,8 @@ def read_run(
         mpp: micrometres per pixel of the images that it was trained on.
 
     Raises:
-        InputError: when weights, data sets or a named evaluation are missing, the weights are no state dictionary, or
-            no microscope gives such pixels.
+        InputError: when weights, data sets or a named evaluation are missing, the weights are no state dictionary, the
+            network saw images changed by a step that an export's inference lacks, or no microscope gives such pixels.
     """
     size = given_pixel_size(mpp)
     folder = Path(folder)
@@ -105,6 +105,7 @@ def read_run(
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
     config = _read_json(folder / "config.json")
+    _check_steps(folder, config, overlay or {})
     scored = _metrics_file(folder, evaluation)
     metrics = _read_json(scored)
     facts = {name: found[name] for name in FACTS for found in (config, metrics) if _plain(found.get(name))}
@@ -139,6 +140,19 @@ def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
             f"{path}: is missing or names no licence; name the folder of the data sets with --dataset_dir."
         )
     return Domain(str(name), role, summary["licence"], summary.get("types", {}))
+
+
+def _check_steps(folder: Path, config: Mapping[str, Any], overlay: Mapping[str, Any]) -> None:
+    """Refuses a network that images reach by a step of this project, say normalised stains: MONAI alone has it not."""
+    steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
+    targets = [str(step.get("_target_")) for step in steps if isinstance(step, dict)]
+    own = [target for target in targets if target.startswith("mani_monai.")]
+    if own:
+        raise InputError(
+            f"{folder}: was trained on images that {own[0].rpartition('.')[2]} had changed, which an export's "
+            "inference.json would not do: its masks would be wrong. Infer in this project, with the overlay that the "
+            "model card names for it."
+        )
 
 
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:

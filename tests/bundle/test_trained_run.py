@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
+from exports import REPOSITORY
 from monai.networks.nets import BasicUNet, HoVerNet
 
 from mani_monai.bundle.documents import data_license, performance, section, terms_of_use
+from mani_monai.bundle.exported_configs import read_overlays
 from mani_monai.bundle.network_settings import settings_of
 from mani_monai.bundle.trained_run import Domain, read_run
+from mani_monai.experiments import Method, Table
+from mani_monai.experiments.run_config import resolved_config
 from mani_monai.utils import InputError
 
 LICENCES = {"tnbc": "CC BY 4.0", "monuseg": "CC BY-NC-SA 4.0 (non-commercial)", "mine": "unknown"}
@@ -101,6 +106,25 @@ def test_what_is_missing_is_named_in_one_line(run, options, message):
     with pytest.raises(InputError, match=message) as refusal:
         read(run, **options)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
+def test_a_network_that_needs_a_step_of_this_project_is_refused(run, bundle):
+    """By the run's own record, as the harness writes it, and by the overlays that are named; others pass."""
+    configs = REPOSITORY / "bundles" / bundle / "configs"
+    method = Method("normalised", "normalised", ("stain_normalisation.json",))
+    table = Table("plan", configs.parent, ("train.json", "small.json"), (("tnbc", "monuseg"),), {"normalised": method})
+    (made,) = table.runs(1)
+    message = "was trained on images that NormaliseStainsd had changed"
+    with pytest.raises(InputError, match=message):
+        read(run, overlay=read_overlays(configs, ["small", "stain_normalisation"]))
+    write(run / "config.json", resolved_config(table, made, "data", run))
+    with pytest.raises(InputError, match=message):
+        read(run)
+    for overlays in ((), ("stain_augmentation.json",)):
+        plain = replace(made, method=replace(method, overlays=overlays))
+        write(run / "config.json", resolved_config(table, plain, "data", run))
+        assert read(run).facts["source"] == "tnbc"
 
 
 def test_no_run(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mani_monai.experiments import Method, Table
+from mani_monai.experiments import Method, RunMaker, Table
 from mani_monai.experiments.launcher import Usage
 from mani_monai.experiments.rows import collect_rows
 
@@ -125,3 +125,15 @@ def table(tmp_path):
         "supervised": Method("supervised", "supervised", ("source_only.json",), (("width", "8"),), supervised=True),
     }
     return Table("plan", tmp_path / "bundle", ("train.json", "small.json"), (("a", "b"),), methods)
+
+
+@pytest.fixture
+def make(table, fake, tmp_path):
+    """Makes runs of the plan with processes that only pretend to."""
+    return RunMaker(table, "data", tmp_path / "runs", tmp_path / "results", 2, fake)
+
+
+@pytest.fixture
+def run(table):
+    """The source-only run of seed 0."""
+    return next(run for run in table.runs(1) if run.method.name == "source_only")

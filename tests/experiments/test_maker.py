@@ -15,16 +15,6 @@ from mani_monai.utils import InputError
 IMAGE = {"last": {"dice": {"x": 0.5}}}
 
 
-@pytest.fixture
-def make(table, fake, tmp_path):
-    return RunMaker(table, "data", tmp_path / "runs", tmp_path / "results", 2, fake)
-
-
-@pytest.fixture
-def run(table):
-    return next(run for run in table.runs(1) if run.method.name == "source_only")
-
-
 def test_trains_then_scores(make, fake, run):
     assert make(run) == "done"
     base = ["train.json", "small.json", "source_only.json"]

@@ -8,19 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from mani_monai.experiments import RunMaker, TableRunner, ThreadScheduler
+from mani_monai.experiments import TableRunner, ThreadScheduler
 
 TRAINING = ("training_seconds", "training_cpu_seconds", "peak_memory_mib", "sessions", "device", "versions")
-
-
-@pytest.fixture
-def make(table, fake, tmp_path):
-    return RunMaker(table, "data", tmp_path / "runs", tmp_path / "results", 2, fake)
-
-
-@pytest.fixture
-def run(table):
-    return next(run for run in table.runs(1) if run.method.name == "source_only")
 
 
 @pytest.fixture

@@ -14,16 +14,6 @@ FIGURES = ("training_seconds", "training_cpu_seconds", "peak_memory_mib", "sessi
 
 
 @pytest.fixture
-def make(table, fake, tmp_path):
-    return RunMaker(table, "data", tmp_path / "runs", tmp_path / "results", 2, fake)
-
-
-@pytest.fixture
-def run(table):
-    return next(run for run in table.runs(1) if run.method.name == "source_only")
-
-
-@pytest.fixture
 def folder(make, run):
     """The run's folder, with the weights of a training by hand."""
     folder = make.folder(run)

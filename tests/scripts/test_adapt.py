@@ -9,24 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import wait_for
 
 from mani_monai.utils import InputError
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "scripts/adapt.py"]
-
-
-def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        if path.exists():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{path} never came")
 
 
 @pytest.mark.slow

@@ -6,21 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import wait_for
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_for(path: Path, process: subprocess.Popen, seconds: float = 1800) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        if path.exists():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{path} never came")
 
 
 @pytest.mark.slow
