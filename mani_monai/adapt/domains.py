@@ -11,7 +11,8 @@ from typing import Any
 from ..data.conversion import ImageFacts
 from ..data.datalists import load_source_list
 from ..data.image_checks import MIN_SIZE, crop_side
-from ..data.preparation import Preparation, prepare
+from ..data.preparation import prepare
+from ..data.prepared_images import Preparation
 from ..data.writers.atomic import replacing
 from ..utils import InputError
 from .target_images import list_target_images

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 
 from mani_monai.data.conversion import ImageFacts
-from mani_monai.data.preparation import FOLDS, Preparation
+from mani_monai.data.preparation import FOLDS
+from mani_monai.data.prepared_images import Preparation
 from mani_monai.data.prepared_lists import count_by_type
 from mani_monai.data.splits import Split
 

@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mani_monai.data.conversion import ImageFacts
-
-if TYPE_CHECKING:
-    from mani_monai.data.preparation import Preparation
+from mani_monai.data.prepared_images import Preparation
 
 
 def write_lists(folder: Path, found: Preparation) -> None:

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from ..data.image_checks import crop_side
-from ..data.preparation import Preparation, prepare
+from ..data.preparation import prepare
+from ..data.prepared_images import Preparation
 from ..data.readers.rasters import mask_file
 from ..data.readers.records import Listing, Record
 from ..utils import InputError

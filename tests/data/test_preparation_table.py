@@ -2,8 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mani_monai.data.alignment import Alignment
-from mani_monai.data.preparation import ImageFacts, Preparation
+from mani_monai.data.conversion import ImageFacts
 from mani_monai.data.preparation_table import doubts, format_table
+from mani_monai.data.prepared_images import Preparation
 from mani_monai.data.readers import Listing
 from mani_monai.data.splits import Split, grouped_folds, random_split
 from mani_monai.data.windows import WindowGrid

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mani_monai.data.conversion import ImageFacts
-from mani_monai.data.preparation import Preparation
+from mani_monai.data.prepared_images import Preparation
 from mani_monai.data.prepared_lists import count_by_type, summary, write_lists
 from mani_monai.data.readers import Listing
 from mani_monai.data.splits import Split
