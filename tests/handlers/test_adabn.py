@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
@@ -63,3 +64,21 @@ def test_every_evaluation_starts_anew(network):
     first = network[0].running_mean.clone()
     evaluate(network, batches)
     assert torch.equal(first, network[0].running_mean)
+
+
+def test_a_trainer_gets_them_at_its_end(network):
+    before = network[0].running_mean.clone()
+    handler = AdaBNHandler(network, [{"image": torch.rand(2, 3, 6, 6)}], event="completed")
+    seen = []
+    engine = Engine(lambda *_: seen.append(network[0].running_mean.clone()))
+    engine.state.device = torch.device("cpu")  # MONAI's trainers have one
+    handler.attach(engine)
+    engine.run([0, 1])
+    assert torch.equal(seen[0], before)
+    assert torch.equal(seen[1], before)
+    assert not torch.equal(network[0].running_mean, before)
+
+
+def test_an_unknown_event_is_refused(network):
+    with pytest.raises(ValueError, match="'finished' is not a valid Events"):
+        AdaBNHandler(network, [], event="finished")

@@ -1,0 +1,35 @@
+"""Statistics of the target as the last step of a training: the weights that a step of its own would have written."""
+
+from __future__ import annotations
+
+import pytest
+from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, run_until, snapshots
+
+from mani_monai.utils.files import load_tensors
+
+SETTINGS = {"iterations": 4, "warmup": 1, "val_interval": 2, **FEW_BATCHES}
+
+
+@pytest.mark.parametrize("method", ["source_only", "recommended"])
+def test_it_leaves_what_reestimating_afterwards_does(make_workflow, tmp_path, method):
+    at_end, after = tmp_path / "at_end", tmp_path / "after"
+    make_workflow(at_end, method, "adabn_at_end", **SETTINGS).run()
+    make_workflow(after, method, **SETTINGS).run()
+    kept, expected = snapshots(at_end), snapshots(after)
+    assert kept.keys() == expected.keys() == {2, 4}
+    for iteration, state in expected.items():
+        assert_equal(kept[iteration], state)
+    assert not equal(*(dict(load_tensors(folder / "model.pt")) for folder in (at_end, after)), "running_mean")
+    make_workflow(after, method, "reestimate", **SETTINGS).run()
+    assert_equal(dict(load_tensors(at_end / "model.pt")), dict(load_tensors(after / "model_adabn.pt")))
+
+
+def test_resumed_equals_uninterrupted(make_workflow, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    overlays = ("recommended", "adabn_at_end")
+    make_workflow(whole, *overlays, **SETTINGS).run()
+    run_until(make_workflow(cut, *overlays, **SETTINGS), 3)
+    make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
+    assert_same_results(cut, whole)
+    make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
+    assert_same_results(cut, whole)
