@@ -101,6 +101,15 @@ def test_an_adaptation_that_changed_nothing(evidence):
     assert judge(evidence(agreement=0.994)).outcome == USE
 
 
+def test_two_models_that_disagree(evidence):
+    """The figures of MoNuSeg kidney to CoNSeP, where the adapted model was worse and every other rule content."""
+    scores = {"scores_before": {"stain": 0.757, "symmetry": 0.843}, "scores_after": {"stain": 0.935, "symmetry": 0.93}}
+    nuclei = {"before": figures(0.119, 331, 239), "after": figures(0.08, 332, 205), "source": figures(0.108, 316, 320)}
+    verdict = judge(evidence(agreement=0.682, **scores, **nuclei))
+    assert (verdict.outcome, broken(verdict)) == (LOOK, ["disagreement"])
+    assert judge(evidence(agreement=0.75, **scores, **nuclei)).outcome == USE
+
+
 def test_every_rule_says_why():
     assert all(rule.reason and rule.outcome in (KEEP, LOOK) for rule in RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
