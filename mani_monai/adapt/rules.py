@@ -181,7 +181,7 @@ RULES = (
     Rule(
         "disagreement",
         LOOK,
-        "scores without labels do not say which of the two is right: from MoNuSeg's kidney to CoNSeP they agreed by .68, "
+        "scores without labels do not say which of the two is right: from MoNuSeg kidney to CoNSeP they agreed by .68, "
         "all else looked well, and the adapted model was the worse one by .15 Dice",
         _disagreeing,
     ),
