@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hostile import Evil
 
 from mani_monai.bundle.archive import write_archive, write_hashes
 from mani_monai.bundle.inspection import format_findings, inspect_bundle, is_dangerous
@@ -19,16 +20,6 @@ from mani_monai.utils import InputError
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "bundles" / "mani_unet" / "configs"
-
-
-class Evil:
-    """Its unpickling writes a file: whoever finds that file knows that code ran."""
-
-    def __init__(self, witness: Path) -> None:
-        self.witness = witness
-
-    def __reduce__(self):
-        return Path.touch, (self.witness,)
 
 
 @pytest.fixture

@@ -2,25 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
+from hostile import Evil
 from small_bundles import write_unet_bundle
 
 from mani_monai.bundle.archive import write_archive, write_hashes
 from mani_monai.label.served_bundles import serve_bundles
 from mani_monai.utils import InputError
-
-
-class Evil:
-    """Its unpickling writes a file."""
-
-    def __init__(self, witness: Path) -> None:
-        self.witness = witness
-
-    def __reduce__(self):
-        return Path.touch, (self.witness,)
 
 
 @pytest.fixture
