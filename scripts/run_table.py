@@ -21,11 +21,11 @@ from mani_monai.experiments import (
 from mani_monai.experiments.costs import bargains
 from mani_monai.experiments.figures import write_cost_figure, write_figure
 from mani_monai.experiments.instance_tables import figures_table, tissues_table
-from mani_monai.experiments.machine import cores_of_a_job, visible_gpus
+from mani_monai.experiments.machine import cores_of_a_job, made_on, visible_gpus
 from mani_monai.experiments.panels import draw_panels, shift_panels
 from mani_monai.experiments.records import write_csv, write_json
 from mani_monai.experiments.report import write_markdown
-from mani_monai.experiments.rows import collect_rows
+from mani_monai.experiments.rows import collect_rows, read_results
 
 MOST_SEEDS = 5
 """Seeds that the lists of scripts/prepare_data.py have folds for."""
@@ -95,6 +95,7 @@ def write_report(plan: Table, results_dir: Path, out: Path) -> None:
     done = (plan.runs(MOST_SEEDS), results_dir)
     rows = collect_rows(*done, metric)
     further = [figures_table(*done, plan.metrics), tissues_table(*done, metric)] if further_metrics else []
+    further.append(made_on(read_results(*done).values()))
     found, picture = bargains(rows), f"{plan.name}_cost.png"
     if found:
         further.append(f"![Gain over source-only against CPU time of the training]({picture})")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 
 def usable_cores() -> int:
@@ -45,6 +48,19 @@ def device_name(gpu: str | None = None) -> str:
 def versions() -> dict[str, str]:
     """Versions of torch and MONAI."""
     return {name: version(name) for name in ("torch", "monai")}
+
+
+def machine_of(result: Mapping[str, Any]) -> str:
+    """Device and version of torch that a run's JSON records; the oldest runs recorded neither."""
+    if "device" not in result:
+        return "not recorded"
+    return f"{result['device']} with torch {result['versions']['torch']}"
+
+
+def made_on(results: Iterable[Mapping[str, Any]]) -> str:
+    """A line on where some runs were made, the most frequent machine first; empty where there is none."""
+    counts = Counter(map(machine_of, results)).most_common()
+    return "Runs by machine: " + "; ".join(f"{name}: {count}" for name, count in counts) + "." if counts else ""
 
 
 def _gpu_names() -> list[str]:

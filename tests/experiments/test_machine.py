@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from mani_monai.experiments import machine
-from mani_monai.experiments.machine import cores_of_a_job, device_name, usable_cores, versions, visible_gpus
+from mani_monai.experiments.machine import cores_of_a_job, device_name, made_on, usable_cores, versions, visible_gpus
 
 
 @pytest.fixture
@@ -65,3 +65,9 @@ def test_versions():
     import torch
 
     assert versions() == {"torch": torch.__version__, "monai": monai.__version__}
+
+
+def test_a_table_says_where_its_runs_were_made():
+    made = {"device": "GPU", "versions": {"torch": "2.0", "monai": "1"}}
+    assert made_on([{}, made, made]) == "Runs by machine: GPU with torch 2.0: 2; not recorded: 1."
+    assert made_on([]) == ""

@@ -1,0 +1,29 @@
+"""Compares runs of the same name in two folders: the same seeds, on another machine or by other versions."""
+
+from __future__ import annotations
+
+import fire
+
+from mani_monai.experiments.replicates import read_replicates, replicates_table
+from mani_monai.experiments.report import write_between_marks
+
+
+def study_replicates(
+    first: str = "docs/results/runs/unet",
+    second: str = "docs/results/replicates/unet",
+    metric: str = "dice",
+    out: str = "docs/results/replicates.md",
+) -> None:
+    """Prints, and writes between the table marks of a page, how far two trainings of one seed lie apart.
+
+    Args:
+        first: folder with a JSON a finished run, as scripts/run_table.py leaves it.
+        second: another one.
+        metric: the score.
+        out: the page.
+    """
+    print(write_between_marks(replicates_table(read_replicates(first, second, metric)), out))
+
+
+if __name__ == "__main__":
+    fire.Fire(study_replicates)
