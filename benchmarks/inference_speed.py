@@ -99,8 +99,10 @@ def hovernet(size: int = 1000, tiles: int = 1, pairs: int = 3, classes: int = 5,
     """Prints what mani_hovernet costs from files to files, over the zoo's HoVer-Net inference with the same weights.
 
     The zoo's bundle (pathology_nuclei_segmentation_classification) is not needed: its inference is rebuilt of MONAI's
-    own classes with its settings: its sliding window inferer, instance and type post-processing, instance and type maps
-    as PNG (16 bits, so that all ids fit), autocast on CUDA. Ours writes both instance maps, GeoJSON, table and overlay.
+    own classes with the settings of its inference.json: its sliding window inferer, instance and type post-processing,
+    autocast on CUDA alone. Two things differ, both in its favour: maps are saved as PNG (16 bits, so that all ids fit),
+    for MONAI 1.6.1 fails to write them as NIfTI, and no loading process is started. Ours writes both instance maps,
+    GeoJSON, table and overlay.
 
     Args:
         size: edge of the tiles in pixels.
