@@ -46,6 +46,7 @@ class Bench:
             loss_function=self.loss,
             inferer=self.inferer,
             train_handlers=[AdaptationHandler(adaptation, "final_conv")],
+            optim_set_to_none=True,
             decollate=False,
         )
         self.trainer.add_event_handler(Events.ITERATION_STARTED, self._start)

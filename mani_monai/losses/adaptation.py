@@ -35,9 +35,10 @@ class DomainBatch:
     @cached_property
     def nuclei(self) -> Tensor:
         """B1HW float mask, 1 on nuclei: the label, else the detached pseudo-label (the network's own prediction)."""
-        pseudo_label = self.logits.detach().argmax(dim=1, keepdim=True)
-        mask = pseudo_label if self.label is None else self.label[:, -1:] > 0
-        return mask.to(self.features.dtype)
+        if self.label is not None:
+            return (self.label[:, -1:] > 0).to(self.features.dtype)
+        logits = self.logits.detach()
+        return (logits[:, 1:] > logits[:, :1]).to(self.features.dtype)  # the argmax of two, many times faster
 
     @cached_property
     def probability(self) -> Tensor:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import torch
 from monai.networks.nets import HoVerNet
-from trainings import STATISTICS, assert_same_results, equal, run, run_until, snapshots, weights_equal
+from trainings import (
+    STATISTICS,
+    assert_cached_images_stay,
+    assert_same_results,
+    equal,
+    run,
+    run_until,
+    snapshots,
+    weights_equal,
+)
 
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
@@ -47,6 +56,13 @@ def test_every_overlay_trains(make_hovernet, tmp_path, overlay):
         "snapshots",
         "tensorboard",
     }
+
+
+@pytest.mark.parametrize("overlay", TRAININGS)
+def test_no_transform_writes_into_the_cached_images(make_hovernet, tmp_path, overlay):
+    assert_cached_images_stay(
+        make_hovernet(tmp_path, *([overlay] if overlay else []), **OF_TINY_NETWORK.get(overlay, {}))
+    )
 
 
 def test_batches_hold_what_the_branches_are_to_learn(make_hovernet, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from trainings import STATISTICS, equal, run, snapshots, weights_equal
+from trainings import STATISTICS, assert_cached_images_stay, equal, run, snapshots, weights_equal
 from unet_overlays import OF_TRAININGS
 
 from mani_monai.utils.files import load_tensors
@@ -32,6 +32,11 @@ def test_every_overlay_trains(make_workflow, tmp_path, overlay):
         "snapshots",
         "tensorboard",
     }
+
+
+@pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])
+def test_no_transform_writes_into_the_cached_images(make_workflow, tmp_path, overlay):
+    assert_cached_images_stay(make_workflow(tmp_path, *([overlay] if overlay else [])))
 
 
 def test_warmup_knows_nothing_of_the_target(make_workflow, tmp_path):

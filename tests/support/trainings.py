@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,15 @@ def assert_same_results(one: Path, other: Path) -> None:
 def overrides(settings: dict[str, object]) -> list[str]:
     """Overrides as a command line takes them."""
     return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+
+def assert_cached_images_stay(workflow):
+    """Drawing samples leaves the cached images as they were, which all samples read in place."""
+    dataset = workflow.parser.get_parsed_content("train::dataset")
+    cached = [item for cache in (dataset.source, dataset.target) for item in cache._cache]
+    before = deepcopy(cached)
+    for number in range(12):
+        dataset[number]
+    for item, kept in zip(cached, before, strict=True):
+        assert item.keys() == kept.keys()
+        assert all(torch.equal(item[key], kept[key]) for key in item)
