@@ -109,7 +109,7 @@ class CheckpointHandler:
         optimizer: its optimiser.
         adaptation: the adaptation losses, with the networks they own.
         best: keeper of the best score.
-        sampler: sampler of the training data, told where to go on.
+        sampler: sampler of the training data, told where to go on, in a resumed run and in a further epoch.
         interval: iterations between two checkpoints; one more is written at the end.
         resume: whether to go on from the checkpoint, where there is one.
         scheduler: of the learning rate, where there is one; attach its handler before this one.
@@ -153,6 +153,7 @@ class CheckpointHandler:
             engine: the trainer.
         """
         engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.EPOCH_STARTED, self._point_sampler)
         engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
         engine.add_event_handler(Events.COMPLETED, self)
 
@@ -160,8 +161,10 @@ class CheckpointHandler:
         states = {name: item.state_dict() for name, item in {**self.objects, **self.networks}.items()}
         save_atomically({"iteration": engine.state.iteration, **states}, self.path)
 
+    def _point_sampler(self, engine: Engine) -> None:
+        self.sampler.start = engine.state.iteration
+
     def _start(self, engine: Engine) -> None:
-        self.sampler.start = 0
         if not self.path.exists():
             return
         checkpoint = load_tensors(self.path)
@@ -184,5 +187,4 @@ class CheckpointHandler:
             item.load_state_dict(checkpoint[name])
         engine.state.iteration = iteration
         engine.state.epoch = iteration // engine.state.epoch_length
-        self.sampler.start = iteration
         engine.logger.info(f"Going on from iteration {iteration} of {iterations} ({self.path}).")

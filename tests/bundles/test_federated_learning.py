@@ -63,11 +63,13 @@ def test_rounds_follow_each_other(make_client):
     after = weights_of(client)
     server = {name: server[name] + torch.as_tensor(difference.weights[name]).to(server[name]) for name in server}
     torch.testing.assert_close(server, after)
-    adapted = []
+    adapted, numbers = [], client.trainer.data_loader.batch_sampler
     client.trainer.add_event_handler(
         Events.ITERATION_COMPLETED, lambda engine: adapted.append("mutual_information" in engine.state.output)
     )
+    seen = list(numbers)
     client.train(ExchangeObject(weights=server))
     assert adapted == [True] * 4
     assert client.trainer.state.iteration == 8
     assert not equal(weights_of(client), after)
+    assert list(numbers)[0][0] == seen[-1][-1] + 1, "a round has crops of its own"
