@@ -13,8 +13,8 @@ class IterationBatchSampler(Sampler[list[int]]):
 
     Sample number ``(iteration x ranks + rank) x batch_size + slot`` names a sample for good: a data set that draws
     from the number alone (``PairedDataset``) gives a resumed run the samples of the uninterrupted one. A walk goes from
-    ``start``, 0 unless it is set, to the next multiple of ``iterations``, so that a training that is run once more, as a
-    round of federated learning is, can go on to samples of its own.
+    ``start``, 0 unless it is set, to the next multiple of ``iterations``, so that a training that is run once more, as
+    a round of federated learning is, can go on to samples of its own.
 
     Args:
         batch_size: samples in a batch of one process.

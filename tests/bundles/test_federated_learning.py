@@ -72,4 +72,4 @@ def test_rounds_follow_each_other(make_client):
     assert adapted == [True] * 4
     assert client.trainer.state.iteration == 8
     assert not equal(weights_of(client), after)
-    assert list(numbers)[0][0] == seen[-1][-1] + 1, "a round has crops of its own"
+    assert next(iter(numbers))[0] == seen[-1][-1] + 1, "a round has crops of its own"
