@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import nibabel
 import numpy as np
+from monai.utils import optional_import
+from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from ..data.readers.records import RawMask
@@ -16,6 +20,9 @@ from ..data.writers.geojson import pixels_within
 from ..inference.segmenters import Nuclei
 from ..transforms.polygons import instance_polygons
 from ..utils import InputError
+
+VOLUMES = (".nii", ".nii.gz", ".nrrd")
+"""Endings of labels that are stored as volumes of one slice."""
 
 
 def label_names(class_names: Sequence[str] | None) -> dict[str, int]:
@@ -81,6 +88,45 @@ def read_asap_mask(path: str | Path, shape: tuple[int, int]) -> RawMask:
     if not rings:
         raise InputError(f"{path}: holds no outline; draw nuclei, or remove the label.")
     return RawMask(_filled(rings, shape), "ids")
+
+
+def read_volume_mask(path: str | Path) -> RawMask:
+    """Reads a label map that is stored as a volume of one slice, as 3D Slicer submits labels: NIfTI or NRRD.
+
+    Args:
+        path: a file of one of ``VOLUMES``; NRRD takes the package pynrrd, which MONAI Label brings.
+
+    Returns:
+        HW whole numbers.
+
+    Raises:
+        InputError: when it cannot be read, has several slices, or holds anything but whole numbers of 0 and above.
+    """
+    path = Path(path)
+    try:
+        values = _volume(path)
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        raise InputError(f"{path}: cannot be read as a label ({reason}); submit the label again.") from error
+    if values.ndim < 2 or values.size != values.shape[0] * values.shape[1]:
+        sizes = "x".join(map(str, values.shape))
+        raise InputError(f"{path}: is a volume of {sizes}; submit a label of one slice and one layer.")
+    values = values.reshape(values.shape[:2]).T  # volumes have x first
+    if values.dtype.kind not in "iuf" or not np.array_equal(values, np.round(values)) or values.min(initial=0) < 0:
+        raise InputError(f"{path}: holds other values than whole numbers from 0; submit a label map.")
+    return RawMask(values.astype(np.int64))
+
+
+def _volume(path: Path) -> NDArray:
+    if path.suffix.lower() != ".nrrd":
+        return np.asarray(nibabel.load(path).dataobj)
+    nrrd, found = optional_import("nrrd")
+    if not found:
+        raise InputError(f"{path}: reading NRRD takes the package pynrrd; install it, or submit NIfTI or PNG.")
+    try:
+        return nrrd.read(str(path))[0]
+    except nrrd.NRRDError as error:
+        raise ValueError(error) from error
 
 
 def _filled(rings: Sequence[NDArray], shape: tuple[int, int]) -> NDArray[np.int32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ from ..data.image_checks import crop_side
 from ..data.preparation import prepare
 from ..data.prepared_images import Preparation
 from ..data.readers.rasters import mask_file
-from ..data.readers.records import Listing, Record
+from ..data.readers.records import Listing, RawMask, Record
 from ..utils import InputError
-from .annotations import read_asap_mask
+from .annotations import VOLUMES, read_asap_mask, read_volume_mask
 
 SPLIT = "datastore"
 """Name of the lists that are written here."""
@@ -26,7 +26,7 @@ STEP = 16
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image and its label: a mask, or annotations in ASAP's XML."""
+    """An image and its label: a mask, as a picture or as a volume of one slice, or annotations in ASAP's XML."""
 
     image: Path
     label: Path
@@ -88,8 +88,14 @@ def _record(image: Path, number: int, label: Path | None = None) -> Record:
     name = f"{number:04d}_{re.sub(r'[^A-Za-z0-9_.-]', '_', image.stem)}"
     if label is None:
         return Record(name, name, image)
-    is_outline = label.suffix.lower() == ".xml"
-    return Record(name, name, image, partial(read_asap_mask, label) if is_outline else mask_file(label))
+    return Record(name, name, image, _mask_reader(label))
+
+
+def _mask_reader(label: Path) -> Callable[[tuple[int, int]], RawMask]:
+    ending = label.name.lower()
+    if ending.endswith(".xml"):
+        return partial(read_asap_mask, label)
+    return (lambda shape: read_volume_mask(label)) if ending.endswith(VOLUMES) else mask_file(label)
 
 
 def _prepare(name: str, records: Sequence[Record], out: Path, licence: str) -> Preparation:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sys
+
+import nibabel
 import numpy as np
 import pytest
 
 from mani_monai.data.writers.geojson import pixels_within
 from mani_monai.inference.segmenters import Nuclei
-from mani_monai.label.annotations import annotation_of, label_names, read_asap_mask
+from mani_monai.label.annotations import annotation_of, label_names, read_asap_mask, read_volume_mask
 from mani_monai.transforms import nuclei_table
 from mani_monai.utils import InputError
 
@@ -94,3 +97,62 @@ def test_what_is_no_annotation(tmp_path, text, line):
     path.write_text(text)
     with pytest.raises(InputError, match=line):
         read_asap_mask(path, (10, 20))
+
+
+LABEL = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+
+def write_nrrd(path, values):
+    """A map as an NRRD of one slice, x first, without the package."""
+    kind = {"u2": "ushort", "i2": "short"}[values.dtype.str[1:]]
+    sizes = " ".join(map(str, (*values.shape[::-1], 1)))
+    head = f"NRRD0004\ntype: {kind}\ndimension: 3\nsizes: {sizes}\nendian: little\nencoding: raw\n\n"
+    path.write_bytes(head.encode() + values.tobytes())
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".NII.GZ"])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 1)])
+def test_a_volume_of_one_slice_is_a_mask(tmp_path, ending, shape):
+    path = tmp_path / f"a{ending}"
+    nibabel.save(nibabel.Nifti1Image(LABEL.T.reshape(shape).astype(np.int16), np.eye(4)), path)
+    np.testing.assert_array_equal(read_volume_mask(path).values, LABEL)
+
+
+def test_nrrd_is_a_mask_too(tmp_path):
+    pytest.importorskip("nrrd", reason="pynrrd comes with MONAI Label: make test-label")
+    write_nrrd(tmp_path / "a.nrrd", LABEL)
+    np.testing.assert_array_equal(read_volume_mask(tmp_path / "a.nrrd").values, LABEL)
+    (tmp_path / "b.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes()[:-6])
+    with pytest.raises(InputError, match=r"b\.nrrd: cannot be read as a label"):
+        read_volume_mask(tmp_path / "b.nrrd")
+
+
+def test_nrrd_without_its_package_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nrrd", None)
+    write_nrrd(tmp_path / "a.nrrd", LABEL)
+    with pytest.raises(InputError, match=r"a\.nrrd: reading NRRD takes the package pynrrd; install it"):
+        read_volume_mask(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (np.zeros((4, 3, 2), np.int16), "is a volume of 4x3x2; submit a label of one slice"),
+        (np.full((4, 3), 0.5, np.float32), "holds other values than whole numbers"),
+        (np.full((4, 3), -1, np.int16), "holds other values than whole numbers"),
+    ],
+)
+def test_volumes_that_are_no_mask(tmp_path, values, line):
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(InputError, match=rf"a\.nii: {line}"):
+        read_volume_mask(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("content", [b"", b"no NIfTI", "cut"])
+def test_a_broken_volume(tmp_path, content):
+    path = tmp_path / "a.nii.gz"
+    values = np.random.default_rng(0).integers(0, 99, (60, 60)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), path)
+    path.write_bytes(path.read_bytes()[:900] if content == "cut" else content)
+    with pytest.raises(InputError, match=r"a\.nii\.gz: cannot be read as a label \(.*submit the label again"):
+        read_volume_mask(path)

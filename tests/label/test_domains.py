@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +55,19 @@ def test_annotations_of_a_viewer_are_labels(images, tmp_path):
     expected = np.zeros((24, 40))
     expected[2:8, 3:8] = 1
     np.testing.assert_array_equal(np.asarray(Image.open(item["label"])), expected)
+
+
+def test_a_volume_of_one_slice_is_a_label(images, tmp_path):
+    mask = tile(0)[1]
+    label = tmp_path / "a.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(mask.T.astype(np.int16), np.eye(4)), label)
+    other = tmp_path / "b.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(mask.astype(np.int16), np.eye(4)), other)  # turned: of another size
+    pairs = [Labelled(images[0].image, label), Labelled(images[1].image, other)]
+    found = prepare_domains(pairs, [], tmp_path / "data", 16)
+    (item,) = load_source_list(tmp_path / "data", found.source, SPLIT)
+    np.testing.assert_array_equal(np.asarray(Image.open(item["label"])) > 0, mask > 0)
+    assert len(found.left_out) == 1
 
 
 def test_what_cannot_be_used_is_left_out_and_said(images, tmp_path):

@@ -11,6 +11,7 @@ from label_server import detail, pixels_of
 from PIL import Image
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
+nrrd = pytest.importorskip("nrrd")
 pytestmark = pytest.mark.label
 SHORT = {"iterations": 3, "batch_size": 2, "crop_size": 64, "seed": 1}
 
@@ -32,18 +33,18 @@ def start_weights(dist):
 
 @pytest.fixture(scope="module")
 def labelled(server, images, tmp_path_factory):
-    """Labels a with a mask, as 3D Slicer would, and b with outlines, as QuPath's plug-in sends them."""
+    """Labels a with a volume of one slice, as 3D Slicer does, and b with outlines, as QuPath's plug-in sends them."""
     for model in ("mani_unet", "mani_unet_adapt"):
         refused = server.ask("POST", f"/train/{model}", SHORT)
         assert (refused.status, detail(refused)[:27]) == (400, "no image of the datastore h")
     folder = tmp_path_factory.mktemp("labels")
     mask = np.zeros(pixels_of(images, "a").shape[:2], np.uint8)
     mask[20:60, 30:90] = 1
-    Image.fromarray(mask).save(folder / "a.png")
+    nrrd.write(str(folder / "a.nrrd"), mask.T[..., None])
     points = "".join(f'<Coordinate X="{x}" Y="{y}" />' for x, y in ((5, 5), (60, 5), (60, 70), (5, 70)))
     outlines = f"<ASAP_Annotations><Annotation><Coordinates>{points}</Coordinates></Annotation></ASAP_Annotations>"
     (folder / "b.xml").write_text(outlines)
-    label(server, "a", folder / "a.png")
+    label(server, "a", folder / "a.nrrd")
     label(server, "b", folder / "b.xml")
     assert server.ask("GET", "/datastore/").json()["completed"] == 2
 
