@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from adapted import figures
 
@@ -108,6 +110,14 @@ def test_two_models_that_disagree(evidence):
     verdict = judge(evidence(agreement=0.682, **scores, **nuclei))
     assert (verdict.outcome, broken(verdict)) == (LOOK, ["disagreement"])
     assert judge(evidence(agreement=0.75, **scores, **nuclei)).outcome == USE
+
+
+def test_few_labelled_images(evidence):
+    verdict = judge(evidence(source=replace(figures(), images=3)))
+    assert (verdict.outcome, broken(verdict)) == (LOOK, ["few labelled images"])
+    assert "learned from 3 images with labels" in verdict.line
+    assert "from 1 image with" in judge(evidence(source=replace(figures(), images=1))).line
+    assert judge(evidence(source=replace(figures(), images=4))).outcome == USE
 
 
 def test_every_rule_says_why():
