@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from .rows import Row, compare
+from .rows import Comparison, Row, compare
 from .statistics import Difference, Summary, summarise
 
 SELECTIONS = {
@@ -38,9 +38,11 @@ def write_markdown(
     shifts = {shift: shift_rows for shift, shift_rows in rows.items() if len(set(shift.split("__"))) > 1}
     blocks = []
     if len(shifts) > 1:  # a domain and itself are no shift
-        blocks = [_mean_table(shifts), _overview_table(shifts, metric)]
+        blocks = [_mean_table(shifts), _overview_table(shifts, metric), _average_table(shifts, metric)]
     blocks += [_shift_table(shift, shift_rows) for shift, shift_rows in rows.items()]
-    return write_between_marks("\n\n".join([*blocks, *further]) or "No run is finished yet.", path)
+    return write_between_marks(
+        "\n\n".join(block for block in [*blocks, *further] if block) or "No run is finished yet.", path
+    )
 
 
 def write_between_marks(text: str, path: str | Path) -> str:
@@ -102,7 +104,9 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
 def _over_shifts(rows: Sequence[Row], selection: str) -> str:
     """Mean over shifts; empty where a shift has no such selection, as in runs from before it was there."""
     found = [summarise(row.scores[selection]).mean for row in rows if selection in row.scores]
-    return f"{fmean(found):.3f}" if len(found) == len(rows) else ""
+    if len(found) < len(rows):
+        return ""
+    return f"{fmean(found):.3f}" + (" (fewer seeds)" if any(_lacking(row, selection) for row in rows) else "")
 
 
 def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "last") -> str:
@@ -122,6 +126,41 @@ def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "l
     return "\n".join(lines)
 
 
+def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "average") -> str:
+    """The same of the averaged weights, whose figures move least between two trainings, with what they gain."""
+    shifts = {
+        arrow(shift): {row.title: row for row in found if selection in row.scores} for shift, found in rows.items()
+    }
+    titles = dict.fromkeys(title for found in shifts.values() for title in found)
+    if not titles:
+        return ""
+    lines = [
+        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean (which seeds): from source-only on the seeds of both**",
+        "",
+        "| row | " + " | ".join(shifts) + " |",
+        "|---" * (len(shifts) + 1) + "|",
+    ]
+    for title in titles:
+        cells = []
+        for found in shifts.values():
+            compared = compare(found[title], list(found.values()), selection) if title in found else None
+            cells.append(_gain(found[title], compared, selection) if compared else "")
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _gain(row: Row, compared: Comparison, selection: str) -> str:
+    seeds = ", ".join(map(str, sorted(row.scores[selection])))
+    gain = f": {_interval(compared.from_baseline)}" if compared.from_baseline else ""
+    return f"{compared.summary.mean:.3f} ({seeds}){gain}"
+
+
+def _lacking(row: Row, selection: str) -> str:
+    """Of how many of a row's seeds a selection is, where it is not of all."""
+    seeds, every = len(row.scores[selection]), len(row.scores["last"])
+    return f" ({seeds} of {every} seeds)" if seeds < every else ""
+
+
 def _shift_table(shift: str, rows: Sequence[Row]) -> str:
     selections = [name for name in SELECTIONS if any(name in row.scores for row in rows)]
     heads = [_head(name, rows) for name in selections]
@@ -138,7 +177,7 @@ def _shift_table(shift: str, rows: Sequence[Row]) -> str:
     for row in rows:
         figures = {name: compare(row, rows, name) for name in selections if name in row.scores}
         last = figures["last"]
-        cells = [_mean(figures[name].summary) if name in figures else "" for name in selections]
+        cells = [_mean(figures[name].summary) + _lacking(row, name) if name in figures else "" for name in selections]
         lines.append(
             f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
             f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {_minutes(row.seconds)} |"

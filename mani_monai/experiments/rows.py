@@ -29,7 +29,7 @@ class Row:
     Args:
         method: the method.
         evaluation: "plain", or one of the method's evaluations.
-        scores: one metric by selection, seed and image; selections that every seed has.
+        scores: one metric by selection, seed and image; of runs from before there was a selection, it lacks the seeds.
         seconds: mean training time, over the runs that recorded it, as of the next two; None where none did.
         memory: mean peak memory of the training process in MiB.
         cpu_seconds: mean time of the training on all processors.
@@ -88,11 +88,11 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         ]
         if not found:
             continue
-        first, *others = [result["scores"][evaluation] for result in found]
-        selections = [name for name in first if all(name in scores for scores in others)]
+        made = {result["seed"]: result["scores"][evaluation] for result in found}
+        selections = dict.fromkeys(name for by_selection in made.values() for name in by_selection)
         scores: dict[str, Scores] = {
-            selection: {result["seed"]: _scored(result["scores"][evaluation][selection][metric]) for result in found}
-            for selection in selections
+            name: {seed: _scored(of_seed[name][metric]) for seed, of_seed in made.items() if name in of_seed}
+            for name in selections
         }
         costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
         rows[shift].append(Row(method, evaluation, scores, criteria=_criteria(found, evaluation), **costs))

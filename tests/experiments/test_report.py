@@ -42,6 +42,27 @@ def test_over_shifts_the_table_has_the_papers_shape(rows, tmp_path):
     assert "| MaNi | 2, 1 | 0.650 |  |" in text  # the mean over shifts of a selection that one of them lacks
 
 
+def test_averaged_weights_have_a_table_with_what_they_gain(rows, tmp_path):
+    """MaNi's average is of one of its two seeds: it is compared on that seed, and every table says so."""
+    source_only, *_ = (row for row in rows["a__b"] if row.title == "source-only")
+    mani, *_ = (row for row in rows["a__b"] if row.title == "MaNi")
+    others = [row for row in rows["a__b"] if row.title not in ("source-only", "MaNi")]
+    averaged = [
+        replace(source_only, scores={**source_only.scores, "average": source_only.scores["last"]}),
+        replace(mani, scores={**mani.scores, "average": {0: mani.scores["last"][0]}}),
+    ]
+    text = write_markdown({"a__b": [*averaged, *others], "b__c": averaged}, tmp_path / "page.md")
+    lines = text[
+        text.index("**Dice, mean of the second half's snapshots: mean (which seeds): from source") :
+    ].splitlines()
+    assert lines[2] == "| row | a → b | b → c |"
+    assert lines[4] == "| source-only | 0.500 (0, 1) | 0.500 (0, 1) |"
+    assert lines[5].startswith("| MaNi | 0.700 (0): +0.200 [+0.200, +0.200] | 0.700 (0): ")
+    assert lines[6] == ""
+    assert "| 0.700 (images ± 0.100) (1 of 2 seeds) |" in text
+    assert "| 0.700 (fewer seeds) |" in text
+
+
 def test_memory_has_a_column_where_a_run_recorded_it(rows, tmp_path):
     lines = write_markdown(rows, tmp_path / "page.md").splitlines()
     assert lines[2].endswith("| minutes | memory, GiB |")
