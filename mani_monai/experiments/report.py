@@ -135,7 +135,7 @@ def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "av
     if not titles:
         return ""
     lines = [
-        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean (which seeds): from source-only on the seeds of both**",
+        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean (its seeds): from source-only on common seeds**",
         "",
         "| row | " + " | ".join(shifts) + " |",
         "|---" * (len(shifts) + 1) + "|",

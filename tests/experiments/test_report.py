@@ -53,7 +53,7 @@ def test_averaged_weights_have_a_table_with_what_they_gain(rows, tmp_path):
     ]
     text = write_markdown({"a__b": [*averaged, *others], "b__c": averaged}, tmp_path / "page.md")
     lines = text[
-        text.index("**Dice, mean of the second half's snapshots: mean (which seeds): from source") :
+        text.index("**Dice, mean of the second half's snapshots: mean (its seeds): from source") :
     ].splitlines()
     assert lines[2] == "| row | a → b | b → c |"
     assert lines[4] == "| source-only | 0.500 (0, 1) | 0.500 (0, 1) |"
