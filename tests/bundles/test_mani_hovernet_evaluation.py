@@ -84,3 +84,15 @@ def test_adabn_scores_other_statistics(make_hovernet, finished, tmp_path):
     )
     assert plain.keys() == adabn.keys()
     assert plain != adabn
+
+
+def test_snapshots_are_chosen_on_crops_of_unlabelled_images_where_it_is_asked_for(make_hovernet, finished, tmp_path):
+    asked = {"label_free_images": 2, "label_free_crop": 24, "evaluation_dir": str(tmp_path)}
+    workflow = make_hovernet(finished, "evaluate", **asked)
+    images = workflow.parser.get_parsed_content("evaluate::unlabelled_dataset")
+    assert [tuple(item["image"].shape) for item in images] == [(3, 24, 24)] * 2
+    assert all(set(item) == {"image"} for item in images.data)
+    workflow.run()
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    chosen = metrics["selections"]["label_free"]["weights"]
+    assert chosen in {one["weights"] for one in metrics["snapshots"] if "snapshots/" in one["weights"]}
