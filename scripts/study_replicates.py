@@ -10,7 +10,7 @@ from mani_monai.experiments.report import write_between_marks
 
 def study_replicates(
     first: str = "docs/results/runs/unet",
-    second: str = "docs/results/replicates/unet",
+    second: str = "docs/results/gpu/unet",
     metric: str = "dice",
     out: str = "docs/results/replicates.md",
 ) -> None:

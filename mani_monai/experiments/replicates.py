@@ -73,6 +73,7 @@ def replicates_table(replicates: Sequence[Replicate]) -> str:
     for replicate in replicates:
         groups[_title(replicate)].append(replicate)
     selections = [name for name in SELECTIONS if any(name in replicate.means for replicate in replicates)]
+    complete = [replicate for replicate in replicates if all(name in replicate.means for name in selections)]
     machines = [", or ".join(sorted(set(sides))) for sides in zip(*(r.machines for r in replicates), strict=True)]
     lines = [
         "**mean size of the difference between two trainings of one seed (largest; pairs)**",
@@ -81,6 +82,7 @@ def replicates_table(replicates: Sequence[Replicate]) -> str:
         "|---" * (len(selections) + 1) + "|",
         *(f"| {title} | {' | '.join(_sizes(members, selections))} |" for title, members in groups.items()),
         f"| all | {' | '.join(_sizes(replicates, selections))} |",
+        f"| all that have every selection | {' | '.join(_sizes(complete, selections))} |",
         "",
         f"**every pair** (first: {machines[0]}; second: {machines[1]})",
         "",

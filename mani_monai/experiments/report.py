@@ -102,11 +102,10 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
 
 
 def _over_shifts(rows: Sequence[Row], selection: str) -> str:
-    """Mean over shifts; empty where a shift has no such selection, as in runs from before it was there."""
+    """Mean over shifts; empty where a shift or a seed has no such selection, as in runs from before it was there."""
     found = [summarise(row.scores[selection]).mean for row in rows if selection in row.scores]
-    if len(found) < len(rows):
-        return ""
-    return f"{fmean(found):.3f}" + (" (fewer seeds)" if any(_lacking(row, selection) for row in rows) else "")
+    whole = len(found) == len(rows) and not any(_lacking(row, selection) for row in rows)
+    return f"{fmean(found):.3f}" if whole else ""
 
 
 def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "last") -> str:
@@ -127,7 +126,7 @@ def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "l
 
 
 def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "average") -> str:
-    """The same of the averaged weights, whose figures move least between two trainings, with what they gain."""
+    """The same of averaged weights, with what they gain."""
     shifts = {
         arrow(shift): {row.title: row for row in found if selection in row.scores} for shift, found in rows.items()
     }
@@ -207,4 +206,9 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _interval(difference: Difference | None) -> str:
-    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]" if difference else ""
+    if difference is None:
+        return ""
+    interval = (
+        f" [{difference.low:+.3f}, {difference.high:+.3f}]" if difference.pairs > 1 else ""
+    )  # of one there is none
+    return f"{difference.mean:+.3f}{interval}"

@@ -122,9 +122,11 @@ def test_nrrd_is_a_mask_too(tmp_path):
     pytest.importorskip("nrrd", reason="pynrrd comes with MONAI Label: make test-label")
     write_nrrd(tmp_path / "a.nrrd", LABEL)
     np.testing.assert_array_equal(read_volume_mask(tmp_path / "a.nrrd").values, LABEL)
-    (tmp_path / "b.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes()[:-6])
-    with pytest.raises(InputError, match=r"b\.nrrd: cannot be read as a label"):
-        read_volume_mask(tmp_path / "b.nrrd")
+    whole = (tmp_path / "a.nrrd").read_bytes()
+    for broken in (whole[:-6], b"", whole.replace(b"ushort", b"shoe")):
+        (tmp_path / "b.nrrd").write_bytes(broken)
+        with pytest.raises(InputError, match=r"b\.nrrd: cannot be read as a label"):
+            read_volume_mask(tmp_path / "b.nrrd")
 
 
 def test_nrrd_without_its_package_says_what_to_do(tmp_path, monkeypatch):
@@ -139,6 +141,7 @@ def test_nrrd_without_its_package_says_what_to_do(tmp_path, monkeypatch):
     [
         (np.zeros((4, 3, 2), np.int16), "is a volume of 4x3x2; submit a label of one slice"),
         (np.full((4, 3), 0.5, np.float32), "holds other values than whole numbers"),
+        (np.full((4, 3), np.inf, np.float32), "holds other values than whole numbers"),
         (np.full((4, 3), -1, np.int16), "holds other values than whole numbers"),
     ],
 )
@@ -148,7 +151,7 @@ def test_volumes_that_are_no_mask(tmp_path, values, line):
         read_volume_mask(tmp_path / "a.nii")
 
 
-@pytest.mark.parametrize("content", [b"", b"no NIfTI", "cut"])
+@pytest.mark.parametrize("content", [b"", b"no NIfTI", b"\xff" * 400, "cut"])
 def test_a_broken_volume(tmp_path, content):
     path = tmp_path / "a.nii.gz"
     values = np.random.default_rng(0).integers(0, 99, (60, 60)).astype(np.int16)
