@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
@@ -109,42 +109,29 @@ def _over_shifts(rows: Sequence[Row], selection: str) -> str:
 
 
 def _overview_table(rows: dict[str, list[Row]], metric: str, selection: str = "last") -> str:
-    """The paper's shape: a row a method, a column a shift."""
-    by_shift = {arrow(shift): {row.title: row for row in shift_rows} for shift, shift_rows in rows.items()}
-    titles = dict.fromkeys(title for found in by_shift.values() for title in found)
-    lines = [
-        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean ± spread over seeds (their number)**",
-        "",
-        "| row | " + " | ".join(by_shift) + " |",
-        "|---" * (len(by_shift) + 1) + "|",
-    ]
-    for title in titles:
-        found = [shift_rows.get(title) for shift_rows in by_shift.values()]
-        cells = [_seeds(summarise(row.scores[selection])) if row else "" for row in found]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """Mean and spread over seeds."""
+    title = f"{metric_title(metric)}, {SELECTIONS[selection]}: mean ± spread over seeds (their number)"
+    return _by_shift(title, rows, lambda row, _: _seeds(summarise(row.scores[selection])))
 
 
 def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "average") -> str:
-    """The same of averaged weights, with what they gain."""
-    shifts = {
-        arrow(shift): {row.title: row for row in found if selection in row.scores} for shift, found in rows.items()
-    }
-    titles = dict.fromkeys(title for found in shifts.values() for title in found)
-    if not titles:
-        return ""
-    lines = [
-        f"**{metric_title(metric)}, {SELECTIONS[selection]}: mean (its seeds): from source-only on common seeds**",
-        "",
-        "| row | " + " | ".join(shifts) + " |",
-        "|---" * (len(shifts) + 1) + "|",
-    ]
-    for title in titles:
-        cells = []
-        for found in shifts.values():
-            compared = compare(found[title], list(found.values()), selection) if title in found else None
-            cells.append(_gain(found[title], compared, selection) if compared else "")
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+    """Averaged weights, with what they gain; empty where no row has any."""
+    averaged = {shift: [row for row in shift_rows if selection in row.scores] for shift, shift_rows in rows.items()}
+    title = f"{metric_title(metric)}, {SELECTIONS[selection]}: mean (its seeds): from source-only on common seeds"
+
+    def cell(row: Row, others: Sequence[Row]) -> str:
+        return _gain(row, compare(row, others, selection), selection)
+
+    return _by_shift(title, averaged, cell) if any(averaged.values()) else ""
+
+
+def _by_shift(title: str, rows: dict[str, list[Row]], cell: Callable[[Row, Sequence[Row]], str]) -> str:
+    """A table in the paper's shape, a row a method and a column a shift; ``cell`` gets a row and its shift's rows."""
+    cells = {arrow(shift): {row.title: cell(row, found) for row in found} for shift, found in rows.items()}
+    titles = dict.fromkeys(row_title for column in cells.values() for row_title in column)
+    lines = [f"**{title}**", "", "| row | " + " | ".join(cells) + " |", "|---" * (len(cells) + 1) + "|"]
+    for row_title in titles:
+        lines.append(f"| {row_title} | {' | '.join(column.get(row_title, '') for column in cells.values())} |")
     return "\n".join(lines)
 
 
