@@ -9,6 +9,7 @@ from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_jitter import RandStainJitterd
 from .stain_normalisation import NormaliseStainsd, normalise_stains
+from .stain_transfer import RandStainTransferd, transfer_stains
 from .symmetry import Symmetry
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NormaliseStainsd",
     "RandColourJitterd",
     "RandStainJitterd",
+    "RandStainTransferd",
     "StainPerturbation",
     "Symmetry",
     "dense_crf",
@@ -30,4 +32,5 @@ __all__ = [
     "normalise_stains",
     "nuclei_table",
     "swap_low_frequencies",
+    "transfer_stains",
 ]
