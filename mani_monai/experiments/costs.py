@@ -35,7 +35,7 @@ def bargains(rows: dict[str, list[Row]], selection: str = "last") -> list[Bargai
     """Gain and cost of every row but source-only itself and those that target labels train.
 
     The cost is CPU time, since wall time is that of whatever else the machine did. A row whose CPU time, or
-    source-only's, was not recorded on a shift has nothing there.
+    source-only's, was not recorded on a shift has nothing there, nor has one that other devices trained.
 
     Args:
         rows: what ``collect_rows`` gives; a domain and itself are no shift.
@@ -52,6 +52,8 @@ def bargains(rows: dict[str, list[Row]], selection: str = "last") -> list[Bargai
             continue
         for row in shift_rows:
             if row.method.supervised or row.cpu_seconds is None or selection not in row.scores:
+                continue
+            if row.devices and baseline.devices and row.devices != baseline.devices:
                 continue
             difference = compare(row, shift_rows, selection).from_baseline
             if difference:

@@ -34,6 +34,7 @@ class Row:
         memory: mean peak memory of the training process in MiB.
         cpu_seconds: mean time of the training on all processors.
         criteria: what chose the weights of ``label_free``, each once; more than one is a mix.
+        devices: what its runs were trained on, each once, as far as they recorded it.
     """
 
     method: Method
@@ -43,6 +44,7 @@ class Row:
     memory: float | None = None
     cpu_seconds: float | None = None
     criteria: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -95,7 +97,9 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
             for name in selections
         }
         costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
-        rows[shift].append(Row(method, evaluation, scores, criteria=_criteria(found, evaluation), **costs))
+        devices = tuple(sorted({result["device"] for result in found if "device" in result}))
+        criteria = _criteria(found, evaluation)
+        rows[shift].append(Row(method, evaluation, scores, criteria=criteria, devices=devices, **costs))
     return dict(rows)
 
 

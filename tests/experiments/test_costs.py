@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from mani_monai.experiments.costs import bargains
+from mani_monai.experiments.rows import collect_rows
 
 
 def by_title(rows):
@@ -51,3 +53,22 @@ def test_the_cost_is_cpu_time_and_nothing_where_it_was_not_recorded(rows):
     assert "MaNi" not in by_title({"a__b": unknown})
     no_baseline = [replace(row, cpu_seconds=None) if row.title == "source-only" else row for row in rows["a__b"]]
     assert bargains({"a__b": no_baseline}) == []
+
+
+def test_times_of_several_devices_are_not_compared(rows):
+    def made_on(other):
+        return [replace(row, devices=("GPU" if row.title == "MaNi" else other,)) for row in rows["a__b"]]
+
+    assert "MaNi" in by_title({"a__b": made_on("GPU")})
+    found = by_title({"a__b": made_on("processor")})
+    assert "MaNi" not in found
+    assert "control" in found
+
+
+def test_devices_are_those_that_runs_recorded(finished):
+    runs, folder = finished
+    path = folder / f"{runs[0].name}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "device": "processor"}))
+    row, *others = collect_rows(runs, folder)["a__b"]
+    assert row.devices == ("processor",)
+    assert all(other.devices == () for other in others if other.method != row.method)
