@@ -16,7 +16,7 @@ from ..utils import InputError
 
 
 class PairedDataset(Dataset):
-    """One flat dictionary ``{image, label, target_image}`` for every sample number, and what transforms add to an item.
+    """One flat dictionary ``{image, label, target_image}`` for every sample number.
 
     The source is walked in a new random order each time round; the target image is drawn at random. Order, partner
     and every random transform are functions of (seed, sample number), so that any sample can be made again without
@@ -70,7 +70,7 @@ class PairedDataset(Dataset):
             number: the sample number.
 
         Returns:
-            image CHW, label 1HW and target_image CHW; what a transform adds, under its key and ``target_`` before it.
+            image CHW, label 1HW and target_image CHW.
         """
         round_, position = divmod(number, len(self.data))
         order = np.random.default_rng([self.seed, 0, round_]).permutation(len(self.data))
@@ -81,7 +81,7 @@ class PairedDataset(Dataset):
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
             sample = dict(self.source[int(order[position])])
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
-            sample |= {f"target_{key}": value for key, value in self.target[partner].items()}
+            sample["target_image"] = self.target[partner]["image"]
             self.pair_transform.set_random_state(seed=int(draw.integers(2**32)))
             return self.pair_transform(sample)
 

@@ -9,7 +9,7 @@ from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_jitter import RandStainJitterd
 from .stain_normalisation import NormaliseStainsd, normalise_stains
-from .stain_transfer import RandStainTransferd, TissueColoursd
+from .stain_transfer import RandStainTransferd, transfer_stains
 from .symmetry import Symmetry
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "RandStainTransferd",
     "StainPerturbation",
     "Symmetry",
-    "TissueColoursd",
     "dense_crf",
     "hover_instances",
     "hover_maps",
@@ -33,4 +32,5 @@ __all__ = [
     "normalise_stains",
     "nuclei_table",
     "swap_low_frequencies",
+    "transfer_stains",
 ]
