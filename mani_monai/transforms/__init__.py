@@ -9,7 +9,6 @@ from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_jitter import RandStainJitterd
 from .stain_normalisation import NormaliseStainsd, normalise_stains
-from .stain_transfer import RandStainTransferd, transfer_stains
 from .symmetry import Symmetry
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "NormaliseStainsd",
     "RandColourJitterd",
     "RandStainJitterd",
-    "RandStainTransferd",
     "StainPerturbation",
     "Symmetry",
     "dense_crf",
@@ -32,5 +30,4 @@ __all__ = [
     "normalise_stains",
     "nuclei_table",
     "swap_low_frequencies",
-    "transfer_stains",
 ]

@@ -9,11 +9,16 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
+from skimage.color import lab2rgb, rgb2lab
 
-from .tissue_colours import TissueColours, tissue_colours, to_lab, with_colours
+REFERENCE_MEAN = np.array([65.0, 24.0, -14.0], np.float32)
+REFERENCE_STD = np.array([10.0, 5.0, 6.5], np.float32)
+"""CIELAB of the reference's tissue: H&E of middle strength, in the midst of several laboratories' images."""
 
-REFERENCE = TissueColours(np.array([65.0, 24.0, -14.0], np.float32), np.array([10.0, 5.0, 6.5], np.float32))
-"""H&E of middle strength, in the midst of several laboratories' images."""
+_GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
+_LEAST_TISSUE = 0.01  # share of an image
+_LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
+_MOST_GAIN = 3.0  # so that noise is not blown up
 
 
 def normalise_stains(image: np.ndarray) -> np.ndarray:
@@ -35,9 +40,16 @@ def normalise_stains(image: np.ndarray) -> np.ndarray:
         3HW float32 RGB in 0..1.
     """
     image = image.astype(np.float32, copy=False)
-    lab = to_lab(image)
-    colours = tissue_colours(lab)
-    return image if colours is None else with_colours(lab, colours, REFERENCE)
+    colours = rgb2lab(np.moveaxis(image, 0, -1))
+    tissue = colours[colours[..., 0] < _GLASS]
+    if len(tissue) < _LEAST_TISSUE * image[0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
+        return image
+    gain = REFERENCE_STD / np.maximum(tissue.std(axis=0), REFERENCE_STD / _MOST_GAIN)
+    colours = (colours - tissue.mean(axis=0)) * gain + REFERENCE_MEAN
+    # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
+    colours[..., 0] = np.maximum(colours[..., 0], 0)
+    colours[..., 2] = np.minimum(colours[..., 2], (colours[..., 0] + 16) * 1.72)
+    return np.moveaxis(lab2rgb(colours), -1, 0)
 
 
 class NormaliseStainsd(MapTransform):
