@@ -45,7 +45,8 @@ def adapt(
         out: folder for everything; one folder an adaptation.
         model: folder or zip of an exported mani_unet to use as the source model: nothing is trained on the source alone
             then. Training starts from its weights where its U-Net has the channels of the preset's, else anew.
-        method: recommended (mean teacher with stain augmentation), mani (the paper's) or source_only (no adaptation).
+        method: recommended (mean teacher with stain augmentation), adabn (the source model with the target's batch
+            statistics, at no further training), mani (the paper's) or source_only (no adaptation).
         preset: small (two cores can pay it), quick (smaller still, for a first look) or paper (needs a GPU).
         options: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.

@@ -100,7 +100,8 @@ def adapt(job: Adaptation) -> Adapted:
     names = (domains.source, domains.target)
     options = {**job.options, "crop_size": str(domains.crop_size)}
     plan = make_plan(table, job.method, names, options, job.seed, given is not None, start)
-    make = TrainingMaker(table, str(domains.dataset_dir), job.out / "runs", job.out / "runs", launcher=job.launcher)
+    runs = job.out / "runs"
+    make = TrainingMaker(table, str(domains.dataset_dir), runs, runs, launcher=job.launcher, continued=plan.continued)
 
     job.say(f"2/4 training on {domains.images} target images: {', then '.join(run.method.title for run in plan.runs)}")
     train(make, plan.runs)

@@ -15,10 +15,11 @@ from .domains import SPLIT
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
-SOURCE_ONLY = "source_only"
+SOURCE_ONLY, ADABN = "source_only", "adabn"
 METHODS = {
     "recommended": Method("recommended", "mean teacher with stain augmentation", ("recommended.json",)),
     "mani": Method("mani", "MaNi, mutual information of source and target nuclei"),
+    ADABN: Method(ADABN, "source-only with the target's batch statistics", ("source_only.json", "adabn_at_end.json")),
     SOURCE_ONLY: Method(SOURCE_ONLY, "source-only, no adaptation", ("source_only.json",)),
 }
 """What ``--method`` may name: overlays on train.json and a preset."""
@@ -42,6 +43,11 @@ class Plan:
     @property
     def runs(self) -> list[Run]:
         return [run for run in dict.fromkeys((self.before, self.after)) if run is not None]
+
+    @property
+    def continued(self) -> dict[Run, Run]:
+        """Trainings that are another one to its end, and what they go on from: AdaBN follows the source-only one."""
+        return {self.after: self.before} if self.before and self.after.method.name == ADABN else {}
 
 
 def check_method(method: str, preset: str) -> None:

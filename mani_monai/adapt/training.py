@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..data.writers.atomic import replacing
 from ..experiments import Run, RunMaker, TableRunner, ThreadScheduler
 from ..experiments.config_match import check_same_config
 from ..experiments.machine import visible_gpus
 from ..experiments.maker import DONE, FAILED
 from ..experiments.run_config import resolved_config, write_config
-from ..experiments.run_folder import is_begun, is_trained
+from ..experiments.run_folder import CHECKPOINT, is_begun, is_trained
 from ..utils import InputError
 
 
+@dataclass(frozen=True)
 class TrainingMaker(RunMaker):
-    """Makes a run's training alone: done once its last weights lie in its folder, resumed where it was cut off."""
+    """Makes a run's training alone: done once its last weights lie in its folder, resumed where it was cut off.
+
+    Args:
+        continued: trainings that are another one to its end, which comes before them: they go on from its last
+            checkpoint, to the weights that they would have come to by themselves, bit for bit.
+    """
+
+    continued: Mapping[Run, Run] = field(default_factory=dict)
 
     def is_done(self, run: Run) -> bool:
         """Whether the training has come to its end.
@@ -35,7 +46,10 @@ class TrainingMaker(RunMaker):
     def _make(self, run: Run, gpu: str | None, lock: int) -> str:
         if self.is_done(run):
             return DONE
-        folder = self.folder(run)
+        folder, first = self.folder(run), self.continued.get(run)
+        if first and not is_begun(folder) and is_trained(self.folder(first)):
+            with replacing(folder / CHECKPOINT) as path:
+                shutil.copyfile(self.folder(first) / CHECKPOINT, path)
         write_config(resolved_config(self.table, run, self.dataset_dir, folder), folder)
         return DONE if self._train(run, gpu, lock) else FAILED
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+CHECKPOINT = "checkpoint.pt"
+"""What a training goes on from."""
 SNAPSHOTS = "snapshots"
 """Key of an evaluation's scores of each snapshot, and the folder of their weights."""
 
@@ -17,7 +19,7 @@ def is_trained(folder: Path) -> bool:
 
 def is_begun(folder: Path) -> bool:
     """Whether there is something that a training would go on from, or that was trained."""
-    return is_trained(folder) or (folder / "checkpoint.pt").exists()
+    return is_trained(folder) or (folder / CHECKPOINT).exists()
 
 
 def has_snapshots(folder: Path) -> bool:

@@ -149,6 +149,31 @@ def test_masks_beside_the_target_change_nothing(finished, job, kidney, toy_dir, 
     assert not list((tmp_path / "out").rglob("labels"))
 
 
+def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path):
+    """It goes on from the source-only training, to what a training of its own comes to."""
+    launcher = InProcessLauncher()
+    adapt(job(kidney, tmp_path / "out", launcher, method="adabn"))
+    runs = [tmp_path / "out" / SOURCE_ONLY, tmp_path / "out" / "runs/toy_source__kidney__adabn__seed0"]
+    assert [command["files"][2:] for command in launcher.commands] == [
+        ["source_only.json"],
+        ["source_only.json", "adabn_at_end.json"],
+    ]
+    assert not (runs[1] / "snapshots").exists(), "no iteration was made"
+    source, adapted = (torch.load(run / "model.pt", weights_only=True) for run in runs)
+    changed = {name.rpartition(".")[2] for name in source if not torch.equal(source[name], adapted[name])}
+    assert changed == {"running_mean", "running_var", "num_batches_tracked"}
+
+    (runs[1] / "checkpoint.pt").unlink()
+    (runs[1] / "model.pt").rename(tmp_path / "gone_on.pt")
+    (runs[0] / "model.pt").unlink()
+    launcher.failing = "source_only"
+    with pytest.raises(InputError, match=r"source_only__seed0/train\.log: the training failed"):
+        adapt(job(kidney, tmp_path / "out", launcher, method="adabn"))
+    assert (runs[1] / "snapshots").exists()
+    alone = torch.load(runs[1] / "model.pt", weights_only=True)
+    assert all(torch.equal(alone[name], adapted[name]) for name in alone)
+
+
 @pytest.mark.parametrize("towards", [0, 1])
 def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     """All background and all nuclei, although the latter agrees with itself perfectly."""

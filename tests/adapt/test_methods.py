@@ -23,7 +23,7 @@ def test_every_method_and_preset_is_there():
 def test_what_the_methods_switch_on():
     configs = {name: read_configs(base_table(BUNDLE, "small"), name, {}) for name in METHODS}
     losses = {name: list(parser.get("adaptation_losses")) for name, parser in configs.items()}
-    assert losses == {"recommended": ["consistency"], "mani": ["mutual_information"], "source_only": []}
+    assert losses == {"recommended": ["consistency"], "mani": ["mutual_information"], "adabn": [], "source_only": []}
     assert configs["recommended"].get("deployed") == "$@teacher.ema_model", "the teacher is what is deployed"
     assert len(configs["recommended"].get("transforms::colour")) == 1, "stains are augmented"
 
@@ -49,6 +49,15 @@ def test_source_only_is_trained_once():
     plan = make_plan(base_table(BUNDLE, "quick"), "source_only", ("a", "b"), {})
     assert plan.before == plan.after
     assert len(plan.runs) == 1
+
+
+def test_adabn_goes_on_from_the_source_only_training():
+    table = base_table(BUNDLE, "quick")
+    plan = make_plan(table, "adabn", ("a", "b"), {})
+    assert plan.continued == {plan.after: plan.before}
+    assert plan.before.method.name == "source_only"
+    assert make_plan(table, "adabn", ("a", "b"), {}, given=True).continued == {}
+    assert make_plan(table, "recommended", ("a", "b"), {}).continued == {}
 
 
 def test_unknown_names_are_refused():
