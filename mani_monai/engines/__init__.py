@@ -1,13 +1,14 @@
 from .instance_report import instance_report, print_instance_report, tissues_of
 from .label_free import LabelFreeScorer, evenly_taken
 from .predictions import PredictionWriter
-from .selection import evaluate_selections, selection_table
+from .selection import averaged_weights, evaluate_selections, selection_table
 from .utils import announce_cost, loss_terms, prepare_hovernet_batch
 
 __all__ = [
     "LabelFreeScorer",
     "PredictionWriter",
     "announce_cost",
+    "averaged_weights",
     "evaluate_selections",
     "evenly_taken",
     "instance_report",

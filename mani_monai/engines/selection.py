@@ -75,8 +75,8 @@ def evaluate_selections(
         raise InputError(f"{run_dir}: the target's test list has no labels to score; inference.json needs none.")
     run, out = Path(run_dir), Path(out_dir)
     images = [Path(item["image"]).stem for item in items]
-    snapshots = sorted(run.glob("snapshots/iteration_*.pt"))
-    late = snapshots[len(snapshots) // 2 :]
+    snapshots = snapshots_of(run)
+    late = second_half(snapshots)
     last, source_validation = run / "model.pt", run / "model_source_val.pt"
     candidates = {"last": [last], "source_validation": [source_validation]}
     if len(late) > 1:
@@ -111,6 +111,28 @@ def evaluate_selections(
     _write_csv(selections, out / "scores.csv")
     print(selection_table(result), f"\nper image: {out / 'scores.csv'}", flush=True)
     return result
+
+
+def snapshots_of(run_dir: str | Path) -> list[Path]:
+    """Weights of a training's course, in order; none where there are none."""
+    return sorted(Path(run_dir).glob("snapshots/iteration_*.pt"))
+
+
+def second_half(snapshots: Sequence[Path]) -> list[Path]:
+    """The later half of some snapshots, the one in the middle included."""
+    return list(snapshots[len(snapshots) // 2 :])
+
+
+def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
+    """What the selection ``average`` scores: the mean of the snapshots of a training's second half.
+
+    Raises:
+        InputError: when the training left fewer than two of them, or one cannot be read.
+    """
+    late = second_half(snapshots_of(run_dir))
+    if len(late) < 2:
+        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train there first, or for longer.")
+    return mean_state(late)
 
 
 def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:

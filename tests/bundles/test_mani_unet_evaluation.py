@@ -132,6 +132,25 @@ def test_reestimated_weights_score_as_the_adabn_evaluation(make_workflow, finish
     )
 
 
+def test_averaged_weights_score_as_the_average(make_workflow, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    make_workflow(folder, "average").run()
+    average = dict(load_tensors(folder / "model_average.pt"))
+    assert not weights_equal(dict(load_tensors(folder / "model.pt")), average)
+    make_workflow(folder, "evaluate").run()
+    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    items = make_workflow(folder, "evaluate").parser.get_parsed_content("evaluate::test_items")
+    assert list(metrics["selections"]["average"]["dice"].values()) == pytest.approx(
+        dice_by_hand(folder / "model_average.pt", items), abs=1e-5
+    )
+
+
+def test_a_training_without_snapshots_has_no_average(make_workflow, tmp_path):
+    with pytest.raises(InputError, match=r"has 0 snapshots to average; train there first"):
+        make_workflow(tmp_path, "average").run()
+    assert not (tmp_path / "model_average.pt").exists()
+
+
 def strip_labels(data_dir: Path, part: str) -> None:
     path = data_dir / "toy_target" / "target_split_0.json"
     content = json.loads(path.read_text())
