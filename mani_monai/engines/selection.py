@@ -127,11 +127,13 @@ def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
     """What the selection ``average`` scores: the mean of the snapshots of a training's second half.
 
     Raises:
-        InputError: when the training left fewer than two of them, or one cannot be read.
+        InputError: when the training has not come to its end or left fewer than two of them, or one cannot be read.
     """
     late = second_half(snapshots_of(run_dir))
+    if not (Path(run_dir) / "model.pt").exists():
+        raise InputError(f"{run_dir}: holds no finished training to average; train there first.")
     if len(late) < 2:
-        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train there first, or for longer.")
+        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train for longer.")
     return mean_state(late)
 
 

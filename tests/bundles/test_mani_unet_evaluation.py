@@ -145,10 +145,16 @@ def test_averaged_weights_score_as_the_average(make_workflow, finished, tmp_path
     )
 
 
-def test_a_training_without_snapshots_has_no_average(make_workflow, tmp_path):
-    with pytest.raises(InputError, match=r"has 0 snapshots to average; train there first"):
-        make_workflow(tmp_path, "average").run()
-    assert not (tmp_path / "model_average.pt").exists()
+def test_what_has_no_average(make_workflow, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    (folder / "model.pt").rename(tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"run: holds no finished training to average; train there first"):
+        make_workflow(folder, "average").run()
+    (tmp_path / "model.pt").rename(folder / "model.pt")
+    shutil.rmtree(folder / "snapshots")
+    with pytest.raises(InputError, match=r"run: has 0 snapshots to average"):
+        make_workflow(folder, "average").run()
+    assert not (folder / "model_average.pt").exists()
 
 
 def strip_labels(data_dir: Path, part: str) -> None:
