@@ -47,9 +47,10 @@ class TrainingMaker(RunMaker):
         if self.is_done(run):
             return DONE
         folder, first = self.folder(run), self.continued.get(run)
-        if first and not is_begun(folder) and is_trained(self.folder(first)):
+        last = first and self.folder(first) / CHECKPOINT
+        if last and last.exists() and is_trained(last.parent) and not is_begun(folder):
             with replacing(folder / CHECKPOINT) as path:
-                shutil.copyfile(self.folder(first) / CHECKPOINT, path)
+                shutil.copyfile(last, path)
         write_config(resolved_config(self.table, run, self.dataset_dir, folder), folder)
         return DONE if self._train(run, gpu, lock) else FAILED
 

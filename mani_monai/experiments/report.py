@@ -195,7 +195,6 @@ def _minutes(seconds: float | None) -> str:
 def _interval(difference: Difference | None) -> str:
     if difference is None:
         return ""
-    interval = (
-        f" [{difference.low:+.3f}, {difference.high:+.3f}]" if difference.pairs > 1 else ""
-    )  # of one there is none
-    return f"{difference.mean:+.3f}{interval}"
+    if difference.pairs == 1:  # there is no interval of one
+        return f"{difference.mean:+.3f}"
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"

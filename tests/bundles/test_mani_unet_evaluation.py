@@ -125,11 +125,15 @@ def test_reestimated_weights_score_as_the_adabn_evaluation(make_workflow, finish
     model, adabn = dict(load_tensors(folder / "model.pt")), dict(load_tensors(folder / "model_adabn.pt"))
     assert weights_equal(model, adabn)
     assert not equal(model, adabn, "running_mean")
-    metrics = json.loads((folder / "evaluation_adabn" / "metrics.json").read_text())
     items = make_workflow(folder, "evaluate").parser.get_parsed_content("evaluate::test_items")
-    assert list(metrics["selections"]["last"]["dice"].values()) == pytest.approx(
+    assert dice_written(folder / "evaluation_adabn", "last") == pytest.approx(
         dice_by_hand(folder / "model_adabn.pt", items), abs=1e-5
     )
+
+
+def dice_written(evaluation: Path, selection: str) -> list[float]:
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    return list(metrics["selections"][selection]["dice"].values())
 
 
 def test_averaged_weights_score_as_the_average(make_workflow, finished, tmp_path):
@@ -138,9 +142,8 @@ def test_averaged_weights_score_as_the_average(make_workflow, finished, tmp_path
     average = dict(load_tensors(folder / "model_average.pt"))
     assert not weights_equal(dict(load_tensors(folder / "model.pt")), average)
     make_workflow(folder, "evaluate").run()
-    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
     items = make_workflow(folder, "evaluate").parser.get_parsed_content("evaluate::test_items")
-    assert list(metrics["selections"]["average"]["dice"].values()) == pytest.approx(
+    assert dice_written(folder / "evaluation", "average") == pytest.approx(
         dice_by_hand(folder / "model_average.pt", items), abs=1e-5
     )
 
