@@ -14,7 +14,7 @@ from .plan import PLAIN, Method, Run
 from .statistics import Difference, Scores, Summary, paired_difference, summarise
 
 BASELINE = "source_only"
-EVALUATIONS = {"adabn": "AdaBN", "dense_crf": "dense CRF"}
+EVALUATIONS = {"adabn": "AdaBN", "adabn_half": "half AdaBN", "dense_crf": "dense CRF"}
 """What tables call the further evaluations; another one by its own name."""
 NOT_RECORDED = "not recorded"
 """The criterion of a run that does not say by what it chose without labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
@@ -13,7 +13,8 @@ class AdaBNHandler:
     """Replaces the running statistics of every BatchNorm by those of unlabelled images (AdaBN, Li et al. 2016).
 
     When an evaluator starts, or a trainer has ended, the statistics are reset and averaged, with equal weight a batch,
-    over one walk of the loader with the network in training mode; no weight changes.
+    over one walk of the loader with the network in training mode; no weight changes. With ``source_share`` the
+    statistics that were there count for that share and the new ones for the rest (Schneider et al. 2020).
 
     Args:
         network: the network that is about to be evaluated, or has been trained.
@@ -21,18 +22,27 @@ class AdaBNHandler:
         key: key of the BCHW images in a batch.
         event: name of the engine's event to do it at: "started" of an evaluator, "completed" of a trainer, before the
             handlers that save.
+        source_share: weight in 0..1 of the means and variances that were there.
 
     Raises:
-        ValueError: when there is no such event.
+        ValueError: when there is no such event, or the share is outside 0..1.
     """
 
     def __init__(
-        self, network: nn.Module, loader: Iterable[Mapping[str, Tensor]], key: str = "image", event: str = "started"
+        self,
+        network: nn.Module,
+        loader: Iterable[Mapping[str, Tensor]],
+        key: str = "image",
+        event: str = "started",
+        source_share: float = 0.0,
     ) -> None:
+        if not 0 <= source_share <= 1:
+            raise ValueError(f"source_share must be in 0..1, got {source_share}.")
         self.network = network
         self.loader = loader
         self.key = key
         self.event = Events(event)
+        self.source_share = source_share
 
     def attach(self, engine: Engine) -> None:
         """
@@ -42,4 +52,10 @@ class AdaBNHandler:
         engine.add_event_handler(self.event, self)
 
     def __call__(self, engine: Engine) -> None:
+        before = {name: statistic.clone() for name, statistic in self._statistics()}
         update_bn((batch[self.key] for batch in self.loader), self.network, device=engine.state.device)
+        for name, statistic in self._statistics():
+            statistic.lerp_(before[name], self.source_share)
+
+    def _statistics(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, buffer) for name, buffer in self.network.named_buffers() if buffer.is_floating_point())

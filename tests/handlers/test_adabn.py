@@ -53,6 +53,25 @@ def test_statistics_are_the_batches_equally_weighted(network, training):
     torch.testing.assert_close(evaluator.state.output["pred"], network[1](normed).detach(), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_source_stays(network, share):
+    source = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    images = torch.rand(2, 3, 6, 7)
+    engine = Engine(lambda *_: None)
+    engine.state.device = torch.device("cpu")
+    AdaBNHandler(network, [{"image": images}], source_share=share)(engine)
+
+    target = {"0.running_mean": images.mean((0, 2, 3)), "0.running_var": images.var((0, 2, 3))}
+    for name, value in target.items():
+        expected = share * source[name] + (1 - share) * value
+        torch.testing.assert_close(network.get_buffer(name), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_share_outside_its_range_is_refused(network):
+    with pytest.raises(ValueError, match=r"source_share must be in 0\.\.1, got 1\.5"):
+        AdaBNHandler(network, [], source_share=1.5)
+
+
 def test_no_gradient_is_kept(network):
     evaluate(network, [{"image": torch.rand(2, 3, 6, 6)}])
     assert all(parameter.grad is None for parameter in network.parameters())
