@@ -5,14 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import fire
+from typing import Any
 
 from mani_monai.utils import InputError
-
-if TYPE_CHECKING:
-    from mani_monai.adapt.adaptation import Adaptation
+from mani_monai.utils.command_line import run_command
 
 BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
 
@@ -27,7 +23,7 @@ def adapt(
     options: dict[str, Any] | None = None,
     seed: int = 0,
     licence: str = "unknown",
-) -> Adaptation:
+) -> None:
     """Trains mani_unet on labelled images of one tissue and unlabelled ones of another, and says whether it helped.
 
     Writes report.html (and report.json): pictures before and after, scores without labels, nuclei, and a verdict, which
@@ -54,20 +50,13 @@ def adapt(
         licence: of the target's images, for the exported bundle's record.
     """
     from mani_monai.adapt.adaptation import Adaptation
+    from mani_monai.adapt.adaptation import adapt as adapt_now
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
-    if type(seed) is not int:
-        raise InputError(f"--seed {seed}: is no whole number.")
     settled = {name: str(value) for name, value in (options or {}).items()}
-    places = (str(source), str(target), Path(str(out)), BUNDLES, model and str(model))
-    return Adaptation(*places, str(method), str(preset), settled, seed, str(licence), say=_say)
-
-
-def run(job: Adaptation) -> None:
-    """Does a job and prints where its results lie, the verdict last."""
-    from mani_monai.adapt.adaptation import adapt as adapt_now
-
+    places = (source, target, Path(out), BUNDLES, model)
+    job = Adaptation(*places, method, preset, settled, seed, licence, say=_say)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
     done = adapt_now(job)
     print(f"report:  {done.report}")
@@ -81,12 +70,5 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def main() -> None:
-    """Understands the whole command line first: fire itself would find an unknown flag only after the work."""
-    job = fire.Fire(adapt, serialize=lambda _: None)
-    if job is not None and not callable(job):
-        run(job)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(adapt)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
 from mani_monai.data.datalists import load_datalist
 from mani_monai.experiments.picture import draw_comparison
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 def compare_runs(*runs: str, images: str, out: str, split: str = "split_0", rows: int = 3) -> None:
@@ -51,4 +50,4 @@ def _metrics(run: Path) -> Path:
 
 
 if __name__ == "__main__":
-    fire.Fire(compare_runs)
+    run_command(compare_runs)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
 from mani_monai.experiments import load_table
 from mani_monai.experiments.shift_report import draw_shifts, write_shifts
 from mani_monai.experiments.shifts import describe_shifts, rounded
+from mani_monai.utils.command_line import run_command
 
 
 def describe(
@@ -44,4 +43,4 @@ def describe(
 
 
 if __name__ == "__main__":
-    fire.Fire(describe)
+    run_command(describe)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
 from mani_monai.data.datalists import load_datalist
 from mani_monai.experiments.instance_picture import draw_instances, extremes
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 def draw(
@@ -49,4 +48,4 @@ def draw(
 
 
 if __name__ == "__main__":
-    fire.Fire(draw)
+    run_command(draw)

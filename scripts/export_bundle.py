@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
 from mani_monai.bundle.documents import terms_of_use
 from mani_monai.bundle.export import export_bundle
 from mani_monai.bundle.exported_configs import read_overlays
 from mani_monai.bundle.trained_run import read_run
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 
@@ -54,14 +53,14 @@ def export(
         mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x; scripts/infer.py compares
             them with those of the images that it is given.
     """
-    place = BUNDLES / str(bundle)
+    place = BUNDLES / bundle
     if not (place / "configs" / "inference.json").is_file():
         known = ", ".join(sorted(path.name for path in BUNDLES.iterdir() if path.is_dir()))
         raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
-    names = [name for name in (overlays if isinstance(overlays, (list, tuple)) else str(overlays).split(",")) if name]
+    names = [name for name in overlays.split(",") if name]
     overlay = read_overlays(place / "configs", names)
-    trained = read_run(str(run), weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
-    done = export_bundle(place, trained, str(out), version and str(version), changelog, overwrite)
+    trained = read_run(run, weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
+    done = export_bundle(place, trained, out, version, changelog, overwrite)
     state = "written" if done.written else "the same export was there already"
     print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")
     for name, value in done.difference.items():
@@ -74,4 +73,4 @@ def export(
 
 
 if __name__ == "__main__":
-    fire.Fire(export)
+    run_command(export)

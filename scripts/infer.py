@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-import fire
+from mani_monai.utils.command_line import run_command
 
 
 def infer(
@@ -40,11 +40,9 @@ def infer(
     from mani_monai.utils import InputError
 
     warnings.filterwarnings("ignore", module="PIL")  # of damaged files: they are named at the end
-    if not isinstance(overwrite, bool):
-        raise InputError(f"--overwrite {overwrite}: write it without a value.")
-    names = outputs if outputs is None or isinstance(outputs, (list, tuple)) else str(outputs).split(",")
+    names = outputs and outputs.split(",")
     try:
-        result = infer_folder(str(bundle), str(images), str(out), mpp, names, precision, device, overwrite)
+        result = infer_folder(bundle, images, out, mpp, names, precision, device, overwrite)
     except KeyboardInterrupt:
         raise InputError(f"stopped: the same command goes on in {out}.") from None
     report(result)
@@ -52,4 +50,4 @@ def infer(
 
 
 if __name__ == "__main__":
-    fire.Fire(infer)
+    run_command(infer)

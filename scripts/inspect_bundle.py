@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-import fire
-
 from mani_monai.bundle.inspection import format_findings, inspect_bundle, is_dangerous
+from mani_monai.utils.command_line import run_command
 
 
 def inspect(bundle: str) -> None:
@@ -17,10 +16,10 @@ def inspect(bundle: str) -> None:
     Args:
         bundle: its folder or zip.
     """
-    findings = inspect_bundle(str(bundle))
+    findings = inspect_bundle(bundle)
     print(format_findings(findings))
     sys.exit(int(is_dangerous(findings)))
 
 
 if __name__ == "__main__":
-    fire.Fire(inspect)
+    run_command(inspect)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import fire
-
-from mani_monai.data.toy import make_toy_data
+from mani_monai.data.toy import MIN_IMAGES, make_toy_data
+from mani_monai.data.toy_histology import MIN_SIDE
+from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 def main(
@@ -23,9 +24,14 @@ def main(
         seed: the same seed draws the same data.
         overwrite: replace toy data that are there already; without it they are left alone.
     """
-    made = make_toy_data(dataset_dir, images, tuple(size), seed, overwrite)
+    if images < MIN_IMAGES:
+        raise InputError(f"--images {images}: five folds need {MIN_IMAGES} at least.")
+    sides = size if isinstance(size, (tuple, list)) else (size,)
+    if len(sides) != 2 or any(type(side) is not int or side < MIN_SIDE for side in sides):
+        raise InputError(f"--size {size}: is no height and width of {MIN_SIDE} pixels or more, such as 256,256.")
+    made = make_toy_data(dataset_dir, images, tuple(sides), seed, overwrite)
     print("\n".join(f"Made {folder}." for folder in made) or f"Toy data are in {dataset_dir} already.")
 
 
 if __name__ == "__main__":
-    fire.Fire(main)
+    run_command(main)

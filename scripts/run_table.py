@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import fire
-
+from mani_monai.data.datalists import check_data_set
+from mani_monai.data.toy import TOY_TISSUES
 from mani_monai.experiments import (
     RunMaker,
     SubmititScheduler,
@@ -26,6 +26,8 @@ from mani_monai.experiments.panels import draw_panels, shift_panels
 from mani_monai.experiments.records import write_csv, write_json
 from mani_monai.experiments.report import write_markdown
 from mani_monai.experiments.rows import collect_rows, read_results
+from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 MOST_SEEDS = 5
 """Seeds that the lists of scripts/prepare_data.py have folds for."""
@@ -69,14 +71,21 @@ def run_table(
         results_dir: folder for the scores, one small JSON a finished run.
         out: folder for the table and its figures.
     """
+    if not 0 <= seeds <= MOST_SEEDS:
+        raise InputError(f"--seeds {seeds}: choose 0 to {MOST_SEEDS}; the lists have no further folds.")
+    if jobs < 1:
+        raise InputError(f"--jobs {jobs}: choose 1 or more.")
     plan = load_table(table_path(table))
     plan = plan.with_preset(preset) if preset else plan
-    runs = plan.runs(seeds, _names(shifts), _names(methods))
+    runs = plan.runs(seeds, [name for name in shifts.split(",") if name], [name for name in methods.split(",") if name])
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
     threads = None if cluster == "slurm" else cores_of_a_job(jobs)
     folders = (Path(work_dir) / plan.folder, Path(results_dir) / plan.folder)
     make = RunMaker(plan, dataset_dir, *folders, threads)
+    missing = [run for run in runs if not make.is_done(run)]
+    for name in sorted({name for run in missing for name in (run.training_source, run.target)} - TOY_TISSUES.keys()):
+        check_data_set(dataset_dir, name)
     if cluster:
         scheduler = SubmititScheduler(make, Path(work_dir) / "submitit", cluster, jobs, cluster_options)
     else:
@@ -117,9 +126,5 @@ def write_panels(plan: Table, work_dir: Path, dataset_dir: Path, out: Path) -> N
             print(f"picture: {path}")
 
 
-def _names(text: str | tuple[str, ...]) -> list[str]:
-    return list(text) if isinstance(text, tuple) else [name for name in text.split(",") if name]
-
-
 if __name__ == "__main__":
-    fire.Fire(run_table)
+    run_command(run_table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fire
+from mani_monai.utils.command_line import run_command
 
 
 def sample_image(out: str) -> None:
@@ -22,4 +22,4 @@ def sample_image(out: str) -> None:
 
 
 if __name__ == "__main__":
-    fire.Fire(sample_image)
+    run_command(sample_image)

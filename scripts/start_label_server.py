@@ -6,9 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-import fire
-
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 APP = Path(__file__).resolve().parents[1] / "label_app"
 
@@ -25,12 +24,11 @@ def start(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
         port: the port.
         verbose: DEBUG, INFO, WARNING or ERROR.
     """
-    places = bundles if isinstance(bundles, (list, tuple)) else str(bundles).split(",")
-    places = [str(Path(str(place).strip()).expanduser().absolute()) for place in places]
+    places = [str(Path(place.strip()).expanduser().absolute()) for place in bundles.split(",")]
     missing = [place for place in places if not os.path.exists(place)]
     if missing:
         raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with scripts/export_bundle.py.")
-    if not Path(str(images)).is_dir():
+    if not Path(images).is_dir():
         raise InputError(f"--images {images}: no such folder; name the folder of the images.")
     try:
         from monailabel.main import Main
@@ -38,11 +36,11 @@ def start(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
         needed = "make test-label makes the environment .venv-label; start this with its python"
         raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error
     sys.path.insert(0, str(APP))
-    options = ["--app", str(APP), "--studies", os.path.abspath(str(images)), "--conf", "bundles", ",".join(places)]
-    options += ["--host", str(host), "--port", str(port), "--verbose", verbose, "--uvicorn_app", "server:app"]
+    options = ["--app", str(APP), "--studies", os.path.abspath(images), "--conf", "bundles", ",".join(places)]
+    options += ["--host", host, "--port", str(port), "--verbose", verbose, "--uvicorn_app", "server:app"]
     sys.argv = ["monailabel", "start_server", *options]
     Main().run()
 
 
 if __name__ == "__main__":
-    fire.Fire(start)
+    run_command(start)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
 from mani_monai.experiments.critic_report import study_tables
 from mani_monai.experiments.critic_study import study_run
+from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 def study_critic(
@@ -36,6 +36,9 @@ def study_critic(
         out: folder for the two files; by default the run's.
     """
     files = [config_file] if isinstance(config_file, str) else list(config_file)
+    for path in files:
+        if not Path(path).is_file():
+            raise InputError(f"--config_file {path}: no such file; name the configs of the run's training.")
     options = {"dataset_dir": dataset_dir, "source": source, "target": target, "split": split}
     found = study_run(run, files, options, batches)
     text, folder = study_tables(found), Path(out or run)
@@ -46,4 +49,4 @@ def study_critic(
 
 
 if __name__ == "__main__":
-    fire.Fire(study_critic)
+    run_command(study_critic)

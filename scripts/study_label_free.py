@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fire
-
 from mani_monai.experiments.label_free_report import write_study
 from mani_monai.experiments.label_free_study import read_scored_runs
+from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 def study_label_free(results_dir: str = "docs/results/runs", metric: str = "dice", out: str = "docs/results") -> None:
@@ -20,10 +20,12 @@ def study_label_free(results_dir: str = "docs/results/runs", metric: str = "dice
         metric: the truth: a score of labelled test images.
         out: folder for the page and the figures.
     """
+    if not Path(results_dir).is_dir():
+        raise InputError(f"--results_dir {results_dir}: no such folder; name the one that run_table.py wrote to.")
     folders = [Path(results_dir), *sorted(path for path in Path(results_dir).iterdir() if path.is_dir())]
     runs = read_scored_runs(folders, metric)
     print(write_study(runs, f"{out}/label_free.md", f"{out}/label_free.json"))
 
 
 if __name__ == "__main__":
-    fire.Fire(study_label_free)
+    run_command(study_label_free)

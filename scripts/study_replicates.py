@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fire
-
 from mani_monai.experiments.replicates import read_replicates, replicates_table
 from mani_monai.experiments.report import write_between_marks
+from mani_monai.utils.command_line import run_command
 
 
 def study_replicates(
@@ -26,4 +25,4 @@ def study_replicates(
 
 
 if __name__ == "__main__":
-    fire.Fire(study_replicates)
+    run_command(study_replicates)

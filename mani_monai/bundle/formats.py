@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def largest_difference(network: nn.Module, bundle: Path, images: Sequence[Tensor
 
     Returns:
         the largest difference of each file, by its name: absolute where outputs are below 1, else as a part of the
-        image's largest output.
+        image's largest output; infinite where an output is no number.
     """
     import onnxruntime
 
@@ -110,5 +111,6 @@ def largest_difference(network: nn.Module, bundle: Path, images: Sequence[Tensor
             scale = max(1.0, float(np.abs(expected).max()))
             onnx = session.run(["pred"], {"image": image.numpy()})[0]
             for name, output in (("model.ts", script(image).numpy()), ("model.onnx", onnx)):
-                difference[name] = max(difference[name], float(np.abs(output - expected).max()) / scale)
+                found = float(np.abs(output - expected).max()) / scale
+                difference[name] = max(difference[name], found if math.isfinite(found) else math.inf)
     return difference

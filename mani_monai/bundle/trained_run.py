@@ -10,11 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
+from mani_monai.engines.training_record import TRAINING_RECORD
 from mani_monai.inference.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_tensors
+from mani_monai.utils.files import fingerprint, load_tensors
 
 FACTS = ("source", "target", "split", "seed", "iterations")
+REESTIMATED = "model_adabn.pt"
 ORACLE = "oracle"  # the selection that target labels chose
 SETTINGS = ("features", "mode", "out_classes", "window")
 
@@ -87,13 +89,15 @@ def read_run(
         target: the one without.
         dataset_dir: the folder of all prepared data sets.
         evaluation: folder of the scores; ``evaluation`` in the run's folder by default.
-        selection: whose scores; by default those of the file itself.
+        selection: whose scores; by default those of the file itself. Of ``model_adabn.pt``, name an evaluation with
+            AdaBN and the selection ``last``.
         method: how it was adapted, in words; the names of its adaptation losses by default.
         overlay: configs that the run was trained with, such as ``small.json``.
         mpp: micrometres per pixel of the images that it was trained on.
 
     Raises:
-        InputError: when weights, data sets or a named evaluation are missing, the weights are no state dictionary, the
+        InputError: when weights, data sets or a named evaluation are missing, a named selection is of other weights,
+            the weights are no state dictionary, the
             network saw images changed by a step that an export's inference lacks, or no microscope gives such pixels.
     """
     size = given_pixel_size(mpp)
@@ -104,11 +108,11 @@ def read_run(
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
-    config = _read_json(folder / "config.json")
+    config, trained = _read_json(folder / "config.json"), _read_json(folder / TRAINING_RECORD)
     _check_steps(folder, config, overlay or {})
     scored = _metrics_file(folder, evaluation)
     metrics = _read_json(scored)
-    facts = {name: found[name] for name in FACTS for found in (config, metrics) if _plain(found.get(name))}
+    facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
     facts |= {role: name for role, name in (("source", source), ("target", target)) if name is not None}
     for role in ("source", "target"):
         if role not in facts:
@@ -122,7 +126,7 @@ def read_run(
         tuple(read_domain(place, facts[role], role) for role in ("source", "target")),
         facts,
         {name: known[name] for name in SETTINGS if name in known and not str(known[name]).startswith("$")},
-        _scores(metrics, weights, selection, scored),
+        _scores(metrics, path, state, selection, scored),
         size and size.um,
     )
 
@@ -162,20 +166,32 @@ def _metrics_file(folder: Path, evaluation: str | None) -> Path:
     return path
 
 
-def _scores(metrics: Mapping[str, Any], name: str, selection: str | None, path: Path) -> dict[str, Any] | None:
+def _scores(
+    metrics: Mapping[str, Any], weights: Path, state: Mapping[str, Tensor], selection: str | None, path: Path
+) -> dict[str, Any] | None:
     """The scores of a selection, by default of one that is these very weights, best without target labels."""
     selections = metrics.get("selections", {})
     if selection is None:
-        matching = [key for key, found in selections.items() if found.get("weights") == name]
+        matching = [key for key, found in selections.items() if _is_of(found, weights.name, state)]
         selection = next((key for key in matching if key != ORACLE), matching[0] if matching else None)
         if selection is None:
             return None
     if selection not in selections:
         held = ", ".join(selections) or "none"
         raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
-    figures = {key: value for key, value in selections[selection].items() if key != "weights"}
+    if weights.name == REESTIMATED:  # an evaluation with AdaBN loads what these were made from
+        state = load_tensors(weights.with_name("model.pt"))
+    if "digest" in selections[selection] and not _is_of(selections[selection], weights.name, state):
+        remedy = "score them with evaluate.json, or name another --selection"
+        raise InputError(f"{path}: its selection {selection!r} is of other weights than {weights}; {remedy}.")
+    figures = {key: value for key, value in selections[selection].items() if key not in ("weights", "digest")}
     facts = {key: metrics[key] for key in FACTS if key in metrics}
     return {**facts, "selection": selection, "uses_target_labels": selection == ORACLE, "figures": figures}
+
+
+def _is_of(selection: Mapping[str, Any], name: str, state: Mapping[str, Tensor]) -> bool:
+    """Whether a selection's scores are those of some weights; the oldest evaluations recorded their name alone."""
+    return selection["digest"] == fingerprint(state) if "digest" in selection else selection.get("weights") == name
 
 
 def _losses(losses: Any) -> str:

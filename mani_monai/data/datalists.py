@@ -107,6 +107,18 @@ def _read_summary(dataset_dir: str | Path, name: str) -> dict:
     return json.loads((_data_set(dataset_dir, name) / "dataset.json").read_text(encoding="utf-8"))
 
 
+def check_data_set(dataset_dir: str | Path, name: str) -> None:
+    """
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        name: the data set in it.
+
+    Raises:
+        InputError: when there is no such data set.
+    """
+    _data_set(dataset_dir, name)
+
+
 def _data_set(dataset_dir: str | Path, name: str) -> Path:
     root = Path(dataset_dir)
     folder = root / name

@@ -2,6 +2,7 @@ from .instance_report import instance_report, print_instance_report, tissues_of
 from .label_free import LabelFreeScorer, evenly_taken
 from .predictions import PredictionWriter
 from .selection import averaged_weights, evaluate_selections, selection_table
+from .training_record import record_training
 from .utils import announce_cost, loss_terms, prepare_hovernet_batch
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "loss_terms",
     "prepare_hovernet_batch",
     "print_instance_report",
+    "record_training",
     "selection_table",
     "tissues_of",
 ]

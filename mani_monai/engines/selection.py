@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..utils import InputError
-from ..utils.files import load_network, load_tensors
+from ..utils.files import fingerprint, load_network, load_tensors
 from .label_free import LabelFreeScorer
 from .predictions import PredictionWriter
 
@@ -97,7 +96,8 @@ def evaluate_selections(
         if name == ORACLE:
             paths = [_best(oracle, network, paths)]
         weights = " to ".join(dict.fromkeys(str(path.relative_to(run)) for path in (paths[0], paths[-1])))
-        selections[name] = {"weights": weights} | _summary(score(paths).test, images)
+        found = score(paths)
+        selections[name] = {"weights": weights, "digest": found.digest} | _summary(found.test, images)
 
     result = {**facts, "selections": selections}
     if studied:
@@ -155,15 +155,6 @@ def _shown(figure: float | None) -> str:
     return "-" if figure is None else f"{figure:.3f}"
 
 
-def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """A digest of every name and value of a state dictionary."""
-    digest = blake2b()
-    for name, value in state.items():
-        digest.update(name.encode())
-        digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def selection_table(result: dict[str, Any]) -> str:
     """The selections of ``evaluate_selections`` as a text table: each metric's mean and spread over test images."""
     metrics = metric_names(result)
@@ -196,8 +187,9 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
 
 @dataclass(frozen=True)
 class _Scored:
-    """Scores of some weights: on labelled test images, and by criterion without labels."""
+    """Scores of some weights, by their digest: on labelled test images, and by criterion without labels."""
 
+    digest: str
     test: Scores
     label_free: dict[str, float]
 
@@ -217,7 +209,7 @@ class _WeightsScorer:
         if digest not in self.scored:
             test = _scores(self.test, self.network, state, paths[0])
             # in the state that the evaluator's run leaves: its handlers may have re-estimated batch statistics
-            self.scored[digest] = _Scored(test, {} if self.label_free is None else self.label_free())
+            self.scored[digest] = _Scored(digest, test, {} if self.label_free is None else self.label_free())
         return self.scored[digest]
 
 

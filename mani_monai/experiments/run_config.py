@@ -29,14 +29,19 @@ def evaluation_overlays(evaluation: str) -> list[str]:
 def run_overrides(run: Run, dataset_dir: str, folder: str | Path) -> dict[str, str]:
     """Command-line overrides of a run by name: data, split, seed and output folder, then the method's options."""
     return {
-        "dataset_dir": dataset_dir,
-        "source": run.training_source,
-        "target": run.target,
-        "split": run.split,
+        "dataset_dir": as_text(dataset_dir),
+        "source": as_text(run.training_source),
+        "target": as_text(run.target),
+        "split": as_text(run.split),
         "seed": str(run.seed),
-        "output_dir": str(folder),
+        "output_dir": as_text(str(folder)),
         **dict(run.method.options),
     }
+
+
+def as_text(value: str) -> str:
+    """A text so that the command line leaves it one: it would make a number of a data set called 2024."""
+    return value if DefaultParseValue(value) == value else repr(value)
 
 
 def run_parser(

@@ -87,6 +87,8 @@ class SnapshotHandler:
         for path in self.folder.glob("snapshots/iteration_*.pt"):
             if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
                 path.unlink(missing_ok=True)
+        if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
+            (self.folder / "model.pt").unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
         name = f"iteration_{engine.state.iteration:06d}.pt"
@@ -154,15 +156,21 @@ class CheckpointHandler:
         """
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.EPOCH_STARTED, self._point_sampler)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._forget_earlier)
         engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
         engine.add_event_handler(Events.COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
         states = {name: item.state_dict() for name, item in {**self.objects, **self.networks}.items()}
-        save_atomically({"iteration": engine.state.iteration, **states}, self.path)
+        position = {"iteration": engine.state.iteration, "iterations": self.sampler.iterations}
+        save_atomically({**position, **states}, self.path)
 
     def _point_sampler(self, engine: Engine) -> None:
         self.sampler.start = engine.state.iteration
+
+    def _forget_earlier(self, engine: Engine) -> None:
+        """A resume of a training that began anew must not find the finished one before it."""
+        self.path.unlink(missing_ok=True)
 
     def _start(self, engine: Engine) -> None:
         if not self.path.exists():
@@ -170,7 +178,7 @@ class CheckpointHandler:
         checkpoint = load_tensors(self.path)
         iteration, iterations = checkpoint["iteration"], self.sampler.iterations
         if not self.resume:
-            if iteration < iterations:
+            if iteration < checkpoint.get("iterations", iterations):
                 raise InputError(
                     f"{self.path}: holds an unfinished training (iteration {iteration}): go on with --resume true, "
                     "name another --output_dir, or delete the file to start anew."

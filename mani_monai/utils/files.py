@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.handlers import DiskSaver
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import InputError
 
@@ -49,6 +50,15 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
         reason = (str(error) or "it ends too early").splitlines()[0].partition("Weights only load failed")[0].strip()
         reason = reason or "it holds more than tensors and numbers"
         raise InputError(f"{path}: not a checkpoint of tensors ({reason}); remove it or name another.") from error
+
+
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """A digest of every name and value of a state dictionary, 32 hexadecimal digits."""
+    digest = blake2b(digest_size=16)
+    for name, value in state.items():
+        digest.update(name.encode())
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path) -> None:

@@ -6,7 +6,9 @@ import ast
 import difflib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser
 
 from .errors import InputError
@@ -23,17 +25,22 @@ RUN_OPTIONS = {
 }
 
 
+REFERENCES = ("$", "@", "%")
+"""What texts begin with that a config evaluates."""
+
+
 def check_overrides(arguments: Sequence[str] | None = None) -> None:
     """Refuses an option of ``python -m monai.bundle run`` that MONAI takes silently, to no or another effect.
 
-    That is one that no config file defines, and ``false`` in lower case, which counts as true.
+    That is one that no config file defines; of a switch, any text but "true", which would count as true; of a text,
+    a name that is read as a number, say the folder 2024.
 
     Args:
         arguments: the command line after the program; by default this process's own, looked at only where the
             process is such a run.
 
     Raises:
-        InputError: for the first unknown option, with the nearest known one; for a switch set to "false".
+        InputError: for the first unknown option, with the nearest known one; for a value that is read as another kind.
     """
     if arguments is None:
         arguments = sys.argv[1:] if sys.argv[0].replace("\\", "/").endswith("monai/bundle/__main__.py") else []
@@ -48,9 +55,18 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean --{near[0]}?" if near else f"known ones: {', '.join(known)}."
             raise InputError(f"--{name}: no such option in {options['config_file']}; {hint}")
-        # the command line hands "false" on as text, and text is true
-        if isinstance(parser.get(name), bool) and options[name] == "false":
-            raise InputError(f"--{name} false: write it with a capital, --{name} False.")
+        _check_kind(name, options[name], parser.get(name))
+
+
+def _check_kind(name: str, text: str, default: Any) -> None:
+    value = DefaultParseValue(text)
+    if isinstance(value, str) and value[:1] in REFERENCES:
+        return
+    if isinstance(default, bool) and not isinstance(value, bool) and value != "true":
+        raise InputError(f"--{name} {text}: is a switch; write it with a capital, --{name} True or --{name} False.")
+    named = isinstance(default, str) and (default[:1] not in REFERENCES or name.endswith("_dir"))
+    if named and isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise InputError(f"--{name} {text}: is read as the number {value}; write it as --{name} \"'{text}'\".")
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:
@@ -60,7 +76,8 @@ def _options(arguments: Sequence[str]) -> dict[str, str]:
             break
         if argument.startswith("--"):
             name, equals, value = argument[2:].partition("=")
-            following = arguments[position + 1] if position + 1 < len(arguments) else ""
+            following = arguments[position + 1] if position + 1 < len(arguments) else "True"
+            following = "True" if following.startswith("--") else following  # as fire reads a flag without a value
             options[name.replace("-", "_").replace("#", "::")] = value if equals else following
     return options
 

@@ -17,6 +17,7 @@ from mani_monai.bundle.trained_run import Domain, read_run
 from mani_monai.experiments import Method, Table
 from mani_monai.experiments.run_config import resolved_config
 from mani_monai.utils import InputError
+from mani_monai.utils.files import fingerprint
 
 LICENCES = {"tnbc": "CC BY 4.0", "monuseg": "CC BY-NC-SA 4.0 (non-commercial)", "mine": "unknown"}
 
@@ -86,6 +87,29 @@ def test_scores_are_those_of_the_very_weights(run):
     only = {"oracle": SELECTIONS["oracle"]}
     write(run / "other" / "metrics.json", {"selections": only})
     assert read(run, evaluation=str(run / "other")).scores["uses_target_labels"] is True
+
+
+def test_scores_of_earlier_weights_are_not_taken_for_these(run):
+    state = {"weight": torch.ones(2)}
+    selections = {name: {**found, "digest": fingerprint(state)} for name, found in SELECTIONS.items()}
+    write(run / "evaluation" / "metrics.json", {"selections": selections})
+    assert read(run).scores is None
+    with pytest.raises(InputError, match=r"its selection 'last' is of other weights than .*model\.pt; score them"):
+        read(run, selection="last")
+    torch.save(state, run / "model.pt")
+    assert read(run).scores["selection"] == "last"
+    assert "digest" not in read(run).scores["figures"]
+    torch.save({"weight": torch.zeros(2)}, run / "model_adabn.pt")
+    assert read(run, weights="model_adabn.pt").scores is None
+    assert read(run, weights="model_adabn.pt", selection="last").scores["figures"]["dice_mean"] == 0.5
+
+
+def test_a_training_knows_best_what_it_was_trained_on(run):
+    write(run / "evaluation" / "metrics.json", {"source": "monuseg", "target": "monuseg", "seed": 1, "selections": {}})
+    write(run / "training.json", {"source": "tnbc", "target": "monuseg", "seed": 0})
+    found = read_run(run, dataset_dir=str(run.parent / "data"))
+    assert [domain.name for domain in found.domains] == ["tnbc", "monuseg"]
+    assert found.facts["seed"] == 0
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,16 @@ def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
     assert weight(tmp_path / "model.pt") == 5
 
 
+def test_last_weights_are_gone_while_another_training_is_on(network, tmp_path):
+    train(network, SnapshotHandler(network, str(tmp_path), interval=3), iterations=3)
+    there = []
+    engine = Engine(lambda engine, batch: there.append((tmp_path / "model.pt").exists()))
+    SnapshotHandler(network, str(tmp_path), interval=3).attach(engine)
+    engine.run(range(3), epoch_length=3)
+    assert there == [False] * 3
+    assert (tmp_path / "model.pt").exists()
+
+
 def test_snapshots_of_a_longer_training_before_are_removed(network, tmp_path):
     train(network, SnapshotHandler(network, str(tmp_path), interval=1), iterations=6)
     train(network, SnapshotHandler(network, str(tmp_path), interval=2), iterations=4)
@@ -148,7 +158,7 @@ def test_a_checkpoint_holds_everything_and_tensors_only(tmp_path):
     parts = Parts(tmp_path / "checkpoint.pt")
     parts.run()
     checkpoint = load_tensors(tmp_path / "checkpoint.pt")
-    assert set(checkpoint) == {"iteration", "model", "adaptation", "optimizer", "best", "scheduler"}
+    assert set(checkpoint) == {"iteration", "iterations", "model", "adaptation", "optimizer", "best", "scheduler"}
     assert checkpoint["iteration"] == 5
     assert_equal(checkpoint["model"], parts.network.state_dict())
     assert_equal(checkpoint["adaptation"], parts.adaptation.state_dict())
@@ -214,6 +224,26 @@ def test_an_unfinished_run_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match=r"unfinished training \(iteration 2\): go on with --resume true"):
         Parts(path).run()
     assert path.read_bytes() == before
+
+
+def test_a_shorter_training_does_not_overwrite_an_unfinished_one(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(ZeroDivisionError):
+        Parts(path).run(stop=4)
+    with pytest.raises(InputError, match=r"unfinished training \(iteration 4\)"):
+        Parts(path, iterations=3).run()
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_what_began_anew_never_resumes_from_the_finished_one_before(tmp_path, stop):
+    path = tmp_path / "checkpoint.pt"
+    Parts(path).run()
+    with pytest.raises(ZeroDivisionError):
+        Parts(path, seed=1).run(stop)
+    resumed, whole = Parts(path, seed=1, resume=True), Parts(tmp_path / "whole" / "checkpoint.pt", seed=1)
+    resumed.run()
+    whole.run()
+    assert_equal(resumed.network.state_dict(), whole.network.state_dict())
 
 
 def test_fewer_iterations_than_done_are_refused(tmp_path):

@@ -65,7 +65,7 @@ def test_unknown_options_are_named_with_the_nearest(files, option, near):
 def test_a_lower_case_false_is_refused(option):
     """It would arrive as text, and switch on what it was to switch off."""
     name = option[0].partition("=")[0]
-    with pytest.raises(InputError, match=f"{name} false: write it with a capital, {name} False"):
+    with pytest.raises(InputError, match=f"{name} false: is a switch; write it with a capital, .* or {name} False"):
         check_overrides([*RUN, *option])
 
 
@@ -87,3 +87,30 @@ def test_a_real_run_ends_in_one_line(command_environment, tmp_path):
     assert "--iteration: no such option" in done.stderr.splitlines()[-1]
     assert done.stderr.splitlines()[-1].endswith("did you mean --iterations?")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("switch", ["no", "off", "FALSE", "0"])
+def test_a_switch_takes_nothing_that_would_count_as_true(switch):
+    with pytest.raises(InputError, match=f"--resume {switch}: is a switch"):
+        check_overrides([*RUN, "--resume", switch])
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--source", "2018"], "--source 2018: is read as the number 2018; write it as --source \"'2018'\"."),
+        (["--target=1e3"], "--target 1e3: is read as the number 1000.0; write it as --target \"'1e3'\"."),
+        (["--output_dir", "7"], "--output_dir 7: is read as the number 7; write it as --output_dir \"'7'\"."),
+    ],
+)
+def test_a_name_that_is_read_as_a_number_is_refused(option, said):
+    with pytest.raises(InputError) as refused:
+        check_overrides([*RUN, *option])
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    "option", [["--source", "'2018'"], ["--iterations", "5"], ["--network_def::norm", "['GROUP', {'num_groups': 4}]"]]
+)
+def test_other_kinds_pass_where_they_are_meant(option):
+    check_overrides([*RUN, *option])
