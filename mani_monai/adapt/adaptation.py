@@ -13,6 +13,7 @@ from ..bundle.export import Exported, export_bundle
 from ..bundle.trained_run import TrainedRun, read_run
 from ..experiments import Run
 from ..experiments.launcher import Launcher
+from ..experiments.run_config import run_parser
 from .domains import Domains, prepare_domains, read_domains, source_folder, write_domains
 from .given_model import GivenModel, model_hash, take_model
 from .methods import METHODS, base_table, check_method, make_plan, read_configs
@@ -100,6 +101,8 @@ def adapt(job: Adaptation) -> Adapted:
     names = (domains.source, domains.target)
     options = {**job.options, "crop_size": str(domains.crop_size)}
     plan = make_plan(table, job.method, names, options, job.seed, given is not None, start)
+    for run in plan.runs:  # before the first one trains: an option of one method's overlay fits no other
+        run_parser(table, run, "", "")
     runs = job.out / "runs"
     make = TrainingMaker(table, str(domains.dataset_dir), runs, runs, launcher=job.launcher, continued=plan.continued)
 

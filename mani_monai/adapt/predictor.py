@@ -40,9 +40,10 @@ class Predictor:
     def __init__(
         self, table: Table, run: Run, dataset_dir: Path, largest: int, features: Sequence[int] | None = None
     ) -> None:
-        plain = Run(
-            run.source, run.target, replace(run.method, overlays=()), run.seed
-        )  # none of a method's losses is built
+        bare = replace(run.method, overlays=(), options=())  # none of a method's losses is built
+        known = run_parser(table, replace(run, method=bare), str(dataset_dir), str(dataset_dir))
+        options = tuple((name, value) for name, value in run.method.options if name in known)
+        plain = replace(run, method=replace(bare, options=options))
         parser = run_parser(table, plain, str(dataset_dir), str(dataset_dir))
         if features is not None:
             parser["features"] = list(features)

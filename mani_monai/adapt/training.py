@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..data.writers.atomic import replacing
 from ..experiments import Run, RunMaker, TableRunner, ThreadScheduler
@@ -14,7 +13,10 @@ from ..experiments.machine import visible_gpus
 from ..experiments.maker import DONE, FAILED
 from ..experiments.run_config import resolved_config, write_config
 from ..experiments.run_folder import CHECKPOINT, is_begun, is_trained
-from ..utils import InputError
+from ..utils import InputError, failure_reason
+
+TAIL = 200
+"""Lines of a log that may say why a training failed."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,14 @@ def train(make: TrainingMaker, runs: Sequence[Run], seconds: float = 1.0) -> Non
         seconds: between two looks at them.
 
     Raises:
-        InputError: when a training failed, with the last line of its log, or another process is making it.
+        InputError: when a training failed, with the reason in its log, or another process is making it; those after
+            it are not begun.
     """
-    failed = TableRunner(make, ThreadScheduler(make, 1, visible_gpus()), seconds)(runs)
     for run in runs:
+        failed = TableRunner(make, ThreadScheduler(make, 1, visible_gpus()), seconds)([run])
         log = make.folder(run) / "train.log"
-        if run.name in failed:
-            raise InputError(f"{log}: the training failed: {last_line(log)}")
+        if failed:
+            said = log.read_text(encoding="utf-8", errors="replace").split("\n")[-TAIL:] if log.is_file() else []
+            raise InputError(f"{log}: the training failed: {failure_reason(said)}")
         if not make.is_done(run):
             raise InputError(f"{log.parent}: another process is training there; wait for it, or choose another --out.")
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that says something; "no output" where there is none."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1] if said else "no output"

@@ -132,6 +132,8 @@ def _place(out: Path, name: str, overwrite: bool) -> Path:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise InputError(f"--name {name!r}: use letters, digits, '_', '-' and '.' only.")
     folder = out / name
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; choose another --name or --out.")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "dataset.json").is_file():
             raise InputError(f"{folder}: holds something that was not prepared here; choose another --name or --out.")

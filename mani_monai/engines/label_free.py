@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -64,7 +65,8 @@ def best_weights(scores: Mapping[Name, Mapping[str, float]], criterion: str = DE
     """The weights that a criterion prefers; the first of equals.
 
     Args:
-        scores: what a ``LabelFreeScorer`` gives, by weights.
+        scores: what a ``LabelFreeScorer`` gives, by weights; those of a training that diverged, which are no numbers,
+            are chosen only where there are no others.
         criterion: one of ``CRITERIA``.
 
     Raises:
@@ -74,8 +76,11 @@ def best_weights(scores: Mapping[Name, Mapping[str, float]], criterion: str = DE
     sign = 1 if CRITERIA[criterion].higher_is_better else -1
     low, high = PLAUSIBLE_SHARES
 
-    def merit(name: Name) -> tuple[bool, float]:
-        return low <= scores[name][SHARE] <= high, sign * scores[name][criterion]
+    def merit(name: Name) -> tuple[bool, bool, float]:
+        score = scores[name][criterion]
+        if not math.isfinite(score):
+            return False, False, 0.0
+        return True, low <= scores[name][SHARE] <= high, sign * score
 
     return max(scores, key=merit)
 

@@ -50,8 +50,8 @@ def evaluate_selections(
     target labels can select. Writes ``scores.csv`` (selection, image, each metric) and ``metrics.json``, and prints a
     table.
 
-    With ``label_free``, ``metrics.json`` also holds each snapshot's scores without labels and, for the study of these
-    alone, its means on the test images, which choose nothing.
+    With ``label_free``, ``metrics.json`` also holds each snapshot's scores without labels, None where they are no
+    number, and, for the study of these alone, its means on the test images, which choose nothing.
 
     Args:
         network: the network that both evaluators hold.
@@ -103,7 +103,11 @@ def evaluate_selections(
     if studied:
         result["label_free"] = {"criterion": label_free.criterion, "images": len(label_free.images), "note": NOTE}
         result["snapshots"] = [
-            {"weights": str(path.relative_to(run)), "label_free": found.label_free, "test": _means(found.test)}
+            {
+                "weights": str(path.relative_to(run)),
+                "label_free": {name: _finite(value) for name, value in found.label_free.items()},
+                "test": _means(found.test),
+            }
             for path, found in studied.items()
         ]
     out.mkdir(parents=True, exist_ok=True)
@@ -149,6 +153,10 @@ def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
             averages = value.is_floating_point() and key in mean
             mean[key] = mean[key].lerp(value, 1 / number) if averages else value
     return mean
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _shown(figure: float | None) -> str:

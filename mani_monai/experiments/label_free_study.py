@@ -57,7 +57,7 @@ class ScoredRun:
 
 
 def read_scored_runs(folders: Sequence[str | Path], metric: str = "dice") -> list[ScoredRun]:
-    """The runs whose evaluations scored snapshots; those that target labels trained are left out.
+    """The runs whose evaluations scored snapshots; those that target labels trained are left out, and what diverged.
 
     Args:
         folders: each holds one JSON a finished run.
@@ -70,7 +70,7 @@ def read_scored_runs(folders: Sequence[str | Path], metric: str = "dice") -> lis
             weights = {
                 entry["weights"]: Weights(entry["label_free"], entry["test"][metric])
                 for entry in entries
-                if entry["test"].get(metric) is not None
+                if entry["test"].get(metric) is not None and None not in entry["label_free"].values()
             }
             snapshots = tuple(weights[name] for name in sorted(weights) if name.startswith("snapshots/"))
             if snapshots and LAST in weights and SOURCE_VALIDATION in weights and not result["target_labels_train"]:

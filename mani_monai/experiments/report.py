@@ -8,6 +8,8 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
+from ..data.writers.atomic import replacing
+from ..utils import InputError
 from .rows import Comparison, Row, compare
 from .statistics import Difference, Summary, summarise
 
@@ -54,14 +56,19 @@ def write_between_marks(text: str, path: str | Path) -> str:
 
     Returns:
         the text.
+
+    Raises:
+        InputError: when the second line is missing, or the file cannot be written.
     """
     path = Path(path)
     before, after = "", "\n"
     if path.exists() and "<!-- tables -->" in path.read_text():
         before, rest = path.read_text().split("<!-- tables -->", 1)
-        after = rest.split("<!-- /tables -->", 1)[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{before}<!-- tables -->\n{text}\n<!-- /tables -->{after}")
+        _, mark, after = rest.partition("<!-- /tables -->")
+        if not mark:
+            raise InputError(f"{path}: has no line <!-- /tables --> to end its tables; add it.")
+    with replacing(path) as partial:
+        partial.write_text(f"{before}<!-- tables -->\n{text}\n<!-- /tables -->{after}")
     return text
 
 

@@ -92,10 +92,17 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
             continue
         made = {result["seed"]: result["scores"][evaluation] for result in found}
         selections = dict.fromkeys(name for by_selection in made.values() for name in by_selection)
-        scores: dict[str, Scores] = {
+        every = {
             name: {seed: _scored(of_seed[name][metric]) for seed, of_seed in made.items() if name in of_seed}
             for name in selections
         }
+        # a fold may have no image that can be scored, say with PQ and no nuclei
+        scores: dict[str, Scores] = {
+            name: {seed: images for seed, images in by_seed.items() if images} for name, by_seed in every.items()
+        }
+        scores = {name: by_seed for name, by_seed in scores.items() if by_seed}
+        if not scores:
+            continue
         costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
         devices = tuple(sorted({result["device"] for result in found if "device" in result}))
         criteria = _criteria(found, evaluation)
@@ -140,6 +147,9 @@ def _scored(scores: dict[str, float | None]) -> dict[str, float]:
 
 
 def _difference(row: Row, other: dict[str, Scores] | None, selection: str) -> Difference | None:
-    if not other or selection not in other or not row.scores[selection].keys() & other[selection].keys():
+    if not other or selection not in other:
+        return None
+    own, others = row.scores[selection], other[selection]
+    if not any(own[seed].keys() & others[seed].keys() for seed in own.keys() & others.keys()):
         return None
     return paired_difference(row.scores[selection], other[selection])

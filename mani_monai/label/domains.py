@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..adapt.domains import left_out_lines, shared_crop
 from ..data.image_checks import crop_side
 from ..data.preparation import prepare
 from ..data.prepared_images import Preparation
@@ -20,8 +21,6 @@ from .annotations import VOLUMES, read_asap_mask, read_volume_mask
 SPLIT = "datastore"
 """Name of the lists that are written here."""
 SOURCE, TARGET = "labelled", "unlabelled"
-STEP = 16
-"""Pixels that a crop is a multiple of: what the network halves four times."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Domains:
     Attributes:
         source: name of the labelled one.
         target: name of the other; the source's own where there is none.
-        crop_size: side of the crops that every image is large enough for, in pixels.
+        crop_size: side of the crops, in pixels, for which every image that is used is large enough.
         left_out: one line for each image that is not used, and why.
     """
 
@@ -74,13 +73,12 @@ def prepare_domains(
     if unlabelled:
         target = _prepare(TARGET, [_record(image, n) for n, image in enumerate(unlabelled)], out, licence)
     pairs = [{"image": f"images/{i.id}.png", "label": f"labels/{i.id}.png"} for i in source.images]
-    bare = [{"image": f"images/{i.id}.png"} for i in target.images]
+    paths = [{"image": str(source.folder / "images" / f"{i.id}.png")} for i in source.images]
+    crop = shared_crop(crop_size, crop_side(paths, crop_size), target.images)
+    bare = [{"image": f"images/{i.id}.png"} for i in target.images if min(i.height, i.width) >= crop]
     _write(source.folder / f"source_{SPLIT}.json", {"training": pairs, "validation": pairs[:1]})
     _write(target.folder / f"target_{SPLIT}.json", {"training": bare})
-    paths = [{"image": str(d.folder / "images" / f"{i.id}.png")} for d in (source, target) for i in d.images]
-    crop = crop_side(paths, crop_size)
-    crop = crop if crop == crop_size else max(crop // STEP * STEP, STEP)
-    left_out = dict.fromkeys([*source.failures, *target.failures])
+    left_out = dict.fromkeys([*source.failures, *left_out_lines(target, crop)])
     return Domains(source.name, target.name, crop, tuple(left_out))
 
 

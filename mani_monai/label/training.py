@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from ..bundle.network_settings import settings_of
-from ..utils import InputError
+from ..utils import InputError, failure_reason
 from ..utils.files import save_atomically
 from .domains import SPLIT, Domains, Labelled, prepare_domains
 from .training_options import START
@@ -25,7 +24,6 @@ CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
 WEIGHTS = "model.pt"
 ADAPT, SUPERVISED = "recommended.json", "source_only.json"
 TAIL = 200  # lines of the output, for the reason of a failure
-RAISED = re.compile(r"[A-Za-z.]*(Error|Exception)\b.*")
 
 
 def train(
@@ -120,10 +118,7 @@ def _run(configs: Sequence[Path]) -> None:
             print(line, end="", flush=True)
             tail.append(line.strip())
     if process.returncode:
-        # of errors that were raised from one another, as MONAI's are, the first says what happened
-        raised = next((line for line in tail if RAISED.fullmatch(line)), None)
-        reason = raised or next((line for line in reversed(tail) if line), "it said nothing")
-        raise InputError(f"the training failed with status {process.returncode}: {reason}")
+        raise InputError(f"the training failed with status {process.returncode}: {failure_reason(tail)}")
 
 
 def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any], method: str) -> None:

@@ -43,7 +43,8 @@ def compute_pannuke_scores(
     """bPQ and, where types exist, mPQ and the PQ of each class; overall and by tissue.
 
     An image's bPQ ignores types; its mPQ is the mean over classes that the rule does not leave out. "image" averages
-    images. "tissue" averages the images of each tissue, then tissues, equally (the published figures). "pooled"
+    images. "tissue" averages the images of each tissue, then tissues, equally (the published bPQ and mPQ; the published
+    PQ of a class is that of "image"). "pooled"
     sums counts over images, without those that "skip_gt_empty" leaves out; MONAI's ``PanopticQualityMetric`` is
     "pooled" with "skip_both_empty". A tissue's own figure is pooled over its images under "pooled", else their mean.
 

@@ -1,3 +1,3 @@
-from .errors import InputError
+from .errors import InputError, failure_reason
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "failure_reason"]

@@ -27,6 +27,19 @@ RUN_OPTIONS = {
 
 REFERENCES = ("$", "@", "%")
 """What texts begin with that a config evaluates."""
+LEAST = {
+    "iterations": 1,
+    "epochs": 1,
+    "epoch_length": 1,
+    "batch_size": 1,
+    "val_interval": 1,
+    "checkpoint_interval": 1,
+    "warmup": 0,
+    "seed": 0,
+    "num_workers": 0,
+    "learning_rate": 0.0,
+}
+"""Least values of settings that are numbers; whole ones are given as such."""
 
 
 def check_overrides(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +53,8 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             process is such a run.
 
     Raises:
-        InputError: for the first unknown option, with the nearest known one; for a value that is read as another kind.
+        InputError: for the first unknown option, with the nearest known one; for a value that is read as another kind,
+            or is out of its range.
     """
     if arguments is None:
         arguments = sys.argv[1:] if sys.argv[0].replace("\\", "/").endswith("monai/bundle/__main__.py") else []
@@ -56,6 +70,7 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             hint = f"did you mean --{near[0]}?" if near else f"known ones: {', '.join(known)}."
             raise InputError(f"--{name}: no such option in {options['config_file']}; {hint}")
         _check_kind(name, options[name], parser.get(name))
+        _check_range(name, options[name])
 
 
 def _check_kind(name: str, text: str, default: Any) -> None:
@@ -67,6 +82,16 @@ def _check_kind(name: str, text: str, default: Any) -> None:
     named = isinstance(default, str) and (default[:1] not in REFERENCES or name.endswith("_dir"))
     if named and isinstance(value, (int, float)) and not isinstance(value, bool):
         raise InputError(f"--{name} {text}: is read as the number {value}; write it as --{name} \"'{text}'\".")
+
+
+def _check_range(name: str, text: str) -> None:
+    least, value = LEAST.get(name), DefaultParseValue(text)
+    if least is None or (isinstance(value, str) and value[:1] in REFERENCES):
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
+        raise InputError(f"--{name} {text}: is no number from {least} on.")
+    if isinstance(value, float) and isinstance(least, int):
+        raise InputError(f"--{name} {text}: is no whole number.")
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:

@@ -93,3 +93,7 @@ def test_labels_are_measured_as_masks_are(toy_dir):
     ids = [np.asarray(Image.open(path)) for path in labels]
     assert found.share == pytest.approx(np.mean([(map_ > 0).mean() for map_ in ids]))
     assert 0 < found.count <= sum(int(map_.max()) for map_ in ids), "nuclei that touch count as one"
+
+
+def test_an_option_of_the_methods_overlay_is_no_hindrance(tiny_options):
+    assert predictor(tiny_options, **{"teacher::momentum": "0.05"}).network is not None

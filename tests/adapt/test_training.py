@@ -9,7 +9,7 @@ from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
 
 from mani_monai.adapt.methods import base_table, make_plan
-from mani_monai.adapt.training import TrainingMaker, last_line, train
+from mani_monai.adapt.training import TrainingMaker, train
 from mani_monai.experiments.launcher import Usage
 from mani_monai.utils import InputError
 
@@ -77,5 +77,8 @@ def test_a_training_of_another_process_is_waited_for(make, plan):
             train(make, plan.runs, 0.01)
 
 
-def test_a_log_without_a_line(tmp_path):
-    assert last_line(tmp_path / "none.log") == "no output"
+def test_nothing_is_trained_after_a_training_that_failed(make, plan):
+    make.launcher.failing = "source_only"
+    with pytest.raises(InputError, match=r"source_only__seed0/train\.log: the training failed"):
+        train(make, plan.runs, 0.01)
+    assert len(make.launcher.commands) == 1

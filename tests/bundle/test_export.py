@@ -147,6 +147,17 @@ def test_differences_are_found(exported, unet, tmp_path):
     assert found["model.onnx"] < 1e-5
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_outputs_that_are_no_numbers_are_differences(exported, unet, tmp_path, value):
+    shutil.copytree(exported.folder, tmp_path / "bundle")
+    other = torch.jit.load(exported.folder / "models" / "model.ts")
+    with torch.no_grad():
+        other.final_conv.bias += value
+    other.save(tmp_path / "bundle" / "models" / "model.ts")
+    found = formats.largest_difference(unet, tmp_path / "bundle", [as_input(picture(32, 32, 1))])
+    assert found["model.ts"] == float("inf")
+
+
 # twice, and over another
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,7 +33,9 @@ def test_every_overlay_trains(make_workflow, tmp_path, overlay):
         "model_source_val.pt",
         "snapshots",
         "tensorboard",
+        "training.json",
     }
+    assert json.loads((tmp_path / "training.json").read_text())["source"] == "toy_source"
 
 
 @pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])

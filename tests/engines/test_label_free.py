@@ -183,3 +183,11 @@ def test_what_is_asked_for_is_checked_at_once(items):
         best_weights({"a": GOOD}, "dice")
     with pytest.raises(ValueError, match="images must hold at least one image"):
         LabelFreeScorer(Network(dark), SimpleInferer(), [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_what_is_no_number_is_chosen_last(criterion, value):
+    diverged = {**GOOD, criterion: value}
+    assert best_weights({"diverged": diverged, "poor": {**POOR, SHARE: 0.0}}, criterion) == "poor"
+    assert best_weights({"diverged": diverged}, criterion) == "diverged"

@@ -155,3 +155,13 @@ def test_no_run_yet(tmp_path):
     assert text == NONE
     assert NONE in (tmp_path / "page.md").read_text()
     assert not (tmp_path / "figures.json").exists()
+
+
+def test_what_diverged_is_left_out(folder):
+    path = folder / "a__b__one__seed0.json"
+    result = json.loads(path.read_text())
+    diverged = next(one for one in result["snapshots"]["plain"] if one["weights"].startswith("snapshots/"))
+    diverged["label_free"]["entropy"] = None
+    path.write_text(json.dumps(result))
+    one = next(run for run in read_scored_runs([folder]) if run.method == "one")
+    assert tuple(snapshot.truth for snapshot in one.snapshots) == TRUTHS[1:]

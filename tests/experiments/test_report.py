@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mani_monai.experiments.report import metric_title, write_markdown
+import pytest
+
+from mani_monai.experiments.report import metric_title, write_between_marks, write_markdown
+from mani_monai.utils import InputError
 
 
 def test_markdown_replaces_the_tables_and_keeps_the_rest(rows, tmp_path):
@@ -86,3 +89,11 @@ def test_metrics_have_titles():
 
 def test_no_run_yet(tmp_path):
     assert "No run" in write_markdown({}, tmp_path / "page.md")
+
+
+def test_a_page_without_its_closing_mark_is_left_as_it_is(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- tables -->\nold")
+    with pytest.raises(InputError, match=r"page\.md: has no line <!-- /tables --> to end its tables; add it\."):
+        write_between_marks("new", page)
+    assert page.read_text().endswith("old")

@@ -98,3 +98,22 @@ def test_memory_is_the_mean_of_what_was_recorded(rows, finished):
     runs, folder = finished
     assert row(collect_rows(runs[:3], folder), "MaNi").memory is None
     assert row(rows, "MaNi").seconds == 300
+
+
+def test_a_fold_without_a_scored_image_has_no_seed(finished):
+    """PQ has nothing to score where an image has no nuclei."""
+    path = finished[1] / "a__b__mani__seed1.json"
+    result = json.loads(path.read_text())
+    for evaluation in result["scores"].values():
+        for selection in evaluation.values():
+            selection["dice"] = dict.fromkeys(selection["dice"])
+    path.write_text(json.dumps(result))
+    rows = collect_rows(*finished)
+    assert list(row(rows, "MaNi").scores["last"]) == [0]
+    assert compare(row(rows, "MaNi"), rows["a__b"], "last").summary.seeds == 1
+
+
+def test_rows_without_a_common_image_are_not_compared(rows):
+    other = replace(row(rows, "control"), scores={"last": {0: {"elsewhere": 0.5}}})
+    rest = [found for found in rows["a__b"] if found.method.name != "control"]
+    assert compare(row(rows, "MaNi"), [*rest, other], "last").from_control is None

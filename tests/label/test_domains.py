@@ -90,3 +90,13 @@ def test_no_image_that_can_be_used(images, tmp_path):
     images[0].image.write_bytes(b"no image")
     with pytest.raises(InputError, match="no labelled image of the datastore can be used"):
         prepare_domains(images[:1], [images[1].image], tmp_path / "data", 16)
+
+
+def test_an_image_too_small_for_the_others_crops_is_left_out(images, tmp_path):
+    Image.new("RGB", (10, 10)).save(tmp_path / "tiny.png")
+    unlabelled = [pair.image for pair in images] + [tmp_path / "tiny.png"]
+    found = prepare_domains(images[:1], unlabelled, tmp_path / "data", 16)
+    assert len(load_target_list(tmp_path / "data", found.target, SPLIT)) == 3
+    assert found.crop_size == 16
+    (line,) = found.left_out
+    assert "tiny: is 10x10 (height x width), smaller than the crop of 16 px" in line

@@ -26,7 +26,6 @@ RUN = ["run", "--config_file", TRAIN]
         [*RUN, "--train::trainer::max_epochs", "1"],
         [*RUN, "--train#trainer#max_epochs", "1"],
         [*RUN, "--source", "tnbc", "--target=tcia", "--resume", "true"],
-        [*RUN, "--iterations", "-1"],
         [*RUN, "--resume", "False", "--channels_last=True", "--source", "false"],
         [*RUN, "--run_id", "run", "--meta_file", "metadata.json", "--logging_file", "logging.conf"],
         [*RUN, "--", "--help"],
@@ -113,4 +112,25 @@ def test_a_name_that_is_read_as_a_number_is_refused(option, said):
     "option", [["--source", "'2018'"], ["--iterations", "5"], ["--network_def::norm", "['GROUP', {'num_groups': 4}]"]]
 )
 def test_other_kinds_pass_where_they_are_meant(option):
+    check_overrides([*RUN, *option])
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--iterations", "0"], "--iterations 0: is no number from 1 on."),
+        (["--iterations", "abc"], "--iterations abc: is no number from 1 on."),
+        (["--batch_size=2.5"], "--batch_size 2.5: is no whole number."),
+        (["--learning_rate", "-1e-3"], "--learning_rate -1e-3: is no number from 0.0 on."),
+        (["--warmup", "-1"], "--warmup -1: is no number from 0 on."),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(option, said):
+    with pytest.raises(InputError) as refused:
+        check_overrides([*RUN, *option])
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("option", [["--warmup", "0"], ["--warmup", "$@iterations // 2"], ["--learning_rate", "0.1"]])
+def test_numbers_in_their_range_pass(option):
     check_overrides([*RUN, *option])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from mani_monai.utils import InputError
 
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
-from .records import KINDS, Listing, Record, check_folder, files_by_stem, pair
+from .records import KINDS, Listing, Record, check_folder, files_by_stem, pair, read_csv
 
 _MASK_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_instances")
 
@@ -71,10 +70,7 @@ def _image_stem(stem: str, images: dict[str, Path]) -> str:
 def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
     if not table.is_file():
         raise InputError(f"{table}: does not exist; name a CSV with the columns image and group.")
-    with open(table, newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or {"image", "group"} - set(rows[0]):
-        raise InputError(f"{table}: needs a first line image,group and a line for each image.")
+    rows = read_csv(table, ("image", "group"))
     group_of = {row["image"]: row["group"] for row in rows}
     group_of |= {
         Path(name).stem: group for name, group in group_of.items() if Path(name).suffix.lower() in IMAGE_ENDINGS

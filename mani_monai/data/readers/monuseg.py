@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import xml.etree.ElementTree as ElementTree
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from skimage.draw import polygon
 from mani_monai.utils import InputError
 
 from .rasters import mask_file
-from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair
+from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair, read_csv
 
 # The 30 training images, by organ as Kumar et al. give it.
 ORGANS = {
@@ -178,8 +177,5 @@ def _organs(root: Path) -> dict[str, str]:
     table = root / "organs.csv"
     if not table.is_file():
         return {name: organ for organ, names in ORGANS.items() for name in names}
-    with open(table, newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or {"image", "organ"} - set(rows[0]):
-        raise InputError(f"{table}: needs a first line image,organ and a line for each image.")
+    rows = read_csv(table, ("image", "organ"))
     return {row["image"]: row["organ"] for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,26 @@ def check_folder(path: str | Path, what: str) -> Path:
         state = "is a file" if folder.is_file() else "does not exist"
         raise InputError(f"{folder}: {state}; name the folder that holds {what}.")
     return folder
+
+
+def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The lines of a table by their columns, as text editors and spreadsheets save it in UTF-8.
+
+    Args:
+        table: the file.
+        columns: what its first line has to name.
+
+    Raises:
+        InputError: when it is not UTF-8, or lacks a column or any line.
+    """
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{table}: is not UTF-8 ({error.reason}); save it as CSV UTF-8.") from error
+    if not rows or set(columns) - set(rows[0]):
+        raise InputError(f"{table}: needs a first line {','.join(columns)} and a line for each image.")
+    return rows
 
 
 def files_by_stem(

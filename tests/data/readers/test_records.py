@@ -1,6 +1,6 @@
 import pytest
 
-from mani_monai.data.readers.records import check_folder, files_by_stem, pair
+from mani_monai.data.readers.records import check_folder, files_by_stem, pair, read_csv
 from mani_monai.utils import InputError
 
 
@@ -49,3 +49,14 @@ def test_check_folder(tmp_path):
         check_folder(tmp_path / "gone", "cats")
     with pytest.raises(InputError, match="is a file"):
         check_folder(tmp_path / "file", "cats")
+
+
+def test_a_table_of_a_spreadsheet_has_a_mark_before_its_first_line(tmp_path):
+    (tmp_path / "a.csv").write_text("image,group\nx,1\n", encoding="utf-8-sig")
+    assert read_csv(tmp_path / "a.csv", ("image", "group")) == [{"image": "x", "group": "1"}]
+
+
+def test_a_table_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes("image,group\nMüller,1\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"a\.csv: is not UTF-8 .*; save it as CSV UTF-8\."):
+        read_csv(tmp_path / "a.csv", ("image", "group"))
