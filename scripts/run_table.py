@@ -83,13 +83,13 @@ def run_table(
     threads = None if cluster == "slurm" else cores_of_a_job(jobs)
     folders = (Path(work_dir) / plan.folder, Path(results_dir) / plan.folder)
     make = RunMaker(plan, dataset_dir, *folders, threads)
-    missing = [run for run in runs if not make.is_done(run)]
-    for name in sorted({name for run in missing for name in (run.training_source, run.target)} - TOY_TISSUES.keys()):
-        check_data_set(dataset_dir, name)
     if cluster:
         scheduler = SubmititScheduler(make, Path(work_dir) / "submitit", cluster, jobs, cluster_options)
     else:
         scheduler = ThreadScheduler(make, jobs, visible_gpus())
+    missing = [run for run in runs if not make.is_done(run)]
+    for name in sorted({name for run in missing for name in (run.training_source, run.target)} - TOY_TISSUES.keys()):
+        check_data_set(dataset_dir, name)
     failed = TableRunner(make, scheduler)(runs)
 
     write_report(plan, folders[1], Path(out))

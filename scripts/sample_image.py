@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mani_monai.data.writers.atomic import replacing
 from mani_monai.utils.command_line import run_command
 
 
@@ -16,8 +17,8 @@ def sample_image(out: str) -> None:
     from skimage import data, io
 
     path = Path(out) / "immunohistochemistry.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    io.imsave(path, data.immunohistochemistry(), check_contrast=False)
+    with replacing(path) as partial:
+        io.imsave(partial, data.immunohistochemistry(), check_contrast=False)
     print(f"{path}: haematoxylin and DAB; its pixel size is not recorded")
 
 

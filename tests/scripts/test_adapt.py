@@ -15,6 +15,7 @@ import pytest
 from processes import wait_for
 
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "scripts/adapt.py"]
@@ -70,15 +71,14 @@ def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, t
 
 
 @pytest.fixture
-def call(monkeypatch):
+def call():
     """Calls the command in this process."""
     spec = importlib.util.spec_from_file_location("adapt_script", ROOT / "scripts" / "adapt.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
     def run(*arguments: str) -> None:
-        monkeypatch.setattr(sys, "argv", ["adapt.py", *arguments])
-        script.main()
+        run_command(script.adapt, arguments)
 
     handler = signal.getsignal(signal.SIGTERM)
     yield run

@@ -156,3 +156,38 @@ def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
     done = command("draw_instances.py", *folders, "--out", str(tmp_path / "out.png"), "--metric", "iou")
     assert done.returncode == 1
     assert done.stderr.strip().endswith("holds no iou of last; choose another --metric or --selection.")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("run_table.py --seeds abc", "--seeds abc: is no whole number."),
+        ("run_table.py --seeds 9", "--seeds 9: choose 0 to 5; the lists have no further folds."),
+        ("run_table.py --jobs 0", "--jobs 0: choose 1 or more."),
+        ("run_table.py --dataset_dir nowhere", "nowhere: has no data set "),
+        ("make_toy_data.py --size 256", "--size 256: is no height and width of "),
+        ("make_toy_data.py --size wide,high", "--size ("),
+        ("make_toy_data.py --images 3", "--images 3: five folds need 5 at least."),
+        ("make_toy_data.py --overwrite false", "--overwrite false: takes no value."),
+        ("study_label_free.py --results_dir nowhere", "--results_dir nowhere: no such folder"),
+        ("study_critic.py --run x --config_file nowhere.json", "--config_file nowhere.json: no such file"),
+        ("sample_image.py --out pyproject.toml", "pyproject.toml/immunohistochemistry.png: cannot be written"),
+    ],
+)
+def test_bad_values_are_one_line(line, message, tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    script, *arguments = line.split()
+    done = command(script, *arguments, cwd=ROOT if script == "run_table.py" else tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", ["infer.py", "inspect_bundle.py", "sample_image.py", "run_table.py"])
+def test_an_unknown_flag_is_found_before_the_work(script, tmp_path):
+    needed = {"infer.py": ["--bundle", "b", "--images", "i", "--out", "o"], "inspect_bundle.py": ["b"]}
+    needed |= {"sample_image.py": ["--out", "o"], "run_table.py": ["--seeds", "0", "--out", str(tmp_path)]}
+    done = command(script, *needed[script], "--overwritte", cwd=ROOT if script == "run_table.py" else tmp_path)
+    assert done.returncode == 2
+    assert "Could not consume arg: --overwritte" in done.stderr
+    assert list(tmp_path.iterdir()) == []
