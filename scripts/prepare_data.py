@@ -169,7 +169,10 @@ COMMANDS = {command.__name__: command for command in (tnbc, kirc, tcia, monuseg,
 
 def main(arguments: list[str] | None = None) -> None:
     """Understands the whole command line first: fire itself would find an unknown flag only after the work."""
-    job = fire.Fire(COMMANDS, arguments, name=Path(__file__).name, serialize=lambda _: None)
+    line = sys.argv[1:] if arguments is None else arguments
+    if not line:
+        raise InputError(f"name what to prepare: {', '.join(COMMANDS)}; --help says more.")
+    job = fire.Fire(COMMANDS, line, name=Path(__file__).name, serialize=lambda _: None)
     if isinstance(job, PreparationJob):
         run(job)
 

@@ -73,7 +73,7 @@ def _folder_findings(folder: Path) -> Iterator[Finding]:
     for name, file in files.items():
         yield from _file_findings(name, file, imported)
     if "configs/metadata.json" not in files:
-        yield Finding("configs/metadata.json", "config", "is not there: this is no bundle")
+        yield Finding("configs/metadata.json", "config", "is not there: this is no bundle", dangerous=True)
     yield from hash_findings(folder)
 
 

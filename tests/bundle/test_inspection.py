@@ -219,6 +219,7 @@ def test_hashes_tell_of_changes(bundle):
     (bundle / "configs" / "metadata.json").unlink()
     (bundle / "added.txt").touch()
     assert [t for t in dangers(bundle) if "model.pt" not in t] == [
+        "configs/metadata.json: is not there: this is no bundle",
         "added.txt: has no hash",
         "configs/metadata.json: is missing",
     ]

@@ -55,6 +55,7 @@ def test_every_overlay_trains(make_hovernet, tmp_path, overlay):
         "model_source_val.pt",
         "snapshots",
         "tensorboard",
+        "training.json",
     }
 
 

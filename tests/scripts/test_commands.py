@@ -191,3 +191,15 @@ def test_an_unknown_flag_is_found_before_the_work(script, tmp_path):
     assert done.returncode == 2
     assert "Could not consume arg: --overwritte" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_bundle_is_not_called_harmless(tmp_path):
+    done = command("inspect_bundle.py", str(tmp_path))
+    assert done.returncode == 1
+    assert "DANGER config     configs/metadata.json: is not there: this is no bundle" in done.stdout
+
+
+def test_prepare_data_without_a_command_names_them():
+    done = command("prepare_data.py")
+    assert done.returncode == 1
+    assert done.stderr.startswith("name what to prepare: tnbc, kirc, ")
