@@ -40,7 +40,8 @@ def export(
         out: the folder for exports.
         version: three numbers, e.g. 1.0.0; the bundle's own by default.
         changelog: what is new in it, one line.
-        weights: the file in the run's folder: model.pt, model_source_val.pt, model_adabn.pt or a snapshot.
+        weights: the file in the run's folder: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
+            model_average_adabn.pt or a snapshot.
         overlays: overlays that the run was trained with, e.g. small: their settings of the windows are kept. A run of
             scripts/run_table.py knows its own.
         method: how it was adapted, in words, for the model card; the adaptation losses' names where the run says them.

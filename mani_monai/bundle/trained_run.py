@@ -16,7 +16,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors
 
 FACTS = ("source", "target", "split", "seed", "iterations")
-REESTIMATED = "model_adabn.pt"
+REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 ORACLE = "oracle"  # the selection that target labels chose
 SETTINGS = ("features", "mode", "out_classes", "window")
 
@@ -90,7 +90,7 @@ def read_run(
         dataset_dir: the folder of all prepared data sets.
         evaluation: folder of the scores; ``evaluation`` in the run's folder by default.
         selection: whose scores; by default those of the file itself. Of ``model_adabn.pt``, name an evaluation with
-            AdaBN and the selection ``last``.
+            AdaBN and the selection ``last``, of ``model_average_adabn.pt`` the same and ``average``.
         method: how it was adapted, in words; the names of its adaptation losses by default.
         overlay: configs that the run was trained with, such as ``small.json``.
         mpp: micrometres per pixel of the images that it was trained on.
@@ -179,8 +179,8 @@ def _scores(
     if selection not in selections:
         held = ", ".join(selections) or "none"
         raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
-    if weights.name == REESTIMATED:  # an evaluation with AdaBN loads what these were made from
-        state = load_tensors(weights.with_name("model.pt"))
+    if weights.stem.endswith(REESTIMATED):  # an evaluation with AdaBN loads what these were made from
+        state = load_tensors(weights.with_stem(weights.stem.removesuffix(REESTIMATED)))
     if "digest" in selections[selection] and not _is_of(selections[selection], weights.name, state):
         remedy = "score them with evaluate.json, or name another --selection"
         raise InputError(f"{path}: its selection {selection!r} is of other weights than {weights}; {remedy}.")

@@ -118,16 +118,18 @@ def test_best_on_the_source_is_the_best_snapshot(make_workflow, finished):
     assert load_tensors(finished / "checkpoint.pt")["best"]["score"] == pytest.approx(scores[best], abs=1e-5)
 
 
-def test_reestimated_weights_score_as_the_adabn_evaluation(make_workflow, finished, tmp_path):
+@pytest.mark.parametrize(("name", "selection"), [("model", "last"), ("model_average", "average")])
+def test_reestimated_weights_score_as_the_adabn_evaluation(make_workflow, finished, tmp_path, name, selection):
     folder = shutil.copytree(finished, tmp_path / "run")
-    make_workflow(folder, "reestimate", **FEW_BATCHES).run()
+    make_workflow(folder, "average").run()
+    make_workflow(folder, "reestimate", weights=f"{name}.pt", **FEW_BATCHES).run()
     make_workflow(folder, "evaluate", "adabn", **FEW_BATCHES).run()
-    model, adabn = dict(load_tensors(folder / "model.pt")), dict(load_tensors(folder / "model_adabn.pt"))
+    model, adabn = dict(load_tensors(folder / f"{name}.pt")), dict(load_tensors(folder / f"{name}_adabn.pt"))
     assert weights_equal(model, adabn)
     assert not equal(model, adabn, "running_mean")
     items = make_workflow(folder, "evaluate").parser.get_parsed_content("evaluate::test_items")
-    assert dice_written(folder / "evaluation_adabn", "last") == pytest.approx(
-        dice_by_hand(folder / "model_adabn.pt", items), abs=1e-5
+    assert dice_written(folder / "evaluation_adabn", selection) == pytest.approx(
+        dice_by_hand(folder / f"{name}_adabn.pt", items), abs=1e-5
     )
 
 
