@@ -30,7 +30,7 @@ demo: env
 	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
 	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
 	done
-	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani --images $(DEMO)/data/toy_target --out $(DEMO)/comparison.png
+	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 test: env lint
 	$(BIN)/python -m pytest -m "not slow"

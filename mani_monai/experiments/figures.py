@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .costs import Bargain
 from .report import SELECTIONS, arrow, metric_title
-from .rows import Row
+from .rows import Row, merged_titles
 from .statistics import summarise
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "di
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    titles = list(dict.fromkeys(row.title for shift_rows in rows.values() for row in shift_rows))
+    titles = merged_titles([row.title for row in shift_rows] for shift_rows in rows.values())
     size = (4.6 * max(len(rows), 1), max(3.4, 0.9 + 0.26 * len(titles)))
     figure, panels = plt.subplots(1, max(len(rows), 1), figsize=size, squeeze=False, sharey=True)
     for panel, (shift, shift_rows) in zip(panels[0], rows.items(), strict=False):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .plan import Run
 from .report import SELECTIONS, arrow, metric_title
-from .rows import Row, collect_rows, read_results
+from .rows import Row, collect_rows, merged_titles, read_results
 from .statistics import summarise
 
 
@@ -72,7 +72,7 @@ def _only(row: Row, images: set[str], selection: str) -> Row:
 
 
 def _table(title: str, columns: dict[str, dict[str, Row]], selection: str) -> str:
-    rows = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = merged_titles(list(column) for column in columns.values())
     lines = [f"**{title}**", "", "| row | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in rows:
         cells = [_mean(column.get(name), selection) for column in columns.values()]

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..data.writers.atomic import replacing
 from ..utils import InputError
-from .rows import Comparison, Row, compare
+from .rows import Comparison, Row, compare, merged_titles
 from .statistics import Difference, Summary, summarise
 
 SELECTIONS = {
@@ -135,7 +135,7 @@ def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "av
 def _by_shift(title: str, rows: dict[str, list[Row]], cell: Callable[[Row, Sequence[Row]], str]) -> str:
     """A table in the paper's shape, a row a method and a column a shift; ``cell`` gets a row and its shift's rows."""
     cells = {arrow(shift): {row.title: cell(row, found) for row in found} for shift, found in rows.items()}
-    titles = dict.fromkeys(row_title for column in cells.values() for row_title in column)
+    titles = merged_titles(list(column) for column in cells.values())
     lines = [f"**{title}**", "", "| row | " + " | ".join(cells) + " |", "|---" * (len(cells) + 1) + "|"]
     for row_title in titles:
         lines.append(f"| {row_title} | {' | '.join(column.get(row_title, '') for column in cells.values())} |")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -108,6 +108,23 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         criteria = _criteria(found, evaluation)
         rows[shift].append(Row(method, evaluation, scores, criteria=criteria, devices=devices, **costs))
     return dict(rows)
+
+
+def merged_titles(columns: Iterable[Sequence[str]]) -> list[str]:
+    """The titles of several shifts' rows, each once and in the order of the table, of which a shift may lack some.
+
+    Args:
+        columns: the titles of each shift, in the table's order.
+    """
+    merged: list[str] = []
+    for column in columns:
+        place = len(merged)
+        for title in reversed(column):
+            if title in merged:
+                place = merged.index(title)
+            else:
+                merged.insert(place, title)
+    return merged
 
 
 def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mani_monai.experiments.rows import collect_rows, compare
+from mani_monai.experiments.rows import collect_rows, compare, merged_titles
 
 
 def row(rows, title):
@@ -117,3 +117,16 @@ def test_rows_without_a_common_image_are_not_compared(rows):
     other = replace(row(rows, "control"), scores={"last": {0: {"elsewhere": 0.5}}})
     rest = [found for found in rows["a__b"] if found.method.name != "control"]
     assert compare(row(rows, "MaNi"), [*rest, other], "last").from_control is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "merged"),
+    [
+        (["ab", "abc"], "abc"),
+        (["ac", "bc", "ad"], "abcd"),
+        (["ae", "abe", "ace"], "abce"),
+        ([], ""),
+    ],
+)
+def test_titles_keep_the_tables_order_where_a_shift_lacks_some(columns, merged):
+    assert merged_titles(columns) == list(merged)
