@@ -147,7 +147,8 @@ def description(text: str, run: TrainedRun) -> str:
     """The first sentence of a bundle's description, then what these weights were trained on, and how."""
     source, target = run.domains
     data = f"Trained on {source.name} (labelled) and {target.name} (unlabelled): {run.facts['method']}."
-    return f"{text.partition('. ')[0]}. {data} Inference needs MONAI and the packages named here."
+    stains = "Inference normalises the stains of an image first. " if run.normalised_stains else ""
+    return f"{text.partition('. ')[0]}. {data} {stains}Inference needs MONAI and the packages named here."
 
 
 def sections(text: str, *headings: str) -> str:

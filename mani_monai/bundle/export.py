@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ from mani_monai.utils.files import load_network
 from .archive import HASHES, write_archive, write_hashes
 from .carried_modules import carry_modules, names_in
 from .documents import data_license, description, model_card
-from .exported_configs import check_version, exported_inference, exported_metadata, make_network, value_of
+from .exported_configs import (
+    check_version,
+    exported_inference,
+    exported_metadata,
+    make_network,
+    value_of,
+    with_normalised_stains,
+)
 from .formats import largest_difference, write_onnx, write_state, write_torchscript
 from .network_settings import settings_of
 from .trained_run import TrainedRun
@@ -102,6 +110,11 @@ def _build(
 ) -> dict[str, float]:
     config = bundle / "configs" / "inference.json"
     text = config.read_text(encoding="utf-8")
+    if run.normalised_stains:
+        overlay = config.with_name("stain_normalisation_inference.json").read_text(encoding="utf-8")
+        text = with_normalised_stains(text, overlay)
+        packages = {**metadata["required_packages_version"], "scikit-image": version_of("scikit-image")}
+        metadata = {**metadata, "required_packages_version": packages}
     settings = _settings(text, run)
     network = make_network(str(config), settings).eval()
     load_network(network, run.state, run.weights)

@@ -38,6 +38,23 @@ def exported_inference(text: str, settings: Mapping[str, Any]) -> str:
     return renamed(text)
 
 
+def with_normalised_stains(text: str, overlay: str) -> str:
+    """The text of ``inference.json`` with the steps of ``stain_normalisation_inference.json`` in it.
+
+    Args:
+        text: the bundle's own.
+        overlay: the text of the overlay.
+
+    Raises:
+        ValueError: when the preprocessing does not end as is known.
+    """
+    last = '            {"_target_": "EnsureTyped", "keys": "image", "dtype": "float32"}\n'
+    if text.count(last) != 1:
+        raise ValueError("the preprocessing of inference.json must end with EnsureTyped.")
+    steps = [json.dumps(step) for step in json.loads(overlay)["+preprocessing::transforms"]]
+    return text.replace(last, ",\n".join([last.rstrip("\n"), *(f"            {step}" for step in steps)]) + "\n")
+
+
 def make_network(config: str, settings: Mapping[str, Any]) -> nn.Module:
     """The network that ``inference.json`` defines.
 

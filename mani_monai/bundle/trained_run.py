@@ -16,6 +16,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors
 
 FACTS = ("source", "target", "split", "seed", "iterations")
+NORMALISATION = "mani_monai.transforms.NormaliseStainsd"
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 ORACLE = "oracle"  # the selection that target labels chose
 SETTINGS = ("features", "mode", "out_classes", "window")
@@ -54,6 +55,7 @@ class TrainedRun:
         settings: those of the network and its windows that the run's record or overlays name.
         scores: of these weights on labelled test images; None where there are none.
         mpp: micrometres per pixel of the images that it was trained on; None where that is not known.
+        normalised_stains: whether it was trained on images whose stains were normalised, as they have to be in use.
     """
 
     weights: Path
@@ -63,6 +65,7 @@ class TrainedRun:
     settings: Mapping[str, Any]
     scores: Mapping[str, Any] | None
     mpp: float | None = None
+    normalised_stains: bool = False
 
 
 def read_run(
@@ -97,8 +100,8 @@ def read_run(
 
     Raises:
         InputError: when weights, data sets or a named evaluation are missing, a named selection is of other weights,
-            the weights are no state dictionary, the
-            network saw images changed by a step that an export's inference lacks, or no microscope gives such pixels.
+            the weights are no state dictionary, the network saw images changed by a step that an export's inference
+            lacks, or no microscope gives such pixels.
     """
     size = given_pixel_size(mpp)
     folder = Path(folder)
@@ -109,7 +112,7 @@ def read_run(
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
     config, trained = _read_json(folder / "config.json"), _read_json(folder / TRAINING_RECORD)
-    _check_steps(folder, config, overlay or {})
+    normalised_stains = _normalised(folder, config, overlay or {})
     scored = _metrics_file(folder, evaluation)
     metrics = _read_json(scored)
     facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
@@ -128,6 +131,7 @@ def read_run(
         {name: known[name] for name in SETTINGS if name in known and not str(known[name]).startswith("$")},
         _scores(metrics, path, state, selection, scored),
         size and size.um,
+        normalised_stains,
     )
 
 
@@ -146,17 +150,22 @@ def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
     return Domain(str(name), role, summary["licence"], summary.get("types", {}))
 
 
-def _check_steps(folder: Path, config: Mapping[str, Any], overlay: Mapping[str, Any]) -> None:
-    """Refuses a network that images reach by a step of this project, say normalised stains: MONAI alone has it not."""
+def _normalised(folder: Path, config: Mapping[str, Any], overlay: Mapping[str, Any]) -> bool:
+    """Whether images reached the network with normalised stains.
+
+    Raises:
+        InputError: when they reached it by another step of this project, which an export does not take.
+    """
     steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
     targets = [str(step.get("_target_")) for step in steps if isinstance(step, dict)]
     own = [target for target in targets if target.startswith("mani_monai.")]
-    if own:
+    others = [target for target in own if target != NORMALISATION]
+    if others:
         raise InputError(
-            f"{folder}: was trained on images that {own[0].rpartition('.')[2]} had changed, which an export's "
-            "inference.json would not do: its masks would be wrong. Infer in this project, with the overlay that the "
-            "model card names for it."
+            f"{folder}: was trained on images that {others[0].rpartition('.')[2]} had changed, which an export's "
+            "inference.json would not do: its masks would be wrong. Infer in this project."
         )
+    return bool(own)
 
 
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:

@@ -19,6 +19,9 @@ _SCALE = [
     {"_target_": "EnsureTyped", "keys": "image", "dtype": "float32"},
 ]
 
+NORMALISATION = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image", "white": 1}
+"""What may follow the preprocessing, where a network was trained so."""
+
 PIPELINES: dict[str, dict[str, Any]] = {
     UNET: {
         "network_def": {

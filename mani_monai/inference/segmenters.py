@@ -13,7 +13,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer
-from mani_monai.transforms import HoVerNetInstancesd, nuclei_table
+from mani_monai.transforms import HoVerNetInstancesd, normalise_stains, nuclei_table
 from mani_monai.transforms.save_nuclei import OUTPUTS
 from mani_monai.utils import InputError
 
@@ -50,19 +50,27 @@ class Segmenter(ABC):
         device: where it runs.
         precision: "float32" or "bfloat16".
         channels_last: the layout of what it is given.
+        normalised: whether it was trained on images with normalised stains.
     """
 
     outputs: tuple[str, ...]
     """What is written of an image by default."""
 
     def __init__(
-        self, network: nn.Module, window: int, device: torch.device, precision: str, channels_last: bool
+        self,
+        network: nn.Module,
+        window: int,
+        device: torch.device,
+        precision: str,
+        channels_last: bool,
+        normalised: bool = False,
     ) -> None:
         self.network = network.eval().to(device)
         self.window = window
         self.device = device
         self.precision = precision
         self.channels_last = channels_last
+        self.normalised = normalised
 
     def maps(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's answer for a picture.
@@ -75,7 +83,10 @@ class Segmenter(ABC):
         """
         with torch.inference_mode():
             pixels = torch.from_numpy(np.require(picture, requirements="W")).to(self.device)
-            image = self._oriented(pixels).unsqueeze(0).float() / 255
+            image = self._oriented(pixels).float() / 255
+            if self.normalised:
+                image = torch.from_numpy(normalise_stains(image.cpu().numpy())).to(self.device)
+            image = image.unsqueeze(0)
             inferer = AutocastInferer(self.precision, self.channels_last, self._inferer(*picture.shape[:2]))
             return self._answer(inferer(image, self.network)[0]).cpu().numpy()
 
@@ -112,12 +123,15 @@ class UNetSegmenter(Segmenter):
         device: where it runs.
         precision: "float32", in which sums are those of ``inference.json`` to the last bit, or "bfloat16".
         window: edge of the windows in pixels; below 1 it takes whole images, but for very large ones.
+        normalised: whether it was trained on images with normalised stains.
     """
 
     outputs = (MASK, "geojson", "csv", "overlay")
 
-    def __init__(self, network: nn.Module, device: torch.device, precision: str, window: int) -> None:
-        super().__init__(network, window, device, precision, channels_last=precision == "bfloat16")
+    def __init__(
+        self, network: nn.Module, device: torch.device, precision: str, window: int, normalised: bool = False
+    ) -> None:
+        super().__init__(network, window, device, precision, precision == "bfloat16", normalised)
 
     def nuclei(self, maps: NDArray[np.float32], shape: tuple[int, int]) -> Nuclei:
         """See :class:`Segmenter`. ``maps`` is 1HW: by how much the logit of nuclei exceeds that of the background.
@@ -162,12 +176,21 @@ class HoVerNetSegmenter(Segmenter):
         precision: "float32" or "bfloat16".
         window: height and width of the network's input, in pixels.
         output: those of its output.
+        normalised: whether it was trained on images with normalised stains.
     """
 
     outputs = OUTPUTS
 
-    def __init__(self, network: nn.Module, device: torch.device, precision: str, window: int, output: int) -> None:
-        super().__init__(network, window, device, precision, channels_last=True)
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        precision: str,
+        window: int,
+        output: int,
+        normalised: bool = False,
+    ) -> None:
+        super().__init__(network, window, device, precision, True, normalised)
         self.tiles = TiledHoVerNetInferer(window, output, batch_size=4)
         self.find = HoVerNetInstancesd(table_key=None, min_size=MIN_SIZE)
 

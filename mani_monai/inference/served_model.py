@@ -28,7 +28,7 @@ from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 
-from .known_pipelines import PIPELINES, UNET, WINDOWS
+from .known_pipelines import NORMALISATION, PIPELINES, UNET, WINDOWS
 from .pixel_size import given_pixel_size
 from .segmenters import HoVerNetSegmenter, Segmenter, UNetSegmenter
 
@@ -69,7 +69,7 @@ def read_model(folder: Path, precision: str = "auto", device: str | torch.device
             than they do, or lacks weights.
     """
     config, metadata = (_read(folder / "configs" / name) for name in ("inference.json", "metadata.json"))
-    name = _check_pipeline(config)
+    name, normalised = _check_pipeline(config)
     if precision not in PRECISIONS:
         raise InputError(f"--precision {precision}: choose from {', '.join(PRECISIONS)}.")
     device = _device(device)
@@ -88,9 +88,9 @@ def read_model(folder: Path, precision: str = "auto", device: str | torch.device
     network.to_empty(device=device)
     load_network(network, state, path)
     if name == UNET:
-        segmenter: Segmenter = UNetSegmenter(network, device, precision, _window(config))
+        segmenter: Segmenter = UNetSegmenter(network, device, precision, _window(config), normalised)
     else:
-        segmenter = HoVerNetSegmenter(network, device, precision, *WINDOWS[settings["mode"]])
+        segmenter = HoVerNetSegmenter(network, device, precision, *WINDOWS[settings["mode"]], normalised)
     names = _class_names(config, settings.get("out_classes", 0))
     size = given_pixel_size(metadata.get("mpp"), "configs/metadata.json: mpp")
     return ServedModel(name, str(metadata.get("version")), file_hash(path), size and size.um, names, segmenter)
@@ -105,8 +105,8 @@ def _device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def _check_pipeline(config: Mapping[str, Any]) -> str:
-    """Which of the two bundles' inference a config is.
+def _check_pipeline(config: Mapping[str, Any]) -> tuple[str, bool]:
+    """Which of the two bundles' inference a config is, and whether it normalises stains.
 
     Raises:
         InputError: when it is neither.
@@ -116,13 +116,17 @@ def _check_pipeline(config: Mapping[str, Any]) -> str:
     name = next((name for name, known in PIPELINES.items() if known["network_def"]["_target_"] == target), None)
     if name is None:
         raise InputError(f"configs/inference.json: its network is {target}, of neither mani bundle; {INSTEAD}.")
+    normalised = False
     for key, known in PIPELINES[name].items():
         found = config.get(key)
+        if key == "preprocessing":
+            normalised = found == {**known, "transforms": [*known["transforms"], NORMALISATION]}
+            found = known if normalised else found
         if key == "postprocessing" and isinstance(found, dict) and isinstance(found.get("transforms"), list):
             found = found["transforms"][:1]  # what follows writes files
         if found != known:
             raise InputError(f"configs/inference.json: its {key} is not that of {name}; {INSTEAD}.")
-    return name
+    return name, normalised
 
 
 def _renamed(value: Any) -> Any:

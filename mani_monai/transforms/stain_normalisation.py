@@ -56,7 +56,7 @@ class NormaliseStainsd(MapTransform):
     """``normalise_stains`` of images, for source and target, in training and in use.
 
     It belongs before cropping, so that whole images are normalised; a network trained with it needs it at inference
-    too, hence this package (``stain_normalisation_inference.json``): stock MONAI alone does not do.
+    too (``stain_normalisation_inference.json``); an exported bundle carries this module.
 
     Args:
         keys: keys of 3HW RGB images.

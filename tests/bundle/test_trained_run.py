@@ -133,22 +133,25 @@ def test_what_is_missing_is_named_in_one_line(run, options, message):
 
 
 @pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
-def test_a_network_that_needs_a_step_of_this_project_is_refused(run, bundle):
-    """By the run's own record, as the harness writes it, and by the overlays that are named; others pass."""
+def test_a_step_of_this_project_before_the_network_is_exported_or_refused(run, bundle):
+    """By the run's own record, as the harness writes it, and by overlays that are named: normalisation goes along."""
     configs = REPOSITORY / "bundles" / bundle / "configs"
     method = Method("normalised", "normalised", ("stain_normalisation.json",))
     table = Table("plan", configs.parent, ("train.json", "small.json"), (("tnbc", "monuseg"),), {"normalised": method})
     (made,) = table.runs(1)
-    message = "was trained on images that NormaliseStainsd had changed"
-    with pytest.raises(InputError, match=message):
-        read(run, overlay=read_overlays(configs, ["small", "stain_normalisation"]))
-    write(run / "config.json", resolved_config(table, made, "data", run))
-    with pytest.raises(InputError, match=message):
+    assert read(run, overlay=read_overlays(configs, ["small", "stain_normalisation"])).normalised_stains
+    config = resolved_config(table, made, "data", run)
+    write(run / "config.json", config)
+    assert read(run).normalised_stains
+    config["transforms"]["load"].append({"_target_": "mani_monai.transforms.Elsed", "keys": "image"})
+    write(run / "config.json", config)
+    with pytest.raises(InputError, match="was trained on images that Elsed had changed"):
         read(run)
     for overlays in ((), ("stain_augmentation.json",)):
         plain = replace(made, method=replace(method, overlays=overlays))
         write(run / "config.json", resolved_config(table, plain, "data", run))
         assert read(run).facts["source"] == "tnbc"
+        assert not read(run).normalised_stains
 
 
 def test_no_run(tmp_path):

@@ -50,6 +50,7 @@ def export_quickly(name: str, network: nn.Module, dataset_dir: Path, folder: Pat
         return export_bundle(REPOSITORY / "bundles" / name, run, folder / "dist", "1.2.3")
 
 
-def export_unet(dataset_dir: Path, folder: Path) -> Exported:
-    """mani_unet with :func:`narrow_unet`, trained at ``UM`` micrometres per pixel."""
-    return export_quickly("mani_unet", narrow_unet(), dataset_dir, folder, overlay={"window": WINDOW}, mpp=UM)
+def export_unet(dataset_dir: Path, folder: Path, **overlay) -> Exported:
+    """mani_unet with :func:`narrow_unet`, trained at ``UM`` micrometres per pixel, with further settings."""
+    overlay = {"window": WINDOW, **overlay}
+    return export_quickly("mani_unet", narrow_unet(), dataset_dir, folder, overlay=overlay, mpp=UM)
