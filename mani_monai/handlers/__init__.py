@@ -4,6 +4,7 @@ from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
 from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
 from .schedule import ScheduleHandler
+from .snapshot_average import SnapshotAverageHandler
 from .teacher_refresh import TeacherRefreshHandler
 from .training_step import TrainingStep
 
@@ -15,6 +16,7 @@ __all__ = [
     "IterationSeedHandler",
     "RankAverageHandler",
     "ScheduleHandler",
+    "SnapshotAverageHandler",
     "SnapshotHandler",
     "TeacherRefreshHandler",
     "TrainingStep",

@@ -112,7 +112,8 @@ class CheckpointHandler:
         adaptation: the adaptation losses, with the networks they own.
         best: keeper of the best score.
         sampler: sampler of the training data, told where to go on, in a resumed run and in a further epoch.
-        interval: iterations between two checkpoints; one more is written at the end.
+        interval: iterations between two checkpoints; one more is written at the last iteration, before any handler of
+            the training's end changes what is deployed.
         resume: whether to go on from the checkpoint, where there is one.
         scheduler: of the learning rate, where there is one; attach its handler before this one.
         deployed: what is kept in the network's place, where it is another one, say a moving average of it.
@@ -157,13 +158,17 @@ class CheckpointHandler:
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.EPOCH_STARTED, self._point_sampler)
         engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._forget_earlier)
-        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
-        engine.add_event_handler(Events.COMPLETED, self)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._save_where_due)
 
     def __call__(self, engine: Engine) -> None:
         states = {name: item.state_dict() for name, item in {**self.objects, **self.networks}.items()}
         position = {"iteration": engine.state.iteration, "iterations": self.sampler.iterations}
         save_atomically({**position, **states}, self.path)
+
+    def _save_where_due(self, engine: Engine) -> None:
+        iteration = engine.state.iteration
+        if iteration % self.interval == 0 or iteration == self.sampler.iterations:
+            self(engine)
 
     def _point_sampler(self, engine: Engine) -> None:
         self.sampler.start = engine.state.iteration

@@ -8,6 +8,8 @@ from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, run
 from mani_monai.utils.files import load_tensors
 
 SETTINGS = {"iterations": 4, "warmup": 1, "val_interval": 2, **FEW_BATCHES}
+SEVERAL = {**SETTINGS, "val_interval": 1}
+"""As many snapshots as an average needs."""
 
 
 @pytest.mark.parametrize("method", ["source_only", "recommended"])
@@ -32,4 +34,29 @@ def test_resumed_equals_uninterrupted(make_workflow, tmp_path):
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
     assert_same_results(cut, whole)
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
+    assert_same_results(cut, whole)
+
+
+def test_averaged_weights_on_normalised_stains_with_the_targets_statistics(make_workflow, tmp_path):
+    """What three overlays leave one after the other: the training, average.json and reestimate.json."""
+    at_end, after = tmp_path / "at_end", tmp_path / "after"
+    make_workflow(at_end, "stain_adabn", **SEVERAL).run()
+    make_workflow(after, "source_only", "stain_normalisation", **SEVERAL).run()
+    make_workflow(after, "stain_normalisation", "average", **SEVERAL).run()
+    make_workflow(after, "stain_normalisation", "reestimate", weights="model_average.pt", **SEVERAL).run()
+    made, expected = (load_tensors(at_end / "model.pt"), load_tensors(after / "model_average_adabn.pt"))
+    assert_equal(dict(made), dict(expected))
+    for iteration, state in snapshots(after).items():
+        assert_equal(snapshots(at_end)[iteration], state)
+    checkpoints = [load_tensors(folder / "checkpoint.pt")["model"] for folder in (at_end, after)]
+    assert_equal(*map(dict, checkpoints))  # a longer training goes on from the last iterate
+
+
+def test_averaged_weights_resumed_equal_uninterrupted(make_workflow, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    make_workflow(whole, "stain_adabn", **SEVERAL).run()
+    run_until(make_workflow(cut, "stain_adabn", **SEVERAL), 3)
+    make_workflow(cut, "stain_adabn", **SEVERAL, resume=True).run()
+    assert_same_results(cut, whole)
+    make_workflow(cut, "stain_adabn", **SEVERAL, resume=True).run()
     assert_same_results(cut, whole)
