@@ -1,7 +1,8 @@
-"""Weights of an exported bundle, read as tensors: nothing else of the bundle is looked at or run."""
+"""Weights of an exported bundle, read as tensors: nothing of the bundle is run."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ class GivenModel:
         weights: a copy of its state dictionary.
         features: channels of its U-Net.
         licence: what it says of the data that it was trained on, in one line.
+        normalised: whether its inference normalises stains.
     """
 
     name: str
     weights: Path
     features: tuple[int, ...]
     licence: str
+    normalised: bool = False
 
 
 def take_model(path: str | Path, folder: Path) -> GivenModel:
@@ -80,7 +83,18 @@ def _take(bundle: Path, named: Path, folder: Path) -> GivenModel:
     terms = " ".join(licence.read_text(encoding="utf-8").split()) if licence.is_file() else "unknown"
     folder.mkdir(parents=True, exist_ok=True)
     write_state(state, folder / "model.pt")
-    return GivenModel(named.name, folder / "model.pt", features, terms)
+    return GivenModel(
+        named.name, folder / "model.pt", features, terms, _normalised(bundle / "configs" / "inference.json")
+    )
+
+
+def _normalised(config: Path) -> bool:
+    """Whether an inference's preprocessing has the step; read as text, and no step where it cannot be read."""
+    try:
+        steps = json.loads(config.read_text(encoding="utf-8"))["preprocessing"]["transforms"]
+        return any(str(step["_target_"]).endswith(".NormaliseStainsd") for step in steps)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _features(state: Mapping[str, Tensor], named: Path) -> tuple[int, ...]:

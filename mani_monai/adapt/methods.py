@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SOURCE_ONLY, ADABN = "source_only", "adabn"
 METHODS = {
     "recommended": Method("recommended", "mean teacher with stain augmentation", ("recommended.json",)),
+    "stain_adabn": Method(
+        "stain_adabn", "normalised stains, averaged weights and the target's batch statistics", ("stain_adabn.json",)
+    ),
     "mani": Method("mani", "MaNi, mutual information of source and target nuclei"),
     ADABN: Method(ADABN, "source-only with the target's batch statistics", ("source_only.json", "adabn_at_end.json")),
     SOURCE_ONLY: Method(SOURCE_ONLY, "source-only, no adaptation", ("source_only.json",)),

@@ -35,12 +35,20 @@ class Predictor:
         dataset_dir: folder of the data sets.
         largest: the largest side of an image, in pixels.
         features: channels of the weights' U-Net, where they are not the training's.
+        overlays: config files of the weights' steps, where they are not the training's.
     """
 
     def __init__(
-        self, table: Table, run: Run, dataset_dir: Path, largest: int, features: Sequence[int] | None = None
+        self,
+        table: Table,
+        run: Run,
+        dataset_dir: Path,
+        largest: int,
+        features: Sequence[int] | None = None,
+        overlays: Sequence[str] | None = None,
     ) -> None:
-        bare = replace(run.method, overlays=(), options=())  # none of a method's losses is built
+        overlays = run.method.overlays if overlays is None else tuple(overlays)
+        bare = replace(run.method, overlays=overlays, options=())
         known = run_parser(table, replace(run, method=bare), str(dataset_dir), str(dataset_dir))
         options = tuple((name, value) for name, value in run.method.options if name in known)
         plain = replace(run, method=replace(bare, options=options))

@@ -96,14 +96,16 @@ def _models(
 ) -> tuple[Measured, Measured]:
     """The source model and the adapted one, measured; the same where they are."""
 
-    def predictor(run: Run, features: tuple[int, ...] | None = None) -> Predictor:
-        return Predictor(plan.table, run, domains.dataset_dir, domains.largest, features)
+    def predictor(run: Run) -> Predictor:
+        return Predictor(plan.table, run, domains.dataset_dir, domains.largest)
 
     after = measure_model(predictor(plan.after), make.folder(plan.after) / "model.pt", paths)
     if plan.before == plan.after:
         return after, after
     if given is not None:
-        return measure_model(predictor(plan.after, given.features), given.weights, paths), after
+        steps = ("stain_normalisation.json",) if given.normalised else ()
+        own = Predictor(plan.table, plan.after, domains.dataset_dir, domains.largest, given.features, steps)
+        return measure_model(own, given.weights, paths), after
     return measure_model(predictor(plan.before), make.folder(plan.before) / "model.pt", paths), after
 
 

@@ -172,6 +172,15 @@ def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path, monkeypatc
     assert all(torch.equal(alone[name], adapted[name]) for name in alone)
 
 
+def test_normalised_stains_go_along_with_the_export(job, kidney, tmp_path, quick_exports):
+    adapt(job(kidney, tmp_path / "out", method="stain_adabn"))
+    adapted, source_model = quick_exports[-2:]
+    assert adapted.normalised_stains
+    assert not source_model.normalised_stains
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "normalised stains" in record["settings"]["method"]
+
+
 @pytest.mark.parametrize("towards", [0, 1])
 def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     """All background and all nuclei, although the latter agrees with itself perfectly."""

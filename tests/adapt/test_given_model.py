@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 
 import pytest
@@ -39,6 +40,23 @@ def test_weights_of_a_folder_or_zip(bundle, tmp_path, packed):
     own, taken = (torch.load(p, weights_only=True) for p in (bundle / "models" / "model.pt", found.weights))
     assert own.keys() == taken.keys()
     assert all(torch.equal(own[name], taken[name]) for name in own)
+
+
+@pytest.mark.parametrize(
+    ("config", "normalised"),
+    [
+        (
+            {"preprocessing": {"transforms": [{"_target_": "scripts.transforms.NormaliseStainsd", "keys": "image"}]}},
+            True,
+        ),
+        ({"preprocessing": {"transforms": [{"_target_": "EnsureTyped"}]}}, False),
+        ({"preprocessing": "@elsewhere"}, False),
+        ([], False),
+    ],
+)
+def test_whether_it_normalises_stains(bundle, tmp_path, config, normalised):
+    (bundle / "configs" / "inference.json").write_text(json.dumps(config))
+    assert take_model(bundle, tmp_path / "out").normalised is normalised
 
 
 def test_an_archive_that_would_leave_its_folder_is_not_unpacked(tmp_path):

@@ -23,7 +23,10 @@ def test_every_method_and_preset_is_there():
 def test_what_the_methods_switch_on():
     configs = {name: read_configs(base_table(BUNDLE, "small"), name, {}) for name in METHODS}
     losses = {name: list(parser.get("adaptation_losses")) for name, parser in configs.items()}
-    assert losses == {"recommended": ["consistency"], "mani": ["mutual_information"], "adabn": [], "source_only": []}
+    assert {name: found for name, found in losses.items() if found} == {
+        "recommended": ["consistency"],
+        "mani": ["mutual_information"],
+    }
     assert configs["recommended"].get("deployed") == "$@teacher.ema_model", "the teacher is what is deployed"
     assert len(configs["recommended"].get("transforms::colour")) == 1, "stains are augmented"
 
@@ -61,7 +64,7 @@ def test_adabn_goes_on_from_the_source_only_training():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match=r"--method hovernet: no such method; choose from recommended, mani"):
+    with pytest.raises(InputError, match=r"--method hovernet: no such method; choose from recommended, stain_adabn"):
         check_method("hovernet", "small")
     with pytest.raises(InputError, match=r"--preset huge: no such preset; choose from small, quick, paper"):
         check_method("mani", "huge")

@@ -13,6 +13,7 @@ from PIL import Image
 from mani_monai.adapt.measurement import MEASURED, SCORED, measure_labels, measure_model
 from mani_monai.adapt.methods import base_table, make_plan
 from mani_monai.adapt.predictor import Predictor
+from mani_monai.transforms import normalise_stains
 from mani_monai.utils import InputError
 
 
@@ -97,3 +98,20 @@ def test_labels_are_measured_as_masks_are(toy_dir):
 
 def test_an_option_of_the_methods_overlay_is_no_hindrance(tiny_options):
     assert predictor(tiny_options, **{"teacher::momentum": "0.05"}).network is not None
+
+
+def test_images_reach_a_network_as_it_was_trained(tiny_options, slide):
+    """Normalised by the method that was trained so, by no other; and as a given model asks for."""
+    image, name = slide
+    table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
+    runs = {method: make_plan(table, method, ("a", "b"), tiny_options).after for method in ("stain_adabn", "mani")}
+    expected = {False: image[0].transpose(1, 2).numpy(), True: normalise_stains(image[0].transpose(1, 2).numpy())}
+    assert np.abs(expected[True] - expected[False]).mean() > 0.02
+    for method, overlays, normalised in (
+        ("mani", None, False),
+        ("stain_adabn", None, True),
+        ("stain_adabn", (), False),
+        ("mani", ("stain_normalisation.json",), True),
+    ):
+        (item,) = Predictor(table, runs[method], "nowhere", 80, overlays=overlays).images([name])
+        np.testing.assert_allclose(item["image"], expected[normalised], atol=0.51 / 255)
