@@ -58,6 +58,8 @@ def infer_folder(
     folder, out = check_folder(images, "the images"), Path(out)
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: holds the images; name another folder with --out.")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; name a folder with --out.")
     twins: list[str] = []
     paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
     if not paths:

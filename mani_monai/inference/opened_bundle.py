@@ -43,6 +43,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
 
 def _refuse(path: Path, findings: Sequence[Finding]) -> None:
     dangerous = [finding for finding in findings if finding.dangerous]
+    if dangerous and (path / "configs" / "train.json").is_file():
+        raise InputError(f"{path}: trains, and is no export; export a training with scripts/export_bundle.py first.")
     if dangerous:
         first, more = dangerous[0], len(dangerous) - 1
         what = " ".join(f"{first.place}: {first.what}".split())[:300]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from exports import picture
+from exports import REPOSITORY, picture
 from monai.bundle import create_workflow
 from painted_model import painted, painted_model, round_nuclei
 from PIL import Image, PngImagePlugin
@@ -295,6 +295,7 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
         ({"mpp": 40}, "--mpp 40: write micrometres per pixel"),
         ({"precision": "half"}, "^--precision half: choose from"),
         ({"device": "toaster"}, "^--device toaster: "),
+        ({"out": "images/square.png"}, r"square\.png: is a file; name a folder with --out"),
         ({"bundle": "empty"}, r"empty: is refused: configs/metadata\.json: is not there: this is no bundle"),
     ],
 )
@@ -306,6 +307,11 @@ def test_what_is_refused_at_once(exported, images, tmp_path, options, message):
         infer_folder(**arguments, **{**OPTIONS, **options})
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_that_trains_is_to_be_exported_first(images, tmp_path):
+    with pytest.raises(InputError, match=r"mani_unet: trains, and is no export; export a training with scripts/export"):
+        infer_folder(REPOSITORY / "bundles" / "mani_unet", images, tmp_path / "out", **OPTIONS)
 
 
 def test_a_hovernet_gives_no_mask(exported, images, tmp_path, serve_painted):

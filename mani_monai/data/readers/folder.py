@@ -51,9 +51,10 @@ def read_folder(
         if mask_folder.samefile(folder):
             raise InputError(f"{folder}: is named for both images and masks; put the masks into a folder of their own.")
         named = files_by_stem([mask_folder], MASK_ENDINGS, problems, lambda stem: _image_stem(stem, found))
+        looked_for = f" in {mask_folder} (of its name, or that with {', '.join(_MASK_SUFFIXES)} behind it)"
         records = [
             Record(name, group_of[name], found[name], mask_file(named[name], mask_values))
-            for name in pair(found, named, problems)
+            for name in pair(found, named, problems, looked_for)
         ]
     kind = "image" if groups is None else "group"
     return Listing("folder", tuple(records), str(licence), kind, problems=tuple(problems))

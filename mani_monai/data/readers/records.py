@@ -149,10 +149,17 @@ def files_by_stem(
     return found
 
 
-def pair(images: dict[str, Path], masks: dict[str, Path], problems: list[str]) -> list[str]:
-    """Returns the ids that have both an image and a mask; each other one adds a line to ``problems``."""
+def pair(images: dict[str, Path], masks: dict[str, Path], problems: list[str], looked_for: str = "") -> list[str]:
+    """Returns the ids that have both an image and a mask; each other one adds a line to ``problems``.
+
+    Args:
+        images: files by id.
+        masks: files by id.
+        problems: gets the lines.
+        looked_for: where a mask was looked for and how it may be called, for a line.
+    """
     for name in sorted(set(images) - set(masks)):
-        problems.append(f"{images[name]}: has no mask; add it, or remove the image.")
+        problems.append(f"{images[name]}: has no mask{looked_for}; add it, or remove the image.")
     for name in sorted(set(masks) - set(images)):
         problems.append(f"{masks[name]}: is a mask without its image; add the image, or remove the mask.")
     return [name for name in images if name in masks]

@@ -28,6 +28,9 @@ def test_masks_by_name_or_with_a_suffix(tmp_path):
     assert listing.records[0].read_mask((4, 6)).kind == "ids"
     assert len(listing.problems) == 1
     assert "d.png: is a mask without its image" in listing.problems[0]
+    (tmp_path / "masks" / "b.png").unlink()
+    line = read_folder(tmp_path / "images", tmp_path / "masks").problems[0]
+    assert f"b.png: has no mask in {tmp_path / 'masks'} (of its name, or that with _mask, _masks, _label," in line
 
 
 def test_groups(tmp_path):
