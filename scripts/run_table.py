@@ -19,7 +19,7 @@ from mani_monai.experiments import (
     table_path,
 )
 from mani_monai.experiments.costs import bargains
-from mani_monai.experiments.figures import write_cost_figure, write_figure
+from mani_monai.experiments.figures import shown_selection, write_cost_figure, write_figure
 from mani_monai.experiments.instance_tables import figures_table, tissues_table
 from mani_monai.experiments.machine import cores_of_a_job, made_on, visible_gpus
 from mani_monai.experiments.panels import draw_panels, shift_panels
@@ -105,14 +105,15 @@ def write_report(plan: Table, results_dir: Path, out: Path) -> None:
     rows = collect_rows(*done, metric)
     further = [figures_table(*done, plan.metrics), tissues_table(*done, metric)] if further_metrics else []
     further.append(made_on(read_results(*done).values()))
-    found, picture = bargains(rows), f"{plan.name}_cost.png"
+    shown = shown_selection(rows)
+    found, picture = bargains(rows, shown), f"{plan.name}_cost.png"
     if found:
         further.append(f"![Gain over source-only against CPU time of the training]({picture})")
     print(write_markdown(rows, out / f"{plan.name}.md", [text for text in further if text], metric))
     write_csv(rows, out / f"{plan.name}.csv")
     write_json(rows, out / f"{plan.name}.json", {"table": plan.name, "configs": list(plan.base), "metric": metric})
-    write_figure(rows, out / f"{plan.name}.png", metric)
-    write_cost_figure(found, out / picture, metric)
+    write_figure(rows, out / f"{plan.name}.png", metric, shown)
+    write_cost_figure(found, out / picture, metric, shown)
 
 
 def write_panels(plan: Table, work_dir: Path, dataset_dir: Path, out: Path) -> None:

@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP*X"
 
 
+def shown_selection(rows: dict[str, list[Row]]) -> str:
+    """What figures show: averaged weights, the steadiest, where most rows have them; else the last iterate."""
+    every = [row for shift_rows in rows.values() for row in shift_rows]
+    averaged = sum("average" in row.scores for row in every)
+    return "average" if 2 * averaged > len(every) else "last"
+
+
 def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "dice", selection: str = "last") -> None:
-    """Draws the mean of each row, its spread over seeds and the points of its seeds, one panel a shift."""
+    """Draws the mean of each row, its spread over seeds and the points of its seeds, one panel a shift.
+
+    Rows without the selection are left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    rows = {shift: [row for row in found if selection in row.scores] for shift, found in rows.items()}
     titles = merged_titles([row.title for row in shift_rows] for shift_rows in rows.values())
     size = (4.6 * max(len(rows), 1), max(3.4, 0.9 + 0.26 * len(titles)))
     figure, panels = plt.subplots(1, max(len(rows), 1), figsize=size, squeeze=False, sharey=True)

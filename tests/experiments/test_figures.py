@@ -10,7 +10,7 @@ from PIL import Image
 
 from mani_monai.experiments import figures
 from mani_monai.experiments.costs import bargains
-from mani_monai.experiments.figures import write_cost_figure, write_figure
+from mani_monai.experiments.figures import shown_selection, write_cost_figure, write_figure
 
 
 @pytest.fixture
@@ -69,3 +69,14 @@ def test_nothing_to_draw(tmp_path):
     write_cost_figure([], tmp_path / "cost.png")
     assert not (tmp_path / "cost.png").exists()
     assert len(figures.MARKERS) >= 3
+
+
+def test_averages_are_shown_where_most_rows_have_them(rows, tmp_path):
+    assert shown_selection(rows) == shown_selection({}) == "last"
+    found = rows["a__b"]
+    with_averages = [replace(row, scores={**row.scores, "average": row.scores["last"]}) for row in found]
+    most = {"a__b": [*with_averages[:-1], found[-1]]}
+    assert shown_selection(most) == "average"
+    assert shown_selection({"a__b": [with_averages[0], *found[1:]]}) == "last"
+    write_figure(most, tmp_path / "figure.png", selection="average")
+    assert (tmp_path / "figure.png").stat().st_size > 0
