@@ -18,19 +18,22 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# Nuclei of a real image by the weights that come along; then toy data, source-only and MaNi, their scores on the target,
-# masks of target images, a table and a picture.
+# Nuclei of a real image by the weights that come along; then toy data, source-only, MaNi and the recommended recipe,
+# their scores on the target, masks of target images, a table and a picture.
 demo: env
 	$(BIN)/python scripts/sample_image.py --out $(DEMO)/tissue
 	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --mpp 0.5 --out $(DEMO)/tissue_nuclei
 	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
 	for run in source_only mani; do \
 	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
 	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
 	done
-	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
+	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation_inference.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/stain_adabn/model.pt --output_dir $(DEMO)/stain_adabn/masks
+	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 test: env lint
 	$(BIN)/python -m pytest -m "not slow"
