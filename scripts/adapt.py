@@ -18,7 +18,7 @@ def adapt(
     target: str,
     out: str,
     model: str | None = None,
-    method: str = "recommended",
+    method: str = "stain_adabn",
     preset: str = "small",
     options: dict[str, Any] | None = None,
     seed: int = 0,
@@ -41,9 +41,9 @@ def adapt(
         out: folder for everything; one folder an adaptation.
         model: folder or zip of an exported mani_unet to use as the source model: nothing is trained on the source alone
             then. Training starts from its weights where its U-Net has the channels of the preset's, else anew.
-        method: recommended (mean teacher with stain augmentation), adabn (the source-only training with the target's
-            batch statistics; it is not trained twice, but with --model it is trained), stain_adabn (trained on
-            normalised stains, then averaged weights with the target's batch statistics), mani (the paper's) or
+        method: stain_adabn (trained on normalised stains, then averaged weights with the target's batch statistics),
+            recommended (mean teacher with stain augmentation), adabn (the source-only training with the target's
+            batch statistics; it is not trained twice, but with --model it is trained), mani (the paper's) or
             source_only (no adaptation).
         preset: small (two cores can pay it), quick (smaller still, for a first look) or paper (needs a GPU).
         options: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".

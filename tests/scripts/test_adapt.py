@@ -28,7 +28,7 @@ def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, t
     target = tmp_path / "kidney"
     shutil.copytree(toy_dir / "toy_target" / "images", target)
     base = [*SCRIPT, "--source", str(toy_dir / "toy_source"), "--target", str(target), "--preset", "quick"]
-    base += ["--options", str(options)]
+    base += ["--options", str(options), "--method", "recommended"]
     out = tmp_path / "out"
     command = [*base, "--out", str(out)]
     run = out / "runs" / "toy_source__kidney__recommended__seed0"
