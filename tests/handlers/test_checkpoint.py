@@ -8,93 +8,9 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from mani_monai.data.samplers import IterationBatchSampler
-from mani_monai.handlers import BestModelHandler, CheckpointHandler, SnapshotHandler
+from mani_monai.handlers import BestModelHandler, CheckpointHandler
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
-
-
-def count_up(network: nn.Module) -> None:
-    """One step of a training that adds 1 to every weight."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 1
-
-
-@pytest.fixture
-def network() -> nn.Module:
-    network = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(network.weight)
-    return network
-
-
-def train(network: nn.Module, *handlers, iterations: int = 5) -> Engine:
-    engine = Engine(lambda engine, batch: count_up(network))
-    for handler in handlers:
-        handler.attach(engine)
-    engine.run(range(iterations), max_epochs=1, epoch_length=iterations)
-    return engine
-
-
-def weight(path) -> float:
-    return float(load_tensors(path)["weight"])
-
-
-def test_best_model_is_the_one_with_the_highest_score(network, tmp_path):
-    path = tmp_path / "model_source_val.pt"
-    handler = BestModelHandler(network, str(path))
-    evaluator = Engine(lambda engine, score: engine.state.metrics.update(dice=torch.tensor(score)))
-    handler.attach(evaluator)
-    evaluator.state.key_metric_name = "dice"
-    kept = []
-    for score in (0.4, 0.3, 0.6, 0.6, 0.5):
-        count_up(network)
-        evaluator.run([score])
-        kept.append(weight(path))
-    assert kept == [1, 1, 3, 3, 3], "the first of two equals is kept"
-    other = BestModelHandler(network, str(path))
-    other.load_state_dict(handler.state_dict())
-    assert other.score == pytest.approx(0.6)
-    assert isinstance(handler.state_dict()["score"], float)
-
-
-def test_the_first_model_is_kept_where_nothing_can_be_scored(network, tmp_path):
-    """So that a finished run has one; any score beats it."""
-    path = tmp_path / "model_source_val.pt"
-    handler = BestModelHandler(network, str(path))
-    evaluator = Engine(lambda engine, score: engine.state.metrics.update(pq=score))
-    handler.attach(evaluator)
-    evaluator.state.key_metric_name = "pq"
-    kept = []
-    for score in (float("nan"), float("nan"), 0.0, float("nan")):
-        count_up(network)
-        evaluator.run([score])
-        kept.append(weight(path))
-    assert kept == [1, 1, 3, 3]
-    assert handler.state_dict() == {"score": 0}
-
-
-def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
-    train(network, SnapshotHandler(network, str(tmp_path), interval=2))
-    found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
-    assert found == {"iteration_000002.pt": 2, "iteration_000004.pt": 4}
-    assert weight(tmp_path / "model.pt") == 5
-
-
-def test_last_weights_are_gone_while_another_training_is_on(network, tmp_path):
-    train(network, SnapshotHandler(network, str(tmp_path), interval=3), iterations=3)
-    there = []
-    engine = Engine(lambda engine, batch: there.append((tmp_path / "model.pt").exists()))
-    SnapshotHandler(network, str(tmp_path), interval=3).attach(engine)
-    engine.run(range(3), epoch_length=3)
-    assert there == [False] * 3
-    assert (tmp_path / "model.pt").exists()
-
-
-def test_snapshots_of_a_longer_training_before_are_removed(network, tmp_path):
-    train(network, SnapshotHandler(network, str(tmp_path), interval=1), iterations=6)
-    train(network, SnapshotHandler(network, str(tmp_path), interval=2), iterations=4)
-    found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
-    assert found == {"iteration_000002.pt": 8, "iteration_000004.pt": 10}
 
 
 class Parts:
@@ -283,13 +199,6 @@ def test_a_checkpoint_without_what_is_deployed_now_is_refused(tmp_path):
     Parts(path).run()
     with pytest.raises(InputError, match=r"checkpoint\.pt: holds another network"):
         Parts(path, deployed=nn.Linear(2, 1), resume=True).run()
-
-
-@pytest.mark.parametrize("handler", [SnapshotHandler, CheckpointHandler])
-def test_interval_is_checked(handler, network, tmp_path):
-    arguments = {SnapshotHandler: [network, str(tmp_path)], CheckpointHandler: [str(tmp_path / "c.pt"), *[None] * 5]}
-    with pytest.raises(ValueError, match=r"interval must be >= 1, got 0\."):
-        handler(*arguments[handler], interval=0)
 
 
 def test_a_schedule_of_the_rate_goes_on(tmp_path):
