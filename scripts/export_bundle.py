@@ -42,8 +42,8 @@ def export(
         changelog: what is new in it, one line.
         weights: the file in the run's folder: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
             model_average_adabn.pt or a snapshot.
-        overlays: overlays that the run was trained with, e.g. small: their settings of the windows are kept. A run of
-            scripts/run_table.py knows its own.
+        overlays: overlays that the run was trained with, e.g. small, where the run does not say so in its training.json
+            or config.json.
         method: how it was adapted, in words, for the model card; the adaptation losses' names where the run says them.
         source: the data set with labels that it was trained on, where the run does not say so.
         target: the one without.

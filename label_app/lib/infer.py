@@ -11,6 +11,7 @@ import numpy as np
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
+from mani_monai.engines.training_record import takes_normalised_stains
 from mani_monai.inference.known_pipelines import UNET
 from mani_monai.inference.segmenters import Nuclei, Segmenter
 from mani_monai.inference.served_model import ServedModel
@@ -83,6 +84,7 @@ class NucleiTask(InferTask):
             written = self.weights.stat().st_mtime_ns
             if written != self._read_at:
                 load_network(self._segmenter.network, load_tensors(self.weights), self.weights)
+                self._segmenter.normalised = takes_normalised_stains(self.weights.parent)
                 self._read_at = written
         return self._segmenter
 

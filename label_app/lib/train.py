@@ -68,6 +68,5 @@ class NucleiTrainTask(TrainTask):
         names = datastore.get_unlabeled_images() if self.adapt else None
         unlabelled = None if names is None else [Path(datastore.get_image_uri(name)) for name in names]
         options = read_options(request, self.defaults)
-        segmenter = self.model.segmenter
-        weights = train(segmenter.network, segmenter.window, labelled, unlabelled, options, self.folder)
+        weights = train(self.model.segmenter, labelled, unlabelled, options, self.folder)
         return {"weights": str(weights)}

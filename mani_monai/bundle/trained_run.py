@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from mani_monai.engines.training_record import TRAINING_RECORD
+from mani_monai.engines.training_record import NORMALISATION, STEPS, read_training_record
 from mani_monai.inference.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors
 
 FACTS = ("source", "target", "split", "seed", "iterations")
-NORMALISATION = "mani_monai.transforms.NormaliseStainsd"
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 ORACLE = "oracle"  # the selection that target labels chose
 SETTINGS = ("features", "mode", "out_classes", "window")
@@ -82,8 +81,8 @@ def read_run(
 ) -> TrainedRun:
     """Reads a run's folder.
 
-    What is not given is taken from the run's ``config.json``, which ``scripts/run_table.py`` writes, or from the scores
-    that ``evaluate.json`` wrote.
+    What is not given is taken from the training's own record, ``training.json``, from the run's ``config.json``, which
+    ``scripts/run_table.py`` writes, or from the scores that ``evaluate.json`` wrote.
 
     Args:
         folder: the training's ``output_dir``.
@@ -95,7 +94,7 @@ def read_run(
         selection: whose scores; by default those of the file itself. Of ``model_adabn.pt``, name an evaluation with
             AdaBN and the selection ``last``, of ``model_average_adabn.pt`` the same and ``average``.
         method: how it was adapted, in words; the names of its adaptation losses by default.
-        overlay: configs that the run was trained with, such as ``small.json``.
+        overlay: configs that the run was trained with, such as ``small.json``, for what its record does not say.
         mpp: micrometres per pixel of the images that it was trained on.
 
     Raises:
@@ -111,8 +110,9 @@ def read_run(
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
-    config, trained = _read_json(folder / "config.json"), _read_json(folder / TRAINING_RECORD)
-    normalised_stains = _normalised(folder, config, overlay or {})
+    config, trained = _read_json(folder / "config.json"), read_training_record(folder)
+    steps = _image_steps(config, overlay or {}) if STEPS not in trained else trained[STEPS]
+    normalised_stains = _normalised(folder, steps)
     scored = _metrics_file(folder, evaluation)
     metrics = _read_json(scored)
     facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
@@ -122,7 +122,7 @@ def read_run(
             raise InputError(f"{folder}: does not say what its {role} was; name the data set with --{role}.")
     facts["method"] = method or _losses(config.get("adaptation_losses")) or "unsupervised domain adaptation"
     place = Path(dataset_dir or config.get("dataset_dir") or "data")
-    known = {**config, **(overlay or {})}
+    known = {**config, **trained, **(overlay or {})}
     return TrainedRun(
         path,
         state,
@@ -150,22 +150,26 @@ def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
     return Domain(str(name), role, summary["licence"], summary.get("types", {}))
 
 
-def _normalised(folder: Path, config: Mapping[str, Any], overlay: Mapping[str, Any]) -> bool:
+def _image_steps(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> list[str]:
+    """Names of this project's steps that images went through, of a training which has no record of them."""
+    steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
+    targets = [str(step.get("_target_")) for step in steps if isinstance(step, dict)]
+    return [target.rpartition(".")[2] for target in targets if target.startswith("mani_monai.")]
+
+
+def _normalised(folder: Path, steps: Sequence[str]) -> bool:
     """Whether images reached the network with normalised stains.
 
     Raises:
         InputError: when they reached it by another step of this project, which an export does not take.
     """
-    steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
-    targets = [str(step.get("_target_")) for step in steps if isinstance(step, dict)]
-    own = [target for target in targets if target.startswith("mani_monai.")]
-    others = [target for target in own if target != NORMALISATION]
+    others = [step for step in steps if step != NORMALISATION]
     if others:
         raise InputError(
-            f"{folder}: was trained on images that {others[0].rpartition('.')[2]} had changed, which an export's "
-            "inference.json would not do: its masks would be wrong. Infer in this project."
+            f"{folder}: was trained on images that {others[0]} had changed, which an export's inference.json would not "
+            "do: its masks would be wrong. Infer in this project."
         )
-    return bool(own)
+    return bool(steps)
 
 
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:

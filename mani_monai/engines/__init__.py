@@ -2,7 +2,7 @@ from .instance_report import instance_report, print_instance_report, tissues_of
 from .label_free import LabelFreeScorer, evenly_taken
 from .predictions import PredictionWriter
 from .selection import averaged_weights, evaluate_selections, selection_table
-from .training_record import record_training
+from .training_record import check_image_steps, read_training_record, record_training
 from .utils import announce_cost, loss_terms, prepare_hovernet_batch
 
 __all__ = [
@@ -10,12 +10,14 @@ __all__ = [
     "PredictionWriter",
     "announce_cost",
     "averaged_weights",
+    "check_image_steps",
     "evaluate_selections",
     "evenly_taken",
     "instance_report",
     "loss_terms",
     "prepare_hovernet_batch",
     "print_instance_report",
+    "read_training_record",
     "record_training",
     "selection_table",
     "tissues_of",

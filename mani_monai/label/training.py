@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ..bundle.network_settings import settings_of
+from ..inference.segmenters import Segmenter
 from ..utils import InputError, failure_reason
 from ..utils.files import save_atomically
 from .domains import SPLIT, Domains, Labelled, prepare_domains
@@ -22,13 +21,13 @@ from .training_options import START
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
 WEIGHTS = "model.pt"
-ADAPT, SUPERVISED = "recommended.json", "source_only.json"
+ADAPT, SUPERVISED, NORMALISED = "stain_adabn.json", "source_only.json", "stain_normalisation.json"
+LEFT_OVERS = ("start.pt", "snapshots")
 TAIL = 200  # lines of the output, for the reason of a failure
 
 
 def train(
-    network: nn.Module,
-    window: int,
+    model: Segmenter,
     labelled: Sequence[Labelled],
     unlabelled: Sequence[Path] | None,
     options: Mapping[str, Any],
@@ -39,10 +38,10 @@ def train(
     It is built beside its place and moved there at the end: a training that fails leaves the last one as it was.
 
     Args:
-        network: the model that the training starts from, or, with "pretrained" false, whose widths it has.
-        window: edge of the windows of its inference in pixels.
+        model: what the training starts from, or, with "pretrained" false, whose widths and window it has.
         labelled: images with labels.
-        unlabelled: images to adapt to, by ``recommended.json``; None for none, by ``source_only.json``.
+        unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json``, on normalised
+            stains where the model was trained so.
         options: as :func:`mani_monai.label.training_options.read_options` gives them.
         out: the run's folder: ``model.pt``, the last weights, which are what is served; what was asked; a record of the
             images, which ``scripts/export_bundle.py`` reads.
@@ -63,13 +62,14 @@ def train(
         for line in domains.left_out:
             print(f"left out: {line}", flush=True)
         if options[START]:
-            save_atomically(network.state_dict(), building / "start.pt")
-        method = SUPERVISED if unlabelled is None else ADAPT
+            save_atomically(model.network.state_dict(), building / "start.pt")
+        methods = _methods(model, unlabelled is not None)
         overlay = building / "label.json"
-        overlay.write_text(json.dumps(_settings(network, window, domains, options, building), indent=1) + "\n")
-        _run([*(CONFIGS / name for name in ("train.json", "small.json", method)), overlay])
-        _write_facts(building, out, domains, options, method)
-        for copies in (building / "start.pt", *(building / "data").glob("*/[il]*")):  # images, labels
+        overlay.write_text(json.dumps(_settings(model, domains, options, building), indent=1) + "\n")
+        _run([*(CONFIGS / name for name in ("train.json", "small.json", *methods)), overlay])
+        _write_facts(building, out, domains, options)
+        # images and labels, and what only the training needed
+        for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):
             shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
         shutil.rmtree(out, ignore_errors=True)
         building.rename(out)
@@ -80,9 +80,14 @@ def train(
     return out / WEIGHTS
 
 
-def _settings(
-    network: nn.Module, window: int, domains: Domains, options: Mapping[str, Any], folder: Path
-) -> dict[str, Any]:
+def _methods(model: Segmenter, adapt: bool) -> list[str]:
+    """Overlays of a training; one on images as they are would unlearn a model's normalised stains."""
+    if adapt:
+        return [ADAPT]
+    return [SUPERVISED, NORMALISED] if model.normalised else [SUPERVISED]
+
+
+def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The overlay of this training."""
     settings: dict[str, Any] = {
         "dataset_dir": str(folder / "data"),
@@ -90,11 +95,10 @@ def _settings(
         "source": domains.source,
         "target": domains.target,
         "split": SPLIT,
-        **settings_of(network.state_dict(), "BasicUNet"),
+        **settings_of(model.network.state_dict(), "BasicUNet"),
         **{name: value for name, value in options.items() if name not in (START, "device")},
         "crop_size": domains.crop_size,
-        "window": window,
-        "val_interval": options["iterations"],
+        "window": model.window,
     }
     if "device" in options:
         settings["device"] = f"$torch.device('{options['device']}')"
@@ -121,14 +125,13 @@ def _run(configs: Sequence[Path]) -> None:
         raise InputError(f"the training failed with status {process.returncode}: {failure_reason(tail)}")
 
 
-def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any], method: str) -> None:
-    """Writes what ``scripts/export_bundle.py`` reads of a run."""
+def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any]) -> None:
+    """Writes what ``scripts/export_bundle.py`` reads of a run beside its own record."""
     facts = {
         "source": domains.source,
         "target": domains.target,
         "split": SPLIT,
         "dataset_dir": str(out / "data"),
-        "overlays": ["small.json", method],
         **options,
     }
     (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

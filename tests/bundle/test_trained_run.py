@@ -19,6 +19,7 @@ from mani_monai.experiments.run_config import resolved_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint
 
+UNET = REPOSITORY / "bundles" / "mani_unet" / "configs"
 LICENCES = {"tnbc": "CC BY 4.0", "monuseg": "CC BY-NC-SA 4.0 (non-commercial)", "mine": "unknown"}
 
 
@@ -110,6 +111,21 @@ def test_a_training_knows_best_what_it_was_trained_on(run):
     found = read_run(run, dataset_dir=str(run.parent / "data"))
     assert [domain.name for domain in found.domains] == ["tnbc", "monuseg"]
     assert found.facts["seed"] == 0
+
+
+def test_a_trainings_own_record_needs_no_overlays_named(run):
+    """A training by hand leaves no config.json; its record says which windows and which images its network takes."""
+    record = {"source": "tnbc", "target": "monuseg", "window": 256, "image_steps": ["NormaliseStainsd"]}
+    write(run / "training.json", record)
+    found = read_run(run, dataset_dir=str(run.parent / "data"))
+    assert found.normalised_stains
+    assert found.settings == {"window": 256}
+    assert read(run, overlay={"window": 512}).settings == {"window": 512}
+    write(run / "training.json", {**record, "image_steps": []})
+    assert not read(run, overlay=read_overlays(UNET, ["stain_normalisation"])).normalised_stains
+    write(run / "training.json", {**record, "image_steps": ["Elsed"]})
+    with pytest.raises(InputError, match="was trained on images that Elsed had changed"):
+        read(run)
 
 
 @pytest.mark.parametrize(

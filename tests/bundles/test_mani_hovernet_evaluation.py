@@ -75,6 +75,11 @@ def test_mirrored_windows_are_not_scored(make_hovernet, data_copy, tmp_path):
         make_hovernet(tmp_path, "evaluate", dataset_dir=str(data_copy))
 
 
+def test_a_network_is_not_shown_other_images_than_it_was_trained_on(make_hovernet, finished):
+    with pytest.raises(InputError, match="and these configs have NormaliseStainsd"):
+        make_hovernet(finished, "stain_normalisation", "evaluate").run()
+
+
 def test_adabn_scores_other_statistics(make_hovernet, finished, tmp_path):
     for overlays, folder in ((["evaluate"], "plain"), (["evaluate", "adabn"], "adabn")):
         make_hovernet(finished, *overlays, evaluation_dir=str(tmp_path / folder), **FEW_BATCHES).run()

@@ -14,6 +14,8 @@ from PIL import Image
 from trainings import FEW_BATCHES, equal, run, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
+from mani_monai.engines import record_training
+from mani_monai.transforms import NormaliseStainsd
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
@@ -189,3 +191,17 @@ def test_no_score_where_the_test_has_no_labels(make_workflow, finished, data_cop
 def test_another_networks_run_is_refused(make_workflow, finished):
     with pytest.raises(InputError, match=r"model\.pt: holds another network"):
         make_workflow(finished, "evaluate", features=[8] * 6).run()
+
+
+@pytest.mark.parametrize("overlay", ["evaluate", "reestimate"])
+def test_a_network_is_not_shown_other_images_than_it_was_trained_on(make_workflow, finished, tmp_path, overlay):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    with pytest.raises(InputError, match="and these configs have NormaliseStainsd"):
+        make_workflow(folder, "stain_normalisation", overlay).run()
+    record_training(folder, {}, [NormaliseStainsd("image")])
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InputError, match=r"name the overlays .*, such as stain_normalisation\.json"):
+        make_workflow(folder, overlay).run()
+    assert sorted(folder.rglob("*")) == before
+    make_workflow(folder, "stain_normalisation", overlay, **FEW_BATCHES).run()
+    assert sorted(folder.rglob("*")) != before

@@ -13,6 +13,8 @@ from PIL import Image
 from small_bundles import small_unet
 
 from mani_monai.bundle.trained_run import read_run
+from mani_monai.engines.training_record import takes_normalised_stains
+from mani_monai.inference.segmenters import UNetSegmenter
 from mani_monai.label import training
 from mani_monai.label.domains import Labelled
 from mani_monai.label.training import CONFIGS, train
@@ -32,6 +34,10 @@ def images(tmp_path):
     for seed, name in enumerate(("labelled", "unlabelled")):
         Image.fromarray(picture(40, 56, seed)).save(tmp_path / f"{name}.png")
     return [Labelled(tmp_path / "labelled.png", tmp_path / "mask.png")], [tmp_path / "unlabelled.png"]
+
+
+def model(seed=0, window=64, normalised=False):
+    return UNetSegmenter(small_unet(seed), torch.device("cpu"), "float32", window, normalised)
 
 
 def options(**request):
@@ -58,8 +64,8 @@ def trainings(monkeypatch):
 
 
 def test_it_starts_from_the_model_with_its_widths(images, tmp_path, trainings):
-    network = small_unet(3)
-    weights = train(network, 64, images[0], None, options(), tmp_path / "runs" / "x")
+    start = model(3)
+    weights = train(start, images[0], None, options(), tmp_path / "runs" / "x")
     ((values, state, configs),) = trainings
     assert values["features"] == [4, 4, 8, 8, 8, 4]
     assert (values["window"], values["crop_size"], values["source"], values["target"]) == (
@@ -68,28 +74,37 @@ def test_it_starts_from_the_model_with_its_widths(images, tmp_path, trainings):
         "labelled",
         "labelled",
     )
-    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+    assert all(torch.equal(state[name], value) for name, value in start.network.state_dict().items())
     assert configs == ["train.json", "small.json", "source_only.json", "label.json"]
     assert weights == tmp_path / "runs" / "x" / "model.pt"
     assert not list((tmp_path / "runs").glob(".*"))
 
 
 def test_it_may_start_from_nothing(images, tmp_path, trainings):
-    network = small_unet(3)
-    train(network, 64, images[0], None, options(pretrained=False), tmp_path / "x")
+    start = model(3)
+    train(start, images[0], None, options(pretrained=False), tmp_path / "x")
     ((_, state, _),) = trainings
-    assert not torch.equal(state["conv_0.conv_0.conv.weight"], network.state_dict()["conv_0.conv_0.conv.weight"])
+    assert not torch.equal(state["conv_0.conv_0.conv.weight"], start.network.state_dict()["conv_0.conv_0.conv.weight"])
 
 
 def test_an_adaptation_is_the_recommended_one(images, tmp_path, trainings):
-    train(small_unet(), -1, *images, options(), tmp_path / "x")
+    train(model(), *images, options(), tmp_path / "x")
     ((values, _, configs),) = trainings
-    assert configs == ["train.json", "small.json", "recommended.json", "label.json"]
+    assert configs == ["train.json", "small.json", "stain_adabn.json", "label.json"]
     assert values["target"] == "unlabelled"
 
 
+def test_a_model_of_normalised_stains_is_trained_on_them(images, tmp_path, trainings):
+    train(model(normalised=True), images[0], None, options(), tmp_path / "x")
+    train(model(normalised=True), *images, options(), tmp_path / "y")
+    assert [configs for _, _, configs in trainings] == [
+        ["train.json", "small.json", "source_only.json", "stain_normalisation.json", "label.json"],
+        ["train.json", "small.json", "stain_adabn.json", "label.json"],
+    ]
+
+
 def test_what_it_leaves_can_be_exported(images, tmp_path, trainings):
-    train(small_unet(), -1, *images, options(), tmp_path / "x")
+    train(model(window=-1), *images, options(), tmp_path / "x")
     run = read_run(tmp_path / "x")
     assert [(domain.role, domain.licence) for domain in run.domains] == [("source", "unknown"), ("target", "unknown")]
     left = {str(path.relative_to(tmp_path / "x")) for path in (tmp_path / "x").rglob("*") if path.is_file()}
@@ -105,14 +120,14 @@ def test_a_failure_leaves_the_last_one(images, tmp_path, monkeypatch):
     (tmp_path / "runs" / "x").mkdir(parents=True)
     (tmp_path / "runs" / "x" / "model.pt").write_bytes(b"last")
     with pytest.raises(InputError, match="no luck"):
-        train(small_unet(), -1, images[0], None, options(), tmp_path / "runs" / "x")
+        train(model(window=-1), images[0], None, options(), tmp_path / "runs" / "x")
     assert (tmp_path / "runs" / "x" / "model.pt").read_bytes() == b"last"
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
 def test_nothing_to_adapt_to(images, tmp_path):
     with pytest.raises(InputError, match="add images without one"):
-        train(small_unet(), -1, images[0], [], options(), tmp_path / "x")
+        train(model(window=-1), images[0], [], options(), tmp_path / "x")
 
 
 @pytest.fixture
@@ -126,19 +141,25 @@ def failing_configs(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_real_training(images, tmp_path, capfd):
-    network = small_unet(3)
-    trained = load_tensors(train(network, 64, *images, options(warmup=1), tmp_path / "x"))
-    moved = [(trained[name] - value).abs().max() for name, value in network.state_dict().items() if "conv.w" in name]
+    start = model(3)
+    trained = load_tensors(train(start, *images, options(warmup=1), tmp_path / "x"))
+    before = start.network.state_dict()
+    moved = [(trained[name] - value).abs().max() for name, value in before.items() if "conv.w" in name]
     assert 0 < max(moved) < 1e-4  # two steps at a rate of 1e-6 from the model's own weights
     assert json.loads((tmp_path / "x" / "label.json").read_text())["iterations"] == 2
     assert "training" in capfd.readouterr().out
+    assert takes_normalised_stains(tmp_path / "x")
+    assert read_run(tmp_path / "x").normalised_stains
+    left = {path.name for path in (tmp_path / "x").iterdir()}
+    assert left >= {"model.pt", "training.json"}
+    assert not left & {"snapshots", "start.pt"}
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("failing_configs")
 def test_a_training_that_fails_says_why_in_one_line(images, tmp_path):
     with pytest.raises(InputError, match="the training failed with status 1: RuntimeError: ") as raised:
-        train(small_unet(), 64, *images, options(), tmp_path / "x")
+        train(model(), *images, options(), tmp_path / "x")
     assert "size" in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "x").exists()

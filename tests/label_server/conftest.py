@@ -99,7 +99,9 @@ class OwnInference:
         self.dist = dist
         self.place = place
 
-    def __call__(self, bundle: str, pixels: np.ndarray, weights: Path | None = None) -> np.ndarray:
+    def __call__(
+        self, bundle: str, pixels: np.ndarray, weights: Path | None = None, overlay: Path | None = None
+    ) -> np.ndarray:
         """HW: nuclei of mani_unet, ids of mani_hovernet."""
         folder, place = self.dist / bundle, self.place / f"own_{len(list(self.place.glob('own_*')))}"
         (place / "images").mkdir(parents=True)
@@ -108,7 +110,7 @@ class OwnInference:
             patch.syspath_prepend(str(folder))  # mani_hovernet has modules of its own
             workflow = create_workflow(
                 workflow_type="infer",
-                config_file=str(folder / "configs" / "inference.json"),
+                config_file=[str(path) for path in (folder / "configs" / "inference.json", overlay) if path],
                 meta_file=str(folder / "configs" / "metadata.json"),
                 logging_file=False,
                 image_dir=str(place / "images"),
