@@ -15,6 +15,7 @@ from ..data.preparation import prepare
 from ..data.prepared_images import Preparation
 from ..data.writers.atomic import replacing
 from ..utils import InputError
+from ..utils.json_files import read_object
 from .target_images import list_target_images
 
 SPLIT = "adapt"
@@ -90,7 +91,7 @@ def prepare_domains(
         for part, part_items in parts.items()
     }
     _write(out / names[0] / f"source_{SPLIT}.json", {"name": names[0], **kept})
-    _write(out / names[0] / "dataset.json", json.loads((place / "dataset.json").read_text(encoding="utf-8")))
+    _write(out / names[0] / "dataset.json", read_object(place / "dataset.json", "prepare the data set again"))
     largest = max(max(image.height, image.width) for image in used)
     return Domains(out, *names, len(used), crop, largest, left_out)
 

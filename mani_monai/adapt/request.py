@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data.writers.atomic import replacing
 from ..utils import InputError
+from ..utils.json_files import read_object
 
 
 def check_request(path: Path, asked: Mapping[str, Any]) -> None:
@@ -23,10 +24,7 @@ def check_request(path: Path, asked: Mapping[str, Any]) -> None:
     """
     if not path.exists():
         return
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); choose another --out, or delete the folder.") from error
+    held = read_object(path, "choose another --out, or delete the folder")
     asked = json.loads(json.dumps(asked))  # tuples are lists in a file
     other = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
     if other:

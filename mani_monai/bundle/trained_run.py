@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,11 @@ from mani_monai.engines.training_record import NORMALISATION, STEPS, read_traini
 from mani_monai.inference.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors
+from mani_monai.utils.json_files import read_object
 
 FACTS = ("source", "target", "split", "seed", "iterations")
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
+AGAIN = "write it again"
 ORACLE = "oracle"  # the selection that target labels chose
 SETTINGS = ("features", "mode", "out_classes", "window")
 
@@ -110,11 +111,11 @@ def read_run(
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
-    config, trained = _read_json(folder / "config.json"), read_training_record(folder)
+    config, trained = read_object(folder / "config.json", AGAIN), read_training_record(folder)
     steps = _image_steps(config, overlay or {}) if STEPS not in trained else trained[STEPS]
     normalised_stains = _normalised(folder, steps)
     scored = _metrics_file(folder, evaluation)
-    metrics = _read_json(scored)
+    metrics = read_object(scored, AGAIN)
     facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
     facts |= {role: name for role, name in (("source", source), ("target", target)) if name is not None}
     for role in ("source", "target"):
@@ -142,7 +143,7 @@ def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
         InputError: when there is no such data set: weights without the licences of their images are not exported.
     """
     path = dataset_dir / str(name) / "dataset.json"
-    summary = _read_json(path)
+    summary = read_object(path, AGAIN)
     if not summary.get("licence"):
         raise InputError(
             f"{path}: is missing or names no licence; name the folder of the data sets with --dataset_dir."
@@ -213,16 +214,3 @@ def _losses(losses: Any) -> str:
 
 def _plain(value: Any) -> bool:
     return value is not None and not str(value).startswith("$")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no file."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); write it again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no object but {type(content).__name__}; write it again.")
-    return content

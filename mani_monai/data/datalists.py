@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object
 
 PARTS = ("training", "validation", "test")
 PREPARE = "scripts/prepare_data.py"
@@ -30,13 +30,11 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: does not exist; write it with {PREPARE}.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); write it again with {PREPARE}.") from error
-    if not isinstance(content, dict) or part not in content:
-        held = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        raise InputError(f"{path}: has no part {part!r} (it holds: {held}); write it again with {PREPARE}.")
+    content = read_object(path, f"write it again with {PREPARE}")
+    if part not in content:
+        raise InputError(
+            f"{path}: has no part {part!r} (it holds: {', '.join(content)}); write it again with {PREPARE}."
+        )
     entries = content[part]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "image" in entry for entry in entries):
         raise InputError(f'{path}: {part!r} is no list of {{"image": ...}}; write it again with {PREPARE}.')
@@ -104,7 +102,7 @@ def load_target_list(
 
 def _read_summary(dataset_dir: str | Path, name: str) -> dict:
     """What preparation wrote of a data set."""
-    return json.loads((_data_set(dataset_dir, name) / "dataset.json").read_text(encoding="utf-8"))
+    return read_object(_data_set(dataset_dir, name) / "dataset.json", f"write it again with {PREPARE}")
 
 
 def check_data_set(dataset_dir: str | Path, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data.writers.atomic import replacing
 from ..utils import InputError
+from ..utils.json_files import read_object
 
 TRAINING_RECORD = "training.json"
 STEPS = "image_steps"
@@ -37,16 +38,7 @@ def read_training_record(folder: str | Path) -> dict[str, Any]:
     Raises:
         InputError: when it is no JSON object.
     """
-    path = Path(folder) / TRAINING_RECORD
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON ({error}); train again, or delete it.") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{path}: holds no object but {type(record).__name__}; train again, or delete it.")
-    return record
+    return read_object(Path(folder) / TRAINING_RECORD, "train again, or delete it")
 
 
 def takes_normalised_stains(folder: str | Path) -> bool:

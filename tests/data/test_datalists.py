@@ -104,7 +104,7 @@ def test_native_split_is_named_among_the_choices(data):
     [
         ("{", "is no JSON"),
         ("", "is no JSON"),
-        ("[]", "has no part 'test'"),
+        ("[]", "holds no object but list"),
         ({"training": []}, r"has no part 'test' \(it holds: training\)"),
         ({"test": []}, "'test' is empty"),
         ({"test": "a"}, "is no list"),

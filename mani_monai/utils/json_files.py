@@ -1,0 +1,34 @@
+"""Reading the JSON files that stand beside data and weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: the file, UTF-8.
+        remedy: what to do about a broken one, the end of a sentence, e.g. "write it again".
+
+    Returns:
+        its content; empty where there is no file.
+
+    Raises:
+        InputError: when it is no JSON, or no object.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error}); {remedy}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no object but {type(content).__name__}; {remedy}.")
+    return content

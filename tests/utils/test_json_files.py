@@ -1,0 +1,24 @@
+"""JSON objects from files, and what is said of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object
+
+
+def test_an_object_and_no_file(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [1, "\u00e4"]}', encoding="utf-8")
+    assert read_object(tmp_path / "a.json", "write it again") == {"a": [1, "\u00e4"]}
+    assert read_object(str(tmp_path / "b.json"), "write it again") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b'{"a"', "is no JSON"), (b"\xff{}", "is no JSON"), (b"[1]", "holds no object but list")]
+)
+def test_what_is_no_object_is_named_with_its_remedy(tmp_path, content, reason):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.json: {reason}.*; write it again\.$") as raised:
+        read_object(tmp_path / "a.json", "write it again")
+    assert "\n" not in str(raised.value)
