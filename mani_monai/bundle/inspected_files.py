@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 
 from .archive import HASHES, file_hash, files_of
 from .findings import Finding
-from .inspected_names import LIBRARIES, OWN, PARTLY, STANDARD, imports_of
+from .inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
@@ -99,7 +99,8 @@ def code_findings(name: str, path: Path) -> Iterator[Finding]:
             bound |= imports_of(ast.unparse(node))
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else [str(node.module)]
             for module in modules:
-                if module.split(".")[0] not in LIBRARIES | STANDARD | PARTLY.keys() | {OWN}:
+                known = module in READERS or module.split(".")[0] in LIBRARIES | STANDARD | PARTLY.keys() | {OWN}
+                if not known:
                     what = f"imports {module}, which is not of monai, torch, ignite or harmless parts of Python"
                     yield Finding(f"{name} line {node.lineno}", "code", what, True)
     for node in ast.walk(tree):

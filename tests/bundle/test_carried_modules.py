@@ -6,9 +6,11 @@ import importlib
 
 import numpy as np
 import pytest
+from exports import REPOSITORY
 from monai.utils import ImageMetaKey
 
 from mani_monai.bundle.carried_modules import carry_modules, names_in, renamed
+from mani_monai.bundle.inspected_files import code_findings
 from mani_monai.bundle.zoo import importable
 from mani_monai.transforms import HoVerNetInstancesd
 
@@ -56,6 +58,18 @@ def test_what_is_carried_is_what_is_imported(name, modules, tmp_path):
 def test_a_package_is_carried_whole(tmp_path):
     carried = carry_modules(["mani_monai.transforms.save_nuclei.SaveNucleid"], tmp_path)
     assert {"mani_monai.data.writers.geojson", "mani_monai.data.writers.atomic"} <= set(carried)
+
+
+@pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
+@pytest.mark.parametrize("overlays", [(), ("stain_normalisation_inference",)])
+def test_an_inspection_passes_what_an_export_carries(bundle, overlays, tmp_path):
+    """Else this project's own infer.py and label server would refuse its exports."""
+    configs = REPOSITORY / "bundles" / bundle / "configs"
+    texts = [(configs / f"{name}.json").read_text() for name in ("inference", *overlays)]
+    carried = carry_modules({name for text in texts for name in names_in(text)}, tmp_path)
+    assert bool(carried) == (bundle == "mani_hovernet" or bool(overlays))
+    findings = [finding for path in tmp_path.rglob("*.py") for finding in code_findings(path.name, path)]
+    assert [finding for finding in findings if finding.dangerous] == []
 
 
 def test_nothing_is_written_where_nothing_is_named(tmp_path):

@@ -79,13 +79,24 @@ def test_hostile_targets(target):
     assert target_fault(target)
 
 
-@pytest.mark.parametrize("statement", ["import os", "from os import path", "from monai.utils import set_determinism"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import os", "from os import path", "from monai.utils import set_determinism",
+     "from fire.parser import DefaultParseValue"],
+)  # fmt: skip
 def test_harmless_imports(statement):
     assert import_fault(statement) is None
 
 
 @pytest.mark.parametrize(
-    "statement", ["import subprocess", "from os import system", "import torch.hub", "from sys import modules"]
+    "statement",
+    [
+        "import subprocess",
+        "from os import system",
+        "import torch.hub",
+        "from sys import modules",
+        "from fire import Fire",
+    ],
 )
 def test_hostile_imports(statement):
     assert import_fault(statement)
