@@ -99,5 +99,7 @@ def _checked(outputs: Sequence[str] | None, model: ServedModel) -> tuple[str, ..
     unknown = [name for name in outputs if name not in known]
     if unknown or not outputs:
         what = unknown[0] if unknown else "(none)"
-        raise InputError(f"--outputs {what}: {model.name} writes {', '.join(known)}; choose among them.")
+        raise InputError(
+            f"--outputs {what}: {model.name} writes {', '.join(known)}; choose among them, with commas, e.g. png,csv."
+        )
     return tuple(dict.fromkeys(outputs))
