@@ -67,10 +67,11 @@ class NucleiTask(InferTask):
             InputError: for an image or a region that cannot be taken, or a format that cannot hold the answer.
         """
         start = time.perf_counter()
-        pixels, region = read_region(request["image"], request)
+        whole, region = read_region(request["image"], request)
+        pixels = region.of(whole)
         read = time.perf_counter()
         segmenter = self._current()
-        nuclei = segmenter.nuclei(segmenter.maps(pixels), pixels.shape[:2])
+        nuclei = segmenter.nuclei(segmenter.maps(pixels, whole), pixels.shape[:2])
         found = time.perf_counter()
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()

@@ -97,10 +97,8 @@ def code_findings(name: str, path: Path) -> Iterator[Finding]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
             bound |= imports_of(ast.unparse(node))
-            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else [str(node.module)]
-            for module in modules:
-                known = module in READERS or module.split(".")[0] in LIBRARIES | STANDARD | PARTLY.keys() | {OWN}
-                if not known:
+            for module in _modules_of(node):
+                if module.split(".")[0] not in LIBRARIES | STANDARD | PARTLY.keys() | {OWN}:
                     what = f"imports {module}, which is not of monai, torch, ignite or harmless parts of Python"
                     yield Finding(f"{name} line {node.lineno}", "code", what, True)
     for node in ast.walk(tree):
@@ -110,6 +108,13 @@ def code_findings(name: str, path: Path) -> Iterator[Finding]:
             dotted = bound.get(root, root) + called.removeprefix(root)
             if _is_harmful(dotted, {k.arg: getattr(k.value, "value", None) for k in node.keywords}):
                 yield Finding(f"{name} line {node.lineno}", "code", f"calls {dotted}", True)
+
+
+def _modules_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The modules that an import reaches into, unless for functions alone that are known to be harmless."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [str(node.module)] if any(f"{node.module}.{alias.name}" not in READERS for alias in node.names) else []
 
 
 def _is_harmful(called: str, keywords: Mapping[str | None, object]) -> bool:

@@ -13,13 +13,26 @@ STANDARD = {
     "enum", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "random",
     "re", "statistics", "string", "textwrap", "time", "types", "typing", "uuid", "warnings", "__future__",
 }  # fmt: skip
-READERS = {"fire.parser"}  # modules that read values from text, of packages that do more
+READERS = {"fire.parser.DefaultParseValue"}  # harmless functions of packages that do more
 OWN = "scripts"
 PARTLY = {
     "os": {"path", "getenv", "environ", "getpid", "sep", "cpu_count"},
     "sys": {"exit", "stdout", "stderr", "argv"},
 }
-BEHIND = {"os", "sys", "subprocess", "builtins", "importlib", "shutil", "pickle", "socket", "ctypes", "runpy"}
+BEHIND = {
+    "os",
+    "_os",
+    "sys",
+    "_sys",
+    "subprocess",
+    "builtins",
+    "importlib",
+    "shutil",
+    "pickle",
+    "socket",
+    "ctypes",
+    "runpy",
+}
 ALWAYS_THERE = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}  # what MONAI gives an expression
 BUILTINS = {
     "abs", "all", "any", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "exit", "filter", "float",
@@ -59,7 +72,7 @@ def dotted_fault(name: str) -> str | None:
         return f"{name} reaches into Python itself"
     if root in PARTLY:
         return None if parts and parts[0] in PARTLY[root] else f"{name} may do anything to the machine"
-    if name.rpartition(".")[0] in READERS:
+    if name in READERS:
         return None
     if root not in LIBRARIES | STANDARD | {OWN}:
         return f"{name} is not of monai, torch, ignite or harmless parts of Python"

@@ -19,6 +19,8 @@ FACTS = ("source", "target", "split", "seed", "iterations")
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 AGAIN = "write it again"
 ORACLE = "oracle"  # the selection that target labels chose
+READING = ("LoadImaged", "EnsureChannelFirstd", "AsDiscreted", "CastToTyped", "EnsureTyped")
+"""Steps by which images are read and changed in nothing else, which an export's inference does in its own way."""
 SETTINGS = ("features", "mode", "out_classes", "window")
 
 
@@ -112,8 +114,9 @@ def read_run(
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
     config, trained = read_object(folder / "config.json", AGAIN), read_training_record(folder)
-    steps = _image_steps(config, overlay or {}) if STEPS not in trained else trained[STEPS]
-    normalised_stains = _normalised(folder, steps)
+    overlay = overlay or {}
+    _check_overlay(folder, trained, overlay)
+    normalised_stains = _normalised(folder, trained.get(STEPS, _image_steps(config, overlay)))
     scored = _metrics_file(folder, evaluation)
     metrics = read_object(scored, AGAIN)
     facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
@@ -123,13 +126,13 @@ def read_run(
             raise InputError(f"{folder}: does not say what its {role} was; name the data set with --{role}.")
     facts["method"] = method or _losses(config.get("adaptation_losses")) or "unsupervised domain adaptation"
     place = Path(dataset_dir or config.get("dataset_dir") or "data")
-    known = {**config, **trained, **(overlay or {})}
+    known = {name: found[name] for found in (config, overlay, trained) for name in SETTINGS if _plain(found.get(name))}
     return TrainedRun(
         path,
         state,
         tuple(read_domain(place, facts[role], role) for role in ("source", "target")),
         facts,
-        {name: known[name] for name in SETTINGS if name in known and not str(known[name]).startswith("$")},
+        known,
         _scores(metrics, path, state, selection, scored),
         size and size.um,
         normalised_stains,
@@ -151,26 +154,41 @@ def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
     return Domain(str(name), role, summary["licence"], summary.get("types", {}))
 
 
+def _check_overlay(folder: Path, trained: Mapping[str, Any], overlay: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        InputError: when overlays that are named say anything else than the training's own record.
+    """
+    for name in SETTINGS:
+        if _plain(overlay.get(name)) and trained.get(name, overlay[name]) != overlay[name]:
+            what = f"was trained with {name} {trained[name]}, and --overlays say {overlay[name]}"
+            raise InputError(f"{folder}: {what}; leave --overlays out: the run knows its own.")
+    unknown = [step for step in _image_steps({}, overlay) if step not in trained.get(STEPS, [step])]
+    if unknown:
+        what = f"was not trained on images that went through {unknown[0]}, as --overlays say"
+        raise InputError(f"{folder}: {what}; leave --overlays out: the run knows its own.")
+
+
 def _image_steps(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> list[str]:
-    """Names of this project's steps that images went through, of a training which has no record of them."""
+    """Names of the steps that images went through, of a training which has no record of them."""
     steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
-    targets = [str(step.get("_target_")) for step in steps if isinstance(step, dict)]
-    return [target.rpartition(".")[2] for target in targets if target.startswith("mani_monai.")]
+    return [str(step["_target_"]).rpartition(".")[2] for step in steps if isinstance(step, dict) and "_target_" in step]
 
 
 def _normalised(folder: Path, steps: Sequence[str]) -> bool:
     """Whether images reached the network with normalised stains.
 
     Raises:
-        InputError: when they reached it by another step of this project, which an export does not take.
+        InputError: when they reached it changed in another way, which an export does not do.
     """
-    others = [step for step in steps if step != NORMALISATION]
+    changing = [step for step in steps if step not in READING]
+    others = [step for step in changing if step != NORMALISATION] or changing[1:]
     if others:
         raise InputError(
             f"{folder}: was trained on images that {others[0]} had changed, which an export's inference.json would not "
             "do: its masks would be wrong. Infer in this project."
         )
-    return bool(steps)
+    return bool(changing)
 
 
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:

@@ -2,7 +2,12 @@ from .instance_report import instance_report, print_instance_report, tissues_of
 from .label_free import LabelFreeScorer, evenly_taken
 from .predictions import PredictionWriter
 from .selection import averaged_weights, evaluate_selections, selection_table
-from .training_record import check_image_steps, read_training_record, record_training
+from .training_record import (
+    check_image_steps,
+    read_training_record,
+    takes_normalised_stains,
+    write_training_record,
+)
 from .utils import announce_cost, loss_terms, prepare_hovernet_batch
 
 __all__ = [
@@ -18,7 +23,8 @@ __all__ = [
     "prepare_hovernet_batch",
     "print_instance_report",
     "read_training_record",
-    "record_training",
     "selection_table",
+    "takes_normalised_stains",
     "tissues_of",
+    "write_training_record",
 ]

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..utils import InputError
+from ..utils.json_files import read_object
 
 PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume")
 """Keys that say where things lie, not what is trained."""
-WORK = ("imports", "run")
-"""Keys that say what else is done around a training, such as records of it."""
 
 
 def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -23,17 +22,14 @@ def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
         config: the resolved config that is asked for now.
 
     Raises:
-        InputError: when the folder's config is another one, places and the work around a training left out.
+        InputError: when the folder's config is another one, places left out.
     """
     path = folder / "config.json"
     if not path.exists():
         return
-    try:
-        made = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path}: is not JSON ({error}): delete it to go on with this folder as it is.") from error
+    made = read_object(path, "delete it to go on with this folder as it is")
     asked = json.loads(json.dumps(config))  # tuples are lists in a file
-    made, asked = ({name: one for name, one in side.items() if name not in PLACES + WORK} for side in (made, asked))
+    made, asked = ({name: one for name, one in side.items() if name not in PLACES} for side in (made, asked))
     key = first_difference(asked, made)
     if key is not None:
         raise InputError(

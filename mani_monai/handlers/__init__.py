@@ -6,6 +6,7 @@ from .reproducibility import IterationSeedHandler
 from .schedule import ScheduleHandler
 from .snapshot_average import SnapshotAverageHandler
 from .teacher_refresh import TeacherRefreshHandler
+from .training_record import TrainingRecordHandler
 from .training_step import TrainingStep
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "SnapshotAverageHandler",
     "SnapshotHandler",
     "TeacherRefreshHandler",
+    "TrainingRecordHandler",
     "TrainingStep",
 ]

@@ -89,6 +89,9 @@ class SnapshotHandler:
                 path.unlink(missing_ok=True)
         if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
             (self.folder / "model.pt").unlink(missing_ok=True)
+        if not engine.state.iteration:  # the best on source validation, averages, re-estimated ones
+            for path in self.folder.glob("model_*.pt"):
+                path.unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
         name = f"iteration_{engine.state.iteration:06d}.pt"

@@ -72,20 +72,22 @@ class Segmenter(ABC):
         self.channels_last = channels_last
         self.normalised = normalised
 
-    def maps(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def maps(self, picture: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
         """The network's answer for a picture.
 
         Args:
             picture: HW3 RGB, at the network's pixel size.
+            whole: HW3 RGB that the picture is a part of, by whose tissue stains are normalised; itself by default.
 
         Returns:
             KHW, what :meth:`nuclei` takes.
         """
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.require(picture, requirements="W")).to(self.device)
-            image = self._oriented(pixels).float() / 255
+            image = self._image(picture)
             if self.normalised:
-                image = torch.from_numpy(normalise_stains(image.cpu().numpy())).to(self.device)
+                part = whole is not None and whole.shape != picture.shape
+                seen = self._image(whole).cpu().numpy() if part else None
+                image = torch.from_numpy(normalise_stains(image.cpu().numpy(), seen)).to(self.device)
             image = image.unsqueeze(0)
             inferer = AutocastInferer(self.precision, self.channels_last, self._inferer(*picture.shape[:2]))
             return self._answer(inferer(image, self.network)[0]).cpu().numpy()
@@ -101,6 +103,10 @@ class Segmenter(ABC):
         Raises:
             InputError: when the answer is not finite.
         """
+
+    def _image(self, picture: NDArray[np.uint8]) -> Tensor:
+        pixels = torch.from_numpy(np.require(picture, requirements="W")).to(self.device)
+        return self._oriented(pixels).float() / 255
 
     def _oriented(self, pixels: Tensor) -> Tensor:
         """3HW, or 3WH where the network sees the width first."""

@@ -29,9 +29,14 @@ class Region:
     location: tuple[int, int]
     size: tuple[int, int]
 
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """This part of an image HW3."""
+        (x, y), (columns, rows) = self.location, self.size
+        return np.ascontiguousarray(pixels[y : y + rows, x : x + columns])
+
 
 def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[np.uint8], Region]:
-    """Reads an image, or the part of it that a request names.
+    """Reads an image, and which part of it a request names.
 
     What reaches beyond the image is cut off, since viewers ask for more than there is: MONAI Label itself for 2048 x
     2048 where a client names nothing. The region that was taken is returned.
@@ -42,7 +47,7 @@ def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[n
             as QuPath asks, the whole image is meant. "level" has to be 0, if it is there.
 
     Returns:
-        HW3 RGB, and what part of the image it is.
+        the whole image, HW3 RGB, and the part that is asked for.
 
     Raises:
         InputError: when the image cannot be read, the region is no region, lies outside of the image, or is too small.
@@ -53,8 +58,7 @@ def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[n
     region = Region((0, 0), (width, height)) if asked is None else _within(asked, width, height)
     if min(region.size) < SMALLEST:
         raise InputError(f"{_text(region)}: is smaller than {SMALLEST} x {SMALLEST} px; ask for a larger region.")
-    (x, y), (columns, rows) = region.location, region.size
-    return np.ascontiguousarray(pixels[y : y + rows, x : x + columns]), region
+    return pixels, region
 
 
 def _asked(request: Mapping[str, Any]) -> Region | None:

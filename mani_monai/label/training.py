@@ -22,7 +22,7 @@ from .training_options import START
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
 WEIGHTS = "model.pt"
 ADAPT, SUPERVISED, NORMALISED = "stain_adabn.json", "source_only.json", "stain_normalisation.json"
-LEFT_OVERS = ("start.pt", "snapshots")
+LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "model_source_val.pt")
 TAIL = 200  # lines of the output, for the reason of a failure
 
 
@@ -100,6 +100,8 @@ def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], fo
         "crop_size": domains.crop_size,
         "window": model.window,
     }
+    if domains.source == domains.target:  # nothing to average, and no labels that were held out
+        settings["val_interval"] = options["iterations"]
     if "device" in options:
         settings["device"] = f"$torch.device('{options['device']}')"
     if options[START]:

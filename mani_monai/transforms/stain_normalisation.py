@@ -21,7 +21,7 @@ _LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a
 _MOST_GAIN = 3.0  # so that noise is not blown up
 
 
-def normalise_stains(image: np.ndarray) -> np.ndarray:
+def normalise_stains(image: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
 
     Glass takes no part in the statistics, but is moved with the tissue: it often takes a pink tint. An image
@@ -35,14 +35,16 @@ def normalise_stains(image: np.ndarray) -> np.ndarray:
 
     Args:
         image: 3HW RGB in 0..1.
+        whole: 3HW RGB in 0..1 that the image is a part of, whose tissue gives the statistics; itself by default.
 
     Returns:
         3HW float32 RGB in 0..1.
     """
     image = image.astype(np.float32, copy=False)
     colours = rgb2lab(np.moveaxis(image, 0, -1))
-    tissue = colours[colours[..., 0] < _GLASS]
-    if len(tissue) < _LEAST_TISSUE * image[0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
+    seen = colours if whole is None else rgb2lab(np.moveaxis(whole.astype(np.float32, copy=False), 0, -1))
+    tissue = seen[seen[..., 0] < _GLASS]
+    if len(tissue) < _LEAST_TISSUE * seen[..., 0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
         return image
     gain = REFERENCE_STD / np.maximum(tissue.std(axis=0), REFERENCE_STD / _MOST_GAIN)
     colours = (colours - tissue.mean(axis=0)) * gain + REFERENCE_MEAN

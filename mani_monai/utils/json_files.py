@@ -20,13 +20,15 @@ def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
         its content; empty where there is no file.
 
     Raises:
-        InputError: when it is no JSON, or no object.
+        InputError: when it cannot be read, is no JSON, or no object.
     """
     path = Path(path)
     if not path.is_file():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions.") from error
     except ValueError as error:
         raise InputError(f"{path}: is no JSON ({error}); {remedy}.") from error
     if not isinstance(content, dict):

@@ -96,6 +96,9 @@ def test_harmless_imports(statement):
         "import torch.hub",
         "from sys import modules",
         "from fire import Fire",
+        "from fire.parser import sys as s",
+        "import fire.parser",
+        "from argparse import _sys",
     ],
 )
 def test_hostile_imports(statement):

@@ -190,6 +190,9 @@ def test_onnx_that_reads_files(bundle, location, danger):
         ("import torch\ntorch.load('a', weights_only=False)\n", "calls torch.load"),
         ("from numpy import load as f\nf('a', allow_pickle=True)\n", "calls numpy.load"),
         ("exec('1')\n", "calls exec"),
+        ("from fire.parser import DefaultParseValue as f\nf('1')\n", None),
+        ("from fire.parser import DefaultParseValue, sys\n", "imports fire.parser"),
+        ("import fire.parser\nfire.Fire(print)\n", "imports fire.parser"),
         ("def broken(:\n", "cannot be parsed"),
     ],
 )

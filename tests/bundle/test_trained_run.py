@@ -120,12 +120,26 @@ def test_a_trainings_own_record_needs_no_overlays_named(run):
     found = read_run(run, dataset_dir=str(run.parent / "data"))
     assert found.normalised_stains
     assert found.settings == {"window": 256}
-    assert read(run, overlay={"window": 512}).settings == {"window": 512}
-    write(run / "training.json", {**record, "image_steps": []})
-    assert not read(run, overlay=read_overlays(UNET, ["stain_normalisation"])).normalised_stains
-    write(run / "training.json", {**record, "image_steps": ["Elsed"]})
-    with pytest.raises(InputError, match="was trained on images that Elsed had changed"):
-        read(run)
+    assert read(run, overlay={"window": "$@other", "features": [1]}).settings == {"window": 256, "features": [1]}
+    assert read(run, overlay=read_overlays(UNET, ["stain_normalisation"])).normalised_stains
+    write(run / "training.json", {**record, "image_steps": ["LoadImaged", "EnsureTyped"]})
+    assert not read(run).normalised_stains
+
+
+@pytest.mark.parametrize(
+    ("steps", "overlays", "line"),
+    [
+        ([], ["small"], "was trained with window 256, and --overlays say -1; leave --overlays out"),
+        ([], ["stain_normalisation"], "was not trained on images that went through NormaliseStainsd, as --overlays"),
+        (["Elsed"], [], "was trained on images that Elsed had changed"),
+        (["LoadImaged", "NormalizeHEStainsd"], [], "was trained on images that NormalizeHEStainsd had changed"),
+        (["NormaliseStainsd", "NormaliseStainsd"], [], "was trained on images that NormaliseStainsd had changed"),
+    ],
+)
+def test_what_a_record_says_otherwise_is_refused(run, steps, overlays, line):
+    write(run / "training.json", {"source": "tnbc", "target": "monuseg", "window": 256, "image_steps": steps})
+    with pytest.raises(InputError, match=line):
+        read(run, overlay={name: value for name, value in read_overlays(UNET, overlays).items() if name != "features"})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from monai.fl.utils.constants import ExtraItems, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 from trainings import equal
 
+from mani_monai.engines import read_training_record
 from mani_monai.utils.files import load_tensors
 
 
@@ -50,6 +51,7 @@ def test_a_round_starts_from_the_servers_weights_and_adapts(make_client, bundle)
     assert sent.weight_type == WeightType.WEIGHTS
     assert equal({name: torch.as_tensor(value) for name, value in sent.weights.items()}, weights_of(client))
     assert equal(dict(load_tensors(folder / "model.pt")), weights_of(client))
+    assert read_training_record(folder)["source"] == "toy_source"
     assert not equal(weights_of(client), server)
 
 

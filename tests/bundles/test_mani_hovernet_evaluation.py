@@ -76,7 +76,7 @@ def test_mirrored_windows_are_not_scored(make_hovernet, data_copy, tmp_path):
 
 
 def test_a_network_is_not_shown_other_images_than_it_was_trained_on(make_hovernet, finished):
-    with pytest.raises(InputError, match="and these configs have NormaliseStainsd"):
+    with pytest.raises(InputError, match="which these configs add; leave out the overlay"):
         make_hovernet(finished, "stain_normalisation", "evaluate").run()
 
 

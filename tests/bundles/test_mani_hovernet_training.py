@@ -165,6 +165,14 @@ def test_stage_two_names_the_stage_that_is_missing_or_unfinished(make_hovernet, 
         make_hovernet(tmp_path, "finetune", stage_one=str(tmp_path / "one"))
 
 
+def test_stage_two_has_the_images_of_stage_one(make_hovernet, tmp_path):
+    one = str(tmp_path / "one")
+    run(make_hovernet(one, "stain_normalisation", iterations=2))
+    with pytest.raises(InputError, match="one: was trained on images that went through NormaliseStainsd, which"):
+        make_hovernet(tmp_path / "two", "finetune", stage_one=one)
+    make_hovernet(tmp_path / "two", "finetune", "stain_normalisation", stage_one=one)
+
+
 def test_resumed_equals_uninterrupted(make_hovernet, tmp_path):
     """Cut off before the rate falls, after the warm-up."""
     settings = {"iterations": 6, "warmup": 2, "rate_epochs": 5}

@@ -35,7 +35,9 @@ def test_every_overlay_trains(make_workflow, tmp_path, overlay):
         "tensorboard",
         "training.json",
     }
-    assert json.loads((tmp_path / "training.json").read_text())["source"] == "toy_source"
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert (record["source"], record["window"]) == ("toy_source", workflow.parser["window"])
+    assert record["image_steps"].count("NormaliseStainsd") == (overlay in ("stain_normalisation", "stain_adabn"))
 
 
 @pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])

@@ -80,11 +80,13 @@ def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
 
 def test_last_weights_are_gone_while_another_training_is_on(network, tmp_path):
     train(network, SnapshotHandler(network, str(tmp_path), interval=3), iterations=3)
+    for name in ("model_source_val.pt", "model_average.pt", "other.pt"):
+        (tmp_path / name).touch()
     there = []
-    engine = Engine(lambda engine, batch: there.append((tmp_path / "model.pt").exists()))
+    engine = Engine(lambda engine, batch: there.append(sorted(path.name for path in tmp_path.glob("*.pt"))))
     SnapshotHandler(network, str(tmp_path), interval=3).attach(engine)
     engine.run(range(3), epoch_length=3)
-    assert there == [False] * 3
+    assert there == [["other.pt"]] * 3
     assert (tmp_path / "model.pt").exists()
 
 

@@ -75,6 +75,18 @@ def test_the_unet_sees_the_width_first_and_answers_height_first(size, precision)
     assert network.sizes == [(1, 3, width, height)]
 
 
+def test_a_part_of_a_picture_has_the_stains_of_the_whole():
+    random = np.random.default_rng(0)
+    whole = (random.integers(0, 100, (40, 70, 3)) + np.linspace(0, 120, 70)[:, None]).astype(np.uint8)
+    part = np.ascontiguousarray(whole[10:30, 40:64])
+    normalising = UNetSegmenter(Red(), CPU, "float32", -1, normalised=True)
+    found = normalising.maps(part, whole)
+    np.testing.assert_allclose(found, normalising.maps(whole)[:, 10:30, 40:64], atol=1e-5)
+    assert np.abs(found - normalising.maps(part)).max() > 0.01
+    plain = UNetSegmenter(Red(), CPU, "float32", -1)
+    np.testing.assert_array_equal(plain.maps(part, whole), plain.maps(part))
+
+
 def test_very_large_images_are_not_taken_whole(monkeypatch):
     monkeypatch.setattr(segmenters, "MOST_WHOLE", 64 * 64)
     monkeypatch.setattr(segmenters, "LARGE_WINDOW", 32)

@@ -158,3 +158,10 @@ def test_keys_that_are_missing():
     assert NormaliseStainsd("image", allow_missing_keys=True)({"label": 3}) == {"label": 3}
     with pytest.raises(KeyError):
         NormaliseStainsd("image")({"label": 3})
+
+
+def test_a_part_is_normalised_as_in_its_whole():
+    whole = stained(amounts(1))
+    part = whole[:, 10:40, 20:60]
+    np.testing.assert_array_equal(normalise_stains(part, whole), normalise_stains(whole)[:, 10:40, 20:60])
+    assert not np.allclose(normalise_stains(part, whole), normalise_stains(part), atol=0.01)

@@ -1,0 +1,45 @@
+"""A training's record is there from its first iteration on, and a resumed one keeps to it."""
+
+from __future__ import annotations
+
+import pytest
+from ignite.engine import Engine, Events
+from monai.transforms import EnsureTyped
+
+from mani_monai.engines import read_training_record
+from mani_monai.handlers import TrainingRecordHandler
+from mani_monai.transforms import NormaliseStainsd
+from mani_monai.utils import InputError
+
+
+def engine_with(folder, steps, seed=0, start=0):
+    engine = Engine(lambda engine, batch: None)
+
+    @engine.on(Events.STARTED)
+    def go_on_from(engine):
+        engine.state.iteration = start
+
+    TrainingRecordHandler(str(folder), {"seed": seed}, steps).attach(engine)
+    return engine
+
+
+def test_it_is_written_before_any_iteration(tmp_path):
+    engine = engine_with(tmp_path, [EnsureTyped("image")])
+    found = []
+    engine.add_event_handler(Events.ITERATION_STARTED(once=1), lambda: found.append(read_training_record(tmp_path)))
+    engine.run([0, 1])
+    assert found == [{"seed": 0, "image_steps": ["EnsureTyped"]}]
+
+
+def test_one_that_begins_anew_takes_the_place_of_an_earlier_one(tmp_path):
+    engine_with(tmp_path, [NormaliseStainsd("image")]).run([0])
+    engine_with(tmp_path, [], seed=1).run([0])
+    assert read_training_record(tmp_path) == {"seed": 1, "image_steps": []}
+
+
+def test_one_that_goes_on_has_the_same_images(tmp_path):
+    engine_with(tmp_path, [NormaliseStainsd("image")]).run([0])
+    with pytest.raises(InputError, match="went through NormaliseStainsd, which these configs leave out"):
+        engine_with(tmp_path, [], start=1).run([0, 1])
+    assert read_training_record(tmp_path)["image_steps"] == ["NormaliseStainsd"]
+    engine_with(tmp_path, [NormaliseStainsd("image")], start=1).run([0, 1])
