@@ -21,7 +21,7 @@ def check_switch(flag: str, value: bool) -> None:
         InputError: neither True nor False.
     """
     if type(value) is not bool:
-        raise InputError(f"--{flag} {value}: takes no value.")
+        raise InputError(f"--{flag} {value}: takes no value; write --{flag} alone, or leave it out.")
 
 
 @dataclass(frozen=True)

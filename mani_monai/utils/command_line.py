@@ -67,7 +67,7 @@ def _check_kind(name: str, value: Any, kind: str) -> None:
     if optional == "None" and value is None:
         return
     if kind == "bool" and type(value) is not bool:
-        raise InputError(f"--{name} {value}: takes no value.")
+        raise InputError(f"--{name} {value}: takes no value; write --{name} alone, or leave it out.")
     if kind == "int" and type(value) is not int:
         raise InputError(f"--{name} {value}: is no whole number.")
     if kind == "float" and type(value) not in (int, float):

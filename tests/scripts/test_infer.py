@@ -54,7 +54,10 @@ def test_the_command_ends_with_1_where_an_image_is_bad(arguments, command_enviro
 
 @pytest.mark.slow
 def test_the_command_refuses_in_one_line(arguments, command_environment, tmp_path):
-    for more, message in ((["--mpp", "40"], "--mpp 40: write"), (["--overwrite=no"], "write it without a value")):
+    for more, message in (
+        (["--mpp", "40"], "--mpp 40: write"),
+        (["--overwrite=no"], "--overwrite no: takes no value; write --overwrite alone, or leave it out."),
+    ):
         done = run([*arguments, *more], command_environment)
         assert done.returncode == 1
         assert message in done.stderr.strip()

@@ -49,7 +49,7 @@ def test_what_is_not_given_is_the_default():
         (["--count", "abc"], "--count abc: is no whole number."),
         (["--count", "1.5"], "--count 1.5: is no whole number."),
         (["--size", "wide"], "--size wide: is no number."),
-        (["--again", "false"], "--again false: takes no value."),
+        (["--again", "false"], "--again false: takes no value"),
     ],
 )
 def test_values_of_another_kind_are_refused(line, said):
