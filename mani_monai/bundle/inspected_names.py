@@ -20,19 +20,8 @@ PARTLY = {
     "sys": {"exit", "stdout", "stderr", "argv"},
 }
 BEHIND = {
-    "os",
-    "_os",
-    "sys",
-    "_sys",
-    "subprocess",
-    "builtins",
-    "importlib",
-    "shutil",
-    "pickle",
-    "socket",
-    "ctypes",
-    "runpy",
-}
+    "os", "_os", "sys", "_sys", "subprocess", "builtins", "importlib", "shutil", "pickle", "socket", "ctypes", "runpy",
+}  # fmt: skip
 ALWAYS_THERE = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}  # what MONAI gives an expression
 BUILTINS = {
     "abs", "all", "any", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "exit", "filter", "float",

@@ -55,7 +55,9 @@ class BestModelHandler:
 class SnapshotHandler:
     """Saves the network every ``interval`` iterations and, when training ends, the last iterate.
 
-    Snapshots are what selections choose from afterwards, so that no selection has a part in training.
+    Snapshots are what selections choose from afterwards, so that no selection has a part in training. A training that
+    begins removes what an earlier one left in the folder: later snapshots, ``model.pt`` and, where it begins anew,
+    ``model_*.pt``, so that none of them is taken for its own.
 
     Args:
         network: the network.
