@@ -12,6 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
+from ..handlers.domain_reader import DomainReader
 from ..losses import DomainBatch, MutualInformationLoss, usable_pairs
 from ..losses.mutual_information import BOUNDS
 from ..utils import InputError
@@ -66,9 +67,8 @@ def study_run(
     infer, device = parser.get_parsed_content("train::inferer"), parser.get_parsed_content("device")
     loader = parser.get_parsed_content("adabn_loader")
     vectors: dict[str, list[BatchVectors]] = {name: [] for name in losses}
-    for source, target in islice(
-        domain_batches(network, loader, infer, device, place["head"], place.get("branch")), batches
-    ):
+    reader = DomainReader(place["head"], parser.get_parsed_content("taps"), place.get("branch"))
+    for source, target in islice(domain_batches(network, loader, infer, device, reader), batches):
         for name, loss in losses.items():
             if (pooled := batch_vectors(loss, source, target)) is not None:
                 vectors[name].append(pooled)
@@ -90,8 +90,7 @@ def domain_batches(
     loader: Iterable[Mapping[str, Tensor]],
     infer: Callable[[Tensor, nn.Module], Any],
     device: torch.device,
-    head: str,
-    branch: str | None = None,
+    reader: DomainReader,
 ) -> Iterator[tuple[DomainBatch, DomainBatch]]:
     """Source and target batches as the losses saw them in training: normalised by the statistics of the batch.
 
@@ -100,24 +99,21 @@ def domain_batches(
         loader: gives ``image`` B3HW, ``label`` and ``target_image`` B3HW.
         infer: calls the network, e.g. an inferer.
         device: where the network is.
-        head: name of the layer whose input are the features.
-        branch: key of the nuclei logits where the network's output is a dictionary.
+        reader: keeps the features; closed in the end.
     """
-    kept: list[Tensor] = []
 
     def domain(image: Tensor, label: Tensor | None = None) -> DomainBatch:
         with torch.no_grad():
             prediction = infer(image.to(device), network)
-        logits = prediction if branch is None else prediction[branch]
-        return DomainBatch(image, logits.float(), kept.pop().float(), prediction, label=label)
+        return reader.read(image, prediction, label)
 
     network.train()
-    hook = network.get_submodule(head).register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+    reader.open(network)
     try:
         for batch in loader:
             yield domain(batch["image"], batch["label"].to(device)), domain(batch["target_image"])
     finally:
-        hook.remove()
+        reader.close()
 
 
 def batch_vectors(loss: MutualInformationLoss, source: DomainBatch, target: DomainBatch) -> BatchVectors | None:
@@ -126,7 +122,7 @@ def batch_vectors(loss: MutualInformationLoss, source: DomainBatch, target: Doma
     if kept.sum() < 2:
         return None
     with torch.no_grad():
-        source_features, target_features = loss.projection(source.features), loss.projection(target.features)
+        source_features, target_features = (loss.projection(batch.features_of(loss.tap)) for batch in (source, target))
         source_mask, target_mask = source.nuclei[:, 0], loss.target_mask(target)
         return BatchVectors(
             loss.pool(source_features, source_mask)[kept],

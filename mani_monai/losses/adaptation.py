@@ -40,6 +40,10 @@ class DomainBatch:
         logits = self.logits.detach()
         return (logits[:, 1:] > logits[:, :1]).to(self.features.dtype)  # the argmax of two, many times faster
 
+    def features_of(self, tap: str | None) -> Tensor:
+        """BKhw, the output of the layer named ``tap``; what entered the segmentation head where it is None."""
+        return self.features if tap is None else self.taps[tap]
+
     @cached_property
     def probability(self) -> Tensor:
         """B1HW, the predicted probability of nuclei (softmax), with gradient."""

@@ -47,8 +47,7 @@ class DomainAdversarialLoss(AdaptationLoss):
 
     def score(self, batch: DomainBatch) -> Tensor:
         """B1hw, logits of "this is source" at every location of the features."""
-        features = batch.features if self.tap is None else batch.taps[self.tap]
-        return self.discriminator(gradient_reversal(features, self.strength))
+        return self.discriminator(gradient_reversal(batch.features_of(self.tap), self.strength))
 
     def forward(self, source: DomainBatch, target: DomainBatch, network: nn.Module | None = None) -> Tensor:
         """

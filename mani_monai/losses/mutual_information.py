@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from ..networks.blocks import ConcatDiscriminator, ProjectionHead
 from ..networks.layers import masked_max, masked_mean, masked_random
@@ -27,13 +28,13 @@ class MutualInformationLoss(AdaptationLoss):
     paired with target image i. Gradients reach the projection, the discriminator and, through the features of both
     domains, decoder and encoder; never the segmentation head, since the pseudo-label is hard.
 
-    The defaults are the paper's. Beyond it are ``pairs``, ``bound``, ``discriminator``, ``confident`` and a component
-    as ``pooling``: the paper's positives and negatives differ in the source vector, so a discriminator need not look
-    at the target. With both classes of both domains each vector is as often in a positive as in a negative, and only
-    the pair decides.
+    The defaults are the paper's. Beyond it are ``pairs``, ``bound``, ``discriminator``, ``confident``, ``tap`` and a
+    component as ``pooling``: the paper's positives and negatives differ in the source vector, so a discriminator need
+    not look at the target. With both classes of both domains each vector is as often in a positive as in a negative,
+    and only the pair decides.
 
     Args:
-        channels: K, channels of the features that enter the segmentation head.
+        channels: K, channels of the features.
         weight: factor of the term in the total loss (table 3 of the paper: 1, 0.1, 0.01).
         pooling: "mean" (the method), "max" or "random" (table 4), or what pools BKHW features over a BHW mask to
             BNK vectors, e.g. a ``CellPooling``.
@@ -51,6 +52,9 @@ class MutualInformationLoss(AdaptationLoss):
             ``ConcatDiscriminator`` of ``hidden`` units.
         confident: weight the target's pixels by the predicted probability of their class, detached, in place of the
             hard mask.
+        tap: name of the layer whose output is compared, one of the config's ``taps``; None: what enters the
+            segmentation head (the method). Where it is coarser than the masks, a pixel of it counts by the share of
+            its area that they cover. The layer has to see the image from border to border.
 
     Raises:
         ValueError: when ``pooling``, ``pairs`` or ``bound`` is unknown, ``samples`` < 1, or the largest value is to
@@ -70,6 +74,7 @@ class MutualInformationLoss(AdaptationLoss):
         bound: str = "jensen_shannon",
         discriminator: nn.Module | None = None,
         confident: bool = False,
+        tap: str | None = None,
     ) -> None:
         super().__init__(weight)
         if not callable(pooling) and pooling not in POOLINGS:
@@ -88,11 +93,14 @@ class MutualInformationLoss(AdaptationLoss):
         self.pairs = pairs
         self.bound = bound
         self.confident = confident
+        self.tap = tap
         self.projection = ProjectionHead(channels) if projection else nn.Identity()
         self.discriminator = ConcatDiscriminator(channels, hidden) if discriminator is None else discriminator
 
     def pool(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Pools BKHW features over a BHW mask to BNK vectors: N = 1, or ``samples`` where pooling is "random"."""
+        """Pools BKhw features over a BHW mask to BNK vectors: N = 1, or ``samples`` where pooling is "random"."""
+        if mask.shape[1:] != features.shape[2:]:
+            mask = adaptive_avg_pool2d(mask, features.shape[2:])
         if callable(self.pooling):
             return self.pooling(features, mask)
         if self.pooling == "random":
@@ -132,8 +140,8 @@ class MutualInformationLoss(AdaptationLoss):
         Returns:
             the negative bound, a scalar, >= 0 where the bound is Jensen-Shannon's; 0 where every pair is left out.
         """
-        source_features = self.projection(source.features)
-        target_features = self.projection(target.features)
+        source_features = self.projection(source.features_of(self.tap))
+        target_features = self.projection(target.features_of(self.tap))
         source_mask, target_mask = source.nuclei[:, 0], self.target_mask(target)
         both_classes = self.pairs == "both_classes"
 

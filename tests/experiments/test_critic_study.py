@@ -13,6 +13,7 @@ from trainings import run
 
 from mani_monai.experiments.critic_report import FIGURES, bound_over_training, study_tables
 from mani_monai.experiments.critic_study import BatchVectors, batch_vectors, critic_figures, domain_batches, study_run
+from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses import DomainBatch, MutualInformationLoss
 from mani_monai.networks.blocks import ConcatDiscriminator
 from mani_monai.utils import InputError
@@ -117,14 +118,17 @@ def test_batches_are_pooled_as_in_training_and_useless_ones_left_out():
 def test_domains_are_what_enters_the_head():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1)).eval()
     batch = {"image": torch.rand(2, 3, 4, 4), "target_image": torch.rand(2, 3, 4, 4), "label": torch.ones(2, 1, 4, 4)}
-    ((source, target),) = domain_batches(network, [batch], lambda image, run: run(image), torch.device("cpu"), "2")
+    infer, device = (lambda image, run: run(image)), torch.device("cpu")
+    ((source, target),) = domain_batches(network, [batch], infer, device, DomainReader("2", ["1"]))
     for domain, key in ((source, "image"), (target, "target_image")):
         torch.testing.assert_close(network[2](domain.features), domain.logits)
         torch.testing.assert_close(domain.features.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
-        assert domain.image is batch[key]
+        assert torch.equal(domain.taps["1"], domain.features)
+        assert torch.equal(domain.image, batch[key])
     assert source.label is not None
     assert target.label is None
     assert not network[2]._forward_pre_hooks
+    assert not network[1]._forward_hooks
 
 
 # a run

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from domain_batches import domain, emptied, random_pair, unet_domains
+from monai.networks.nets import BasicUNet
 from torch import nn
 
+from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses import DomainBatch, MutualInformationLoss, usable_pairs
 from mani_monai.networks.blocks import BilinearDiscriminator, ConcatDiscriminator, CosineDiscriminator
 from mani_monai.networks.layers import CellPooling
@@ -171,6 +174,58 @@ def test_the_head_gets_no_gradient_and_all_else_does(options):
     for part in (network.conv_0, network.down_4, network.upcat_1, loss.projection, loss.discriminator):
         assert any(parameter.grad.any() for parameter in part.parameters()), part
     assert all(parameter.grad is None for parameter in network.final_conv.parameters())
+
+
+# other layers
+
+
+def coarse(pooling: str, **options) -> MutualInformationLoss:
+    return MutualInformationLoss(1, projection=False, pooling=pooling, tap="deep", **options)
+
+
+def test_a_coarse_pixel_counts_by_the_share_that_the_mask_covers():
+    features = torch.tensor([1.0, 2.0, 4.0, 8.0]).view(1, 1, 2, 2)
+    mask = torch.zeros(1, 4, 4)
+    mask[0, :2, :2] = 1  # all of the first pixel
+    mask[0, 0, 2] = 1  # a quarter of the second
+    assert coarse("mean").pool(features, mask).item() == pytest.approx((1 * 1 + 0.25 * 2) / 1.25, abs=1e-5)
+    background = (0.75 * 2 + 4 + 8) / 2.75
+    assert coarse("mean").pool(features, 1 - mask).item() == pytest.approx(background, abs=1e-5)
+    assert coarse("max").pool(features, mask).item() == 2
+    drawn = coarse("random", samples=4000).pool(features, mask)
+    assert (drawn == 1).float().mean().item() == pytest.approx(0.8, abs=0.03)
+    assert (drawn == 2).float().mean().item() == pytest.approx(0.2, abs=0.03)
+
+
+def test_the_layer_named_is_compared_and_the_masks_stay():
+    batches = [
+        replace(batch, features=torch.full_like(batch.features, float("nan")), taps={"deep": batch.features})
+        for batch in two_images()
+    ]
+    loss, tapped = (
+        MutualInformationLoss(1, projection=False, discriminator=Recorder(), tap=tap) for tap in (None, "deep")
+    )
+    assert tapped(*batches).item() == loss(*two_images()).item()
+
+
+def test_what_lies_behind_the_layer_gets_no_gradient():
+    torch.manual_seed(0)
+    network, reader = (
+        BasicUNet(2, 3, 2, features=[4] * 6, act="RELU", norm="BATCH"),
+        DomainReader("final_conv", ["upcat_3"]),
+    )
+    reader.open(network)
+    batches = []
+    for label in ((torch.rand(2, 1, 32, 32) > 0.7).float(), None):
+        image = torch.rand(2, 3, 32, 32)
+        batch = reader.read(image, network(image), label)
+        batches.append(replace(batch, logits=batch.logits - batch.logits.detach().mean(dim=(0, 2, 3), keepdim=True)))
+    loss = MutualInformationLoss(channels=4, tap="upcat_3")
+    loss(*batches).backward()
+    for part in (network.conv_0, network.down_4, network.upcat_4, network.upcat_3, loss.projection, loss.discriminator):
+        assert any(parameter.grad.any() for parameter in part.parameters()), part
+    for part in (network.upcat_2, network.upcat_1, network.final_conv):
+        assert all(parameter.grad is None for parameter in part.parameters())
 
 
 # components

@@ -1,4 +1,4 @@
-"""What the adaptation handler gives to a loss as source and target, and the hooks that it takes it with."""
+"""What the adaptation handler gives to a loss as source and target, and the hooks that its reader takes it with."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_loss_may_run_the_network_again():
         nn.ModuleDict({"student": Student(), "spy": Spy()}), "final_conv", taps=["body", "body"]
     )
     trainer, kept = make_trainer(handler), []
-    trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda: kept.append(dict(handler._kept)))
+    trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda: kept.append(dict(handler.reader._kept)))
     outputs_of(trainer)
     assert kept == [{}, {}, {}]
     alone = nn.ModuleDict({"spy": Spy()})
