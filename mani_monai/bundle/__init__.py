@@ -1,1 +1,1 @@
-"""Bundles that others run: export, what the model zoo asks, and inspection, which imports next to nothing."""
+"""Bundles that others run: export, and inspection, which imports next to nothing."""

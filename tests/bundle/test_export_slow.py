@@ -16,10 +16,10 @@ import tifffile
 import torch
 from exports import REPOSITORY, as_input, picture, run_alone
 from PIL import Image
+from zoo import zoo_faults
 
 from mani_monai.bundle.archive import files_of
 from mani_monai.bundle.inspection import inspect_bundle, is_dangerous
-from mani_monai.bundle.zoo import zoo_faults
 from mani_monai.networks.nets import ConcatHoVerNet
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 import torch
-
-from mani_monai.bundle.zoo import importable, zoo_faults
+from zoo import importable, zoo_faults
 
 
 def edit(folder, file, change):
