@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .licences import ALLOWED, allows_commercial_use
 from .trained_run import ORACLE, Domain, TrainedRun
 
 CARD = """# Model Overview
@@ -134,13 +135,14 @@ def data_license(domains: Sequence[Domain]) -> str:
 
 def terms_of_use(domains: Sequence[Domain]) -> str:
     """Whether the licences of the images allow commercial use, in one sentence."""
-    bound = sorted({domain.name for domain in domains if domain.non_commercial})
+    allowed = {(domain.name, allows_commercial_use(domain.licence)) for domain in domains}
+    bound = sorted(name for name, commercial in allowed if commercial is False)
     if bound:
         return f"NON-COMMERCIAL USE ONLY: the licence of {' and '.join(bound)} says so."
-    unknown = sorted({domain.name for domain in domains if re.match("unknown|see ", domain.licence)})
+    unknown = sorted(name for name, commercial in allowed if commercial is None)
     if unknown:
         return f"What the weights may be used for is not known: ask the owner of {' and '.join(unknown)}."
-    return "The licences of the images allow commercial use."
+    return ALLOWED
 
 
 def description(text: str, run: TrainedRun) -> str:

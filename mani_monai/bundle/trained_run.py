@@ -40,10 +40,6 @@ class Domain:
     licence: str
     types: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def non_commercial(self) -> bool:
-        return "non-commercial" in self.licence.lower() or "-nc" in self.licence.lower().replace(" ", "-")
-
 
 @dataclass(frozen=True)
 class TrainedRun:

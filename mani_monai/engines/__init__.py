@@ -1,7 +1,7 @@
 from .instance_report import instance_report, print_instance_report, tissues_of
 from .label_free import LabelFreeScorer, evenly_taken
 from .predictions import PredictionWriter
-from .selection import averaged_weights, evaluate_selections, selection_table
+from .selection import evaluate_selections, selection_table
 from .training_record import (
     check_image_steps,
     read_training_record,
@@ -9,6 +9,7 @@ from .training_record import (
     write_training_record,
 )
 from .utils import announce_cost, loss_terms, prepare_hovernet_batch
+from .weight_average import averaged_weights
 
 __all__ = [
     "LabelFreeScorer",

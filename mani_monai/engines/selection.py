@@ -21,6 +21,7 @@ from ..utils import InputError
 from ..utils.files import fingerprint, load_network, load_tensors
 from .label_free import LabelFreeScorer
 from .predictions import PredictionWriter
+from .weight_average import mean_state, second_half, snapshots_of
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"
@@ -115,44 +116,6 @@ def evaluate_selections(
     _write_csv(selections, out / "scores.csv")
     print(selection_table(result), f"\nper image: {out / 'scores.csv'}", flush=True)
     return result
-
-
-def snapshots_of(run_dir: str | Path) -> list[Path]:
-    """Weights of a training's course, in order; none where there are none."""
-    return sorted(Path(run_dir).glob("snapshots/iteration_*.pt"))
-
-
-def second_half(snapshots: Sequence[Path]) -> list[Path]:
-    """The later half of some snapshots, the one in the middle included."""
-    return list(snapshots[len(snapshots) // 2 :])
-
-
-def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
-    """What the selection ``average`` scores: the mean of the snapshots of a training's second half.
-
-    Raises:
-        InputError: when the training has not come to its end or left fewer than two of them, or one cannot be read.
-    """
-    late = second_half(snapshots_of(run_dir))
-    if not (Path(run_dir) / "model.pt").exists():
-        raise InputError(f"{run_dir}: holds no finished training to average; train there first.")
-    if len(late) < 2:
-        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train for longer.")
-    return mean_state(late)
-
-
-def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """Mean of the state dictionaries in files, one in memory at a time; counters are the last file's.
-
-    Raises:
-        InputError: when a file is missing or is not such a file.
-    """
-    mean = {}
-    for number, path in enumerate(paths, start=1):
-        for key, value in load_tensors(path).items():
-            averages = value.is_floating_point() and key in mean
-            mean[key] = mean[key].lerp(value, 1 / number) if averages else value
-    return mean
 
 
 def _finite(value: float) -> float | None:

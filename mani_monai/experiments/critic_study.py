@@ -92,7 +92,9 @@ def domain_batches(
     device: torch.device,
     reader: DomainReader,
 ) -> Iterator[tuple[DomainBatch, DomainBatch]]:
-    """Source and target batches as the losses saw them in training: normalised by the statistics of the batch.
+    """Source and target batches as the losses saw them in training, normalised by the statistics of the batch.
+
+    Of what an overlay does to the colours of a training's images they have what the loader has.
 
     Args:
         network: the network; left in training mode.

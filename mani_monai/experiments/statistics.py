@@ -19,7 +19,7 @@ class Summary:
     Args:
         mean: over all test images of all seeds.
         seed_spread: standard deviation of the seeds' means; nan for one seed.
-        image_spread: standard deviation over all test images.
+        image_spread: standard deviation of all test images (divided by their number, not by one less).
         seeds: how many seeds.
         images: how many scored images.
     """

@@ -36,7 +36,7 @@ class AdaptationHandler:
             does to the batch statistics without its loss.
 
     Raises:
-        ValueError: when ``warmup`` is negative; when the run starts, if the network lacks ``head`` or a tap.
+        ValueError: when ``warmup`` is negative or ``head`` is a tap; when the run starts, if the network lacks one.
     """
 
     def __init__(

@@ -107,8 +107,9 @@ class CheckpointHandler:
     """Saves all that a training needs to go on, atomically, and resumes from it.
 
     With samples and random states that are functions of the iteration (``PairedDataset``, ``IterationSeedHandler``),
-    a run killed at any moment and resumed ends in the same weights, bit for bit, as one that was not. Attach it
-    after the validation, whose best score belongs to the checkpoint of the same iteration.
+    a run on a CPU, killed at any moment and resumed, ends in the same weights, bit for bit, as one that was not; on
+    a GPU as far as its kernels repeat themselves. Attach it after the validation, whose best score belongs to the
+    checkpoint of the same iteration.
 
     Args:
         path: the checkpoint file.

@@ -17,9 +17,14 @@ class DomainReader:
         head: name of the layer whose input are the features, e.g. "final_conv".
         taps: names of further layers, whose outputs are kept.
         branch: key of the nuclei logits where the network's output and label are dictionaries.
+
+    Raises:
+        ValueError: when ``head`` is one of the taps.
     """
 
     def __init__(self, head: str, taps: Sequence[str] = (), branch: str | None = None) -> None:
+        if head in taps:
+            raise ValueError(f"taps must be other layers than the head, got {head}.")
         self.head = head
         self.taps = tuple(dict.fromkeys(taps))  # two overlays may ask for the same
         self.branch = branch

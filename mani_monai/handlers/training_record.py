@@ -36,10 +36,14 @@ class TrainingRecordHandler:
         Args:
             engine: the trainer.
         """
+        engine.add_event_handler(Events.STARTED, self._check)
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
-    def __call__(self, engine: Engine) -> None:
+    def _check(self, engine: Engine) -> None:
+        """Before anything of an earlier training is removed."""
         if engine.state.iteration:
             check_image_steps(self.folder, self.steps)
+
+    def __call__(self, engine: Engine) -> None:
         if idist.get_rank() == 0:
             write_training_record(self.folder, self.facts, self.steps)

@@ -229,16 +229,6 @@ def test_terms_follow_from_the_licences(names, sentence):
     assert all(name in text and LICENCES[name] in text for name in names)
 
 
-@pytest.mark.parametrize("licence", ["CC-BY-NC-SA-4.0", "cc by nc 4.0", "Non-commercial"])
-def test_non_commercial_licences(licence):
-    assert Domain("a", "source", licence).non_commercial
-
-
-@pytest.mark.parametrize("licence", ["CC BY 4.0", "Apache-2.0", "none: drawn by this project"])
-def test_commercial_licences(licence):
-    assert not Domain("a", "source", licence).non_commercial
-
-
 def test_performance_as_a_table():
     scores = {"target": "monuseg", "selection": "last", "figures": SELECTIONS["last"] | {"pq_mean": 0.25, "pq_std": 0}}
     text = performance(scores)

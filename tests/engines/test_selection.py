@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mani_monai.engines.selection import evaluate_selections, mean_state
+from mani_monai.engines.selection import evaluate_selections
 from mani_monai.utils import InputError
 from mani_monai.utils.files import save_atomically
 
@@ -151,15 +151,6 @@ def test_weights_that_two_selections_share_are_scored_once(network, run_dir):
     assert test.asked == [1, 25, 20]
     assert result["selections"]["source_validation"]["dice"] == result["selections"]["last"]["dice"]
     assert result["selections"]["source_validation"]["weights"] == "model_source_val.pt"
-
-
-def test_mean_of_state_dictionaries(tmp_path):
-    for number in (1, 2, 6):
-        state = {"weight": torch.full((2,), float(number)), "batches": torch.tensor(number)}
-        save_atomically(state, tmp_path / f"{number}.pt")
-    mean = mean_state([tmp_path / f"{number}.pt" for number in (1, 2, 6)])
-    assert torch.allclose(mean["weight"], torch.full((2,), 3.0))
-    assert mean["batches"] == 6
 
 
 def test_what_cannot_be_scored_is_refused(network, run_dir):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import ignite.distributed as idist
 import pytest
@@ -97,4 +98,8 @@ def test_source_only_has_statistics_alone(average):
 
 
 def test_a_network_without_statistics_is_left_alone(average):
-    average([(nn.Conv2d(1, 1, 1), nn.ModuleDict())] * 2)
+    networks = [nn.Conv2d(1, 1, 1) for _ in range(2)]
+    before = [deepcopy(network.state_dict()) for network in networks]
+    average([(network, nn.ModuleDict()) for network in networks])
+    for network, state in zip(networks, before, strict=True):
+        assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())

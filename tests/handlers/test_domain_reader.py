@@ -148,3 +148,8 @@ def test_a_missing_layer_is_named_with_those_there_are(head, taps, missing):
     trainer = make_trainer(AdaptationHandler(nn.ModuleDict(), head, taps=taps))
     with pytest.raises(ValueError, match=f"the network has no layer {missing}; .*final_conv"):
         trainer.run()
+
+
+def test_the_head_is_no_tap():
+    with pytest.raises(ValueError, match="taps must be other layers than the head, got final_conv"):
+        AdaptationHandler(nn.ModuleDict(), "final_conv", taps=["body", "final_conv"])

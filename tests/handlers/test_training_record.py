@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from ignite.engine import Engine, Events
 from monai.transforms import EnsureTyped
+from torch import nn
 
 from mani_monai.engines import read_training_record
-from mani_monai.handlers import TrainingRecordHandler
+from mani_monai.handlers import SnapshotHandler, TrainingRecordHandler
 from mani_monai.transforms import NormaliseStainsd
 from mani_monai.utils import InputError
 
@@ -43,3 +44,15 @@ def test_one_that_goes_on_has_the_same_images(tmp_path):
         engine_with(tmp_path, [], start=1).run([0, 1])
     assert read_training_record(tmp_path)["image_steps"] == ["NormaliseStainsd"]
     engine_with(tmp_path, [NormaliseStainsd("image")], start=1).run([0, 1])
+
+
+def test_one_that_is_refused_loses_nothing(tmp_path):
+    engine_with(tmp_path, [NormaliseStainsd("image")]).run([0])
+    (tmp_path / "model.pt").write_bytes(b"of the finished training")
+    engine = Engine(lambda engine, batch: None)
+    engine.add_event_handler(Events.STARTED, lambda engine: setattr(engine.state, "iteration", 1))
+    SnapshotHandler(nn.Linear(1, 1), str(tmp_path), interval=1).attach(engine)
+    TrainingRecordHandler(str(tmp_path), {}, []).attach(engine)
+    with pytest.raises(InputError, match="which these configs leave out"):
+        engine.run([0, 1])
+    assert (tmp_path / "model.pt").read_bytes() == b"of the finished training"
