@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
+from mani_monai.adapt.methods import DEFAULT_METHOD
 from mani_monai.utils import InputError
-from mani_monai.utils.command_line import run_command
+from mani_monai.utils.command_line import end_on_signals, run_command
 
 BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
 
@@ -18,7 +17,7 @@ def adapt(
     target: str,
     out: str,
     model: str | None = None,
-    method: str = "stain_adabn",
+    method: str = DEFAULT_METHOD,
     preset: str = "small",
     options: dict[str, Any] | None = None,
     seed: int = 0,
@@ -40,7 +39,8 @@ def adapt(
             listed, and the others are used.
         out: folder for everything; one folder an adaptation.
         model: folder or zip of an exported mani_unet to use as the source model: nothing is trained on the source alone
-            then. Training starts from its weights where its U-Net has the channels of the preset's, else anew.
+            then. Training starts from its weights where its U-Net has the channels of the preset's, else anew; weights
+            that were trained on normalised stains go on with them under every method.
         method: stain_adabn (trained on normalised stains, then averaged weights with the target's batch statistics),
             recommended (mean teacher with stain augmentation), adabn (the source-only training with the target's
             batch statistics; it is not trained twice, but with --model it is trained), mani (the paper's) or
@@ -58,7 +58,7 @@ def adapt(
     settled = {name: str(value) for name, value in (options or {}).items()}
     places = (source, target, Path(out), BUNDLES, model)
     job = Adaptation(*places, method, preset, settled, seed, licence, say=_say)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
+    end_on_signals()
     done = adapt_now(job)
     print(f"report:  {done.report}")
     print(f"adapted: {done.adapted.folder} and {done.adapted.archive.name}")

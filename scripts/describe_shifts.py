@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mani_monai.experiments import load_table
 from mani_monai.experiments.shift_report import draw_shifts, write_shifts
 from mani_monai.experiments.shifts import describe_shifts, rounded
 from mani_monai.utils.command_line import run_command
+from mani_monai.utils.json_files import save_json
 
 
 def describe(
@@ -38,7 +38,7 @@ def describe(
     folders = (f"{work_dir}/{plan.folder}", f"{results_dir}/{plan.folder}")
     found = describe_shifts(plan, dataset_dir, *folders, seeds, batches)
     print(write_shifts(found, plan, seeds, f"{out}/shifts.md"))
-    Path(out, "shifts.json").write_text(json.dumps(rounded(found), indent=1, allow_nan=False) + "\n")
+    save_json(Path(out, "shifts.json"), rounded(found))
     draw_shifts(found, plan, seeds, f"{out}/shifts.png")
 
 

@@ -7,12 +7,9 @@ python scripts/prepare_data.py COMMAND --help
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-
-import fire
 
 from mani_monai.data.preparation import prepare
-from mani_monai.data.preparation_options import PreparationJob, check_switch, preparation_command
+from mani_monai.data.preparation_options import PreparationJob, preparation_command
 from mani_monai.data.preparation_table import format_table
 from mani_monai.data.readers import (
     read_consep,
@@ -25,6 +22,7 @@ from mani_monai.data.readers import (
 )
 from mani_monai.data.readers.tcia import STOMACH
 from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
 
 
 @preparation_command
@@ -59,7 +57,7 @@ def monuseg(
         organ: bladder, breast, colon, kidney, liver, prostate or stomach, or several with commas; all by default.
         instances: a folder of instance-id PNGs to use in place of the XML.
     """
-    organs = tuple(str(organ).split(",")) if isinstance(organ, str) else tuple(organ or ())
+    organs = () if organ is None else tuple(organ.replace(" ", "").split(","))
     name = name or "_".join(("monuseg", *organs))
     return PreparationJob(read_monuseg(root, organs, instances), out, name)
 
@@ -76,7 +74,7 @@ def kirc(root: str, out: str = "data", name: str = "kirc", mask_values: str = "a
         name: the prepared data set's name.
         mask_values: what the masks hold: "binary", "ids", or "auto" to decide for each mask by its values.
     """
-    return PreparationJob(read_kirc(root, str(mask_values)), out, name)
+    return PreparationJob(read_kirc(root, mask_values), out, name)
 
 
 @preparation_command
@@ -91,7 +89,6 @@ def tcia(root: str, out: str = "data", name: str = "tcia", ids: str = STOMACH) -
         name: the prepared data set's name.
         ids: numbers and ranges such as 1073-1171 (stomach, the default) or 3,7,10-12, or "all".
     """
-    ids = ",".join(map(str, ids)) if isinstance(ids, tuple | list) else str(ids)
     return PreparationJob(read_tcia(root, ids), out, name)
 
 
@@ -108,7 +105,6 @@ def consep(root: str, out: str = "data", name: str = "consep", merge_types: bool
         merge_types: merge the seven cell types into HoVer-Net's four: both epithelial ones, and fibroblast, muscle and
             endothelial. Refused where no file holds a type above 4, since they are merged already.
     """
-    check_switch("merge_types", merge_types)
     return PreparationJob(read_consep(root, merge_types), out, name)
 
 
@@ -148,7 +144,7 @@ def folder(
         groups: a CSV with the columns image and group (the patient); folds keep groups whole.
         licence: for the data set's record.
     """
-    return PreparationJob(read_folder(images, masks, str(mask_values), groups, licence), out, name)
+    return PreparationJob(read_folder(images, masks, mask_values, groups, licence), out, name)
 
 
 def run(job: PreparationJob) -> None:
@@ -168,12 +164,12 @@ COMMANDS = {command.__name__: command for command in (tnbc, kirc, tcia, monuseg,
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Understands the whole command line first: fire itself would find an unknown flag only after the work."""
+    """Runs the command that the first argument names."""
     line = sys.argv[1:] if arguments is None else arguments
     if not line:
         raise InputError(f"name what to prepare: {', '.join(COMMANDS)}; --help says more.")
-    job = fire.Fire(COMMANDS, line, name=Path(__file__).name, serialize=lambda _: None)
-    if isinstance(job, PreparationJob):
+    job = run_command(COMMANDS, line)
+    if job is not None:
         run(job)
 
 

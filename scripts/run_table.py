@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from mani_monai.experiments.records import write_csv, write_json
 from mani_monai.experiments.report import write_markdown
 from mani_monai.experiments.rows import collect_rows, read_results
 from mani_monai.utils import InputError
-from mani_monai.utils.command_line import run_command
+from mani_monai.utils.command_line import end_on_signals, run_command
 
 MOST_SEEDS = 5
 """Seeds that the lists of scripts/prepare_data.py have folds for."""
@@ -79,7 +77,7 @@ def run_table(
     plan = plan.with_preset(preset) if preset else plan
     runs = plan.runs(seeds, [name for name in shifts.split(",") if name], [name for name in methods.split(",") if name])
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: start the same command again to go on."))
+    end_on_signals()
     threads = None if cluster == "slurm" else cores_of_a_job(jobs)
     folders = (Path(work_dir) / plan.folder, Path(results_dir) / plan.folder)
     make = RunMaker(plan, dataset_dir, *folders, threads)

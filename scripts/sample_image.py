@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mani_monai.data.writers.atomic import replacing
+from mani_monai.utils.atomic import replacing
 from mani_monai.utils.command_line import run_command
 
 

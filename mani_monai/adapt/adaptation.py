@@ -11,14 +11,16 @@ from ..bundle.archive import file_hash
 from ..bundle.documents import terms_of_use
 from ..bundle.export import Exported, export_bundle
 from ..bundle.trained_run import TrainedRun, read_run
+from ..data.domain_pair import Domains
 from ..experiments import Run
 from ..experiments.launcher import Launcher
 from ..experiments.run_config import run_parser
-from .domains import Domains, prepare_domains, read_domains, source_folder, write_domains
+from ..utils.overrides import check_range
+from .domains import prepare_domains, read_domains, source_folder, write_domains
 from .given_model import GivenModel, model_hash, take_model
-from .methods import METHODS, base_table, check_method, make_plan, read_configs
+from .methods import DEFAULT_METHOD, METHODS, base_table, check_method, make_plan, read_configs
 from .request import check_request, keep_request
-from .start import choose_start
+from .start import choose_start, normalises_stains
 from .target_images import list_target_images
 from .training import TrainingMaker, train
 from .verdict import Verdict
@@ -54,7 +56,7 @@ class Adaptation:
     out: Path
     bundles: Path
     model: str | None = None
-    method: str = "recommended"
+    method: str = DEFAULT_METHOD
     preset: str = "small"
     options: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
@@ -87,6 +89,7 @@ def adapt(job: Adaptation) -> Adapted:
         InputError: bad input, a training that failed, or ``out`` of another adaptation.
     """
     check_method(job.method, job.preset)
+    check_range("seed", str(job.seed))
     job.say("1/4 checking the images")
     table = base_table(job.bundles / BUNDLE, job.preset)
     configs = read_configs(table, job.method, job.options)
@@ -94,13 +97,14 @@ def adapt(job: Adaptation) -> Adapted:
     given = take_model(job.model, job.out / "model") if job.model else None
     for line in domains.left_out:
         job.say(f"left out: {line}")
-    start, notes = None, ()
+    overlays, notes = (), ()
     if given:
-        start, note = choose_start(given, tuple(configs.get("features")), job.out / "model" / "start.json")
-        notes = (note,)
+        features, normalises = tuple(configs.get("features")), normalises_stains(configs)
+        start = choose_start(given, features, normalises, job.out / "model" / "start.json")
+        overlays, notes = start.overlays, (start.note,)
     names = (domains.source, domains.target)
     options = {**job.options, "crop_size": str(domains.crop_size)}
-    plan = make_plan(table, job.method, names, options, job.seed, given is not None, start)
+    plan = make_plan(table, job.method, names, options, job.seed, given is not None, overlays)
     for run in plan.runs:  # before the first one trains: an option of one method's overlay fits no other
         run_parser(table, run, "", "")
     runs = job.out / "runs"
@@ -110,7 +114,7 @@ def adapt(job: Adaptation) -> Adapted:
     train(make, plan.runs)
 
     job.say("3/4 exporting")
-    trained = _trained(job, make, plan.after, given if start else None)
+    trained = _trained(job, make, plan.after, given if overlays else None)
     adapted = export_bundle(table.bundle, trained, job.out / "adapted", overwrite=True)
     source_model = plan.before and export_bundle(
         table.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True

@@ -1,21 +1,17 @@
-"""Weights of an exported bundle, read as tensors: nothing of the bundle is run."""
+"""The source model that a user brings: an exported bundle, of which nothing is run."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from ..bundle.archive import file_hash
 from ..bundle.formats import write_state
-from ..bundle.inspected_archive import archive_findings, unpack
 from ..bundle.network_settings import unet_settings
+from ..inference.known_pipelines import UNET
+from ..inference.opened_bundle import opened_bundle
+from ..inference.served_model import read_model
 from ..utils import InputError
-from ..utils.files import load_tensors
 
 WEIGHTS = "models/model.pt"
 LICENCE = "docs/data_license.txt"
@@ -41,64 +37,38 @@ class GivenModel:
 
 
 def take_model(path: str | Path, folder: Path) -> GivenModel:
-    """Takes the weights out of an exported bundle of mani_unet.
+    """Takes the weights out of an exported bundle of mani_unet, read as an inference reads it.
 
     Args:
         path: its folder or zip.
         folder: receives ``model.pt``.
 
     Raises:
-        InputError: no such bundle, an archive that is not safe to unpack, or weights that are no U-Net's.
+        InputError: no such bundle, one that an inspection refuses, or one that is not mani_unet's export: its inference
+            has other steps, or its weights are of another network.
     """
-    place = Path(str(path)).expanduser()
-    if place.is_dir():
-        return _take(place, place, folder)
-    if not place.is_file():
-        raise InputError(f"{place}: no such file or folder; name a bundle's folder or zip with --model.")
-    findings = archive_findings(place)
-    if findings:
-        first = findings[0]
-        raise InputError(f"{place}: {first.place} {first.what}; look at it with scripts/inspect_bundle.py.")
-    with tempfile.TemporaryDirectory() as unpacked:
-        unpack(place, Path(unpacked))
-        found = sorted(Path(unpacked).glob(f"**/{WEIGHTS}"))
-        return _take(found[0].parents[1] if found else Path(unpacked), place, folder)
+    place = _place(path)
+    with opened_bundle(place) as bundle:
+        model = read_model(bundle, "float32", "cpu")
+        if model.name != UNET:
+            raise InputError(f"{place}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
+        licence = bundle / LICENCE
+        terms = licence.read_text(encoding="utf-8", errors="replace") if licence.is_file() else "unknown"
+    state = model.segmenter.network.state_dict()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_state(state, folder / "model.pt")
+    features = tuple(unet_settings(state)["features"])
+    return GivenModel(place.name, folder / "model.pt", features, " ".join(terms.split()), model.segmenter.normalised)
 
 
 def model_hash(path: str | Path) -> str:
     """What tells a bundle's weights from others: the SHA-256 of the zip, or of the folder's ``model.pt``."""
-    place = Path(str(path)).expanduser()
+    place = _place(path)
     place = place / WEIGHTS if place.is_dir() else place
     if not place.is_file():
         raise InputError(f"{place}: no such file; name an exported bundle's folder or zip with --model.")
     return file_hash(place)
 
 
-def _take(bundle: Path, named: Path, folder: Path) -> GivenModel:
-    if not (bundle / WEIGHTS).is_file():
-        raise InputError(f"{named}: holds no {WEIGHTS}; name the folder or zip that scripts/export_bundle.py wrote.")
-    state = load_tensors(bundle / WEIGHTS)
-    features = _features(state, named)
-    licence = bundle / LICENCE
-    terms = " ".join(licence.read_text(encoding="utf-8").split()) if licence.is_file() else "unknown"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_state(state, folder / "model.pt")
-    return GivenModel(
-        named.name, folder / "model.pt", features, terms, _normalised(bundle / "configs" / "inference.json")
-    )
-
-
-def _normalised(config: Path) -> bool:
-    """Whether an inference's preprocessing has the step; read as text, and no step where it cannot be read."""
-    try:
-        steps = json.loads(config.read_text(encoding="utf-8"))["preprocessing"]["transforms"]
-        return any(str(step["_target_"]).endswith(".NormaliseStainsd") for step in steps)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _features(state: Mapping[str, Tensor], named: Path) -> tuple[int, ...]:
-    try:
-        return tuple(unet_settings(state)["features"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{named}: is no export of mani_unet, which alone is adapted here; name another.") from error
+def _place(path: str | Path) -> Path:
+    return Path(str(path)).expanduser()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from ..experiments import Method, Run, Table
 from ..experiments.run_config import run_parser
 from ..utils import InputError
-from .domains import SPLIT
+from ..utils.overrides import check_range
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
 SOURCE_ONLY, ADABN = "source_only", "adabn"
+DEFAULT_METHOD = "stain_adabn"
+"""The method where none is named."""
 METHODS = {
     "recommended": Method("recommended", "mean teacher with stain augmentation", ("recommended.json",)),
     "stain_adabn": Method(
@@ -72,8 +74,10 @@ def read_configs(table: Table, method: str, options: Mapping[str, str]) -> Confi
     """A method's configs with their overrides, for a look at single values.
 
     Raises:
-        InputError: when an option names a place that the configs do not have.
+        InputError: when an option names a place that the configs do not have, or has a number that it cannot have.
     """
+    for name, value in options.items():
+        check_range(name, value)
     run = Run("source", "target", replace(METHODS[method], options=tuple(options.items())), 0)
     return run_parser(table, run, "", "")
 
@@ -85,7 +89,7 @@ def make_plan(
     options: Mapping[str, str],
     seed: int = 0,
     given: bool = False,
-    start: Path | None = None,
+    start: Sequence[str] = (),
 ) -> Plan:
     """Names the trainings.
 
@@ -96,8 +100,10 @@ def make_plan(
         options: command-line overrides of all trainings.
         seed: of the training.
         given: whether a model was given, which is "before" then.
-        start: overlay of ``write_start``, where the method's training starts from the given model.
+        start: overlays of ``choose_start`` on the method's, where its training starts from the given model.
     """
+    from .domains import SPLIT  # seconds, which the command's help need not wait
+
     settled = tuple({"split": SPLIT, **options}.items())
 
     def run(name: str, further: tuple[str, ...] = ()) -> Run:
@@ -105,4 +111,4 @@ def make_plan(
         return Run(*domains, replace(plain, overlays=plain.overlays + further, options=settled), seed)
 
     before = None if given else run(SOURCE_ONLY)
-    return Plan(table, before, run(method, (str(start),) if start else ()))
+    return Plan(table, before, run(method, tuple(start)))

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.writers.atomic import replacing
 from ..utils import InputError
-from ..utils.json_files import read_object
+from ..utils.json_files import read_object, save_json
 
 
 def check_request(path: Path, asked: Mapping[str, Any]) -> None:
@@ -28,10 +27,11 @@ def check_request(path: Path, asked: Mapping[str, Any]) -> None:
     asked = json.loads(json.dumps(asked))  # tuples are lists in a file
     other = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
     if other:
-        raise InputError(f"{path.parent}: holds an adaptation with another {', '.join(other)}; choose another --out.")
+        raise InputError(
+            f"{path.parent}: holds an adaptation of another {' and '.join(other)}; choose another --out, or delete it."
+        )
 
 
 def keep_request(path: Path, asked: Mapping[str, Any]) -> None:
     """Writes a request, once there is something that was made for it."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+    save_json(path, asked)

@@ -36,7 +36,7 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     place = check_folder(folder, "the unlabelled images")
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(place.iterdir()):
-        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and path.is_file():
+        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and not path.is_dir():
             found[path.stem].append(path)
     if not found:
         raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..data.writers.atomic import replacing
 from ..experiments import Run, RunMaker, TableRunner, ThreadScheduler
 from ..experiments.config_match import check_same_config
 from ..experiments.machine import visible_gpus
@@ -14,6 +13,7 @@ from ..experiments.maker import DONE, FAILED
 from ..experiments.run_config import resolved_config, write_config
 from ..experiments.run_folder import CHECKPOINT, is_begun, is_trained
 from ..utils import InputError, failure_reason
+from ..utils.atomic import replacing
 
 TAIL = 200
 """Lines of a log that may say why a training failed."""

@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image
 
 from ..data.datalists import load_source_list, load_target_list
-from ..data.writers.atomic import replacing
+from ..data.domain_pair import Domains
 from ..experiments import Run
+from ..utils.atomic import replacing
 from .comparison import Region, agreement, example_regions
 from .curves import read_curves
-from .domains import SPLIT, Domains
+from .domains import SPLIT
 from .evidence import Evidence
 from .given_model import GivenModel
 from .measurement import Measured, measure_labels, measure_model, measured_images, scored_images

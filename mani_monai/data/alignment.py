@@ -9,6 +9,8 @@ from scipy import fft, ndimage
 from skimage.color import hed_from_rgb
 
 _OPTICAL_DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
+MOST = 0.7
+"""Share of an image beyond which a mask of nuclei is doubted."""
 _SURROUNDINGS = 101  # pixels; a nucleus has 20 to 40 at 40x
 
 
@@ -21,11 +23,13 @@ class Alignment:
             surroundings, so that ink and bare glass count for little; about 0 for a mask that belongs elsewhere.
         shift: (rows, columns) by which the mask would have to move to fit best, in pixels.
         better: "transposed", "mirrored" or the like where the mask so turned has more contrast, else None.
+        share: of the image that the mask covers.
     """
 
     contrast: float
     shift: tuple[int, int]
     better: str | None
+    share: float = 0.0
 
     def doubt(self, tolerance: int) -> str | None:
         """Says in a few words why the pair looks wrong, None where it looks right.
@@ -33,6 +37,8 @@ class Alignment:
         Args:
             tolerance: a shift of up to so many pixels is no doubt.
         """
+        if self.share > MOST:
+            return f"nuclei cover {self.share:.0%} of the image: the mask may be inverted"
         if self.contrast <= 0:
             return f"nuclei are not darker than the rest (contrast {self.contrast:.3f})"
         if self.better:
@@ -85,7 +91,8 @@ def alignment(image: np.ndarray, nuclei: np.ndarray) -> Alignment | None:
         }
     given = contrast(nuclei)
     best = max(turned, key=lambda name: contrast(turned[name]))
-    return Alignment(given, _best_shift(density, nuclei), best if contrast(turned[best]) > given else None)
+    better = best if contrast(turned[best]) > given else None
+    return Alignment(given, _best_shift(density, nuclei), better, inside / nuclei.size)
 
 
 def _best_shift(density: np.ndarray, nuclei: np.ndarray) -> tuple[int, int]:

@@ -14,16 +14,6 @@ from mani_monai.data.windows import WindowGrid
 from mani_monai.utils import InputError
 
 
-def check_switch(flag: str, value: bool) -> None:
-    """Refuses a value behind a flag: fire hands on "--overwrite false" as a string, which would count as true.
-
-    Raises:
-        InputError: neither True nor False.
-    """
-    if type(value) is not bool:
-        raise InputError(f"--{flag} {value}: takes no value; write --{flag} alone, or leave it out.")
-
-
 @dataclass(frozen=True)
 class PreparationOptions:
     """What every command takes; the lines on each are its help.
@@ -40,7 +30,7 @@ class PreparationOptions:
         no_mirror: take windows inside the image only; the last of a row or column ends with the image.
 
     Raises:
-        InputError: a value of the wrong kind, or windows that cannot be.
+        InputError: windows that cannot be.
     """
 
     overwrite: bool = False
@@ -51,12 +41,6 @@ class PreparationOptions:
     no_mirror: bool = False
 
     def __post_init__(self) -> None:
-        for flag in ("overwrite", "skip_bad", "no_mirror"):
-            check_switch(flag, getattr(self, flag))
-        for flag in ("seed", "window", "step"):
-            value = getattr(self, flag)
-            if type(value) is not int and (value is not None or flag == "seed"):
-                raise InputError(f"--{flag} {value}: is no whole number.")
         if self.window is None:
             if self.step is not None or self.no_mirror:
                 raise InputError(f"--{'no_mirror' if self.step is None else 'step'}: needs --window; give it, too.")
@@ -73,7 +57,7 @@ class PreparationOptions:
 
 @dataclass(frozen=True)
 class PreparationJob:
-    """What a command asks for. It is done once the whole command line was understood, never before.
+    """What a command asks for.
 
     Attributes:
         listing: what a reader found.

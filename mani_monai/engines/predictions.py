@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..data.writers.atomic import replacing
 from ..data.writers.instance_maps import write_instance_map
+from ..utils.atomic import replacing
 
 
 class PredictionWriter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from ..utils import InputError
 from ..utils.files import fingerprint, load_network, load_tensors
+from ..utils.json_files import save_json
 from .label_free import LabelFreeScorer
 from .predictions import PredictionWriter
 from .weight_average import mean_state, second_half, snapshots_of
@@ -112,7 +112,7 @@ def evaluate_selections(
             for path, found in studied.items()
         ]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
+    save_json(out / "metrics.json", result)
     _write_csv(selections, out / "scores.csv")
     print(selection_table(result), f"\nper image: {out / 'scores.csv'}", flush=True)
     return result

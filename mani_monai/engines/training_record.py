@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data.writers.atomic import replacing
 from ..utils import InputError
-from ..utils.json_files import read_object
+from ..utils.json_files import read_object, save_json
 
 TRAINING_RECORD = "training.json"
 STEPS = "image_steps"
@@ -28,8 +26,7 @@ def write_training_record(folder: str | Path, facts: Mapping[str, Any], steps: S
     Raises:
         InputError: when it cannot be written.
     """
-    with replacing(Path(folder) / TRAINING_RECORD) as path:
-        path.write_text(json.dumps({**facts, STEPS: list(_names(steps))}, indent=1) + "\n")
+    save_json(Path(folder) / TRAINING_RECORD, {**facts, STEPS: list(_names(steps))})
 
 
 def read_training_record(folder: str | Path) -> dict[str, Any]:

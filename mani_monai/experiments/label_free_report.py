@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..engines.label_free import CRITERIA, DEFAULT_CRITERION, SHARE
+from ..utils.json_files import save_json
 from .label_free_study import FIGURES, ScoredRun, study, summarised
 from .report import arrow, write_between_marks
 
@@ -41,7 +41,7 @@ def write_study(runs: Sequence[ScoredRun], markdown: str | Path, figures: str | 
         _table("all shifts" if name == "all" else arrow(name), groups[name], found) for name, found in studies.items()
     ]
     content = {"criterion": DEFAULT_CRITERION, "evaluations": len(runs), "studies": studies}
-    Path(figures).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    save_json(figures, content)
     return write_between_marks("\n\n".join(blocks), markdown)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..utils import InputError
+from ..utils.json_files import save_json
 from .config_match import check_same_config
 from .launcher import Launcher
 from .machine import device_name, usable_cores, versions
@@ -25,7 +26,7 @@ from .run_config import (
     write_config,
 )
 from .run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
-from .run_result import lacks, with_metrics, write_result
+from .run_result import lacks, with_metrics
 from .sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 
 DONE, FAILED, BUSY = "done", "failed", "busy"
@@ -117,7 +118,7 @@ class RunMaker:
             metrics[name] = self._metrics(run, name, gpu, lock)
             if metrics[name] is None:
                 return FAILED
-        write_result(with_metrics(result or self._facts(run, gpu), metrics), self.result_path(run))
+        save_json(self.result_path(run), with_metrics(result or self._facts(run, gpu), metrics))
         return DONE
 
     def _result(self, run: Run) -> dict[str, Any] | None:

@@ -29,7 +29,8 @@ def load_table(path: str | Path) -> Table:
             ``metrics`` and ``runs``, the name of the folder of its runs.
 
     Raises:
-        InputError: when the file is missing, is not JSON, lacks a part or has an unknown one.
+        InputError: when the file is missing, is not JSON, lacks a part or has an unknown one; when it has no method or
+            no shift, or names a control that is no method, or a config that the bundle lacks.
     """
     path = Path(path)
     try:
@@ -37,7 +38,7 @@ def load_table(path: str | Path) -> Table:
         _check_parts(plan, PARTS)
         methods = {name: _method(name, entry) for name, entry in plan["methods"].items()}
         shifts = tuple((shift["source"], shift["target"]) for shift in plan["shifts"])
-        return Table(
+        table = Table(
             name=path.stem,
             bundle=Path(plan["bundle"]),
             base=tuple(plan["base"]),
@@ -50,6 +51,8 @@ def load_table(path: str | Path) -> Table:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a file of {FOLDER}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not the plan of a table ({error!r}); see {FOLDER}/unet.json.") from error
+    _check_names(path, table)
+    return table
 
 
 def _method(name: str, entry: Mapping[str, Any]) -> Method:
@@ -63,6 +66,21 @@ def _method(name: str, entry: Mapping[str, Any]) -> Method:
         control=entry.get("control"),
         supervised=entry.get("source") == "target",
     )
+
+
+def _check_names(path: Path, table: Table) -> None:
+    """Before anything trains: a run takes long, and its comparison comes last."""
+    for part in ("methods", "shifts"):
+        if not getattr(table, part):
+            raise InputError(f"{path}: has no {part}; see {FOLDER}/unet.json.")
+    configs = list(table.base)
+    for method in table.methods.values():
+        if method.control is not None and method.control not in table.methods:
+            raise InputError(f"{path}: the control of {method.name}, {method.control!r}, is none of its methods.")
+        configs += [*method.overlays, *(f"{evaluation}.json" for evaluation in method.evaluations)]
+    for file in (table.bundle / "configs" / name for name in dict.fromkeys(configs)):
+        if not file.is_file():
+            raise InputError(f"{path}: names {file}, which does not exist; mend its bundle or configs.")
 
 
 def _check_parts(found: Mapping[str, Any], known: set[str]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from ..utils.json_files import save_json
 from .rows import Row, compare
 from .statistics import summarise
 
@@ -72,7 +72,7 @@ def write_json(rows: dict[str, list[Row]], path: str | Path, facts: dict[str, An
         for selection, scores in row.scores.items()
     ]
     content = {**facts, "rows": row_records(rows), "seeds": seeds}
-    Path(path).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    save_json(path, content)
 
 
 def _finite(value: Any) -> Any:

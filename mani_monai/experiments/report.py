@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from ..data.writers.atomic import replacing
 from ..utils import InputError
+from ..utils.atomic import replacing
 from .rows import Comparison, Row, compare, merged_titles
 from .statistics import Difference, Summary, summarise
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from .plan import PLAIN, Run, Table
@@ -55,11 +53,3 @@ def with_metrics(result: Mapping[str, Any], metrics: Mapping[str, Mapping[str, A
             choice[name] = {part: found[CHOICE][part] for part in ("criterion", "images")}
         merged["tissues"] = found.get("tissues") or merged["tissues"]
     return {**merged, "scores": scores, SNAPSHOTS: snapshots, CHOICE: choice}
-
-
-def write_result(result: Mapping[str, Any], path: Path) -> None:
-    """Writes a run's JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1) + "\n")
-    part.replace(path)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..utils.json_files import save_json
 from .launcher import Usage
 
 Session = Mapping[str, float | None]
@@ -24,7 +25,7 @@ def read_sessions(folder: Path, step: str) -> list[Session]:
 
 def write_sessions(folder: Path, step: str, sessions: Sequence[Session]) -> None:
     """Keeps the sessions of a step in the run's folder."""
-    (folder / f"{step}_usage.json").write_text(json.dumps(list(sessions), indent=1) + "\n")
+    save_json(folder / f"{step}_usage.json", list(sessions))
 
 
 def training_figures(sessions: Sequence[Session]) -> dict[str, Any]:

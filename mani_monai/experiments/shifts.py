@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from ..data.datalists import labelled_items, load_source_list, load_target_list
+from ..utils.atomic import replacing
 from ..utils.files import load_network, load_tensors
 from .plan import Run, Table
 from .rows import BASELINE, Row, collect_rows
@@ -118,9 +119,8 @@ def cached_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches: 
     if path.exists() and (kept := json.loads(path.read_text()))["made_of"] == made_of:
         return kept["figures"]
     figures = describe_run(table, run, dataset_dir, folder, batches)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"made_of": made_of, "figures": figures}, indent=1) + "\n")
-    part.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps({"made_of": made_of, "figures": figures}, indent=1) + "\n")
     return figures
 
 

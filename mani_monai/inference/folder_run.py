@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,14 +66,10 @@ def infer_folder(
     if not paths:
         raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images.")
     with opened_bundle(bundle) as place:
-        try:
-            model = read_model(place, precision, device)
-        except InputError as error:
-            if str(error).startswith("--"):
-                raise
-            # it names files of a temporary folder, where the bundle is a zip
-            raise InputError(f"{bundle}: {str(error).replace(f'{place}/', '')}") from error
-    steps = ImageSteps(model, out, _checked(outputs, model), size, overwrite)
+        model = read_model(place, precision, device)
+    outputs = _checked(outputs, model)
+    _make(out)
+    steps = ImageSteps(model, out, outputs, size, overwrite)
     bar = tqdm(total=len(paths), desc="inference", unit="image", disable=not progress)
     results = [ImageResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
     with bar:
@@ -80,11 +77,22 @@ def infer_folder(
             results.append(result)
             bar.update()
     results.sort(key=lambda result: result.image)
-    files = sum(path.is_file() and not path.name.startswith(".") for path in folder.iterdir())
+    files = sum(not path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
     facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.segmenter.device)}
     finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
     write_summary(finished)
     return finished
+
+
+def _make(out: Path) -> None:
+    """Makes the folder for outputs, before the network works for nothing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")
 
 
 def _checked(outputs: Sequence[str] | None, model: ServedModel) -> tuple[str, ...]:

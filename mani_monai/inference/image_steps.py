@@ -15,9 +15,9 @@ from PIL import Image
 
 from mani_monai.bundle.archive import file_hash
 from mani_monai.data.readers.rasters import read_image
-from mani_monai.data.writers.atomic import replacing
 from mani_monai.transforms.save_nuclei import ENDINGS, write_output
 from mani_monai.utils import InputError
+from mani_monai.utils.atomic import replacing
 
 from .pixel_size import TOLERATED, PixelSize, read_pixel_size, scale_for
 from .records import FORM, Record, begin, is_done, read_record, write_record
@@ -104,9 +104,15 @@ class ImageSteps:
 
     def _read(self, item: _Item) -> _Item:
         path = item.path
+        if not path.exists():
+            raise InputError("is a link to a file that does not exist; bring that back, or remove the link.")
         size, contradiction = self._pixel_size(path)
         key = {**self.facts, "image": file_hash(path), "image_mpp": size and size.um}
         record = read_record(self.out, path.name)
+        if not self.overwrite and record is not None and record.is_of_another(key, path):
+            raise InputError(
+                f"would take the place of {record.source}, whose outputs are there; name another --out, or --overwrite."
+            )
         if not self.overwrite and is_done(record, key, self.out, [path.stem + FILES[name] for name in self.outputs]):
             return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
         scale = scale_for(size, self.model.um)
@@ -151,7 +157,7 @@ class ImageSteps:
             mean_area=mean and round(mean, 1),
             mean_area_um2=round(mean * size**2, 2) if mean and size else None,
         )
-        write_record(self.out, name, Record(item.key, written, asdict(result)))
+        write_record(self.out, name, Record(item.key, written, asdict(result), str(item.path.resolve())))
         return replace(item, result=result, picture=None, maps=None)
 
     def _pixel_size(self, path: Path) -> tuple[PixelSize | None, list[str]]:

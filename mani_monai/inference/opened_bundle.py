@@ -17,7 +17,8 @@ from mani_monai.utils import InputError
 def opened_bundle(path: str | Path) -> Iterator[Path]:
     """Gives a bundle's folder: its own, or for a zip a temporary one that lasts as long as the block.
 
-    What is inspected is what is given: a zip is unpacked once.
+    What is inspected is what is given: a zip is unpacked once. An ``InputError`` of the block names the bundle as the
+    user did, never a file of the temporary folder, unless it is about an option.
 
     Args:
         path: a bundle's folder or zip.
@@ -29,7 +30,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         _refuse(path, inspect_bundle(path))
-        yield path
+        with _named(path, path):
+            yield path
         return
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
@@ -38,7 +40,18 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
         unpack(path, Path(place))
         folder = top_of(Path(place))
         _refuse(path, inspect_bundle(folder))
-        yield folder
+        with _named(path, folder):
+            yield folder
+
+
+@contextmanager
+def _named(path: Path, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(("--", f"{path}: ")):
+            raise
+        raise InputError(f"{path}: {str(error).replace(f'{folder}/', '')}") from error
 
 
 def _refuse(path: Path, findings: Sequence[Finding]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.bundle.archive import file_hash
-from mani_monai.data.writers.atomic import replacing
+from mani_monai.utils.json_files import save_json
 
 FOLDER = "records"
 FORM = 1  # raise it when the same weights would give other outputs
@@ -23,11 +23,17 @@ class Record:
         key: what the outputs follow from: image, weights, settings.
         outputs: SHA-256 of each file by its name.
         result: the image's line in the summary.
+        source: the image's path; empty in records that do not hold it.
     """
 
     key: Mapping[str, Any]
     outputs: Mapping[str, str]
     result: Mapping[str, Any]
+    source: str = ""
+
+    def is_of_another(self, key: Mapping[str, Any], path: Path) -> bool:
+        """Whether it tells of another image, elsewhere, than the one of this key and path."""
+        return self.key.get("image") != key["image"] and self.source not in ("", str(path.resolve()))
 
 
 def record_path(out: Path, image: str) -> Path:
@@ -39,7 +45,8 @@ def read_record(out: Path, image: str) -> Record | None:
     """Reads the record of an image; None where there is none that can be read."""
     try:
         content = json.loads(record_path(out, image).read_text(encoding="utf-8"))
-        return Record(dict(content["key"]), dict(content["outputs"]), dict(content["result"]))
+        parts = (dict(content[part]) for part in ("key", "outputs", "result"))
+        return Record(*parts, str(content.get("source", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -50,9 +57,8 @@ def write_record(out: Path, image: str, record: Record) -> None:
     Raises:
         InputError: when it cannot be written.
     """
-    content = {"key": record.key, "outputs": record.outputs, "result": record.result}
-    with replacing(record_path(out, image)) as partial:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    content = {"key": record.key, "outputs": record.outputs, "result": record.result, "source": record.source}
+    save_json(record_path(out, image), content)
 
 
 def is_done(record: Record | None, key: Mapping[str, Any], out: Path, names: Sequence[str]) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mani_monai.data.writers.atomic import replacing
+from mani_monai.utils.atomic import replacing
+from mani_monai.utils.json_files import save_json
 
 DONE, BEFORE, FAILED = "done", "done before", "failed"
 NOT_KNOWN = "pixel size not known"
@@ -94,8 +94,7 @@ def write_summary(result: FolderResult) -> None:
         writer.writeheader()
         writer.writerows(rows)
     content = {**result.facts, "left_out": result.left_out, "images": rows}
-    with replacing(result.summary.with_suffix(".json")) as partial:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    save_json(result.summary.with_suffix(".json"), content)
 
 
 def report(result: FolderResult) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..adapt.domains import left_out_lines, shared_crop
-from ..data.image_checks import crop_side
+from ..data.domain_pair import Domains, pair_domains
 from ..data.preparation import prepare
 from ..data.prepared_images import Preparation
 from ..data.readers.rasters import mask_file
@@ -29,23 +27,6 @@ class Labelled:
 
     image: Path
     label: Path
-
-
-@dataclass(frozen=True)
-class Domains:
-    """Two data sets in one folder.
-
-    Attributes:
-        source: name of the labelled one.
-        target: name of the other; the source's own where there is none.
-        crop_size: side of the crops, in pixels, for which every image that is used is large enough.
-        left_out: one line for each image that is not used, and why.
-    """
-
-    source: str
-    target: str
-    crop_size: int
-    left_out: tuple[str, ...]
 
 
 def prepare_domains(
@@ -72,14 +53,9 @@ def prepare_domains(
     target = source
     if unlabelled:
         target = _prepare(TARGET, [_record(image, n) for n, image in enumerate(unlabelled)], out, licence)
-    pairs = [{"image": f"images/{i.id}.png", "label": f"labels/{i.id}.png"} for i in source.images]
-    paths = [{"image": str(source.folder / "images" / f"{i.id}.png")} for i in source.images]
-    crop = shared_crop(crop_size, crop_side(paths, crop_size), target.images)
-    bare = [{"image": f"images/{i.id}.png"} for i in target.images if min(i.height, i.width) >= crop]
-    _write(source.folder / f"source_{SPLIT}.json", {"training": pairs, "validation": pairs[:1]})
-    _write(target.folder / f"target_{SPLIT}.json", {"training": bare})
-    left_out = dict.fromkeys([*source.failures, *left_out_lines(target, crop)])
-    return Domains(source.name, target.name, crop, tuple(left_out))
+    pairs = [{"image": f"images/{image.id}.png", "label": f"labels/{image.id}.png"} for image in source.images]
+    domains = pair_domains(source.name, {"training": pairs, "validation": pairs[:1]}, target, SPLIT, crop_size)
+    return replace(domains, left_out=tuple(dict.fromkeys((*source.failures, *domains.left_out))))
 
 
 def _record(image: Path, number: int, label: Path | None = None) -> Record:
@@ -101,7 +77,3 @@ def _prepare(name: str, records: Sequence[Record], out: Path, licence: str) -> P
     if not found.written:
         raise InputError("\n".join([*found.failures[:10], f"no {name} image of the datastore can be used."]))
     return found
-
-
-def _write(path: Path, content: dict[str, list[dict[str, str]]]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

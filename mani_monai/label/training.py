@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..adapt.start import NORMALISED, start_settings
 from ..bundle.network_settings import settings_of
+from ..data.domain_pair import Domains
 from ..inference.segmenters import Segmenter
 from ..utils import InputError, failure_reason
 from ..utils.files import save_atomically
-from .domains import SPLIT, Domains, Labelled, prepare_domains
+from ..utils.json_files import save_json
+from .domains import SPLIT, Labelled, prepare_domains
 from .training_options import START
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
 WEIGHTS = "model.pt"
-ADAPT, SUPERVISED, NORMALISED = "stain_adabn.json", "source_only.json", "stain_normalisation.json"
+ADAPT, SUPERVISED = "stain_adabn.json", "source_only.json"
 LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "model_source_val.pt")
 TAIL = 200  # lines of the output, for the reason of a failure
 
@@ -65,7 +67,7 @@ def train(
             save_atomically(model.network.state_dict(), building / "start.pt")
         methods = _methods(model, unlabelled is not None)
         overlay = building / "label.json"
-        overlay.write_text(json.dumps(_settings(model, domains, options, building), indent=1) + "\n")
+        save_json(overlay, _settings(model, domains, options, building))
         _run([*(CONFIGS / name for name in ("train.json", "small.json", *methods)), overlay])
         _write_facts(building, out, domains, options)
         # images and labels, and what only the training needed
@@ -105,11 +107,7 @@ def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], fo
     if "device" in options:
         settings["device"] = f"$torch.device('{options['device']}')"
     if options[START]:
-        settings |= {
-            "+imports": [f"$from mani_monai.utils.files import {name}" for name in ("load_network", "load_tensors")],
-            "start": str(folder / "start.pt"),
-            "network": "$load_network(@network_def, load_tensors(@start), @start) or @network_def.to(@device)",
-        }
+        settings |= start_settings(folder / "start.pt")
     return settings
 
 
@@ -136,4 +134,4 @@ def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str
         "dataset_dir": str(out / "data"),
         **options,
     }
-    (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    save_json(folder / "config.json", facts)

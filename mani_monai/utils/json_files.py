@@ -1,4 +1,4 @@
-"""Reading the JSON files that stand beside data and weights."""
+"""The JSON files that stand beside data, weights and results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .atomic import replacing
 from .errors import InputError
 
 
@@ -34,3 +35,19 @@ def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object but {type(content).__name__}; {remedy}.")
     return content
+
+
+def save_json(path: str | Path, content: Any) -> None:
+    """Writes JSON, a line a value, whole or not at all.
+
+    Args:
+        path: the file to be, UTF-8; its folder is made.
+        content: what JSON can hold.
+
+    Raises:
+        InputError: when it cannot be written; an older file is then as it was.
+        ValueError: when ``content`` holds a number that is not finite, which JSON does not know.
+    """
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -70,7 +70,7 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             hint = f"did you mean --{near[0]}?" if near else f"known ones: {', '.join(known)}."
             raise InputError(f"--{name}: no such option in {options['config_file']}; {hint}")
         _check_kind(name, options[name], parser.get(name))
-        _check_range(name, options[name])
+        check_range(name, options[name])
 
 
 def _check_kind(name: str, text: str, default: Any) -> None:
@@ -84,7 +84,12 @@ def _check_kind(name: str, text: str, default: Any) -> None:
         raise InputError(f"--{name} {text}: is read as the number {value}; write it as --{name} \"'{text}'\".")
 
 
-def _check_range(name: str, text: str) -> None:
+def check_range(name: str, text: str) -> None:
+    """Refuses a number that a setting of the configs cannot have; other settings pass.
+
+    Raises:
+        InputError: when it is too small, not whole where it has to be, or no number.
+    """
     least, value = LEAST.get(name), DefaultParseValue(text)
     if least is None or (isinstance(value, str) and value[:1] in REFERENCES):
         return

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from adapted import SCORES, InProcessLauncher, figures
+from small_bundles import write_unet_bundle
 
 from mani_monai.adapt.evidence import Evidence
+from mani_monai.bundle.archive import write_hashes
+from mani_monai.bundle.carried_modules import carry_modules, names_in, renamed
+from mani_monai.inference.known_pipelines import NORMALISATION
 
 
 @pytest.fixture
@@ -35,6 +41,27 @@ def evidence() -> Callable[..., Evidence]:
             if name in changes:
                 changes[name] = {**SCORES, **changes[name]}
         return replace(sane, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def given_bundle() -> Callable[..., Path]:
+    """Writes a bundle as a user brings it, of normalised stains or not: ``given_bundle(folder, normalised=True)``."""
+
+    def make(folder: Path, normalised: bool = False) -> Path:
+        write_unet_bundle(folder)
+        (folder / "docs").mkdir()
+        (folder / "docs" / "data_license.txt").write_text("Trained on:\n  breast   CC BY-NC-SA 4.0\n")
+        if normalised:
+            path = folder / "configs" / "inference.json"
+            config = json.loads(path.read_text())
+            config["preprocessing"]["transforms"].append(NORMALISATION)
+            text = json.dumps(config)
+            path.write_text(renamed(text))
+            carry_modules(names_in(text), folder)
+        write_hashes(folder)
+        return folder
 
     return make
 

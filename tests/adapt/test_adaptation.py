@@ -10,12 +10,12 @@ import pytest
 import torch
 from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
-from monai.networks.nets import BasicUNet
 from PIL import Image
+from small_bundles import FEATURES
 
 from mani_monai.adapt import adaptation
 from mani_monai.adapt.adaptation import Adaptation, adapt
-from mani_monai.adapt.methods import Plan
+from mani_monai.adapt.methods import DEFAULT_METHOD, METHODS, Plan
 from mani_monai.bundle.export import Exported
 from mani_monai.utils import InputError
 
@@ -51,7 +51,13 @@ def job(toy_dir, tiny_options):
     def make(target, out, launcher=None, **options):
         launcher = launcher or InProcessLauncher()
         places = (str(toy_dir / "toy_source"), str(target), out, REPOSITORY / "bundles")
-        settings = {"preset": "quick", "options": tiny_options, "say": lambda line: None, **options}
+        settings = {
+            "method": "recommended",
+            "preset": "quick",
+            "options": tiny_options,
+            "say": lambda line: None,
+            **options,
+        }
         return Adaptation(*places, launcher=launcher, **settings)
 
     return make
@@ -69,6 +75,11 @@ def again(finished, tmp_path):
     """A copy of the finished adaptation's folder."""
     shutil.copytree(finished[0], tmp_path / "again")
     return tmp_path / "again"
+
+
+def test_the_default_is_one(tmp_path):
+    assert DEFAULT_METHOD in METHODS
+    assert Adaptation("source", "target", tmp_path, tmp_path).method == DEFAULT_METHOD
 
 
 def files(folder):
@@ -108,7 +119,7 @@ def test_the_same_command_trains_nothing_and_reports_the_same(again, job, kidney
 
 def test_another_adaptation_in_the_folder_is_refused(again, job, kidney):
     for change, name in (({"method": "mani"}, "method"), ({"seed": 1}, "seed"), ({"licence": "CC0"}, "licence")):
-        with pytest.raises(InputError, match=f"holds an adaptation with another {name}; choose another --out"):
+        with pytest.raises(InputError, match=f"holds an adaptation of another {name}; choose another --out"):
             adapt(job(kidney, again, **change))
 
 
@@ -195,20 +206,15 @@ def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     assert record["label_free"]["stain"]["after"] == towards
 
 
-def given_bundle(folder, features):
-    """An export as far as it is read here."""
-    (folder / "models").mkdir(parents=True)
-    (folder / "docs").mkdir()
-    (folder / "docs" / "data_license.txt").write_text("breast: CC BY-NC-SA 4.0")
-    torch.manual_seed(1)
-    torch.save(BasicUNet(2, 3, 2, features, act="RELU", norm="BATCH").state_dict(), folder / "models" / "model.pt")
-    return folder
+def given_options(tiny_options):
+    """Options of a training that can start from the given bundle."""
+    return {**tiny_options, "features": str(FEATURES)}
 
 
-def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_exports):
-    launcher = InProcessLauncher()
-    bundle = given_bundle(tmp_path / "given", [4] * 6)
-    done = adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method="mani"))
+def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_exports, given_bundle, tiny_options):
+    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given")
+    options = given_options(tiny_options)
+    done = adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method="mani", options=options))
     (command,) = launcher.commands
     assert command["files"] == ["train.json", "quick.json", "start.json"]
     assert done.source_model is None
@@ -216,6 +222,27 @@ def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_expo
     assert notes[0] == "Before is given, and the training started from its weights."
     assert notes[1].startswith("NON-COMMERCIAL USE ONLY"), "what the start was trained on binds what came of it"
     assert "CC BY-NC-SA 4.0" in quick_exports[-1].domains[0].licence
+    assert not quick_exports[-1].normalised_stains
+
+
+@pytest.mark.parametrize(
+    ("normalised", "method", "overlays", "said"),
+    [
+        (True, "mani", ["stain_normalisation.json"], "They were trained on normalised stains, so stains were"),
+        (False, "stain_adabn", ["stain_adabn.json"], "They were trained on stains as they are, and here went on with"),
+    ],
+)
+def test_a_start_and_its_stains(
+    job, kidney, tmp_path, quick_exports, given_bundle, tiny_options, normalised, method, overlays, said
+):
+    """Trained, exported and measured on normalised stains, where the start or the method needs it; and said."""
+    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given", normalised)
+    options = given_options(tiny_options)
+    adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method=method, options=options))
+    (command,) = launcher.commands
+    assert command["files"] == ["train.json", "quick.json", *overlays, "start.json"]
+    assert quick_exports[-1].normalised_stains
+    assert f"its weights. {said}" in json.loads((tmp_path / "out" / "report.json").read_text())["notes"][0]
 
 
 def test_source_only_keeps_the_source_model_and_bad_files_are_said(job, kidney, tmp_path):

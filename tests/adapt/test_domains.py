@@ -12,12 +12,10 @@ from mani_monai.adapt.domains import (
     SPLIT,
     prepare_domains,
     read_domains,
-    shared_crop,
     source_folder,
     target_name,
     write_domains,
 )
-from mani_monai.data.conversion import ImageFacts
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.utils import InputError
 
@@ -74,15 +72,6 @@ def test_what_is_kept_is_read_back(toy_dir, slides, tmp_path):
     found = prepare_domains(toy_dir / "toy_source", slides, tmp_path / "data", 64, progress=False)
     write_domains(found, tmp_path / "data" / "domains.json")
     assert read_domains(tmp_path / "data" / "domains.json") == found
-
-
-@pytest.mark.parametrize(
-    ("asked", "source", "sides", "crop"),
-    [(160, 500, [300] * 3, 160), (160, 150, [300] * 3, 144), (512, 500, [90, 100, 400], 96), (30, 64, [64], 30)],
-)
-def test_crops_fit_the_source_and_half_of_the_target(asked, source, sides, crop):
-    images = tuple(ImageFacts(str(n), "", side, 999, None, None, ()) for n, side in enumerate(sides))
-    assert shared_crop(asked, source, images) == crop
 
 
 def test_names():

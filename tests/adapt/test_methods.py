@@ -40,11 +40,13 @@ def test_a_plan_trains_the_source_model_first_then_the_method():
         assert (run.source, run.target, run.seed) == ("a", "b", 2)
 
 
-def test_a_given_model_is_before_and_may_be_the_start(tmp_path):
+def test_a_given_model_is_before_and_may_be_the_start():
     table = base_table(BUNDLE, "quick")
-    plan = make_plan(table, "mani", ("a", "b"), {}, given=True, start=tmp_path / "start.json")
+    plan = make_plan(table, "source_only", ("a", "b"), {}, given=True, start=["stain_normalisation.json", "start.json"])
     assert plan.before is None
-    assert [run.method.overlays for run in plan.runs] == [(str(tmp_path / "start.json"),)]
+    assert [run.method.overlays for run in plan.runs] == [
+        ("source_only.json", "stain_normalisation.json", "start.json")
+    ]
     assert make_plan(table, "mani", ("a", "b"), {}, given=True).after.method.overlays == ()
 
 

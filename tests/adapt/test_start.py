@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from bundle_files import REPOSITORY
 from monai.networks.nets import BasicUNet
 
 from mani_monai.adapt.given_model import GivenModel
-from mani_monai.adapt.start import choose_start, started_from, write_start
+from mani_monai.adapt.methods import METHODS, base_table, read_configs
+from mani_monai.adapt.start import choose_start, normalises_stains, started_from, write_start
 from mani_monai.utils import InputError
 
 
@@ -34,12 +37,44 @@ def test_weights_of_another_network_are_refused(tmp_path):
         started_from(BasicUNet(2, 3, 2, [8] * 6, norm="BATCH"), str(tmp_path / "model.pt"))
 
 
+def given_model(folder, normalised=False):
+    return GivenModel("given.zip", folder / "model.pt", (4, 4, 8), "unknown", normalised)
+
+
 def test_a_model_of_another_width_is_no_start(tmp_path):
-    given = GivenModel("given.zip", tmp_path / "model.pt", (4, 4, 8), "unknown")
-    overlay, note = choose_start(given, (4, 4, 8), tmp_path / "start.json")
-    assert overlay == tmp_path / "start.json"
-    assert note == "Before is given.zip, and the training started from its weights."
-    overlay, note = choose_start(given, (4, 4, 4), tmp_path / "other.json")
-    assert overlay is None
-    assert not (tmp_path / "other.json").exists()
-    assert note.startswith("Before is given.zip. The training did not start from it but from new weights: its U-Net")
+    for normalised in (False, True):
+        start = choose_start(given_model(tmp_path, normalised), (4, 4, 4), True, tmp_path / "start.json")
+        assert start.overlays == ()
+        assert not (tmp_path / "start.json").exists()
+        assert start.note.startswith(
+            "Before is given.zip. The training did not start from it but from new weights: its"
+        )
+
+
+@pytest.mark.parametrize(
+    ("normalised", "normalises", "added", "said"),
+    [
+        (False, False, (), ""),
+        (True, True, (), ""),
+        (
+            True,
+            False,
+            ("stain_normalisation.json",),
+            "They were trained on normalised stains, so stains were normalised",
+        ),
+        (False, True, (), "They were trained on stains as they are, and here went on with normalised ones"),
+    ],
+)
+def test_weights_of_normalised_stains_go_on_with_them(tmp_path, normalised, normalises, added, said):
+    path = tmp_path / "start.json"
+    start = choose_start(given_model(tmp_path, normalised), (4, 4, 8), normalises, path)
+    assert start.overlays == (*added, str(path))
+    assert json.loads(path.read_text())["start_weights"] == str(tmp_path / "model.pt")
+    first = "Before is given.zip, and the training started from its weights."
+    assert start.note.startswith(f"{first} {said}" if said else first)
+    assert bool(said) or start.note == first
+
+
+def test_one_method_normalises_by_itself():
+    table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
+    assert [name for name in METHODS if normalises_stains(read_configs(table, name, {}))] == ["stain_adabn"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,8 @@ def test_inverted_mask():
     image, nuclei = draw()
     fit = alignment(image, ~nuclei)
     assert fit.contrast < 0
-    assert "not darker" in fit.doubt(3)
+    assert fit.doubt(3) == "nuclei cover 96% of the image: the mask may be inverted"
+    assert "not darker" in replace(fit, share=0.5).doubt(3)
 
 
 def test_large_ink_spot_is_no_reason_to_doubt():

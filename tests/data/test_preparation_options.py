@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from mani_monai.data.preparation_options import PreparationJob, PreparationOptions, check_switch, preparation_command
+from mani_monai.data.preparation_options import PreparationJob, PreparationOptions, preparation_command
 from mani_monai.data.readers import Listing
 from mani_monai.data.windows import WindowGrid
 from mani_monai.utils import InputError
@@ -55,12 +55,6 @@ def test_windows(options, windows):
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"overwrite": "false"}, "--overwrite false: takes no value"),
-        ({"no_mirror": "yes", "window": 32}, "--no_mirror yes: takes no value"),
-        ({"seed": None}, "--seed None: is no whole number"),
-        ({"window": "x"}, "--window x: is no whole number"),
-        ({"window": 32, "step": 1.5}, "--step 1.5: is no whole number"),
-        ({"window": True}, "--window True: is no whole number"),
         ({"step": 80}, "--step: needs --window"),
         ({"no_mirror": True}, "--no_mirror: needs --window"),
         ({"window": 15}, "--window 15: no network takes less than 16 px"),
@@ -72,9 +66,3 @@ def test_options_that_cannot_be(options, fault):
     with pytest.raises(InputError, match=fault) as error:
         PreparationOptions(**options)
     assert "\n" not in str(error.value)
-
-
-def test_switch():
-    check_switch("x", False)
-    with pytest.raises(InputError, match="--x 1: takes no value"):
-        check_switch("x", 1)

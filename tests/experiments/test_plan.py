@@ -64,6 +64,18 @@ def test_shifts_and_methods_to_keep(tmp_path):
         ({**PLAN, "shifts": [{"source": "a"}]}, "'target'"),
         ({**PLAN, "run": "unet"}, "unknown run; known are base, bundle"),
         ({**PLAN, "methods": {"mani": {"title": "MaNi", "overlays": [], "adabn": True}}}, "unknown adabn"),
+        ({**PLAN, "methods": {}}, "has no methods"),
+        ({**PLAN, "shifts": []}, "has no shifts"),
+        (
+            {**PLAN, "methods": {"mani": {"title": "MaNi", "overlays": [], "control": "target_statistics"}}},
+            "the control of mani, 'target_statistics', is none of its methods",
+        ),
+        ({**PLAN, "bundle": "bundles/none"}, "names bundles/none/configs/train.json, which does not exist"),
+        ({**PLAN, "methods": {"a": {"title": "A", "overlays": ["a.json"]}}}, "configs/a.json, which does not exist"),
+        (
+            {**PLAN, "methods": {"a": {"title": "A", "overlays": [], "evaluations": ["adabm"]}}},
+            "configs/adabm.json, which does not exist",
+        ),
     ],
 )
 def test_a_broken_plan_is_one_line(tmp_path, plan, message):

@@ -213,6 +213,7 @@ def bad_files(folder: Path) -> dict[str, str]:
         "print.tif": "has the colour mode CMYK",
         "square.png": "stands for the same image as",
         "bomb.png": "decompression bomb",
+        "gone.png": "is a link to a file that does not exist",
     }
 
 
@@ -257,6 +258,10 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
         ({"precision": "half"}, "^--precision half: choose from"),
         ({"device": "toaster"}, "^--device toaster: "),
         ({"out": "images/square.png"}, r"square\.png: is a file; name a folder with --out"),
+        (
+            {"out": "images/square.png/x"},
+            r"x: cannot be written to \(Not a directory\); name another folder",
+        ),
         ({"bundle": "empty"}, r"empty: is refused: configs/metadata\.json: is not there: this is no bundle"),
     ],
 )
@@ -268,6 +273,24 @@ def test_what_is_refused_at_once(exported, images, tmp_path, options, message):
         infer_folder(**arguments, **{**OPTIONS, **options})
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_another_folders_image_of_the_same_name_takes_nobodys_place(exported, images, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(picture(64, 64, 9)).save(other / "square.png")
+    out, options = tmp_path / "out", {"outputs": ["mask"], **OPTIONS}
+    infer_folder(exported.folder, images, out, **options)
+    before = (out / "square_mask.png").read_bytes()
+    (refused,) = infer_folder(exported.folder, other, out, **options).images
+    assert f"would take the place of {images / 'square.png'}, whose outputs are there; name another" in refused.note
+    assert (out / "square_mask.png").read_bytes() == before
+    (done,) = infer_folder(exported.folder, other, out, overwrite=True, **options).images
+    assert done.status == "done"
+    assert (out / "square_mask.png").read_bytes() != before
+    Image.fromarray(picture(64, 64, 10)).save(other / "square.png")
+    (changed,) = infer_folder(exported.folder, other, out, **options).images
+    assert changed.status == "done", "an image that was changed is its own"
 
 
 def test_a_bundle_that_trains_is_to_be_exported_first(images, tmp_path):

@@ -10,8 +10,8 @@ from exports import as_input, picture
 from monai.bundle import create_workflow
 from PIL import Image
 from tiny_export import export_quickly
+from zoo import importable
 
-from mani_monai.bundle.zoo import importable
 from mani_monai.inference.folder_run import infer_folder
 from mani_monai.networks.nets import ConcatHoVerNet
 

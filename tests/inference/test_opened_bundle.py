@@ -82,6 +82,20 @@ def test_an_archive_that_leaves_its_folder(tmp_path):
     assert [found.name for found in tmp_path.rglob("*")] == ["in", "bundle.zip"]
 
 
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_errors_of_the_block_name_the_bundle(exported, form):
+    path = getattr(exported, form)
+    for message, said in (
+        ("{}/configs/x.json: is odd.", f"{path}: configs/x.json: is odd."),
+        ("its window is odd.", f"{path}: its window is odd."),
+        (f"{path}: is odd.", f"{path}: is odd."),
+        ("--device x: is odd.", "--device x: is odd."),
+    ):
+        with pytest.raises(InputError) as refusal, opened_bundle(path) as folder:
+            raise InputError(message.replace("{}", str(folder)))
+        assert str(refusal.value) == said
+
+
 def test_what_is_no_bundle(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK but no zip")
     assert "is no zip" in refusal_of(tmp_path / "a.zip")

@@ -57,3 +57,15 @@ def test_a_record_names_no_file_elsewhere(tmp_path):
     (tmp_path / "precious.txt").touch()
     begin(Record({}, {"../precious.txt": "", str(tmp_path / "precious.txt"): ""}, {}), KEY, out, "a.png")
     assert (tmp_path / "precious.txt").exists()
+
+
+def test_another_image_of_the_same_name_is_told_by_its_place(tmp_path):
+    here = tmp_path / "here" / "a.png"
+    record = Record(KEY, {}, {}, str(here))
+    write_record(tmp_path, "a.png", record)
+    assert read_record(tmp_path, "a.png") == record
+    other = {**KEY, "image": "c"}
+    assert record.is_of_another(other, tmp_path / "a.png")
+    assert not record.is_of_another(other, here), "the image was changed"
+    assert not record.is_of_another(KEY, tmp_path / "a.png"), "the image was moved"
+    assert not Record(KEY, {}, {}).is_of_another(other, here), "a record that does not hold its place"

@@ -174,20 +174,37 @@ def test_consep_types(main, tmp_path, capsys):
 
 @pytest.mark.parametrize("wrong", [["--overwite"], ["--organ", "kidney"], ["surplus", "--x", "1"]])
 def test_unknown_argument_fails_before_anything_is_done(main, tmp_path, capsys, wrong):
-    command = [*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data")]
-    with pytest.raises(SystemExit) as error:
-        main([*command, *wrong])
+    with pytest.raises(SystemExit) as error:  # not even the root is looked at
+        main(["tnbc", "--root", str(tmp_path / "gone"), "--out", str(tmp_path / "data"), *wrong])
     assert error.value.code == 2
-    assert not (tmp_path / "data").exists()
     capsys.readouterr()
 
 
+def test_names_and_lists_stay_as_they_were_typed(main, tmp_path, capsys):
+    command = [*make_tcia(tmp_path / "raw")[:-1], "1080,1081-1082", "--out", str(tmp_path / "data"), "--name", "1e3"]
+    main(command)
+    assert f"written      {tmp_path / 'data' / '1e3'}" in capsys.readouterr().out
+    with pytest.raises(InputError, match="lung"):
+        main([*make_monuseg(tmp_path / "more")[:-1], "kidney, lung"])
+
+
 @pytest.mark.parametrize(
-    "flag", [["--overwrite", "false"], ["--skip_bad", "1"], ["--seed", "x"], ["--window", "x"], ["--step", "9"]]
+    ("flag", "fault"),
+    [
+        ("--overwrite false", "--overwrite false: takes no value"),
+        ("--skip_bad 1", "--skip_bad 1: takes no value"),
+        ("--window 16 --no_mirror yes", "--no_mirror yes: takes no value"),
+        ("--seed x", "--seed x: is no whole number"),
+        ("--seed None", "--seed None: is no whole number"),
+        ("--window", "--window True: is no whole number"),
+        ("--window 16 --step 1.5", "--step 1.5: is no whole number"),
+        ("--step 9", "--step: needs --window"),
+    ],
 )
-def test_flag_of_the_wrong_kind(main, tmp_path, flag):
-    with pytest.raises(InputError, match=flag[0]):
-        main([*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data"), *flag])
+def test_flag_that_cannot_be(main, tmp_path, flag, fault):
+    with pytest.raises(InputError, match=fault) as error:
+        main([*make_tnbc(tmp_path / "raw"), "--out", str(tmp_path / "data"), *flag.split()])
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "data").exists()
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from mani_monai.utils import InputError
@@ -58,6 +62,19 @@ def test_values_of_another_kind_are_refused(line, said):
     assert not started
 
 
+def test_a_flag_of_text_needs_a_value():
+    with pytest.raises(InputError, match=r"^--out: needs a value\.$"):
+        run_command(command, ["--out", "--count", "3"])
+    assert not started
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_in_one_line(number):
+    code = f"from mani_monai.utils.command_line import *; end_on_signals(); signal.raise_signal({int(number)})"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "stopped: start the same command again to go on.\n")
+
+
 @pytest.mark.parametrize("line", [["--out", "x", "--counts", "3"], ["--count", "3"], ["--out", "x", "--help"]])
 def test_nothing_starts_on_a_line_that_does_not_fit(line, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -65,3 +82,38 @@ def test_nothing_starts_on_a_line_that_does_not_fit(line, capsys):
     assert not started
     assert stop.value.code == (0 if "--help" in line else 2)
     assert "Does something." in capsys.readouterr().err or "--help" not in line
+
+
+def other(width: int = 1) -> int:
+    """Does another thing."""
+    started.append(width)
+    return width
+
+
+COMMANDS = {"first": command, "second": other}
+
+
+def test_the_first_word_names_one_of_several_commands():
+    assert run_command(COMMANDS, ["first", "--out", "7"]) == "done"
+    assert run_command(COMMANDS, ["second", "--width", "3"]) == 3
+    assert started == [((), "7", 1, None, False, None), 3]
+    with pytest.raises(InputError, match=r"--width wide: is no whole number\."):
+        run_command(COMMANDS, ["second", "--width", "wide"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["third"], "Cannot find key: third"),
+        (["second", "--count", "3"], "Could not consume arg: --count"),
+        (["second", "3", "given"], "Could not consume arg: given"),
+        (["--help"], "second"),
+        (["second", "--width", "3", "--help"], "Does another thing."),
+    ],
+)
+def test_none_of_several_starts_on_a_line_that_does_not_fit(line, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_command(COMMANDS, line)
+    assert not started
+    assert stop.value.code == (0 if "--help" in line else 2)
+    assert said in capsys.readouterr().err

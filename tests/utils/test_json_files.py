@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import read_object
+from mani_monai.utils.json_files import read_object, save_json
 
 
 def test_an_object_and_no_file(tmp_path):
@@ -22,3 +24,18 @@ def test_what_is_no_object_is_named_with_its_remedy(tmp_path, content, reason):
     with pytest.raises(InputError, match=rf"a\.json: {reason}.*; write it again\.$") as raised:
         read_object(tmp_path / "a.json", "write it again")
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_saved_is_read(tmp_path):
+    content = {"a": [1, None, "\u00e4"], "b": {"c": 0.5}}
+    save_json(tmp_path / "new" / "a.json", content)
+    assert read_object(tmp_path / "new" / "a.json", "write it again") == content
+    assert (tmp_path / "new" / "a.json").read_text(encoding="utf-8").endswith("}\n")
+
+
+def test_what_json_does_not_know_leaves_the_older_file(tmp_path):
+    save_json(tmp_path / "a.json", [1])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_json(tmp_path / "a.json", [float("nan")])
+    assert json.loads((tmp_path / "a.json").read_text()) == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -64,8 +64,8 @@ def _image_stem(stem: str, images: dict[str, Path]) -> str:
     """The image that a mask's stem stands for: its own name first, so that an image "a_label" keeps its mask."""
     if stem in images:
         return stem
-    suffix = next((suffix for suffix in _MASK_SUFFIXES if stem.endswith(suffix)), "")
-    return stem.removesuffix(suffix)
+    suffix = next((suffix for suffix in _MASK_SUFFIXES if stem.lower().endswith(suffix)), "")
+    return stem[: len(stem) - len(suffix)]
 
 
 def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mani_monai.utils import InputError
 
@@ -20,17 +20,45 @@ _BITS_PER_SAMPLE = 258  # the TIFF tag
 def decode(path: Path) -> Image.Image:
     """Opens and decodes an image file.
 
+    Of a pyramid the largest level is taken, the first page.
+
     Raises:
-        InputError: missing, truncated, or no image at all.
+        InputError: missing, truncated, or no image at all; several pages, or pixels that are to be shown turned.
     """
     try:
         with Image.open(path) as image:
+            _check_pages(path, image)
+            _check_orientation(path, image)
             image.load()
             return image
     except FileNotFoundError:
         raise InputError(f"{path}: does not exist.") from None
+    except UnidentifiedImageError:
+        remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
+        raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be decoded ({error}); copy or download it again.") from error
+
+
+def _check_pages(path: Path, image: Image.Image) -> None:
+    """Refuses a stack, of which one page alone would be read."""
+    size, pages = image.size, getattr(image, "n_frames", 1)
+    for page in range(1, pages):
+        image.seek(page)
+        if image.size == size:
+            raise InputError(
+                f"{path}: is a stack of {pages} pages; store each as an image of its own, its channels as one RGB "
+                "image, or its nuclei as one mask of numbers."
+            )
+    if pages > 1:
+        image.seek(0)
+
+
+def _check_orientation(path: Path, image: Image.Image) -> None:
+    """Refuses pixels that viewers show otherwise than they are stored: a mask or an outline would lie elsewhere."""
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if turned not in (0, 1):
+        raise InputError(f"{path}: is stored turned or mirrored (EXIF orientation {turned}); save it upright.")
 
 
 def bits_per_channel(image: Image.Image) -> int:

@@ -140,7 +140,7 @@ def files_by_stem(
         for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
             hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
             stem = stem_of(path.stem)
-            if hidden or stem is None or path.suffix.lower() not in endings or not path.is_file():
+            if hidden or stem is None or path.suffix.lower() not in endings or path.is_dir():
                 continue
             if stem in found:
                 problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")

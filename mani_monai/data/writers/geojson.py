@@ -14,8 +14,8 @@ from skimage.draw import polygon as pixels_inside
 
 from mani_monai.transforms.polygons import instance_polygons
 from mani_monai.utils import InputError
+from mani_monai.utils.atomic import replacing
 
-from .atomic import replacing
 from .classes import nucleus_class
 from .instance_maps import checked
 from .tables import rows_of

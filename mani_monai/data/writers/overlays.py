@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from .atomic import replacing
+from mani_monai.utils.atomic import replacing
+
 from .classes import nucleus_class
 from .instance_maps import checked
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from .atomic import replacing
+from mani_monai.utils.atomic import replacing
+
 from .classes import nucleus_class
 
 DECIMALS = 4

@@ -33,6 +33,20 @@ def test_masks_by_name_or_with_a_suffix(tmp_path):
     assert f"b.png: has no mask in {tmp_path / 'masks'} (of its name, or that with _mask, _masks, _label," in line
 
 
+def test_a_masks_word_in_capitals(tmp_path):
+    write(tmp_path / "images" / "a.PNG")
+    write(tmp_path / "masks" / "a_Mask.PNG")
+    listing = read_folder(tmp_path / "images", tmp_path / "masks")
+    assert [r.id for r in listing.records] == ["a"]
+    assert listing.problems == ()
+
+
+def test_a_link_to_nowhere_is_an_image_that_cannot_be_read(tmp_path):
+    write(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "none.png")
+    assert [r.id for r in read_folder(tmp_path).records] == ["a", "b"]
+
+
 def test_groups(tmp_path):
     for name in "abc":
         write(tmp_path / f"{name}.png")

@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 
 from mani_monai.data.readers.rasters import read_image, read_mask
 from mani_monai.utils import InputError
@@ -132,3 +132,35 @@ def test_jpeg_mask_is_refused(tmp_path):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "m.png", format="JPEG")
     with pytest.raises(InputError, match="is a JPEG"):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_stack_is_refused_and_the_largest_level_of_a_pyramid_taken(tmp_path, read):
+    page = np.zeros((8, 6), np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([page, page + 1, page]), photometric="minisblack")
+    with pytest.raises(InputError, match=r"stack\.tif: is a stack of 3 pages; store each as an image of its own"):
+        read(tmp_path / "stack.tif")
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as pyramid:
+        pyramid.write(page + 9, photometric="minisblack")
+        pyramid.write(page[::2, ::2], photometric="minisblack")
+    found = read(tmp_path / "pyramid.tif")
+    values = found.pixels[..., 0] if read is read_image else found.values
+    np.testing.assert_array_equal(values, page + 9)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
+def test_pixels_that_viewers_turn_are_refused(tmp_path, name):
+    picture, exif = Image.fromarray(np.zeros((8, 6, 3), np.uint8)), Image.Exif()
+    for orientation in (1, 6):
+        exif[ExifTags.Base.Orientation] = orientation
+        picture.save(tmp_path / name, exif=exif)
+        if orientation == 1:
+            assert read_image(tmp_path / name).pixels.shape == (8, 6, 3)
+    with pytest.raises(InputError, match=rf"{name}: is stored turned or mirrored \(EXIF orientation 6\); save it upr"):
+        read_image(tmp_path / name)
+
+
+def test_what_cannot_be_read_at_all_has_both_remedies(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="8 bits per channel as PNG or TIFF, or copy it again where it is damaged"):
+        read_image(tmp_path / "a.png")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mani_monai.utils import InputError
+from .errors import InputError
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.data.writers.atomic import replacing
 from mani_monai.utils import InputError
+from mani_monai.utils.atomic import replacing
 
 
 def write_until(error, path):
