@@ -24,6 +24,7 @@ from .outcome import Outcome
 from .page import render_page
 from .pictures import curves_picture, panel_picture, sizes_picture
 from .predictor import Predictor
+from .start import NORMALISED
 from .training import TrainingMaker
 from .verdict import NOT_ADAPTED, judge
 
@@ -104,7 +105,7 @@ def _models(
     if plan.before == plan.after:
         return after, after
     if given is not None:
-        steps = ("stain_normalisation.json",) if given.normalised else ()
+        steps = (NORMALISED,) if given.normalised else ()
         own = Predictor(plan.table, plan.after, domains.dataset_dir, domains.largest, given.features, steps)
         return measure_model(own, given.weights, paths), after
     return measure_model(predictor(plan.before), make.folder(plan.before) / "model.pt", paths), after
