@@ -68,7 +68,7 @@ def infer_folder(
     with opened_bundle(bundle) as place:
         model = read_model(place, precision, device)
     outputs = _checked(outputs, model)
-    _make(out)
+    _make_folder(out)
     steps = ImageSteps(model, out, outputs, size, overwrite)
     bar = tqdm(total=len(paths), desc="inference", unit="image", disable=not progress)
     results = [ImageResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
@@ -84,7 +84,7 @@ def infer_folder(
     return finished
 
 
-def _make(out: Path) -> None:
+def _make_folder(out: Path) -> None:
     """Makes the folder for outputs, before the network works for nothing."""
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from exports import picture
+from folder_runs import SIZES
+from painted_model import painted_model
 from PIL import Image
 from tiny_export import export_unet
 
 from mani_monai.bundle.export import Exported
-
-SIZES = {"square.png": (64, 64), "wide.tif": (70, 141), "tall.jpg": (133, 66), "small.png": (9, 5)}
+from mani_monai.inference import folder_run
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,13 @@ def images(tmp_path) -> Path:
 def one_thread():
     """Sums are in another order on more threads."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def serve_painted(monkeypatch):
+    """Serves a HoVer-Net whose maps are painted in the image, whatever bundle is named."""
+
+    def serve(**options):
+        monkeypatch.setattr(folder_run, "read_model", lambda *_: painted_model(**options))
+
+    return serve

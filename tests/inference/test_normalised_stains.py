@@ -7,12 +7,11 @@ import subprocess
 import sys
 
 import numpy as np
+from folder_runs import OPTIONS
 from PIL import Image
 from tiny_export import export_unet
 
 from mani_monai.inference.folder_run import infer_folder
-
-OPTIONS = {"precision": "float32", "device": "cpu", "progress": False}
 
 
 def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tmp_path, command_environment):

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exports import picture
+from folder_runs import OPTIONS
 from PIL import Image
 
 from mani_monai.inference import folder_run, image_steps
 from mani_monai.inference.folder_run import infer_folder
 from mani_monai.inference.segmenters import UNetSegmenter
-
-OPTIONS = {"precision": "float32", "device": "cpu", "progress": False}
 
 
 class Killed(BaseException):
