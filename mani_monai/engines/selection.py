@@ -6,29 +6,25 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from monai.engines import Evaluator
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from ..utils import InputError
-from ..utils.files import fingerprint, load_network, load_tensors
+from ..utils.files import load_tensors
 from ..utils.json_files import save_json
 from .label_free import LabelFreeScorer
 from .predictions import PredictionWriter
-from .weight_average import mean_state, second_half, snapshots_of
+from .weight_average import second_half, snapshots_of
+from .weights_scorer import Scores, WeightsScorer, scores_of
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"
 NOTE = "label_free scores need no label; the snapshots' test scores are for the study of these and choose nothing"
-
-Scores = dict[str, list[Any]]
-"""By metric: for each image a score, None where there is nothing to score, or several numbers."""
 
 
 def evaluate_selections(
@@ -81,7 +77,7 @@ def evaluate_selections(
     candidates = {"last": [last], "source_validation": [source_validation]}
     if len(late) > 1:
         candidates["average"] = late
-    score = _WeightsScorer(network, test, label_free)
+    score = WeightsScorer(network, test, label_free)
     with nullcontext() if predictions is None else predictions.writing(test):
         score([last])
     studied = {}
@@ -150,52 +146,10 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
         return snapshots[0]
     validation = {}
     for path in tqdm(snapshots, desc="scoring snapshots for the oracle", unit="snapshot"):
-        scores = _scores(oracle, network, load_tensors(path), path)
+        scores = scores_of(oracle, network, load_tensors(path), path)
         mean = _mean(scores[oracle.state.key_metric_name])
         validation[path] = -math.inf if mean is None else mean
     return max(snapshots, key=validation.__getitem__)
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Scores of some weights, by their digest: on labelled test images, and by criterion without labels."""
-
-    digest: str
-    test: Scores
-    label_free: dict[str, float]
-
-
-class _WeightsScorer:
-    """Scores weights, once for all the names that they have: the last iterate is often the best on the source, too."""
-
-    def __init__(self, network: nn.Module, test: Evaluator, label_free: LabelFreeScorer | None) -> None:
-        self.network = network
-        self.test = test
-        self.label_free = label_free
-        self.scored: dict[str, _Scored] = {}
-
-    def __call__(self, paths: Sequence[Path]) -> _Scored:
-        state = mean_state(paths)
-        digest = fingerprint(state)
-        if digest not in self.scored:
-            test = _scores(self.test, self.network, state, paths[0])
-            # in the state that the evaluator's run leaves: its handlers may have re-estimated batch statistics
-            self.scored[digest] = _Scored(digest, test, {} if self.label_free is None else self.label_free())
-        return self.scored[digest]
-
-
-def _scores(evaluator: Evaluator, network: nn.Module, state: Mapping[str, Tensor], path: Path) -> Scores:
-    load_network(network, state, path)
-    evaluator.run()
-    details = {name: torch.as_tensor(values) for name, values in evaluator.state.metric_details.items()}
-    return {name: [_plain(row) for row in values] for name, values in details.items()}
-
-
-def _plain(row: Tensor) -> float | list[float] | None:
-    """One image's row of metric details: a number, None for nan, or a list of several."""
-    if row.numel() > 1:
-        return row.flatten().tolist()
-    return None if math.isnan(row.item()) else row.item()
 
 
 def _summary(scores: Scores, images: Sequence[str]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 from .adabn import AdaBNHandler
 from .adaptation import AdaptationHandler
-from .checkpoint import BestModelHandler, CheckpointHandler, SnapshotHandler
+from .best_model import BestModelHandler
+from .checkpoint import CheckpointHandler
 from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
 from .schedule import ScheduleHandler
+from .snapshot import SnapshotHandler
 from .snapshot_average import SnapshotAverageHandler
 from .teacher_refresh import TeacherRefreshHandler
 from .training_record import TrainingRecordHandler

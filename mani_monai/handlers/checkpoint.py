@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from ignite.engine import Engine, Events
@@ -13,94 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..data.samplers import IterationBatchSampler
 from ..utils import InputError
 from ..utils.files import load_network, load_tensors, save_atomically
-
-
-class BestModelHandler:
-    """Saves the network whenever an evaluator's key metric beats all before it.
-
-    The first one is saved in any case, also where there was nothing to score (nan). The best score travels in the
-    training's checkpoint, so that a resumed run keeps the same model.
-
-    Args:
-        network: the network.
-        path: file for its state dictionary.
-    """
-
-    def __init__(self, network: nn.Module, path: str) -> None:
-        self.network = network
-        self.path = path
-        self.score: float | None = None
-
-    def attach(self, engine: Engine) -> None:
-        """
-        Args:
-            engine: an evaluator with a key metric.
-        """
-        engine.add_event_handler(Events.COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        score = float(engine.state.metrics[engine.state.key_metric_name])
-        score = float("-inf") if math.isnan(score) else score
-        if self.score is None or score > self.score:
-            self.score = score
-            save_atomically(self.network.state_dict(), self.path)
-
-    def state_dict(self) -> dict[str, float | None]:
-        return {"score": self.score}
-
-    def load_state_dict(self, state: dict[str, float | None]) -> None:
-        self.score = state["score"]
-
-
-class SnapshotHandler:
-    """Saves the network every ``interval`` iterations and, when training ends, the last iterate.
-
-    Snapshots are what selections choose from afterwards, so that no selection has a part in training. A training that
-    begins removes what an earlier one left in the folder: later snapshots, ``model.pt`` and, where it begins anew,
-    ``model_*.pt``, so that none of them is taken for its own.
-
-    Args:
-        network: the network.
-        folder: receives ``snapshots/iteration_000500.pt`` and ``model.pt``, state dictionaries.
-        interval: iterations between two snapshots.
-
-    Raises:
-        ValueError: when ``interval`` < 1.
-    """
-
-    def __init__(self, network: nn.Module, folder: str, interval: int) -> None:
-        if interval < 1:
-            raise ValueError(f"interval must be >= 1, got {interval}.")
-        self.network = network
-        self.folder = Path(folder)
-        self.interval = interval
-
-    def attach(self, engine: Engine) -> None:
-        """
-        Args:
-            engine: the trainer.
-        """
-        engine.add_event_handler(Events.EPOCH_STARTED, self._remove_later)
-        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
-        engine.add_event_handler(Events.COMPLETED, self._save_last)
-
-    def _remove_later(self, engine: Engine) -> None:
-        """Removes what an earlier training in the same folder left from iterations that are still to come."""
-        for path in self.folder.glob("snapshots/iteration_*.pt"):
-            if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
-                path.unlink(missing_ok=True)
-        if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
-            (self.folder / "model.pt").unlink(missing_ok=True)
-        if not engine.state.iteration:  # the best on source validation, averages, re-estimated ones
-            for path in self.folder.glob("model_*.pt"):
-                path.unlink(missing_ok=True)
-
-    def __call__(self, engine: Engine) -> None:
-        name = f"iteration_{engine.state.iteration:06d}.pt"
-        save_atomically(self.network.state_dict(), self.folder / "snapshots" / name)
-
-    def _save_last(self, engine: Engine) -> None:
-        save_atomically(self.network.state_dict(), self.folder / "model.pt")
+from .best_model import BestModelHandler
 
 
 class CheckpointHandler:

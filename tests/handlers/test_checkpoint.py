@@ -220,3 +220,8 @@ def test_a_schedule_of_the_rate_goes_on(tmp_path):
     whole = run("whole")
     assert whole == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01])
     assert run("cut", stop=2) + run("cut") == pytest.approx(whole)
+
+
+def test_interval_is_checked(tmp_path):
+    with pytest.raises(ValueError, match=r"interval must be >= 1, got 0\."):
+        Parts(tmp_path / "checkpoint.pt", interval=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import nn
 
-from mani_monai.handlers import BestModelHandler, CheckpointHandler, SnapshotHandler
+from mani_monai.handlers import SnapshotHandler
 from mani_monai.utils.files import load_tensors
 
 
@@ -37,40 +37,6 @@ def weight(path) -> float:
     return float(load_tensors(path)["weight"])
 
 
-def test_best_model_is_the_one_with_the_highest_score(network, tmp_path):
-    path = tmp_path / "model_source_val.pt"
-    handler = BestModelHandler(network, str(path))
-    evaluator = Engine(lambda engine, score: engine.state.metrics.update(dice=torch.tensor(score)))
-    handler.attach(evaluator)
-    evaluator.state.key_metric_name = "dice"
-    kept = []
-    for score in (0.4, 0.3, 0.6, 0.6, 0.5):
-        count_up(network)
-        evaluator.run([score])
-        kept.append(weight(path))
-    assert kept == [1, 1, 3, 3, 3], "the first of two equals is kept"
-    other = BestModelHandler(network, str(path))
-    other.load_state_dict(handler.state_dict())
-    assert other.score == pytest.approx(0.6)
-    assert isinstance(handler.state_dict()["score"], float)
-
-
-def test_the_first_model_is_kept_where_nothing_can_be_scored(network, tmp_path):
-    """So that a finished run has one; any score beats it."""
-    path = tmp_path / "model_source_val.pt"
-    handler = BestModelHandler(network, str(path))
-    evaluator = Engine(lambda engine, score: engine.state.metrics.update(pq=score))
-    handler.attach(evaluator)
-    evaluator.state.key_metric_name = "pq"
-    kept = []
-    for score in (float("nan"), float("nan"), 0.0, float("nan")):
-        count_up(network)
-        evaluator.run([score])
-        kept.append(weight(path))
-    assert kept == [1, 1, 3, 3]
-    assert handler.state_dict() == {"score": 0}
-
-
 def test_snapshots_come_every_interval_and_at_the_end(network, tmp_path):
     train(network, SnapshotHandler(network, str(tmp_path), interval=2))
     found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
@@ -97,8 +63,18 @@ def test_snapshots_of_a_longer_training_before_are_removed(network, tmp_path):
     assert found == {"iteration_000002.pt": 8, "iteration_000004.pt": 10}
 
 
-@pytest.mark.parametrize("handler", [SnapshotHandler, CheckpointHandler])
-def test_interval_is_checked(handler, network, tmp_path):
-    arguments = {SnapshotHandler: [network, str(tmp_path)], CheckpointHandler: [str(tmp_path / "c.pt"), *[None] * 5]}
+def test_a_resumed_training_keeps_what_came_before_it(network, tmp_path):
+    train(network, SnapshotHandler(network, str(tmp_path), interval=2), iterations=6)
+    (tmp_path / "model_source_val.pt").touch()
+    engine = Engine(lambda engine, batch: count_up(network))
+    SnapshotHandler(network, str(tmp_path), interval=3).attach(engine)
+    engine.add_event_handler(Events.STARTED, lambda: setattr(engine.state, "iteration", 5))  # as a checkpoint does
+    engine.run([None] * 2, max_epochs=1, epoch_length=7)
+    found = {path.name: weight(path) for path in (tmp_path / "snapshots").iterdir()}
+    assert found == {"iteration_000002.pt": 2, "iteration_000004.pt": 4, "iteration_000006.pt": 7}
+    assert (tmp_path / "model_source_val.pt").exists()
+
+
+def test_interval_is_checked(network, tmp_path):
     with pytest.raises(ValueError, match=r"interval must be >= 1, got 0\."):
-        handler(*arguments[handler], interval=0)
+        SnapshotHandler(network, str(tmp_path), interval=0)

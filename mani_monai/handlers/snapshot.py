@@ -1,0 +1,61 @@
+"""Weights of a training's course."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ignite.engine import Engine, Events
+from torch import nn
+
+from ..utils.files import save_atomically
+
+
+class SnapshotHandler:
+    """Saves the network every ``interval`` iterations and, when training ends, the last iterate.
+
+    Snapshots are what selections choose from afterwards, so that no selection has a part in training. A training that
+    begins removes what an earlier one left in the folder: later snapshots, ``model.pt`` and, where it begins anew,
+    ``model_*.pt``, so that none of them is taken for its own.
+
+    Args:
+        network: the network.
+        folder: receives ``snapshots/iteration_000500.pt`` and ``model.pt``, state dictionaries.
+        interval: iterations between two snapshots.
+
+    Raises:
+        ValueError: when ``interval`` < 1.
+    """
+
+    def __init__(self, network: nn.Module, folder: str, interval: int) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be >= 1, got {interval}.")
+        self.network = network
+        self.folder = Path(folder)
+        self.interval = interval
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: the trainer.
+        """
+        engine.add_event_handler(Events.EPOCH_STARTED, self._remove_later)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self)
+        engine.add_event_handler(Events.COMPLETED, self._save_last)
+
+    def _remove_later(self, engine: Engine) -> None:
+        """Removes what an earlier training in the same folder left from iterations that are still to come."""
+        for path in self.folder.glob("snapshots/iteration_*.pt"):
+            if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
+                path.unlink(missing_ok=True)
+        if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
+            (self.folder / "model.pt").unlink(missing_ok=True)
+        if not engine.state.iteration:  # the best on source validation, averages, re-estimated ones
+            for path in self.folder.glob("model_*.pt"):
+                path.unlink(missing_ok=True)
+
+    def __call__(self, engine: Engine) -> None:
+        name = f"iteration_{engine.state.iteration:06d}.pt"
+        save_atomically(self.network.state_dict(), self.folder / "snapshots" / name)
+
+    def _save_last(self, engine: Engine) -> None:
+        save_atomically(self.network.state_dict(), self.folder / "model.pt")
