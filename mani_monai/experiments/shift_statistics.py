@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -46,9 +47,44 @@ def reestimated_statistics(
         images: batches, BCHW.
         device: where the network is.
     """
+    return running_statistics(reestimated_network(network, images, device))
+
+
+def reestimated_network(network: nn.Module, images: Iterable[Tensor], device: torch.device) -> nn.Module:
+    """A copy of a network with the statistics that AdaBN would give it.
+
+    Args:
+        network: left as it is.
+        images: batches, BCHW.
+        device: where the network is.
+    """
     adapted = deepcopy(network)
     update_bn(images, adapted, device=device)
-    return running_statistics(adapted)
+    return adapted
+
+
+def entering_statistics(network: nn.Module, image: Tensor) -> dict[str, ChannelStatistics]:
+    """Statistics of what enters each BatchNorm, by the layer's name, of one image and a network as it is in use.
+
+    Args:
+        network: in evaluation mode; left as it is.
+        image: CHW.
+    """
+    found = {}
+
+    def keep(name: str, layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+        variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3))
+        found[name] = ChannelStatistics(mean, (variance + layer.eps).sqrt())
+
+    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, _BatchNorm)]
+    hooks = [layer.register_forward_pre_hook(partial(keep, name)) for name, layer in layers]
+    try:
+        with torch.no_grad():
+            network(image[None])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
 
 
 def statistics_distance(found: ChannelStatistics, reference: ChannelStatistics) -> dict[str, float]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from ..data.datalists import labelled_items, load_source_list, load_target_list
-from ..utils.atomic import replacing
 from ..utils.files import load_network, load_tensors
+from .kept_figures import file_digest, kept_figures
 from .plan import Run, Table
 from .rows import BASELINE, Row, collect_rows
 from .run_config import run_parser
@@ -113,15 +112,13 @@ def describe_shift(source: Images, target: Images, rows: Sequence[Row]) -> dict[
 
 def cached_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches: int) -> dict[str, Any]:
     """``describe_run``, or what it gave before for the same weights: kept in ``shifts.json`` in the run's folder."""
-    weights = hashlib.sha256((folder / "model.pt").read_bytes()).hexdigest()
-    made_of = {"weights": weights, "batches": batches, "data": str(Path(dataset_dir).resolve())}
-    path = folder / "shifts.json"
-    if path.exists() and (kept := json.loads(path.read_text()))["made_of"] == made_of:
-        return kept["figures"]
-    figures = describe_run(table, run, dataset_dir, folder, batches)
-    with replacing(path) as partial:
-        partial.write_text(json.dumps({"made_of": made_of, "figures": figures}, indent=1) + "\n")
-    return figures
+    made_of = {
+        "weights": file_digest(folder / "model.pt"),
+        "batches": batches,
+        "data": str(Path(dataset_dir).resolve()),
+    }
+    make = partial(describe_run, table, run, dataset_dir, folder, batches)
+    return kept_figures(folder / "shifts.json", made_of, make)
 
 
 def describe_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches: int) -> dict[str, Any]:

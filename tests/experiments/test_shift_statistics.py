@@ -12,6 +12,8 @@ from mani_monai.experiments.shift_statistics import (
     BASIC_UNET_DEPTHS,
     ChannelStatistics,
     distances_by_depth,
+    entering_statistics,
+    reestimated_network,
     reestimated_statistics,
     running_statistics,
     statistics_distance,
@@ -33,6 +35,25 @@ def test_reestimated_statistics_are_the_images_and_leave_the_network_alone():
     torch.testing.assert_close(found.std, images.transpose(1, 2).flatten(2).var(dim=2).mean(dim=0).add(1e-5).sqrt())
     assert not network.training
     assert running_statistics(network)["0"].mean.tolist() == [0, 0]
+
+
+def test_what_enters_a_layer_is_normalised_by_the_statistics_in_use_before_it():
+    network = nn.Sequential(nn.BatchNorm2d(1, eps=0), nn.BatchNorm2d(1, eps=0)).eval()
+    network[0].running_mean += 1
+    network[0].running_var *= 4
+    found = entering_statistics(network, torch.tensor([[[1.0, 3.0], [5.0, 7.0]]]))
+    spread = torch.tensor([1.0, 3.0, 5.0, 7.0]).std()
+    assert found["0"].mean.item() == 4
+    torch.testing.assert_close(found["0"].std, spread[None])
+    assert found["1"].mean.item() == pytest.approx((4 - 1) / 2)
+    torch.testing.assert_close(found["1"].std, spread[None] / 2)
+    assert not any(layer._forward_pre_hooks for layer in network)
+
+
+def test_a_reestimated_network_is_a_copy():
+    network = nn.Sequential(nn.BatchNorm2d(1)).eval()
+    adapted = reestimated_network(network, torch.full((2, 1, 1, 4, 4), 3.0), torch.device("cpu"))
+    assert (network[0].running_mean.item(), adapted[0].running_mean.item()) == (0, 3)
 
 
 def test_layers_are_averaged_by_depth():

@@ -170,6 +170,7 @@ def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
         ("make_toy_data.py --images 3", "--images 3: five folds need 5 at least."),
         ("make_toy_data.py --overwrite false", "--overwrite false: takes no value"),
         ("study_label_free.py --results_dir nowhere", "--results_dir nowhere: no such folder"),
+        ("study_adabn.py --tables nowhere.json", "nowhere.json: cannot be read"),
         ("study_critic.py --run x --config_file nowhere.json", "--config_file nowhere.json: no such file"),
         ("sample_image.py --out pyproject.toml", "pyproject.toml/immunohistochemistry.png: cannot be written"),
     ],
