@@ -15,7 +15,7 @@ from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engines import LabelFreeScorer
+from ..engines import LabelFreeScorer, shows_normalised_stains
 from ..experiments import Run, Table
 from ..experiments.run_config import run_parser
 from ..utils.files import load_network, load_tensors
@@ -58,7 +58,8 @@ class Predictor:
         if parser.get("window") == -1 and largest > WHOLE:
             parser["window"] = WINDOW
         parser.get_parsed_content("imports")
-        self.network, self.inferer, self.device, self.transform = _parts(parser)
+        self.network, self.inferer, self.device, self.transform, load = _parts(parser)
+        self.normalised = shows_normalised_stains(load)
 
     def load(self, weights: Path) -> bool:
         """Loads a state dictionary.
@@ -85,7 +86,9 @@ class Predictor:
 
     def scores(self, paths: Sequence[str]) -> dict[str, float]:
         """What ``LabelFreeScorer`` says of the weights on these images."""
-        return LabelFreeScorer(self.network, self.inferer, self.images(paths), self.device)()
+        return LabelFreeScorer(
+            self.network, self.inferer, self.images(paths), self.device, normalised=self.normalised
+        )()
 
     def _nuclei(self, image: Tensor) -> Tensor:
         logits = self.inferer(image.unsqueeze(0).to(self.device), self.network)
@@ -93,5 +96,5 @@ class Predictor:
 
 
 def _parts(parser: ConfigParser) -> tuple[Any, ...]:
-    names = ("network", "validate::inferer", "device", "validate::preprocessing")
+    names = ("network", "validate::inferer", "device", "validate::preprocessing", "transforms::load")
     return tuple(parser.get_parsed_content(name) for name in names)

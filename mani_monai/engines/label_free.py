@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from ..metrics.label_free import binary_entropy, mask_agreement, neighbourhood_density, prediction_information
 from ..transforms.stain_jitter import jitter_stains
+from ..transforms.stain_normalisation import normalise_stains
 from ..transforms.symmetry import Symmetry
 
 Name = TypeVar("Name")
@@ -106,6 +107,9 @@ class LabelFreeScorer:
         device: where to run it.
         branch: key of the nuclei logits where the network's output is a dictionary.
         criterion: one of ``CRITERIA``, which ``best`` follows.
+        normalised: whether the network is in use on normalised stains: then the images are, and their differently
+            stained copies are normalised, too. Without it the copies would have colours that such a network never
+            meets.
 
     Raises:
         ValueError: when there is no image, or the criterion is unknown.
@@ -119,6 +123,7 @@ class LabelFreeScorer:
         device: torch.device | str = "cpu",
         branch: str | None = None,
         criterion: str = DEFAULT_CRITERION,
+        normalised: bool = False,
     ) -> None:
         check_criterion(criterion)
         if not len(images):
@@ -129,6 +134,7 @@ class LabelFreeScorer:
         self.device = device
         self.branch = branch
         self.criterion = criterion
+        self.normalised = normalised
 
     def __call__(self) -> dict[str, float]:
         """
@@ -157,10 +163,17 @@ class LabelFreeScorer:
         logits = output if self.branch is None else output[self.branch]
         return logits.softmax(dim=1)[:, 1:2]
 
+    def _stained(self, image: Tensor, scale: tuple[float, ...]) -> Tensor:
+        """A 13HW image in another staining, as the network would be shown it."""
+        stained = jitter_stains(image, torch.tensor(scale), torch.zeros(3))
+        if self.normalised:
+            stained = torch.from_numpy(normalise_stains(stained[0].cpu().numpy()))[None].to(image)
+        return stained
+
     def _scores(self, image: Tensor, plain: Tensor) -> dict[str, float]:
         """What one image gives by itself."""
         turned = TURN.undo(self._nuclei(TURN.apply(image)))
-        stained = [self._nuclei(jitter_stains(image, torch.tensor(scale), torch.zeros(3))) for scale in STAINS]
+        stained = [self._nuclei(self._stained(image, scale)) for scale in STAINS]
         return {
             "entropy": binary_entropy(plain).mean().item(),
             "information": prediction_information(plain).item(),

@@ -113,5 +113,7 @@ def test_images_reach_a_network_as_it_was_trained(tiny_options, slide):
         ("stain_adabn", (), False),
         ("mani", ("stain_normalisation.json",), True),
     ):
-        (item,) = Predictor(table, runs[method], "nowhere", 80, overlays=overlays).images([name])
+        shown = Predictor(table, runs[method], "nowhere", 80, overlays=overlays)
+        assert shown.normalised == normalised
+        (item,) = shown.images([name])
         np.testing.assert_allclose(item["image"], expected[normalised], atol=0.51 / 255)

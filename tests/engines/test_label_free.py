@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from monai.inferers import SimpleInferer
@@ -13,10 +14,13 @@ from mani_monai.engines.label_free import (
     CRITERIA,
     PLAUSIBLE_SHARES,
     SHARE,
+    STAINS,
     LabelFreeScorer,
     best_weights,
     evenly_taken,
 )
+from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.stain_normalisation import normalise_stains
 
 
 class Network(nn.Module):
@@ -191,3 +195,25 @@ def test_what_is_no_number_is_chosen_last(criterion, value):
     diverged = {**GOOD, criterion: value}
     assert best_weights({"diverged": diverged, "poor": {**POOR, SHARE: 0.0}}, criterion) == "poor"
     assert best_weights({"diverged": diverged}, criterion) == "diverged"
+
+
+def test_stained_copies_of_normalised_images_are_normalised_too():
+    """Else a network would be judged on colours that normalisation keeps from it."""
+    generator = np.random.default_rng(0)
+    raw = generator.uniform(0.2, 0.7, (3, 32, 32)).astype(np.float32)
+    image = torch.from_numpy(normalise_stains(raw))
+    seen = []
+
+    def watch(images):
+        seen.append(images[0].numpy())
+        return torch.tensor(0.0)
+
+    for normalised in (False, True):
+        seen.clear()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [{"image": image}], normalised=normalised)()
+        copies = [seen[number] for number in (2, 3)]
+        for copy, scale in zip(copies, STAINS, strict=True):
+            jittered = jitter_stains(image, torch.tensor(scale), torch.zeros(3)).numpy()
+            expected = normalise_stains(jittered) if normalised else jittered
+            np.testing.assert_allclose(copy, expected, atol=1e-6)
+    assert np.abs(copies[0] - image.numpy()).mean() < np.abs(jittered - image.numpy()).mean() / 2
