@@ -51,7 +51,7 @@ only where there are no others: a network that calls everything background, or n
 
 TURN = Symmetry(quarter_turns=1, reflected=True)
 STAINS = ((1.2, 0.8, 1.0), (0.8, 1.2, 1.0))
-"""Factors of haematoxylin, eosin and the residual: within what laboratories differ in."""
+"""Factors of haematoxylin, eosin and DAB: within what laboratories differ in."""
 GRID = 16
 """Pixels a side and image whose neighbourhood density is measured."""
 
@@ -103,7 +103,8 @@ class LabelFreeScorer:
     Args:
         network: the network.
         inferer: what runs it on whole images.
-        images: items with "image", 3HW in 0..1; labels are not read.
+        images: items with "image", 3HW in 0..1, and, where that is a part of one, "whole", the whole image, whose
+            tissue normalisation goes by; labels are not read.
         device: where to run it.
         branch: key of the nuclei logits where the network's output is a dictionary.
         criterion: one of ``CRITERIA``, which ``best`` follows.
@@ -146,7 +147,7 @@ class LabelFreeScorer:
             for item in self.images:
                 image = item["image"].unsqueeze(0).to(self.device)
                 plain = self._nuclei(image)
-                scores.append(self._scores(image, plain))
+                scores.append(self._scores(image, plain, item.get("whole", item["image"])))
                 pixels.append(interpolate(plain, (GRID, GRID), mode="nearest-exact").flatten())
         means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
         nuclei = torch.cat(pixels)
@@ -163,17 +164,19 @@ class LabelFreeScorer:
         logits = output if self.branch is None else output[self.branch]
         return logits.softmax(dim=1)[:, 1:2]
 
-    def _stained(self, image: Tensor, scale: tuple[float, ...]) -> Tensor:
+    def _stained(self, image: Tensor, scale: tuple[float, ...], whole: Tensor) -> Tensor:
         """A 13HW image in another staining, as the network would be shown it."""
-        stained = jitter_stains(image, torch.tensor(scale), torch.zeros(3))
+        change = torch.tensor(scale), torch.zeros(3)
+        stained = jitter_stains(image, *change)
         if self.normalised:
-            stained = torch.from_numpy(normalise_stains(stained[0].cpu().numpy()))[None].to(image)
+            normal = normalise_stains(stained[0].cpu().numpy(), jitter_stains(whole, *change).cpu().numpy())
+            stained = torch.from_numpy(normal)[None].to(image)
         return stained
 
-    def _scores(self, image: Tensor, plain: Tensor) -> dict[str, float]:
+    def _scores(self, image: Tensor, plain: Tensor, whole: Tensor) -> dict[str, float]:
         """What one image gives by itself."""
         turned = TURN.undo(self._nuclei(TURN.apply(image)))
-        stained = [self._nuclei(self._stained(image, scale)) for scale in STAINS]
+        stained = [self._nuclei(self._stained(image, scale, whole)) for scale in STAINS]
         return {
             "entropy": binary_entropy(plain).mean().item(),
             "information": prediction_information(plain).item(),

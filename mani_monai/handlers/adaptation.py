@@ -82,7 +82,8 @@ class AdaptationHandler:
         output["segmentation"] = output[Keys.LOSS].detach()
         output["empty_pairs"] = (~usable_pairs(source, target)).sum()
         for name, loss in self.losses.items():
-            term = loss(source, target, engine.network)
+            with torch.autocast(image.device.type, enabled=False):  # sums over pixels overflow in a trainer's float16
+                term = loss(source, target, engine.network)
             output[name] = term.detach()
             output[Keys.LOSS] = output[Keys.LOSS] + loss.weight * term
         self.reader.clear()  # a loss that ran the network again left features here

@@ -64,9 +64,10 @@ class DomainReader:
             prediction: what it gave back.
             label: the source's, a dictionary where the network has branches; None in the target domain.
         """
+        logits = prediction if self.branch is None else prediction[self.branch]
         return DomainBatch(
             image=image,
-            logits=prediction if self.branch is None else prediction[self.branch],
+            logits=logits.float(),
             features=self._kept.pop(self.head).float(),
             prediction=prediction,
             taps={name: self._kept.pop(name).float() for name in self.taps},

@@ -13,7 +13,7 @@ from .stain_jitter import check_strength, jitter_stains
 
 
 class StainPerturbation:
-    """Changes the densities of haematoxylin, eosin and the residual at random, as ``RandStainJitterd`` does.
+    """Changes the densities of haematoxylin, eosin and DAB at random, as ``RandStainJitterd`` does.
 
     Args:
         scale: largest change of the factor 1 of each stain, to either side.

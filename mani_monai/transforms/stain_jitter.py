@@ -51,7 +51,7 @@ def check_strength(scale: float, shift: float) -> None:
 
 
 class RandStainJitterd(RandColoursd):
-    """Changes the densities of haematoxylin, eosin and the residual at random, independently (Tellez et al. 2018).
+    """Changes the densities of haematoxylin, eosin and DAB at random, independently (Tellez et al. 2018).
 
     Args:
         keys: keys of 3HW RGB images in 0..255, uint8 or floating point; all get the same change.

@@ -10,6 +10,7 @@ import torch
 from monai.inferers import SimpleInferer
 from torch import nn
 
+from mani_monai.engines import label_free
 from mani_monai.engines.label_free import (
     CRITERIA,
     PLAUSIBLE_SHARES,
@@ -217,3 +218,23 @@ def test_stained_copies_of_normalised_images_are_normalised_too():
             expected = normalise_stains(jittered) if normalised else jittered
             np.testing.assert_allclose(copy, expected, atol=1e-6)
     assert np.abs(copies[0] - image.numpy()).mean() < np.abs(jittered - image.numpy()).mean() / 2
+
+
+def test_a_part_is_normalised_by_the_whole_images_tissue(monkeypatch):
+    """So that the same staining again leaves it nearly as it is."""
+    monkeypatch.setattr(label_free, "STAINS", ((1.0, 1.0, 1.0),))
+    raw = np.random.default_rng(0).uniform(0.2, 0.7, (3, 32, 32)).astype(np.float32)
+    raw[:, :16] *= 0.6  # the part is paler than the rest
+    whole = torch.from_numpy(normalise_stains(raw))
+    part, seen = whole[:, 16:], []
+
+    def watch(images):
+        seen.append(images[0].numpy())
+        return torch.tensor(0.0)
+
+    def change(item):
+        seen.clear()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [item], normalised=True)()
+        return np.abs(seen[2] - part.numpy()).mean()
+
+    assert change({"image": part, "whole": whole}) < change({"image": part}) / 3

@@ -53,6 +53,22 @@ def test_gradient_is_that_of_the_weighted_sum():
     torch.testing.assert_close(losses["spy"].scale.grad, 0.25 * output["spy"])
 
 
+def test_losses_are_spared_the_trainers_autocast():
+    """MONAI's ``amp=True`` is float16 by default, in which a sum over a map's pixels overflows."""
+    seen = []
+
+    class Watch(Spy):
+        def forward(self, source, target, network):
+            seen.append((torch.is_autocast_enabled("cpu"), target.features.dtype, target.logits.dtype))
+            return super().forward(source, target, network)
+
+    trainer = make_trainer(AdaptationHandler(nn.ModuleDict({"watch": Watch()}), "final_conv"), batches=[batch(0)])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (output,) = outputs_of(trainer)
+    assert output["pred"].dtype == torch.bfloat16
+    assert seen == [(False, torch.float32, torch.float32)]
+
+
 def test_empty_pairs_are_counted():
     class Predictor(Network):
         """Predicts nuclei where the red channel is above a half."""
