@@ -40,7 +40,8 @@ def _table(method: str, runs: list[Mapping[str, Any]]) -> str:
     for run in runs:
         distances = [f"{run['before'][depth]:.2f}, {run['after'][depth]:.2f}" for depth in DEPTHS]
         cells = [str(run["images"]), f"{run['gain']:+.3f}", *distances]
-        lines.append(f"| {arrow(run['shift'])} | {' | '.join(cells)} | {' | '.join(_rho(run, d) for d in DEPTHS)} |")
+        cells += [_rho(run, depth) for depth in DEPTHS]
+        lines.append(f"| {arrow(run['shift'])}, {run['seed']} | {' | '.join(cells)} |")
     distances = [", ".join(f"{_median(runs, part, depth):.2f}" for part in ("before", "after")) for depth in DEPTHS]
     rhos = [_median(runs, "correlation", depth) for depth in DEPTHS]
     cells = [str(sum(run["images"] for run in runs)), f"{median(run['gain'] for run in runs):+.3f}", *distances]

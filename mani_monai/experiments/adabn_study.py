@@ -72,7 +72,8 @@ def study_table(
         make = partial(image_distances, table, run, dataset_dir, folder, batches)
         distances = kept_figures(folder / "adabn_study.json", made_of, make)
         dice = [scored[run][evaluation][SELECTION]["dice"] for evaluation in (PLAIN, ADABN)]
-        found[run.name] = {"shift": run.shift, "method": run.method.title} | run_figures(distances, *dice)
+        facts = {"shift": run.shift, "seed": run.seed, "method": run.method.title}
+        found[run.name] = facts | run_figures(distances, *dice)
     return found
 
 

@@ -102,7 +102,8 @@ def test_finished_runs_are_studied_once_and_written(table, run, work_dir, toy_di
     found = study()
     assert list(found) == [run.name]
     assert found[run.name]["gain"] == pytest.approx(0.25)
-    assert (found[run.name]["shift"], found[run.name]["method"]) == ("toy_source__toy_target", "source-only")
+    facts = {"shift": "toy_source__toy_target", "seed": 0, "method": "source-only"}
+    assert {name: found[run.name][name] for name in facts} == facts
 
     monkeypatch.setattr(adabn_study, "image_distances", lambda *_: pytest.fail("made again"))
     assert study() == found
@@ -111,7 +112,7 @@ def test_finished_runs_are_studied_once_and_written(table, run, work_dir, toy_di
     page.write_text("prose\n<!-- tables -->\nold\n<!-- /tables -->\nafter\n")
     text = write_adabn_study(found, page, tmp_path / "page.json")
     assert page.read_text() == f"prose\n<!-- tables -->\n{text}\n<!-- /tables -->\nafter\n"
-    assert f"| toy_source → toy_target | {found[run.name]['images']} | +0.250 | " in text
+    assert f"| toy_source → toy_target, 0 | {found[run.name]['images']} | +0.250 | " in text
     written = json.loads((tmp_path / "page.json").read_text())
     assert written[run.name]["gain"] == 0.25
     assert write_adabn_study({}, page, tmp_path / "none.json") == NONE
@@ -120,7 +121,7 @@ def test_finished_runs_are_studied_once_and_written(table, run, work_dir, toy_di
 
 def test_the_median_stands_below_the_shifts(tmp_path):
     runs = {
-        name: {"shift": "a__b", "method": "m"} | run_figures(distances((1, after)), {"a": 0.5}, {"a": dice})
+        name: {"shift": "a__b", "seed": 0, "method": "m"} | run_figures(distances((1, after)), {"a": 0.5}, {"a": dice})
         for name, after, dice in (("one", 0.2, 0.6), ("two", 0.4, 0.7), ("three", 0.9, 0.4))
     }
     last = write_adabn_study(runs, tmp_path / "page.md", tmp_path / "page.json").splitlines()[-1]
