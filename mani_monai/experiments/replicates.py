@@ -13,7 +13,7 @@ from typing import Any
 from ..utils import InputError
 from .machine import machine_of
 from .report import SELECTIONS, arrow
-from .rows import EVALUATIONS
+from .rows import evaluation_title
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def _evaluations(pair: Sequence[dict[str, Any]], metric: str) -> list[Replicate]
     found = []
     for evaluation in (name for name in first if name in second):
         one, other = first[evaluation], second[evaluation]
-        means = {name: (one[name][f"{metric}_mean"], other[name][f"{metric}_mean"]) for name in one if name in other}
+        pairs = {name: (one[name][f"{metric}_mean"], other[name][f"{metric}_mean"]) for name in one if name in other}
+        means = {name: two for name, two in pairs.items() if None not in two}  # None where nothing was scored
         run = pair[0]
         shift = f"{run['source']}__{run['target']}"
         found.append(Replicate(shift, run["method"], run["seed"], evaluation, machines, means))
@@ -109,9 +110,7 @@ def _evaluations(pair: Sequence[dict[str, Any]], metric: str) -> list[Replicate]
 
 
 def _title(replicate: Replicate) -> str:
-    title = replicate.method.replace("_", " ")
-    evaluation = EVALUATIONS.get(replicate.evaluation)
-    return f"{title} + {evaluation}" if evaluation else title
+    return evaluation_title(replicate.method.replace("_", " "), replicate.evaluation)
 
 
 def _sizes(replicates: Sequence[Replicate], selections: Sequence[str]) -> list[str]:

@@ -22,6 +22,13 @@ COSTS = {"seconds": "training_seconds", "memory": "peak_memory_mib", "cpu_second
 """Fields of a row and the figures of a run's JSON that they are means of."""
 
 
+def evaluation_title(title: str, evaluation: str) -> str:
+    """What tables call a method's row under an evaluation."""
+    if evaluation == PLAIN:
+        return title
+    return f"{title} + {EVALUATIONS.get(evaluation, evaluation.replace('_', ' '))}"
+
+
 @dataclass(frozen=True)
 class Row:
     """One method on one shift, scored plainly or by a further evaluation.
@@ -48,9 +55,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        if self.evaluation == PLAIN:
-            return self.method.title
-        return f"{self.method.title} + {EVALUATIONS.get(self.evaluation, self.evaluation.replace('_', ' '))}"
+        return evaluation_title(self.method.title, self.evaluation)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,24 @@ def test_the_table_gives_mean_and_largest_size_of_the_differences(folders):
     assert "**every pair** (first: CPU with torch 2.0, or not recorded; second: GPU with torch 2.0)" in table
 
 
+def test_what_one_of_them_could_not_score_is_no_pair(folders):
+    write(folders[0], "mani", 0.5, None, "CPU")
+    path = folders[0] / "a__b__mani__seed1.json"
+    result = json.loads(path.read_text())
+    result["scores"] = {"plain": {"last": {"dice_mean": None}, "average": {"dice_mean": 0.5}}}
+    path.write_text(json.dumps(result))
+    write(folders[1], "mani", 0.7, 0.6, "GPU")
+    (found,) = [replicate for replicate in read_replicates(*folders) if replicate.method == "mani"]
+    assert found.means == {"average": (0.5, 0.6)}
+
+
+def test_every_evaluation_is_named(folders):
+    for folder in folders:
+        path = folder / "a__b__mani__seed1.json"
+        path.write_text(path.read_text().replace('"adabn"', '"dense_crf_at_end"'))
+    assert "| a → b | mani + dense crf at end | 1 | 0.250 / 0.350 |" in replicates_table(read_replicates(*folders))
+
+
 @pytest.mark.parametrize(("key", "value"), [("configs", ["other.json"]), ("options", {"warmup": "0"})])
 def test_runs_of_other_configs_or_options_are_no_replicates(folders, key, value):
     write(folders[0], "source_only", 0.4, options={})
