@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bundle.archive import file_hash
 from ..bundle.documents import terms_of_use
 from ..bundle.export import Exported, export_bundle
 from ..bundle.trained_run import TrainedRun, read_run
@@ -15,6 +14,7 @@ from ..data.domain_pair import Domains
 from ..experiments import Run
 from ..experiments.launcher import Launcher
 from ..experiments.run_config import run_parser
+from ..utils.hashes import file_hash
 from ..utils.overrides import check_range
 from .domains import prepare_domains, read_domains, source_folder, write_domains
 from .given_model import GivenModel, model_hash, take_model

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..bundle.archive import file_hash
 from ..bundle.formats import write_state
 from ..bundle.network_settings import unet_settings
 from ..inference.known_pipelines import UNET
 from ..inference.opened_bundle import opened_bundle
 from ..inference.served_model import read_model
 from ..utils import InputError
+from ..utils.hashes import file_hash
 
 WEIGHTS = "models/model.pt"
 LICENCE = "docs/data_license.txt"

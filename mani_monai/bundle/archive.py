@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zipfile
 from pathlib import Path
+
+from ..utils.hashes import file_hash
 
 HASHES = "hashes.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -17,12 +18,6 @@ def files_of(folder: Path) -> dict[str, Path]:
     """A folder's files by their names in it, with slashes, sorted."""
     paths = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_hashes(folder: Path) -> dict[str, str]:

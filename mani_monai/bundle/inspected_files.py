@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 
-from .archive import HASHES, file_hash, files_of
+from ..utils.hashes import file_hash
+from .archive import HASHES, files_of
 from .findings import Finding
 from .inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 

@@ -17,7 +17,8 @@ from ..data.datalists import load_target_list
 from ..engines import averaged_weights
 from ..engines.weight_average import second_half, snapshots_of
 from ..utils.files import load_network
-from .kept_figures import file_digest, kept_figures
+from ..utils.hashes import file_hash
+from .kept_figures import kept_figures
 from .plan import PLAIN, Run, Table
 from .rows import read_results
 from .run_config import run_parser
@@ -65,7 +66,7 @@ def study_table(
     for run in tqdm(there, f"studying {table.name}", unit="run", disable=not there):
         folder = Path(work_dir) / run.name
         made_of = {
-            "weights": [file_digest(path) for path in second_half(snapshots_of(folder))],
+            "weights": [file_hash(path) for path in second_half(snapshots_of(folder))],
             "batches": batches,
             "data": str(Path(dataset_dir).resolve()),
         }

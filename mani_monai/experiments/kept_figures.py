@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,8 +24,3 @@ def kept_figures(path: Path, made_of: Mapping[str, Any], make: Callable[[], dict
     with replacing(path) as partial:
         partial.write_text(json.dumps({"made_of": made_of, "figures": figures}, indent=1) + "\n")
     return figures
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from ..data.datalists import labelled_items, load_source_list, load_target_list
 from ..utils.files import load_network, load_tensors
-from .kept_figures import file_digest, kept_figures
+from ..utils.hashes import file_hash
+from .kept_figures import kept_figures
 from .plan import Run, Table
 from .rows import BASELINE, Row, collect_rows
 from .run_config import run_parser
@@ -113,7 +114,7 @@ def describe_shift(source: Images, target: Images, rows: Sequence[Row]) -> dict[
 def cached_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches: int) -> dict[str, Any]:
     """``describe_run``, or what it gave before for the same weights: kept in ``shifts.json`` in the run's folder."""
     made_of = {
-        "weights": file_digest(folder / "model.pt"),
+        "weights": file_hash(folder / "model.pt"),
         "batches": batches,
         "data": str(Path(dataset_dir).resolve()),
     }

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mani_monai.bundle.archive import file_hash
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.transforms.save_nuclei import ENDINGS, write_output
 from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
+from mani_monai.utils.hashes import file_hash
 
 from .pixel_size import TOLERATED, PixelSize, read_pixel_size, scale_for
 from .records import FORM, Record, begin, is_done, read_record, write_record

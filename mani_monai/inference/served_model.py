@@ -20,13 +20,13 @@ import torch
 from monai.networks.nets import BasicUNet
 from torch import nn
 
-from mani_monai.bundle.archive import file_hash
 from mani_monai.bundle.carried_modules import CARRIED, PACKAGE
 from mani_monai.bundle.network_settings import settings_of
 from mani_monai.inferers.autocast_inferer import PRECISIONS, computes_bfloat16
 from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.utils.hashes import file_hash
 
 from .known_pipelines import NORMALISATION, PIPELINES, UNET, WINDOWS
 from .pixel_size import given_pixel_size

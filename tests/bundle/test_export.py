@@ -17,11 +17,12 @@ from PIL import Image
 from zoo import zoo_faults
 
 from mani_monai.bundle import export, formats
-from mani_monai.bundle.archive import file_hash, files_of
+from mani_monai.bundle.archive import files_of
 from mani_monai.bundle.export import export_bundle
 from mani_monai.bundle.exported_configs import exported_inference, exported_metadata, read_overlays
 from mani_monai.bundle.inspection import inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
+from mani_monai.utils.hashes import file_hash
 
 UNET = REPOSITORY / "bundles" / "mani_unet"
 FILES = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from mani_monai.experiments.kept_figures import file_digest, kept_figures
+from mani_monai.experiments.kept_figures import kept_figures
 
 
 def test_figures_are_kept_for_as_long_as_they_are_made_of_the_same(tmp_path):
@@ -19,8 +17,3 @@ def test_figures_are_kept_for_as_long_as_they_are_made_of_the_same(tmp_path):
     assert kept_figures(path, {"weights": ["b"], "batches": 2}, make) == {"calls": 2}
     assert kept_figures(path, {"weights": ["b"], "batches": 3}, make) == {"calls": 3}
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_files_digest(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert file_digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.bundle.archive import file_hash
 from mani_monai.inference.records import Record, begin, is_done, read_record, record_path, write_record
+from mani_monai.utils.hashes import file_hash
 
 KEY = {"image": "a", "weights": "b"}
 
