@@ -11,7 +11,7 @@ from statistics import fmean
 from ..utils import InputError
 from ..utils.atomic import replacing
 from .rows import Comparison, Row, compare, merged_titles
-from .statistics import Difference, Summary, summarise
+from .statistics import Summary, summarise
 
 SELECTIONS = {
     "last": "last iterate",
@@ -144,7 +144,7 @@ def _by_shift(title: str, rows: dict[str, list[Row]], cell: Callable[[Row, Seque
 
 def _gain(row: Row, compared: Comparison, selection: str) -> str:
     seeds = ", ".join(map(str, sorted(row.scores[selection])))
-    gain = f": {_interval(compared.from_baseline)}" if compared.from_baseline else ""
+    gain = f": {compared.from_baseline}" if compared.from_baseline else ""
     return f"{compared.summary.mean:.3f} ({seeds}){gain}"
 
 
@@ -173,7 +173,7 @@ def _shift_table(shift: str, rows: Sequence[Row]) -> str:
         cells = [_mean(figures[name].summary) + _lacking(row, name) if name in figures else "" for name in selections]
         lines.append(
             f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
-            f"| {_interval(last.from_baseline)} | {_interval(last.from_control)} | {_minutes(row.seconds)} |"
+            f"| {last.from_baseline or ''} | {last.from_control or ''} | {_minutes(row.seconds)} |"
             + (f" {row.memory / 1024:.1f} |" if row.memory else "  |" * memory)
         )
     return "\n".join(lines)
@@ -197,11 +197,3 @@ def _mean(summary: Summary) -> str:
 
 def _minutes(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds / 60:.0f}"
-
-
-def _interval(difference: Difference | None) -> str:
-    if difference is None:
-        return ""
-    if difference.pairs == 1:  # there is no interval of one
-        return f"{difference.mean:+.3f}"
-    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"

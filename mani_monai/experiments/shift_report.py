@@ -14,6 +14,7 @@ from .report import write_between_marks
 from .shift_images import MEASURES, Images, values_of
 from .shift_statistics import BASIC_UNET_DEPTHS
 from .shifts import GAINS
+from .statistics import Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,8 +233,8 @@ def _pair(runs: Sequence[Mapping[str, Any]], comparison: str, depth: str) -> str
     return " / ".join(f"{mean:.3f}" for mean in means)
 
 
-def _gain(gain: Mapping[str, float] | None) -> str:
-    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}], {gain['images']} images" if gain else ""
+def _gain(gain: Mapping[str, Any] | None) -> str:
+    return f"{Difference(**gain)}, {gain['pairs']} images" if gain else ""
 
 
 def _correlation(found: Mapping[str, float] | None) -> str:

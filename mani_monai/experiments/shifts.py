@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -92,8 +93,7 @@ def describe_shift(source: Images, target: Images, rows: Sequence[Row]) -> dict[
     gains = {}
     for title, (name, other) in GAINS.items():
         if name in scores and other in scores and scores[name].keys() & scores[other].keys():
-            gain = paired_difference(scores[name], scores[other])
-            gains[title] = {"mean": gain.mean, "low": gain.low, "high": gain.high, "images": gain.pairs}
+            gains[title] = asdict(paired_difference(scores[name], scores[other]))
     dice = {name: _by_image(scores.get(f"{name}/plain", {})) for name in (BASELINE, "mani")}
     far = colour_distances(source, target)
     images = {

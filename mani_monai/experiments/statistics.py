@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Scores = Mapping[int, Mapping[str, float]]
 """Dice by seed and test image."""
+FEWEST_PAIRS = 6
+"""Of fewer pairs there is no interval: a bootstrap of so few covers far less than it claims."""
+MOST_DRAWS = 10_000_000
+"""Indices drawn at a time, some 200 MB with what they pick."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,22 @@ class Difference:
 
     Args:
         mean: over all pairs.
-        low: lower end of the 95 % confidence interval.
-        high: upper end.
+        low: lower end of the 95 % confidence interval; None of fewer than ``FEWEST_PAIRS`` pairs.
+        high: upper end, likewise.
         pairs: how many pairs.
         seeds: how many seeds.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     pairs: int
     seeds: int
+
+    def __str__(self) -> str:
+        """As tables show it: the mean, and the interval where there is one."""
+        interval = "" if self.low is None else f" [{self.low:+.3f}, {self.high:+.3f}]"
+        return f"{self.mean:+.3f}{interval}"
 
 
 def summarise(scores: Scores) -> Summary:
@@ -92,14 +101,22 @@ def paired_difference(scores: Scores, other: Scores, resamples: int = 10_000) ->
     pairs = [differences for differences in pairs if len(differences)]
     if not pairs:
         raise ValueError("the rows have no image and seed in common.")
-    low, high = np.percentile(_resampled_means(pairs, resamples), [2.5, 97.5])
     every = np.concatenate(pairs)
-    return Difference(float(every.mean()), float(low), float(high), len(every), len(pairs))
+    low = high = None
+    if len(every) >= FEWEST_PAIRS:
+        low, high = np.percentile(_resampled_means(pairs, resamples), [2.5, 97.5]).tolist()
+    return Difference(float(every.mean()), low, high, len(every), len(pairs))
 
 
 def _resampled_means(pairs: list[NDArray[np.float64]], resamples: int) -> NDArray[np.float64]:
     """Means of bootstrap samples: as many seeds as there are, with replacement, then as many images in each."""
     rng = np.random.default_rng(0)
+    at_once = max(1, MOST_DRAWS // (len(pairs) * max(map(len, pairs))))
+    sizes = [min(at_once, resamples - first) for first in range(0, resamples, at_once)]
+    return np.concatenate([_drawn_means(pairs, size, rng) for size in sizes])
+
+
+def _drawn_means(pairs: list[NDArray[np.float64]], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     shape = (resamples, len(pairs))
     drawn = rng.integers(len(pairs), size=shape)
     sums, counts = np.zeros(shape), np.zeros(shape)

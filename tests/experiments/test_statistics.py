@@ -6,6 +6,8 @@ import math
 
 import pytest
 
+from mani_monai.experiments import statistics
+from mani_monai.experiments.statistics import _drawn_means as drawn_means
 from mani_monai.experiments.statistics import paired_difference, summarise
 
 SCORES = {0: {"a": 0.5, "b": 0.7}, 1: {"c": 0.9}}
@@ -28,8 +30,6 @@ def test_difference_pairs_by_image_and_seed():
     difference = paired_difference(SCORES, other)
     assert difference.mean == pytest.approx((0.3 + 0.1) / 2)
     assert (difference.pairs, difference.seeds) == (2, 1)
-    assert difference.low == pytest.approx(0.1)
-    assert difference.high == pytest.approx(0.3)
 
 
 def test_interval_counts_seeds_before_images():
@@ -43,9 +43,34 @@ def test_interval_counts_seeds_before_images():
 
 
 def test_constant_difference_has_no_width():
-    difference = paired_difference({0: {"a": 0.6, "b": 0.8}}, {0: {"a": 0.5, "b": 0.7}})
+    difference = paired_difference({0: dict.fromkeys("abcdef", 0.6)}, {0: dict.fromkeys("abcdef", 0.5)})
     assert difference.low == pytest.approx(0.1)
     assert difference.high == pytest.approx(0.1)
+    assert str(difference) == "+0.100 [+0.100, +0.100]"
+
+
+def test_fewer_than_six_pairs_have_no_interval():
+    row, other = (
+        {0: dict(zip("abc", (0.6, 0.7, 0.8), strict=True)), 1: {"d": 0.9, "e": 0.6}},
+        dict.fromkeys("abcde", 0.5),
+    )
+    difference = paired_difference(row, {0: other, 1: other})
+    assert (difference.pairs, difference.low, difference.high) == (5, None, None)
+    assert str(difference) == "+0.220"
+    assert paired_difference({**row, 2: {"f": 0.6}}, {key: {**other, "f": 0.5} for key in range(3)}).low is not None
+
+
+def test_many_images_are_drawn_in_parts(monkeypatch):
+    """A part at a time takes no more memory than is allowed and leaves the interval where it was but for chance."""
+    row = {0: {str(image): 0.5 + image % 7 / 20 for image in range(400)}}
+    other = {0: dict.fromkeys(row[0], 0.5)}
+    whole = paired_difference(row, other, resamples=2000)
+    monkeypatch.setattr(statistics, "MOST_DRAWS", 400 * 300)
+    drawn = []
+    monkeypatch.setattr(statistics, "_drawn_means", lambda *given: drawn.append(given[1]) or drawn_means(*given))
+    parts = paired_difference(row, other, resamples=2000)
+    assert drawn == [300] * 6 + [200]
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high), abs=1e-3)
 
 
 def test_nothing_in_common():
