@@ -22,6 +22,7 @@ def adapt(
     options: dict[str, Any] | None = None,
     seed: int = 0,
     licence: str = "unknown",
+    mpp: float | None = None,
 ) -> None:
     """Trains mani_unet on labelled images of one tissue and unlabelled ones of another, and says whether it helped.
 
@@ -49,6 +50,8 @@ def adapt(
         options: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.
         licence: of the target's images, for the exported bundle's record.
+        mpp: micrometres per pixel of all images, source and target, e.g. 0.25 at 40x; the exported bundles say it, and
+            scripts/infer.py rescales other images by it. Nothing is rescaled here.
     """
     from mani_monai.adapt.adaptation import Adaptation
     from mani_monai.adapt.adaptation import adapt as adapt_now
@@ -57,7 +60,7 @@ def adapt(
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
     settled = {name: str(value) for name, value in (options or {}).items()}
     places = (source, target, Path(out), BUNDLES, model)
-    job = Adaptation(*places, method, preset, settled, seed, licence, say=_say)
+    job = Adaptation(*places, method, preset, settled, seed, licence, mpp, say=_say)
     end_on_signals()
     done = adapt_now(job)
     print(f"report:  {done.report}")

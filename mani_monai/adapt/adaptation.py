@@ -14,6 +14,8 @@ from ..data.domain_pair import Domains
 from ..experiments import Run
 from ..experiments.launcher import Launcher
 from ..experiments.run_config import run_parser
+from ..inference.pixel_size import alike, given_pixel_size
+from ..utils import InputError
 from ..utils.hashes import file_hash
 from ..utils.overrides import check_range
 from .domains import prepare_domains, read_domains, source_folder, write_domains
@@ -47,6 +49,7 @@ class Adaptation:
         options: further overrides of the bundle's configs, name and value.
         seed: of the trainings.
         licence: of the target's images, for the record.
+        mpp: micrometres per pixel of both data sets' images, for the exports; None where that is not known.
         launcher: what starts the trainings.
         say: tells a person how far it is.
     """
@@ -61,6 +64,7 @@ class Adaptation:
     options: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     licence: str = "unknown"
+    mpp: float | None = None
     launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
 
@@ -86,15 +90,22 @@ def adapt(job: Adaptation) -> Adapted:
     """Prepares, trains, exports and reports; where ``out`` holds a part of the same, it goes on from there.
 
     Raises:
-        InputError: bad input, a training that failed, or ``out`` of another adaptation.
+        InputError: bad input, a training that failed, ``out`` of another adaptation, or a model that was trained at
+            another magnification.
     """
     check_method(job.method, job.preset)
+    size = given_pixel_size(job.mpp)
     check_range("seed", str(job.seed))
     job.say("1/4 checking the images")
     table = base_table(job.bundles / BUNDLE, job.preset)
     configs = read_configs(table, job.method, job.options)
     domains = _domains(job, configs)
     given = take_model(job.model, job.out / "model") if job.model else None
+    if given and given.mpp and size and not alike(given.mpp, size.um):
+        raise InputError(
+            f"{job.model}: was trained at {given.mpp:.3g} micrometres per pixel, the images have {size.um:.3g}; bring "
+            "them to one magnification, or leave out --model."
+        )
     for line in domains.left_out:
         job.say(f"left out: {line}")
     overlays, notes = (), ()
@@ -155,7 +166,7 @@ def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
 def _trained(job: Adaptation, make: TrainingMaker, run: Run, start: GivenModel | None = None) -> TrainedRun:
     """A training for its export; weights that began as another model's stay bound to what that was trained on."""
     said = run.method.title + (f", started from {start.name}" if start else "")
-    trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said)
+    trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said, mpp=job.mpp)
     if start is None:
         return trained
     source, target = trained.domains

@@ -27,6 +27,7 @@ class GivenModel:
         features: channels of its U-Net.
         licence: what it says of the data that it was trained on, in one line.
         normalised: whether its inference normalises stains.
+        mpp: micrometres per pixel of the images that it was trained on; None where it does not say.
     """
 
     name: str
@@ -34,6 +35,7 @@ class GivenModel:
     features: tuple[int, ...]
     licence: str
     normalised: bool = False
+    mpp: float | None = None
 
 
 def take_model(path: str | Path, folder: Path) -> GivenModel:
@@ -58,7 +60,8 @@ def take_model(path: str | Path, folder: Path) -> GivenModel:
     folder.mkdir(parents=True, exist_ok=True)
     write_state(state, folder / "model.pt")
     features = tuple(unet_settings(state)["features"])
-    return GivenModel(place.name, folder / "model.pt", features, " ".join(terms.split()), model.segmenter.normalised)
+    said = (" ".join(terms.split()), model.segmenter.normalised, model.um)
+    return GivenModel(place.name, folder / "model.pt", features, *said)
 
 
 def model_hash(path: str | Path) -> str:

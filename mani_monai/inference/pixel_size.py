@@ -77,6 +77,11 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
     return PixelSize(x, origin)
 
 
+def alike(first: float, second: float) -> bool:
+    """Whether two pixel sizes in micrometres count as equal."""
+    return max(first / second, second / first) <= TOLERATED
+
+
 def scale_for(image: PixelSize | None, network_um: float | None) -> float:
     """By what an image's sides are multiplied so that its pixels are of the size that a network was trained on.
 
@@ -98,7 +103,7 @@ def scale_for(image: PixelSize | None, network_um: float | None) -> float:
             f"its pixels are {image.um:.3g} um ({image.origin}), the network's {network_um:.3g} um: more than "
             f"{MOST:.0f} times apart; take images of another magnification, or name the right size with --mpp."
         )
-    return 1.0 if max(ratio, 1 / ratio) <= TOLERATED else ratio
+    return 1.0 if alike(image.um, network_um) else ratio
 
 
 def _said(image: Image.Image) -> Iterator[tuple[float | None, float | None, str]]:

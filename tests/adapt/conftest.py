@@ -47,10 +47,13 @@ def evidence() -> Callable[..., Evidence]:
 
 @pytest.fixture(scope="session")
 def given_bundle() -> Callable[..., Path]:
-    """Writes a bundle as a user brings it, of normalised stains or not: ``given_bundle(folder, normalised=True)``."""
+    """Writes a bundle as a user brings it: ``given_bundle(folder)``, of normalised stains or of a pixel size."""
 
-    def make(folder: Path, normalised: bool = False) -> Path:
+    def make(folder: Path, normalised: bool = False, mpp: float | None = None) -> Path:
         write_unet_bundle(folder)
+        if mpp is not None:
+            path = folder / "configs" / "metadata.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), "mpp": mpp}))
         (folder / "docs").mkdir()
         (folder / "docs" / "data_license.txt").write_text("Trained on:\n  breast   CC BY-NC-SA 4.0\n")
         if normalised:

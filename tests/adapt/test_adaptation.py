@@ -206,6 +206,31 @@ def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     assert record["label_free"]["stain"]["after"] == towards
 
 
+def test_a_pixel_size_is_said_by_the_exports_and_may_come_later(again, job, kidney, quick_exports):
+    launcher = InProcessLauncher()
+    assert quick_exports[0].mpp is None
+    adapt(job(kidney, again, launcher, mpp=0.25))
+    assert launcher.commands == []
+    assert [run.mpp for run in quick_exports[-2:]] == [0.25, 0.25]
+
+
+def test_a_pixel_size_that_no_microscope_gives(job, kidney, tmp_path):
+    with pytest.raises(InputError, match=r"^--mpp 40: write micrometres per pixel"):
+        adapt(job(kidney, tmp_path / "out", mpp=40))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_given_model_of_another_magnification(job, kidney, tmp_path, given_bundle, tiny_options):
+    options = {"method": "mani", "options": given_options(tiny_options)}
+    model = str(given_bundle(tmp_path / "given", mpp=0.5))
+    with pytest.raises(InputError, match=r"given: was trained at 0\.5 micrometres per pixel, the images have 0\.25; "):
+        adapt(job(kidney, tmp_path / "out", model=model, mpp=0.25, **options))
+    assert not (tmp_path / "out" / "runs").exists()
+    launcher = InProcessLauncher()
+    adapt(job(kidney, tmp_path / "out", launcher, model=model, mpp=0.46, **options))
+    assert len(launcher.commands) == 1, "up to a tenth apart is one magnification"
+
+
 def given_options(tiny_options):
     """Options of a training that can start from the given bundle."""
     return {**tiny_options, "features": str(FEATURES)}

@@ -47,6 +47,11 @@ def test_weights_of_a_folder_or_zip(given_bundle, tmp_path, packed, normalised):
     assert all(torch.equal(own[name], taken[name]) for name in own)
 
 
+def test_it_may_say_its_pixel_size(given_bundle, tmp_path):
+    assert take_model(given_bundle(tmp_path / "silent"), tmp_path / "out").mpp is None
+    assert take_model(given_bundle(tmp_path / "said", mpp=0.5), tmp_path / "out").mpp == 0.5
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("change", "message"),
