@@ -70,7 +70,7 @@ def write_cost_figure(
     import matplotlib.pyplot as plt
 
     shifts = max(bargain.shifts for bargain in found)
-    figure, panel = plt.subplots(figsize=(8.5, max(4.2, 0.9 + 0.26 * len(found))), layout="constrained")
+    figure, panel = plt.subplots(figsize=(13, max(4.2, 0.6 + 0.2 * len(found))), layout="constrained")
     panel.plot(1, 0, "+", color="black", markersize=12, label="source-only")
     for number, bargain in enumerate(found):
         fewer = f" ({bargain.shifts} of {shifts} shifts)" if bargain.shifts < shifts else ""
@@ -80,6 +80,7 @@ def write_cost_figure(
             yerr=[[bargain.gain - bargain.low], [bargain.high - bargain.gain]],
             fmt=MARKERS[number // 10 % len(MARKERS)],
             color=f"C{number % 10}",
+            ecolor=(f"C{number % 10}", 0.35),
             elinewidth=0.7,
             label=bargain.title + fewer,
         )
