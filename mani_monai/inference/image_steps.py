@@ -19,7 +19,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.hashes import file_hash
 
-from .pixel_size import TOLERATED, PixelSize, read_pixel_size, scale_for
+from .pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from .records import FORM, Record, begin, is_done, read_record, write_record
 from .rescaling import rescaled
 from .results import BEFORE, DONE, FAILED, NOT_KNOWN, ImageResult
@@ -168,7 +168,7 @@ class ImageSteps:
             said = read_pixel_size(path)
         except InputError as error:
             return self.size, [str(error).removeprefix(f"{path}: ")]
-        if said is None or 1 / TOLERATED <= said.um / self.size.um <= TOLERATED:
+        if said is None or alike(said.um, self.size.um):
             return self.size, []
         return self.size, [f"its file says {said.um:.3g} um ({said.origin})"]
 
