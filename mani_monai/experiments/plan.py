@@ -12,7 +12,7 @@ PLAIN = "plain"
 """The evaluation that every run has: the weights as training left them."""
 PAPER = "paper"
 """The preset that adds nothing to train.json, whose settings are the paper's."""
-PRESETS = ("small", "quick", PAPER, "authors_code")
+PRESETS = ("small", "medium", "quick", PAPER, "authors_code")
 
 
 @dataclass(frozen=True)
