@@ -59,8 +59,8 @@ def run_table(
             before the next.
         shifts: only these, e.g. tnbc__monuseg,consep__tnbc.
         methods: only these, e.g. source_only,mani.
-        preset: another budget than the plan's: small, quick, paper or authors_code; its runs and pages have names of
-            their own.
+        preset: another budget than the plan's: small, medium, quick, paper or authors_code, those that its bundle has;
+            its runs and pages have names of their own.
         jobs: runs side by side, the cores shared out among them; GPUs go round.
         cluster: slurm, or local to try the same on this machine; each run is a job of submitit.
         cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1,

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..utils import InputError
 from ..utils.atomic import replacing
-from .rows import Comparison, Row, compare, merged_titles
+from .rows import BASELINE, Comparison, Row, compare, merged_titles
 from .statistics import Summary, summarise
 
 SELECTIONS = {
@@ -87,7 +87,14 @@ def _head(selection: str, rows: Sequence[Row]) -> str:
 
 
 def _mean_table(rows: dict[str, list[Row]]) -> str:
-    """Mean over shifts of each row that every shift has."""
+    """Mean over shifts of each row that all of them have; empty where there is none to take it over.
+
+    A shift without source-only has nothing to compare with and is left out.
+    """
+    given = len(rows)
+    rows = {shift: found for shift, found in rows.items() if any(row.method.name == BASELINE for row in found)}
+    if len(rows) < 2:
+        return ""
     found: dict[str, list[Row]] = defaultdict(list)
     for shift_rows in rows.values():
         for row in shift_rows:
@@ -95,7 +102,9 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
     every = list(chain(*rows.values()))
     selections = [name for name in SELECTIONS if any(name in row.scores for row in every)]
     lines = [
-        f"**mean over {len(rows)} shifts**",
+        f"**mean over {len(rows)} shifts**"
+        if len(rows) == given
+        else f"**mean over the {len(rows)} shifts with source-only**",
         "",
         "| row | seeds of each shift | " + " | ".join(_head(name, every) for name in selections) + " |",
         "|---" * (len(selections) + 2) + "|",
