@@ -119,5 +119,7 @@ def test_hovernet_scores_its_nuclei_branch_where_it_is_asked_to(make_workflow, t
 
 
 def test_hovernet_is_not_scored_unless_asked_to(make_workflow, tmp_path):
-    parser = make_workflow(tmp_path, "evaluate", bundle="mani_hovernet").parser
-    assert parser.get_parsed_content("label_free_images") == 0
+    """Its tiles are slow on a CPU; the preset for a GPU asks."""
+    for overlays, images in (([], 0), (["small"], 0), (["medium"], 8)):
+        parser = make_workflow(tmp_path, *overlays, "evaluate", bundle="mani_hovernet").parser
+        assert parser.get_parsed_content("label_free_images") == images

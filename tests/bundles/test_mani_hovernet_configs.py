@@ -40,7 +40,7 @@ def test_settings_are_the_papers():
         assert parser["network_def"]["out_classes"] == "@out_classes"
 
 
-@pytest.mark.parametrize("overlay", ["quick", "small"])
+@pytest.mark.parametrize("overlay", ["quick", "small", "medium"])
 def test_overlays_without_weights_freeze_nothing(overlay):
     assert parsed_training(overlay).get_parsed_content("freeze_encoder") is False
 

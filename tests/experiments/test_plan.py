@@ -166,7 +166,7 @@ def test_another_preset_has_pages_and_runs_of_its_own(monkeypatch):
         other = table.with_preset(preset)
         assert (other.base, other.name, other.folder) == (base, f"table1_{preset}", f"unet_{preset}")
         assert other.methods == table.methods
-    with pytest.raises(InputError, match="no such preset; there are small, quick, paper, authors_code"):
+    with pytest.raises(InputError, match="no such preset; there are small, medium, quick, paper, authors_code"):
         table.with_preset("large")
     with pytest.raises(InputError, match="has no preset 'authors_code'"):
         load_table(table_path(2)).with_preset("authors_code")
