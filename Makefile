@@ -61,6 +61,7 @@ benchmark: env
 	$(BIN)/python benchmarks/data_wait.py
 	$(BIN)/python benchmarks/instance_metrics.py
 	$(BIN)/python benchmarks/hover_targets.py
+	$(BIN)/python benchmarks/median_smooth.py
 	$(BIN)/python benchmarks/post_processing.py
 	$(BIN)/python benchmarks/inference_speed.py unet
 	$(BIN)/python benchmarks/inference_speed.py hovernet

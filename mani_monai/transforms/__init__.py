@@ -4,6 +4,7 @@ from .fourier_style import FourierStyled, swap_low_frequencies
 from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
+from .median_smooth import MedianSmoothd
 from .nuclei_table import nuclei_table
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
@@ -17,6 +18,7 @@ __all__ = [
     "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
+    "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",
     "RandColourJitterd",

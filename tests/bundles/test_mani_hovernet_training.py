@@ -24,8 +24,8 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_hovernet" / "configs"
-TRAININGS = [None, "source_only", "target_statistics", "quick", "small", "medium", "grl", "weak_labels", "cyclic_pseudo_labels"]
-TRAININGS += ["stain_augmentation", "stain_normalisation", "adabn_at_end"]
+TRAININGS = [None, "source_only", "target_statistics", "quick", "small", "medium"]
+TRAININGS += ["grl", "weak_labels", "cyclic_pseudo_labels", "stain_augmentation", "stain_normalisation", "adabn_at_end"]
 OF_TINY_NETWORK = {
     name: {"adaptation_losses::domain_adversarial::channels": 64} for name in ("grl", "cyclic_pseudo_labels")
 }
