@@ -13,7 +13,7 @@ from mani_monai.transforms.median_smooth import median_3x3
 
 
 def main(size: int = 256, rounds: int = 15) -> None:
-    """Prints medians in milliseconds, both measured in turn on one thread, and how many times faster ours is.
+    """Prints medians of the processor's time, both measured in turn on one thread, and how many times faster ours is.
 
     Args:
         size: edge of the RGB image in pixels.
@@ -26,10 +26,10 @@ def main(size: int = 256, rounds: int = 15) -> None:
         raise SystemExit("the two medians differ")
     times = []
     for _ in range(rounds + 1):
-        clocks = [time.perf_counter()]
+        clocks = [time.process_time()]
         for smooth in (median_3x3, theirs):
             smooth(image)
-            clocks.append(time.perf_counter())
+            clocks.append(time.process_time())
         times.append((1000 * (clocks[1] - clocks[0]), 1000 * (clocks[2] - clocks[1])))
     ours_ms, theirs_ms = (median(column) for column in zip(*times[1:], strict=True))
     ratio = median(second / first for first, second in times[1:])

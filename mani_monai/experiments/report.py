@@ -87,7 +87,7 @@ def _head(selection: str, rows: Sequence[Row]) -> str:
 
 
 def _mean_table(rows: dict[str, list[Row]]) -> str:
-    """Mean over shifts of each row that all of them have; empty where there is none to take it over.
+    """Mean over shifts of each row that all of them have; empty where fewer than two have source-only.
 
     A shift without source-only has nothing to compare with and is left out.
     """

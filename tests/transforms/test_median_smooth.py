@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import monai.transforms
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from mani_monai.transforms import MedianSmoothd
 from mani_monai.transforms.median_smooth import median_3x3
@@ -25,7 +28,14 @@ def test_a_median_by_hand():
     assert smoothed[0, 0, 0] == 4  # of 9 9 2, 9 9 2, 4 4 1
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+def test_it_is_the_median_of_every_neighbourhood_of_zeros_and_ones():
+    """By the zero-one principle of minima and maxima, then of every other."""
+    for values in product((0.0, 1.0), repeat=9):
+        neighbourhood = torch.tensor(values).view(1, 3, 3)
+        assert median_3x3(neighbourhood)[0, 1, 1] == (sum(values) >= 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.float16, torch.float32, torch.float64])
 def test_an_image_keeps_its_type_and_its_values(dtype):
     image = torch.randint(0, 256, (3, 16, 20), generator=torch.Generator().manual_seed(1)).to(dtype)
     before = image.clone()
@@ -44,3 +54,18 @@ def test_arrays_stay_arrays_and_a_missing_key_may_stay_missing():
     assert (smoothed["image"] == image).all()
     with pytest.raises(KeyError):
         MedianSmoothd("whole")({"image": image})
+
+
+def test_a_meta_tensor_keeps_what_it_knows():
+    """The augmentation before it hands it one."""
+    image = MetaTensor(torch.rand(3, 6, 5), affine=2 * torch.eye(4), meta={"filename_or_obj": "a.png"})
+    smoothed = MedianSmoothd("image")({"image": image})["image"]
+    assert isinstance(smoothed, MetaTensor)
+    assert torch.equal(smoothed.affine, image.affine)
+    assert smoothed.meta["filename_or_obj"] == "a.png"
+    assert torch.equal(smoothed.as_tensor(), median_3x3(image.as_tensor()))
+
+
+def test_only_images_with_channels_are_taken():
+    with pytest.raises(ValueError, match=r"must be CHW, got the shape \(4, 4\)"):
+        median_3x3(torch.rand(4, 4))
