@@ -87,7 +87,7 @@ def write_cost_figure(
     panel.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     panel.set_xlabel("CPU time of the training over source-only's, mean over shifts", fontsize=8)
     panel.set_ylabel(
-        f"{metric_title(metric)} - source-only's, {SELECTIONS[selection]}: mean, least and most of {shifts} shifts",
+        f"{metric_title(metric)} - source-only's, {SELECTIONS[selection]}:\nmean, least and most of {shifts} shifts",
         fontsize=8,
     )
     figure.legend(loc="outside right upper", fontsize=8)
