@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 
 def usable_cores() -> int:
     """Cores that this process may use: fewer than the machine's where a scheduler allots them."""
@@ -32,7 +34,9 @@ def visible_gpus() -> list[str]:
 
 
 def device_name(gpu: str | None = None) -> str:
-    """The GPU that a run sees, or the processor.
+    """The GPU that a run sees, or the processor and the widest instructions that torch finds on it.
+
+    Processors of one name may differ twofold in the time of a training: a cloud's name no generation.
 
     Args:
         gpu: as CUDA_VISIBLE_DEVICES names it; the first visible one where None.
@@ -77,4 +81,5 @@ def _processor_name() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    model = models[0] if models else platform.processor() or platform.machine()
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"

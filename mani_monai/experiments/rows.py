@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,8 +17,8 @@ BASELINE = "source_only"
 EVALUATIONS = {"adabn": "AdaBN", "adabn_half": "half AdaBN", "dense_crf": "dense CRF"}
 """What tables call the further evaluations; another one by its own name."""
 NOT_RECORDED = "not recorded"
-"""The criterion of a run that does not say by what it chose without labels."""
-COSTS = {"seconds": "training_seconds", "memory": "peak_memory_mib", "cpu_seconds": "training_cpu_seconds"}
+"""What stands for a criterion or a device that a run's JSON does not have."""
+COSTS = {"seconds": "training_seconds", "memory": "peak_memory_mib"}
 """Fields of a row and the figures of a run's JSON that they are means of."""
 
 
@@ -39,9 +39,8 @@ class Row:
         scores: one metric by selection, seed and image; of runs from before there was a selection, it lacks the seeds.
         seconds: mean training time, over the runs that recorded it, as of the next two; None where none did.
         memory: mean peak memory of the training process in MiB.
-        cpu_seconds: mean time of the training on all processors.
+        cpu_seconds: mean time of the training on all processors, by the device that trained.
         criteria: what chose the weights of ``label_free``, each once; more than one is a mix.
-        devices: what its runs were trained on, each once, as far as they recorded it.
     """
 
     method: Method
@@ -49,9 +48,8 @@ class Row:
     scores: dict[str, Scores]
     seconds: float | None
     memory: float | None = None
-    cpu_seconds: float | None = None
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     criteria: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -109,9 +107,8 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         if not scores:
             continue
         costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
-        devices = tuple(sorted({result["device"] for result in found if "device" in result}))
         criteria = _criteria(found, evaluation)
-        rows[shift].append(Row(method, evaluation, scores, criteria=criteria, devices=devices, **costs))
+        rows[shift].append(Row(method, evaluation, scores, cpu_seconds=_cpu_seconds(found), criteria=criteria, **costs))
     return dict(rows)
 
 
@@ -155,6 +152,14 @@ def _recorded_mean(results: Sequence[dict[str, Any]], name: str) -> float | None
     """Mean of a figure over the runs that recorded it; older ones, and those trained by hand, did not."""
     found = [result[name] for result in results if result.get(name) is not None]
     return fmean(found) if found else None
+
+
+def _cpu_seconds(results: Sequence[dict[str, Any]]) -> dict[str, float]:
+    by_device = defaultdict(list)
+    for result in results:
+        by_device[result.get("device", NOT_RECORDED)].append(result)
+    means = {device: _recorded_mean(made, "training_cpu_seconds") for device, made in by_device.items()}
+    return {device: mean for device, mean in means.items() if mean is not None}
 
 
 def _criteria(results: Sequence[dict[str, Any]], evaluation: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def test_gain_and_cost_are_source_onlys_and_mean_over_shifts(rows):
 
     lower = {"last": {0: {"x": 0.5, "y": 0.7}, 1: {"z": 0.6}}}  # gains .1 on a further shift, at 240 / 240
     other = [
-        replace(row, scores=lower, cpu_seconds=240) if row.title == "MaNi" else row
+        replace(row, scores=lower, cpu_seconds={"not recorded": 240}) if row.title == "MaNi" else row
         for row in rows["a__b"]
         if row.method.name != "target_statistics"
     ]
@@ -49,26 +49,37 @@ def test_what_is_no_bargain(rows):
 def test_the_cost_is_cpu_time_and_nothing_where_it_was_not_recorded(rows):
     waiting = [replace(row, seconds=10 * row.seconds) if row.title == "MaNi" else row for row in rows["a__b"]]
     assert by_title({"a__b": waiting})["MaNi"].cost == pytest.approx(300 / 120)
-    unknown = [replace(row, cpu_seconds=None) if row.title == "MaNi" else row for row in rows["a__b"]]
+    unknown = [replace(row, cpu_seconds={}) if row.title == "MaNi" else row for row in rows["a__b"]]
     assert "MaNi" not in by_title({"a__b": unknown})
-    no_baseline = [replace(row, cpu_seconds=None) if row.title == "source-only" else row for row in rows["a__b"]]
+    no_baseline = [replace(row, cpu_seconds={}) if row.title == "source-only" else row for row in rows["a__b"]]
     assert bargains({"a__b": no_baseline}) == []
 
 
 def test_times_of_several_devices_are_not_compared(rows):
-    def made_on(other):
-        return [replace(row, devices=("GPU" if row.title == "MaNi" else other,)) for row in rows["a__b"]]
+    def made_on(**cpu_seconds):
+        return [replace(row, cpu_seconds=cpu_seconds) if row.title == "MaNi" else row for row in rows["a__b"]]
 
-    assert "MaNi" in by_title({"a__b": made_on("GPU")})
-    found = by_title({"a__b": made_on("processor")})
+    (device,) = rows["a__b"][0].cpu_seconds
+    found = by_title({"a__b": made_on(GPU=300)})
     assert "MaNi" not in found
     assert "control" in found
+    assert by_title({"a__b": made_on(GPU=900, **{device: 600})})["MaNi"].cost == pytest.approx(300 / 120)
 
 
-def test_devices_are_those_that_runs_recorded(finished):
+def test_each_device_is_compared_with_itself(rows):
+    """Two seeds of one row on a machine of half the speed leave its cost as it is."""
+    slower = [replace(row, cpu_seconds={**row.cpu_seconds, "slow": 240}) for row in rows["a__b"]]
+    mani = [
+        replace(row, cpu_seconds={**row.cpu_seconds, "slow": 600}) if row.title == "MaNi" else row for row in slower
+    ]
+    assert by_title({"a__b": mani})["MaNi"].cost == pytest.approx(300 / 120)
+
+
+def test_times_are_by_the_device_that_runs_recorded(finished):
     runs, folder = finished
     path = folder / f"{runs[0].name}.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "device": "processor"}))
+    result = json.loads(path.read_text()) | {"device": "processor", "training_cpu_seconds": 50}
+    path.write_text(json.dumps(result))
     row, *others = collect_rows(runs, folder)["a__b"]
-    assert row.devices == ("processor",)
-    assert all(other.devices == () for other in others if other.method != row.method)
+    assert row.cpu_seconds["processor"] == 50
+    assert all(set(other.cpu_seconds) == {"not recorded"} for other in others if other.method != row.method)

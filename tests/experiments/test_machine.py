@@ -45,6 +45,15 @@ def test_without_a_gpu_it_is_the_processor(no_gpu, two_gpus, monkeypatch):
     assert device_name() == machine._processor_name() != ""
 
 
+def test_processors_of_one_name_are_told_apart(no_gpu, monkeypatch):
+    """Two generations of one name: a training took twice the time on the one without AVX-512."""
+    monkeypatch.setattr(machine.torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    wide = device_name()
+    monkeypatch.setattr(machine.torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert wide.endswith(" (AVX512)")
+    assert device_name() == wide.replace("AVX512", "AVX2")
+
+
 def test_no_driver_is_no_gpu(no_gpu):
     assert visible_gpus() == []
     assert device_name() == machine._processor_name()
