@@ -106,7 +106,7 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         scores = {name: by_seed for name, by_seed in scores.items() if by_seed}
         if not scores:
             continue
-        costs = {field: _recorded_mean(found, name) for field, name in COSTS.items()}
+        costs = {cost: _recorded_mean(found, name) for cost, name in COSTS.items()}
         criteria = _criteria(found, evaluation)
         rows[shift].append(Row(method, evaluation, scores, cpu_seconds=_cpu_seconds(found), criteria=criteria, **costs))
     return dict(rows)
