@@ -33,7 +33,7 @@ demo: env
 	done
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
 	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation_inference.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/stain_adabn/model.pt --output_dir $(DEMO)/stain_adabn/masks
-	$(BIN)/python scripts/compare_runs.py $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
+	$(BIN)/python studies/commands/compare_runs.py $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.
 test: env lint

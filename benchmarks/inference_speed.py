@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from mani_monai.inference.image_steps import ImageSteps
-from mani_monai.inference.overlapped import AHEAD, overlapped
-from mani_monai.inference.segmenters import HoVerNetSegmenter, UNetSegmenter
-from mani_monai.inference.served_model import ServedModel
+from mani_monai.apps.infer.image_steps import ImageSteps
+from mani_monai.apps.infer.overlapped import AHEAD, overlapped
+from mani_monai.apps.infer.segmenters import HoVerNetSegmenter, UNetSegmenter
+from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.transforms import hover_maps
 from mani_monai.transforms.save_nuclei import OUTPUTS
 from mani_monai.utils.files import load_tensors

@@ -21,8 +21,8 @@ from monailabel.interfaces.datastore import Datastore, DefaultLabelTag
 from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
+from mani_monai.apps.label.served_bundles import serve_bundles
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
-from mani_monai.label.served_bundles import serve_bundles
 
 logger = logging.getLogger(__name__)
 

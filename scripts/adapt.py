@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mani_monai.adapt.methods import DEFAULT_METHOD
+from mani_monai.apps.adapt.methods import DEFAULT_METHOD
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import end_on_signals, run_command
 
@@ -53,8 +53,8 @@ def adapt(
         mpp: micrometres per pixel of all images, source and target, e.g. 0.25 at 40x; the exported bundles say it, and
             scripts/infer.py rescales other images by it. Nothing is rescaled here.
     """
-    from mani_monai.adapt.adaptation import Adaptation
-    from mani_monai.adapt.adaptation import adapt as adapt_now
+    from mani_monai.apps.adapt.adaptation import Adaptation
+    from mani_monai.apps.adapt.adaptation import adapt as adapt_now
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mani_monai.bundle.documents import terms_of_use
-from mani_monai.bundle.export import export_bundle
-from mani_monai.bundle.exported_configs import read_overlays
-from mani_monai.bundle.trained_run import read_run
+from mani_monai.apps.export.documents import terms_of_use
+from mani_monai.apps.export.export_bundle import export_bundle
+from mani_monai.apps.export.exported_configs import read_overlays
+from mani_monai.apps.export.trained_run import read_run
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import run_command
 

@@ -35,8 +35,8 @@ def infer(
         device: cpu or cuda; the GPU by default, where there is one.
         overwrite: do again what is done.
     """
-    from mani_monai.inference.folder_run import infer_folder
-    from mani_monai.inference.results import report
+    from mani_monai.apps.infer.folder_result import report
+    from mani_monai.apps.infer.folder_run import infer_folder
     from mani_monai.utils import InputError
 
     warnings.filterwarnings("ignore", module="PIL")  # of damaged files: they are named at the end

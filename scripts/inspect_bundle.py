@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mani_monai.bundle.inspection import format_findings, inspect_bundle, is_dangerous
+from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
 from mani_monai.utils.command_line import run_command
 
 

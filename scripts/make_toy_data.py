@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mani_monai.data.toy import MIN_IMAGES, make_toy_data
-from mani_monai.data.toy_histology import MIN_SIDE
+from mani_monai.apps.prepare.toy import MIN_IMAGES, make_toy_data
+from mani_monai.apps.prepare.toy_histology import MIN_SIDE
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import run_command
 

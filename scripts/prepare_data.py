@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from mani_monai.data.preparation import prepare
-from mani_monai.data.preparation_options import PreparationJob, preparation_command
-from mani_monai.data.preparation_table import format_table
+from mani_monai.apps.prepare.preparation import prepare
+from mani_monai.apps.prepare.preparation_options import PreparationJob, preparation_command
+from mani_monai.apps.prepare.preparation_table import format_table
 from mani_monai.data.readers import (
     read_consep,
     read_folder,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mani_monai.data.toy import make_toy_data
+from mani_monai.apps.prepare.toy import make_toy_data
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigWorkflow

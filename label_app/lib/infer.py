@@ -11,13 +11,13 @@ import numpy as np
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
-from mani_monai.engines.training_record import takes_normalised_stains
-from mani_monai.inference.known_pipelines import UNET
-from mani_monai.inference.segmenters import Nuclei, Segmenter
-from mani_monai.inference.served_model import ServedModel
-from mani_monai.label.annotations import annotation_of, label_names
-from mani_monai.label.regions import Region, read_region
-from mani_monai.label.training import WEIGHTS
+from mani_monai.apps.infer.known_pipelines import UNET
+from mani_monai.apps.infer.segmenters import Nuclei, Segmenter
+from mani_monai.apps.infer.served_model import ServedModel
+from mani_monai.apps.label.annotations import annotation_of, label_names
+from mani_monai.apps.label.regions import Region, read_region
+from mani_monai.apps.label.server_training import WEIGHTS
+from mani_monai.evaluation.training_record import takes_normalised_stains
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 

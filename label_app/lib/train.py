@@ -8,10 +8,10 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
-from mani_monai.inference.served_model import ServedModel
-from mani_monai.label.domains import Labelled
-from mani_monai.label.training import CONFIGS, train
-from mani_monai.label.training_options import default_options, read_options
+from mani_monai.apps.infer.served_model import ServedModel
+from mani_monai.apps.label.labelled_domains import Labelled
+from mani_monai.apps.label.server_training import CONFIGS, train
+from mani_monai.apps.label.training_options import default_options, read_options
 from mani_monai.utils import InputError
 
 DESCRIPTIONS = {
@@ -55,7 +55,7 @@ class NucleiTrainTask(TrainTask):
         """Trains.
 
         Args:
-            request: options, see :mod:`mani_monai.label.training_options`.
+            request: options, see :mod:`mani_monai.apps.label.training_options`.
             datastore: the images.
 
         Returns:

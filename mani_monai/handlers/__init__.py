@@ -1,5 +1,5 @@
 from .adabn import AdaBNHandler
-from .adaptation import AdaptationHandler
+from .adaptation_handler import AdaptationHandler
 from .best_model import BestModelHandler
 from .checkpoint import CheckpointHandler
 from .distributed import RankAverageHandler

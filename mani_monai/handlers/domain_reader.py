@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..losses.adaptation import DomainBatch
+from mani_monai.losses.adaptation_loss import DomainBatch
 
 
 class DomainReader:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ..engines.weight_average import mean_state, second_half, snapshots_of
+from mani_monai.evaluation.weight_average import mean_state, second_half, snapshots_of
+
 from ..utils.files import load_network
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ..engines.training_record import check_image_steps, write_training_record
+from mani_monai.evaluation.training_record import check_image_steps, write_training_record
 
 
 class TrainingRecordHandler:

@@ -1,4 +1,4 @@
-from .adaptation import AdaptationLoss, DomainBatch, usable_pairs
+from .adaptation_loss import AdaptationLoss, DomainBatch, usable_pairs
 from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
 from .consistency import ConsistencyLoss
 from .domain_adversarial import DomainAdversarialLoss

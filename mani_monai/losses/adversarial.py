@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from .adaptation import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
 
 SOURCE, TARGET = 1.0, 0.0
 

@@ -10,9 +10,10 @@ from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+
 from ..networks.layers import frozen_statistics
 from ..transforms.symmetry import Symmetry
-from .adaptation import AdaptationLoss, DomainBatch
 
 Perturbation = Callable[[Tensor], Tensor]
 

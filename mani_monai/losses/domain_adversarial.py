@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+
 from ..networks.layers import gradient_reversal
-from .adaptation import AdaptationLoss, DomainBatch
 from .adversarial import SOURCE, TARGET, domain_cross_entropy
 
 

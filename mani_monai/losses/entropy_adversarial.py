@@ -6,7 +6,8 @@ import math
 
 from torch import Tensor
 
-from .adaptation import DomainBatch
+from mani_monai.losses.adaptation_loss import DomainBatch
+
 from .adversarial import AdversarialLoss
 
 

@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from .adaptation import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
 
 
 class EntropyMinimisationLoss(AdaptationLoss):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .adaptation import DomainBatch
+from mani_monai.losses.adaptation_loss import DomainBatch
+
 from .adversarial import AdversarialLoss
 
 

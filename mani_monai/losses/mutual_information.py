@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch, usable_pairs
+
 from ..networks.blocks import ConcatDiscriminator, ProjectionHead
 from ..networks.layers import masked_max, masked_mean, masked_random
-from .adaptation import AdaptationLoss, DomainBatch, usable_pairs
 from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
 
 POOLINGS = {"mean": masked_mean, "max": masked_max, "random": masked_random}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .adaptation import DomainBatch
+from mani_monai.losses.adaptation_loss import DomainBatch
+
 from .adversarial import AdversarialLoss
 
 

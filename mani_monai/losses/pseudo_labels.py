@@ -11,9 +11,10 @@ from skimage.segmentation import clear_border
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+
 from ..transforms.hover_instances import hover_instances
 from ..transforms.hover_targets import hover_maps
-from .adaptation import AdaptationLoss, DomainBatch
 
 IGNORED = -1
 

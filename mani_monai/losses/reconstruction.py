@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import instance_norm, mse_loss
 
-from .adaptation import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
 
 
 class ReconstructionLoss(AdaptationLoss):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from .adaptation import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+
 from .adversarial import SOURCE, TARGET, through_constant_weights
 
 CLASSES = 2  # background, nuclei

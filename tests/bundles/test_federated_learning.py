@@ -11,7 +11,7 @@ from monai.fl.utils.constants import ExtraItems, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 from trainings import equal
 
-from mani_monai.engines import read_training_record
+from mani_monai.evaluation import read_training_record
 from mani_monai.utils.files import load_tensors
 
 

@@ -12,7 +12,7 @@ from monai.networks.nets import HoVerNet
 from ranks import RecordedTrainings, recorded
 from trainings import assert_equal, overrides
 
-from mani_monai.data.toy import make_toy_data
+from mani_monai.apps.prepare.toy import make_toy_data
 from mani_monai.utils.files import load_tensors
 
 pytestmark = pytest.mark.slow

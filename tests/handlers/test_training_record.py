@@ -7,7 +7,7 @@ from ignite.engine import Engine, Events
 from monai.transforms import EnsureTyped
 from torch import nn
 
-from mani_monai.engines import read_training_record
+from mani_monai.evaluation import read_training_record
 from mani_monai.handlers import SnapshotHandler, TrainingRecordHandler
 from mani_monai.transforms import NormaliseStainsd
 from mani_monai.utils import InputError

@@ -19,7 +19,7 @@ from painted_nuclei import painted, reading_hovernet
 from PIL import Image
 from small_bundles import small_unet, write_unet_bundle
 
-from mani_monai.bundle.archive import write_hashes
+from mani_monai.apps.export.archive import write_hashes
 
 SIZES = {"a": (150, 190), "b": (130, 170), "c": (128, 160), "d": (160, 128)}
 """Height and width of the images."""

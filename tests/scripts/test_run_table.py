@@ -29,7 +29,7 @@ def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, co
     }
     plan["methods"]["source_only"]["options"] = {name: str(value) for name, value in settings.items()}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "scripts/run_table.py", "--table", str(tmp_path / "plan.json"), "--seeds", "1"]
+    command = [sys.executable, "studies/commands/run_table.py", "--table", str(tmp_path / "plan.json"), "--seeds", "1"]
     for name, path in (("dataset_dir", toy_dir), ("work_dir", tmp_path / "runs"), ("results_dir", tmp_path / "done")):
         command += [f"--{name}", str(path)]
     command += ["--out", str(tmp_path)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mani_monai.experiments.shift_images import MEASURES
+from studies.shift_images import MEASURES
 
 
 def greys(*values: float) -> dict[str, dict[str, float]]:

@@ -7,8 +7,8 @@ import torch
 from painted_hovernet import Painted, painted_weights
 from skimage.draw import disk
 
-from mani_monai.inference.segmenters import HoVerNetSegmenter
-from mani_monai.inference.served_model import ServedModel
+from mani_monai.apps.infer.segmenters import HoVerNetSegmenter
+from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.transforms import hover_maps
 
 

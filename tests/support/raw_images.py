@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mani_monai.data.preparation import prepare
-from mani_monai.data.prepared_images import Preparation
+from mani_monai.apps.prepare.preparation import prepare
+from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.data.readers import Listing, RawMask, Record, read_folder
 
 HEIGHT, WIDTH = 24, 40

@@ -11,8 +11,8 @@ from bundle_files import REPOSITORY
 from exports import as_input, picture, settle
 from monai.networks.nets import BasicUNet
 
-from mani_monai.bundle.archive import write_hashes
-from mani_monai.bundle.exported_configs import exported_inference
+from mani_monai.apps.export.archive import write_hashes
+from mani_monai.apps.export.exported_configs import exported_inference
 
 FEATURES = [4, 4, 8, 8, 8, 4]
 CONFIGS = REPOSITORY / "bundles" / "mani_unet" / "configs"

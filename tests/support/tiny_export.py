@@ -10,9 +10,9 @@ from exports import REPOSITORY, as_input, picture, settle
 from monai.networks.nets import BasicUNet
 from torch import nn
 
-from mani_monai.bundle import export
-from mani_monai.bundle.export import Exported, export_bundle
-from mani_monai.bundle.trained_run import read_run
+from mani_monai.apps.export import export_bundle as export
+from mani_monai.apps.export.export_bundle import Exported, export_bundle
+from mani_monai.apps.export.trained_run import read_run
 
 FEATURES = [4, 4, 8, 8, 8, 4]
 WINDOW = 64

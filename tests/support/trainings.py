@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from ignite.engine import Events
 
-from mani_monai.engines import loss_terms
 from mani_monai.utils.files import load_tensors
+from mani_monai.utils.training import loss_terms
 
 RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser, ckpt_export, create_workflow, verify_metadata, verify_net_in_out
 
-from mani_monai.bundle.carried_modules import CARRIED
+from mani_monai.apps.export.carried_modules import CARRIED
 
 NECESSARY = ("configs/metadata.json", "LICENSE")
 PREFERRED = ("models/model.pt", "configs/inference.json", "docs/README.md")

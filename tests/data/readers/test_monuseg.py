@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.masks import to_instances
+from mani_monai.apps.prepare.masks import to_instances
 from mani_monai.data.readers import read_monuseg
 from mani_monai.data.readers.monuseg import ORGANS, crosses_itself, read_outlines
 from mani_monai.utils import InputError

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.masks import to_instances
+from mani_monai.apps.prepare.masks import to_instances
 from mani_monai.data.readers import read_tnbc
 from mani_monai.utils import InputError
 

@@ -1,0 +1,1 @@
+"""One package a command: what a user runs, on top of the pieces."""

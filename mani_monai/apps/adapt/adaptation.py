@@ -1,0 +1,188 @@
+"""From labelled slides of one tissue and unlabelled ones of another to an adapted bundle and a report on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mani_monai.apps.adapt.domains import prepare_domains, read_domains, source_folder, write_domains
+from mani_monai.apps.adapt.given_model import GivenModel, model_hash, take_model
+from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, base_table, check_method, make_plan, read_configs
+from mani_monai.apps.adapt.request import check_request, keep_request
+from mani_monai.apps.adapt.start import choose_start, normalises_stains
+from mani_monai.apps.adapt.target_images import list_target_images
+from mani_monai.apps.adapt.training import TrainingMaker, train
+from mani_monai.apps.adapt.verdict import Verdict
+from mani_monai.apps.adapt.write_report import PAGE, write_report
+from mani_monai.apps.export.documents import terms_of_use
+from mani_monai.apps.export.export_bundle import Exported, export_bundle
+from mani_monai.apps.export.trained_run import TrainedRun, read_run
+from mani_monai.apps.prepare.domain_pair import Domains
+from mani_monai.data.pixel_size import alike, given_pixel_size
+from mani_monai.utils import InputError
+from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.overrides import check_range
+from studies import Run
+from studies.launcher import Launcher
+from studies.run_config import run_parser
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+BUNDLE = "mani_unet"
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What is asked for.
+
+    Attributes:
+        source: folder of a prepared data set with labels.
+        target: folder of unlabelled images.
+        out: receives everything.
+        bundles: folder of the bundles, with ``mani_unet``.
+        model: folder or zip of an exported bundle to start from; a source-only model is trained where None.
+        method: one of ``METHODS``.
+        preset: one of ``PRESETS``.
+        options: further overrides of the bundle's configs, name and value.
+        seed: of the trainings.
+        licence: of the target's images, for the record.
+        mpp: micrometres per pixel of both data sets' images, for the exports; None where that is not known.
+        launcher: what starts the trainings.
+        say: tells a person how far it is.
+    """
+
+    source: str
+    target: str
+    out: Path
+    bundles: Path
+    model: str | None = None
+    method: str = DEFAULT_METHOD
+    preset: str = "small"
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    licence: str = "unknown"
+    mpp: float | None = None
+    launcher: Launcher = field(default_factory=Launcher)
+    say: Callable[[str], None] = print
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What an adaptation left.
+
+    Attributes:
+        report: the HTML page; ``report.json`` lies beside it.
+        adapted: the exported bundle.
+        source_model: the source model's export; None where it was given.
+        verdict: whether to use it.
+    """
+
+    report: Path
+    adapted: Exported
+    source_model: Exported | None
+    verdict: Verdict
+
+
+def adapt(job: Adaptation) -> Adapted:
+    """Prepares, trains, exports and reports; where ``out`` holds a part of the same, it goes on from there.
+
+    Raises:
+        InputError: bad input, a training that failed, ``out`` of another adaptation, or a model that was trained at
+            another magnification.
+    """
+    check_method(job.method, job.preset)
+    size = given_pixel_size(job.mpp)
+    check_range("seed", str(job.seed))
+    job.say("1/4 checking the images")
+    table = base_table(job.bundles / BUNDLE, job.preset)
+    configs = read_configs(table, job.method, job.options)
+    domains = _domains(job, configs)
+    given = take_model(job.model, job.out / "model") if job.model else None
+    if given and given.mpp and size and not alike(given.mpp, size.um):
+        raise InputError(
+            f"{job.model}: was trained at {given.mpp:.3g} micrometres per pixel, the images have {size.um:.3g}; bring "
+            "them to one magnification, or leave out --model."
+        )
+    for line in domains.left_out:
+        job.say(f"left out: {line}")
+    overlays, notes = (), ()
+    if given:
+        features, normalises = tuple(configs.get("features")), normalises_stains(configs)
+        start = choose_start(given, features, normalises, job.out / "model" / "start.json")
+        overlays, notes = start.overlays, (start.note,)
+    names = (domains.source, domains.target)
+    options = {**job.options, "crop_size": str(domains.crop_size)}
+    plan = make_plan(table, job.method, names, options, job.seed, given is not None, overlays)
+    for run in plan.runs:  # before the first one trains: an option of one method's overlay fits no other
+        run_parser(table, run, "", "")
+    runs = job.out / "runs"
+    make = TrainingMaker(table, str(domains.dataset_dir), runs, runs, launcher=job.launcher, continued=plan.continued)
+
+    job.say(f"2/4 training on {domains.images} target images: {', then '.join(run.method.title for run in plan.runs)}")
+    train(make, plan.runs)
+
+    job.say("3/4 exporting")
+    trained = _trained(job, make, plan.after, given if overlays else None)
+    adapted = export_bundle(table.bundle, trained, job.out / "adapted", overwrite=True)
+    source_model = plan.before and export_bundle(
+        table.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True
+    )
+
+    job.say("4/4 measuring both models on the target, writing the report")
+    notes = (*notes, terms_of_use(trained.domains))
+    outcome = write_report(job.out, plan, make, domains, given, _settings(job, configs, domains), notes)
+    return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict)
+
+
+def _request(job: Adaptation) -> dict[str, Any]:
+    """What tells one adaptation from another; images count by name and size."""
+    place, images = source_folder(job.source), list_target_images(job.target).records
+    return {
+        "source": {"name": place.name, "record": file_hash(place / "dataset.json")},
+        "target": {record.image.name: record.image.stat().st_size for record in images},
+        "model": model_hash(job.model) if job.model else None,
+        "method": job.method,
+        "preset": job.preset,
+        "options": dict(job.options),
+        "seed": job.seed,
+        "licence": job.licence,
+    }
+
+
+def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
+    """Both data sets, made once: the training that goes on has to find what it began with."""
+    request, kept, asked = job.out / "request.json", job.out / "data" / "domains.json", _request(job)
+    check_request(request, asked)
+    if not request.exists() or not kept.exists():
+        crop_size = int(configs.get("crop_size"))
+        write_domains(prepare_domains(job.source, job.target, kept.parent, crop_size, job.licence), kept)
+        keep_request(request, asked)
+    return read_domains(kept)
+
+
+def _trained(job: Adaptation, make: TrainingMaker, run: Run, start: GivenModel | None = None) -> TrainedRun:
+    """A training for its export; weights that began as another model's stay bound to what that was trained on."""
+    said = run.method.title + (f", started from {start.name}" if start else "")
+    trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said, mpp=job.mpp)
+    if start is None:
+        return trained
+    source, target = trained.domains
+    licence = f"{source.licence}; the weights that training started from, {start.name}, say: {start.licence}"
+    return replace(trained, domains=(replace(source, licence=licence), target))
+
+
+def _settings(job: Adaptation, configs: ConfigParser, domains: Domains) -> dict[str, str]:
+    """What was trained, for a reader."""
+    values = {name: str(configs.get(name)) for name in ("iterations", "warmup", "batch_size", "learning_rate")}
+    return {
+        "method": f"{job.method}: {METHODS[job.method].title}",
+        "preset": job.preset,
+        **values,
+        "crop_size": f"{domains.crop_size} px",
+        "channels of the U-Net": str(configs.get("features")),
+        "target images that trained": str(domains.images),
+        "seed": str(job.seed),
+    }

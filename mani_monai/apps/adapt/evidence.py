@@ -1,0 +1,49 @@
+"""What is known of two models without a single target label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mani_monai.apps.adapt.nuclei import NucleiFigures
+from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of the two models without target labels.
+
+    Attributes:
+        finite: whether all values of the adapted weights are numbers.
+        scores_before: the source model's label-free scores on the target.
+        scores_after: the adapted model's.
+        before: nuclei that the source model finds in target images.
+        after: nuclei that the adapted model finds in the same images, in the same order.
+        source: nuclei of the source's labels.
+        agreement: Dice of the masks before with those after.
+    """
+
+    finite: bool
+    scores_before: Mapping[str, float]
+    scores_after: Mapping[str, float]
+    before: NucleiFigures
+    after: NucleiFigures
+    source: NucleiFigures
+    agreement: float
+
+    @property
+    def source_model_failed(self) -> bool:
+        """Whether the source model itself finds an implausible share of nuclei: there is nothing to compare with."""
+        return not plausible(self.before.share)
+
+
+def plausible(share: float) -> bool:
+    """Whether a share of nuclei among the pixels is one that tissue can have."""
+    low, high = PLAUSIBLE_SHARES
+    return low <= share <= high
+
+
+def factor(one: float, other: float) -> float:
+    """How many times the larger of two figures is the smaller one; 1 for two noughts, infinite for one."""
+    low, high = sorted((one, other))
+    return 1.0 if high == low else high / low if low > 0 else float("inf")

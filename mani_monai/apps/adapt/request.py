@@ -1,0 +1,37 @@
+"""What an adaptation is asked for, kept in its folder: the same command goes on, another one is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object, save_json
+
+
+def check_request(path: Path, asked: Mapping[str, Any]) -> None:
+    """Refuses a folder of another request; one without any is free.
+
+    Args:
+        path: the JSON file that ``keep_request`` writes.
+        asked: plain values by name.
+
+    Raises:
+        InputError: when the file holds another request.
+    """
+    if not path.exists():
+        return
+    held = read_object(path, "choose another --out, or delete the folder")
+    asked = json.loads(json.dumps(asked))  # tuples are lists in a file
+    other = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
+    if other:
+        raise InputError(
+            f"{path.parent}: holds an adaptation of another {' and '.join(other)}; choose another --out, or delete it."
+        )
+
+
+def keep_request(path: Path, asked: Mapping[str, Any]) -> None:
+    """Writes a request, once there is something that was made for it."""
+    save_json(path, asked)

@@ -1,0 +1,208 @@
+"""What may be wrong with an adapted model, found without a single target label: the rules, each with its reason.
+
+No rule can prove that a model is good. They find what goes wrong in adaptation: a network that calls nearly everything
+background or nuclei, that forgets a part of the images, that breaks nuclei up or melts them together, or that has
+become less sure of itself. Nobody tuned the bounds on a benchmark: they are wide where they decide, and narrow where
+they only ask for a look at the pictures. Two rules, disagreement and few labelled images, were made from a failure on
+real tissues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mani_monai.apps.adapt.evidence import Evidence, factor, plausible
+from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
+
+USE = "use the adapted model"
+LOOK = "look at the pictures before you choose"
+KEEP = "keep the source model"
+
+LOST_SHARE, LOST_PART, LOST_IMAGES = 0.01, 0.1, 0.25
+FAR, NOTABLE = 3.0, 2.0
+SCORE_HARM, SCORE_DOUBT, LOWEST_SCORE = 0.05, 0.01, 0.5
+UNCHANGED, DISAGREEING = 0.995, 0.75
+FEW_IMAGES = 3
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that may be wrong.
+
+    Attributes:
+        name: short.
+        outcome: what to do where it holds, ``KEEP`` or ``LOOK``.
+        reason: why the rule is there.
+        finding: a sentence with the figures where it holds, None where it does not.
+    """
+
+    name: str
+    outcome: str
+    reason: str
+    finding: Callable[[Evidence], str | None]
+
+
+def _not_finite(e: Evidence) -> str | None:
+    return None if e.finite else "the training diverged: its weights are no numbers any more"
+
+
+def _implausible(e: Evidence) -> str | None:
+    if plausible(e.after.share):
+        return None
+    low, high = PLAUSIBLE_SHARES
+    return f"the adapted model calls {e.after.share:.1%} of the target nuclei, outside of {low:.0%} to {high:.0%}"
+
+
+def _images_lost(e: Evidence) -> str | None:
+    held = [(b, a) for b, a in zip(e.before.shares, e.after.shares, strict=True) if b >= LOST_SHARE]
+    lost = sum(after < LOST_PART * before for before, after in held)
+    if lost <= LOST_IMAGES * len(held):
+        return None
+    return f"the adapted model loses nearly all nuclei in {lost} of {len(held)} target images where the source has some"
+
+
+def _share_far(e: Evidence) -> str | None:
+    if min(factor(e.after.share, e.before.share), factor(e.after.share, e.source.share)) <= FAR:
+        return None
+    shares = f"{e.before.share:.1%} with the source model and {e.source.share:.1%} in the source's labels"
+    return f"nuclei cover {e.after.share:.1%} of the target, far from {shares}"
+
+
+def _count_far(e: Evidence) -> str | None:
+    if min(factor(e.after.density, e.before.density), factor(e.after.density, e.source.density)) <= FAR:
+        return None
+    counts = f"{e.before.density:.0f} with the source model and {e.source.density:.0f} in the source's labels"
+    return f"there are {e.after.density:.0f} nuclei a megapixel, far from {counts}"
+
+
+def _less_stable(e: Evidence) -> str | None:
+    loss = e.scores_before["stain"] - e.scores_after["stain"]
+    if e.source_model_failed or loss <= SCORE_HARM:
+        return None
+    return f"stain consistency falls from {e.scores_before['stain']:.3f} to {e.scores_after['stain']:.3f}"
+
+
+def _slightly_less_stable(e: Evidence) -> str | None:
+    loss = e.scores_before["stain"] - e.scores_after["stain"]
+    if e.source_model_failed or not SCORE_DOUBT < loss <= SCORE_HARM:
+        return None
+    return f"stain consistency falls a little, from {e.scores_before['stain']:.3f} to {e.scores_after['stain']:.3f}"
+
+
+def _less_symmetric(e: Evidence) -> str | None:
+    if e.source_model_failed or e.scores_before["symmetry"] - e.scores_after["symmetry"] <= SCORE_HARM:
+        return None
+    before, after = e.scores_before["symmetry"], e.scores_after["symmetry"]
+    return f"turned copies of an image agree less, {after:.3f} where it was {before:.3f}"
+
+
+def _unstable(e: Evidence) -> str | None:
+    if e.scores_after["stain"] >= LOWEST_SCORE:
+        return None
+    return f"differently stained copies of an image agree by {e.scores_after['stain']:.2f} only"
+
+
+def _unchanged(e: Evidence) -> str | None:
+    if e.agreement < UNCHANGED:
+        return None
+    return f"the masks before and after agree by {e.agreement:.3f}: the adaptation changed next to nothing"
+
+
+def _disagreeing(e: Evidence) -> str | None:
+    if e.source_model_failed or e.agreement >= DISAGREEING:
+        return None
+    return f"the masks before and after agree by {e.agreement:.2f} only: one of the two models is far off"
+
+
+def _few_labelled(e: Evidence) -> str | None:
+    if e.source.images > FEW_IMAGES:
+        return None
+    labelled = f"{e.source.images} image{'s' * (e.source.images > 1)}"
+    return f"both models learned from {labelled} with labels, too few to know what a nucleus may look like"
+
+
+def _source_failed(e: Evidence) -> str | None:
+    if not e.source_model_failed:
+        return None
+    return f"the source model itself calls {e.before.share:.1%} of the target nuclei: there is nothing to compare with"
+
+
+def _share_changed(e: Evidence) -> str | None:
+    if e.source_model_failed or factor(e.after.share, e.before.share) <= NOTABLE:
+        return None
+    return f"nuclei cover {e.after.share:.1%} of the target where it was {e.before.share:.1%}"
+
+
+def _share_unlike_source(e: Evidence) -> str | None:
+    if factor(e.after.share, e.source.share) <= FAR:
+        return None
+    return f"nuclei cover {e.after.share:.1%} of the target but {e.source.share:.1%} of the source"
+
+
+def _count_changed(e: Evidence) -> str | None:
+    if e.source_model_failed or factor(e.after.density, e.before.density) <= NOTABLE:
+        return None
+    return f"there are {e.after.count} nuclei where there were {e.before.count}"
+
+
+def _size_changed(e: Evidence) -> str | None:
+    if e.source_model_failed or factor(e.after.median_area, e.before.median_area) <= NOTABLE:
+        return None
+    return f"the median nucleus has {e.after.median_area:.0f} px where it had {e.before.median_area:.0f} px"
+
+
+RULES = (
+    Rule("weights", KEEP, "weights that are no numbers predict nothing", _not_finite),
+    Rule(
+        "collapse",
+        KEEP,
+        "no tissue is all background or all nuclei; such a network is sure and consistent, so that its label-free "
+        "scores can look perfect and must not be read",
+        _implausible,
+    ),
+    Rule("images lost", KEEP, "a collapse on a part of the images hides in the mean over all of them", _images_lost),
+    Rule(
+        "share",
+        KEEP,
+        "tissues differ in their nuclei, so a share may move away from the source model's or from the source's; far "
+        "from both it follows neither",
+        _share_far,
+    ),
+    Rule("count", KEEP, "nuclei that break up or melt together leave the share as it is", _count_far),
+    Rule(
+        "stain consistency",
+        KEEP,
+        "masks that depend more on the staining than before are less right more often than not; it is the criterion "
+        "that the project chooses weights by",
+        _less_stable,
+    ),
+    Rule("unchanged", KEEP, "a model that is no better is no reason to change", _unchanged),
+    Rule("source model failed", LOOK, "next to a failure everything looks better", _source_failed),
+    Rule("slightly less stable", LOOK, "such a difference lies within what another seed gives", _slightly_less_stable),
+    Rule(
+        "turned copies",
+        LOOK,
+        "a second criterion, since a training with stain augmentation is flattered by stain consistency",
+        _less_symmetric,
+    ),
+    Rule("unstable", LOOK, "where copies agree by less than half, neither model may be fit", _unstable),
+    Rule(
+        "disagreement",
+        LOOK,
+        "scores without labels do not say which of the two is right: from MoNuSeg kidney to CoNSeP they agreed by .68, "
+        "all else looked well, and the adapted model was the worse one by .15 Dice",
+        _disagreeing,
+    ),
+    Rule(
+        "few labelled images",
+        LOOK,
+        "from three labelled images of MoNuSeg's kidney the same recipe gained .10 Dice on one tissue and lost .15 on "
+        "another",
+        _few_labelled,
+    ),
+    Rule("share changed", LOOK, "found nuclei or false ones: the pictures tell which", _share_changed),
+    Rule("share unlike the source", LOOK, "tissues differ by that much, but seldom", _share_unlike_source),
+    Rule("count changed", LOOK, "found nuclei or false ones: the pictures tell which", _count_changed),
+    Rule("size changed", LOOK, "contours that grew or shrank: the pictures tell which are right", _size_changed),
+)

@@ -1,0 +1,62 @@
+"""The images of an unlabelled folder: what is named like a mask among them is never opened."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from mani_monai.data.readers.rasters import IMAGE_ENDINGS
+from mani_monai.data.readers.records import Listing, Record, check_folder
+from mani_monai.utils import InputError
+
+WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
+MASK_NAMES = (
+    re.compile(rf"(?P<image>.+)[ _.-]({WORDS})", re.IGNORECASE),
+    re.compile(rf"({WORDS})[ _.-](?P<image>.+)", re.IGNORECASE),
+)
+
+
+def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
+    """Lists the images of one folder as targets without labels; its subfolders are not searched.
+
+    Masks that lie among the images are left out by their names alone: ``a_mask.png`` beside ``a.tif``, and both of two
+    files that stand for the same image, since nobody could tell the image from its mask without opening them.
+
+    Args:
+        folder: PNG, TIFF, JPEG or BMP.
+        licence: for the record.
+
+    Returns:
+        a record for every image, none with a mask.
+
+    Raises:
+        InputError: no such folder, or no images in it.
+    """
+    place = check_folder(folder, "the unlabelled images")
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(place.iterdir()):
+        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and not path.is_dir():
+            found[path.stem].append(path)
+    if not found:
+        raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
+    masks = {stem for stem in found if is_mask_name(stem, found)}
+    left_out = [f"{path}: is named like a mask of another file and was not opened" for m in masks for path in found[m]]
+    problems = []
+    for stem, paths in found.items():
+        if stem not in masks and len(paths) > 1:
+            names = " and ".join(path.name for path in paths)
+            problems.append(f"{place / stem}: {names} stand for the same image, so none of them was opened.")
+    records = [Record(stem, stem, paths[0]) for stem, paths in found.items() if stem not in masks and len(paths) == 1]
+    return Listing("folder", tuple(records), str(licence), left_out=tuple(sorted(left_out)), problems=tuple(problems))
+
+
+def is_mask_name(stem: str, stems: object) -> bool:
+    """Whether a file's stem is that of another file with a word for masks before or behind it.
+
+    Args:
+        stem: without the ending.
+        stems: all stems of the folder, anything with ``in``.
+    """
+    matches = (pattern.fullmatch(stem) for pattern in MASK_NAMES)
+    return any(match and match["image"] in stems for match in matches)

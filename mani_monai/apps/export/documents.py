@@ -1,0 +1,169 @@
+"""What an exported bundle says of itself: its model card and the licences of its data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mani_monai.apps.export.licences import ALLOWED, allows_commercial_use
+from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun
+
+CARD = """# Model Overview
+
+{description}
+
+{name} {version}. {use}
+
+## Files
+
+| file | what |
+|---|---|
+| `models/model.pt` | state dictionary, tensors only: load it with `weights_only=True` |
+| `models/model.ts` | TorchScript |
+| `models/model.onnx` | ONNX, input `image`, output `pred` |
+| `configs/` | `inference.json`, `metadata.json`, `logging.conf` |
+| `hashes.json` | SHA-256 of every other file |
+| `docs/data_license.txt` | licences of the images that the weights were trained on |
+
+The weights agree in the three forms to 1e-4. Training is not part of the bundle: it needs the mani-monai package.
+
+## Commands
+
+From this folder, with `monai=={monai}` and {packages}:
+
+```
+python -m monai.bundle run --config_file configs/inference.json --image_dir path/to/images --output_dir path/to/results
+```
+
+In Python, from this folder as well:
+
+```
+from monai.bundle import create_workflow, load
+workflow = create_workflow(config_file="configs/inference.json", workflow_type="infer", image_dir="path/to/images")
+network = load("{folder}", bundle_dir="..", workflow_type="inference")
+```
+
+## Performance
+
+{performance}
+
+## Input and output
+
+{formats}
+
+{pixels}
+
+{rest}
+
+# License
+
+Apache License 2.0 for configs and code, see `LICENSE`. Weights: `docs/data_license.txt`.
+"""
+
+
+def model_card(card: str, metadata: Mapping[str, Any], folder: str, run: TrainedRun) -> str:
+    """``docs/README.md`` of an export.
+
+    Args:
+        card: the bundle's own, whose sections on input, output, limits and references are kept.
+        metadata: the export's.
+        folder: the bundle's name.
+        run: what is exported.
+    """
+    packages = ", ".join(f"`{name}=={version}`" for name, version in metadata["required_packages_version"].items())
+    return CARD.format(
+        description=metadata["description"],
+        name=metadata["name"],
+        version=metadata["version"],
+        use=terms_of_use(run.domains),
+        monai=metadata["monai_version"],
+        packages=packages,
+        folder=folder,
+        performance=performance(run.scores),
+        formats=sections(card, "### Input", "### Output"),
+        pixels=pixel_size(run.mpp),
+        rest=sections(card, "## Intended use and limits", "# References"),
+    )
+
+
+def performance(scores: Mapping[str, Any] | None) -> str:
+    """The measured figures as a table, or a sentence that there are none."""
+    if scores is None:
+        return "These weights were not scored on labelled images. Look at their results on images of your own."
+    figures = scores["figures"]
+    names = [name.removesuffix("_mean") for name in figures if name.endswith("_mean")]
+    rows = [f"| {name} | {_shown(figures[f'{name}_mean'])} | {_shown(figures[f'{name}_std'])} |" for name in names]
+    images = len(figures[names[0]]) if names else 0
+    chosen = "chosen with labels of the target" if scores["selection"] == ORACLE else "chosen without target labels"
+    title = f"On {images} labelled test images of {scores.get('target', 'the target')}, weights {chosen}"
+    table = "\n".join(["| metric | mean | spread over images |", "|---|---|---|", *rows])
+    return f"{title} (each image's score is in `metrics.json`):\n\n{table}"
+
+
+def pixel_size(mpp: float | None) -> str:
+    """How large the pixels of the training's images were, and what that means for others."""
+    if mpp is None:
+        return "The pixel size of the training's images was not recorded: take images of the same magnification."
+    return (
+        f"Trained on images of {mpp:.3g} micrometres per pixel (`mpp` in `configs/metadata.json`). `inference.json` "
+        "rescales nothing: take images of that size, or mani-monai's `scripts/infer.py`, which does."
+    )
+
+
+def data_license(domains: Sequence[Domain]) -> str:
+    """``docs/data_license.txt`` of an export.
+
+    Args:
+        domains: the data sets that the weights were trained on.
+    """
+    rows = [f"  {d.name:<24}{d.role:<9}{d.licence}" for d in domains]
+    return "\n".join(
+        [
+            "Data licences",
+            "",
+            "This bundle contains no data. Its weights were trained on:",
+            "",
+            *rows,
+            "",
+            "The weights are subject to these licences, unlabelled target images included.",
+            terms_of_use(domains),
+            "",
+        ]
+    )
+
+
+def terms_of_use(domains: Sequence[Domain]) -> str:
+    """Whether the licences of the images allow commercial use, in one sentence."""
+    allowed = {(domain.name, allows_commercial_use(domain.licence)) for domain in domains}
+    bound = sorted(name for name, commercial in allowed if commercial is False)
+    if bound:
+        return f"NON-COMMERCIAL USE ONLY: the licence of {' and '.join(bound)} says so."
+    unknown = sorted(name for name, commercial in allowed if commercial is None)
+    if unknown:
+        return f"What the weights may be used for is not known: ask the owner of {' and '.join(unknown)}."
+    return ALLOWED
+
+
+def description(text: str, run: TrainedRun) -> str:
+    """The first sentence of a bundle's description, then what these weights were trained on, and how."""
+    source, target = run.domains
+    data = f"Trained on {source.name} (labelled) and {target.name} (unlabelled): {run.facts['method']}."
+    stains = "Inference normalises the stains of an image first. " if run.normalised_stains else ""
+    return f"{text.partition('. ')[0]}. {data} {stains}Inference needs MONAI and the packages named here."
+
+
+def sections(text: str, *headings: str) -> str:
+    """Sections of a document, one after the other."""
+    return "\n\n".join(filter(None, (section(text, heading) for heading in headings)))
+
+
+def section(text: str, heading: str) -> str:
+    """A section of a document with its heading, up to the next one of its level or above; empty where there is none."""
+    level = heading.index(" ")
+    found = re.search(rf"^{re.escape(heading)}\n.*?(?=^#{{1,{level}}} |\Z)", text, re.M | re.S)
+    return found[0].strip() if found else ""
+
+
+def _shown(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.3f}"

@@ -1,0 +1,208 @@
+"""One self-contained, versioned bundle of a finished training."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mani_monai.apps.export.archive import HASHES, write_archive, write_hashes
+from mani_monai.apps.export.carried_modules import carry_modules, names_in
+from mani_monai.apps.export.documents import data_license, description, model_card
+from mani_monai.apps.export.exported_configs import (
+    check_version,
+    exported_inference,
+    exported_metadata,
+    make_network,
+    value_of,
+    with_normalised_stains,
+)
+from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
+from mani_monai.apps.export.network_settings import settings_of
+from mani_monai.apps.export.trained_run import TrainedRun
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_network
+
+TOLERANCE = 1e-4  # how far TorchScript and ONNX may lie from PyTorch
+FREE_SIDE = 64  # px, of the example for a network that takes any size
+REFERENCE_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where an export lies.
+
+    Attributes:
+        folder: the bundle.
+        archive: the same as a zip.
+        difference: of TorchScript and ONNX from PyTorch, by file.
+        written: False where the same export was there already.
+    """
+
+    folder: Path
+    archive: Path
+    difference: Mapping[str, float]
+    written: bool
+
+
+def export_bundle(
+    bundle: str | Path,
+    run: TrainedRun,
+    out: str | Path,
+    version: str | None = None,
+    change: str | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Writes ``<out>/<bundle>/`` and ``<out>/<bundle>_v<version>.zip``.
+
+    The same run gives the same bytes. It is built beside its place and moved there at the end: an export that fails
+    leaves nothing. ``train.json`` is left out: training needs this project, an export runs with MONAI alone.
+
+    Args:
+        bundle: the bundle's folder in the repository.
+        run: what to export.
+        out: the folder for exports.
+        version: of three numbers; the bundle's own by default.
+        change: the version's entry in the changelog.
+        overwrite: replace another export of that name.
+
+    Raises:
+        InputError: when the weights are of another network, the three forms of the weights differ, or ``out`` holds
+            another export.
+    """
+    bundle, out = Path(bundle), Path(out)
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    version = check_version(version or metadata["version"])
+    folder, archive = out / bundle.name, out / f"{bundle.name}_v{version}.zip"
+    _check_place(folder, version, overwrite)
+    building = out / f".{bundle.name}.{os.getpid()}.partial" / bundle.name
+    try:
+        building.mkdir(parents=True)
+        difference = _build(building, bundle, run, metadata, version, change)
+        hashes = write_hashes(building)
+        if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
+            raise InputError(f"{folder}: holds other weights or configs of version {version}; raise --version.")
+        if overwrite or not folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            building.rename(folder)
+            written = True
+        else:
+            written = False
+        write_archive(folder, archive)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error}); free some space, or choose another --out.") from error
+    finally:
+        shutil.rmtree(building.parent, ignore_errors=True)
+    return Exported(folder, archive, difference, written)
+
+
+def _build(
+    folder: Path, bundle: Path, run: TrainedRun, metadata: Mapping[str, Any], version: str, change: str | None
+) -> dict[str, float]:
+    config = bundle / "configs" / "inference.json"
+    text = config.read_text(encoding="utf-8")
+    if run.normalised_stains:
+        overlay = config.with_name("stain_normalisation_inference.json").read_text(encoding="utf-8")
+        text = with_normalised_stains(text, overlay)
+        packages = {**metadata["required_packages_version"], "scikit-image": version_of("scikit-image")}
+        metadata = {**metadata, "required_packages_version": packages}
+    settings = _settings(text, run)
+    network = make_network(str(config), settings).eval()
+    load_network(network, run.state, run.weights)
+    multiple, sides = _input_size(metadata, config, settings)
+    example = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        output = network(example)
+
+    for part in ("configs", "models", "docs"):
+        (folder / part).mkdir()
+    source, target = run.domains
+    default = f"weights trained on {source.name}, adapted to {target.name}: {run.facts['method']}"
+    said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
+    added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
+    names = settings.get("class_names")
+    metadata = exported_metadata(metadata, version, change or default, sides, output, names, added)
+    _write_json(folder / "configs" / "metadata.json", metadata)
+    (folder / "configs" / "inference.json").write_text(exported_inference(text, settings), encoding="utf-8")
+    carry_modules(names_in(text), folder)
+    shutil.copyfile(bundle / "configs" / "logging.conf", folder / "configs" / "logging.conf")
+    shutil.copyfile(bundle / "LICENSE", folder / "LICENSE")
+    card = (bundle / "docs" / "README.md").read_text(encoding="utf-8")
+    (folder / "docs" / "README.md").write_text(model_card(card, metadata, bundle.name, run), encoding="utf-8")
+    (folder / "docs" / "data_license.txt").write_text(data_license(run.domains), encoding="utf-8")
+    if run.scores is not None:
+        _write_json(folder / "metrics.json", run.scores)
+    return _write_weights(folder, network, run.state, example, multiple)
+
+
+def _write_weights(
+    folder: Path, network: nn.Module, state: Mapping[str, Tensor], example: Tensor, multiple: int | None
+) -> dict[str, float]:
+    write_state(state, folder / "models" / "model.pt")
+    write_torchscript(folder)
+    write_onnx(network, example, multiple, folder / "models" / "model.onnx")
+    difference = largest_difference(network, folder, example.split(1)[:REFERENCE_IMAGES])
+    for name, value in difference.items():
+        if not value <= TOLERANCE:
+            raise InputError(f"{name}: differs from PyTorch by {value:.1e}, over {TOLERANCE:.0e}; it is not exported.")
+    return difference
+
+
+def _settings(text: str, run: TrainedRun) -> dict[str, Any]:
+    """Values of ``inference.json`` for these weights: the run's, and what their shapes imply."""
+    config = json.loads(text)
+    known = {**run.settings, **settings_of(run.state, config["network_def"]["_target_"])}
+    settings = {name: value for name, value in known.items() if name in config and config[name] != value}
+    classes = known.get("out_classes", 0)
+    if classes and "class_names" in config:
+        types = run.domains[0].types
+        kinds = [types.get(str(number), f"type {number}") for number in range(1, classes)]
+        settings["class_names"] = ["background", *kinds]
+    return settings
+
+
+def _input_size(
+    metadata: Mapping[str, Any], config: Path, settings: Mapping[str, Any]
+) -> tuple[int | None, tuple[int, int]]:
+    """Of what the network's height and width are multiples, None where they are fixed, and an example of them."""
+    side = metadata["network_data_format"]["inputs"]["image"]["spatial_shape"][0]
+    if isinstance(side, int):
+        window = value_of(str(config), settings, "window")
+        return None, (window, window)
+    return int(side.partition("*")[0]), (FREE_SIDE, FREE_SIDE + FREE_SIDE // 2)
+
+
+def _data_source(run: TrainedRun) -> str:
+    source, target = run.domains
+    return (
+        f"Trained on {source.name} (source, labelled; {source.licence}) and {target.name} (target, unlabelled; "
+        f"{target.licence}). No data come with the bundle."
+    )
+
+
+def _measured(run: TrainedRun) -> dict[str, Any]:
+    if run.scores is None:
+        return {}
+    return {"eval_metrics": {k: v for k, v in run.scores["figures"].items() if k.endswith("_mean") and v is not None}}
+
+
+def _check_place(folder: Path, version: str, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not (folder / HASHES).is_file():
+        raise InputError(f"{folder}: holds something that was not exported here; choose another --out.")
+    held = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+    if held != version and not overwrite:
+        raise InputError(f"{folder}: holds version {held}, not {version}; choose another --out, or pass --overwrite.")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=4, allow_nan=False) + "\n", encoding="utf-8")

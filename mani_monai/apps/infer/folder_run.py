@@ -1,0 +1,112 @@
+"""A folder of images through an exported bundle: files of every image, and one summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mani_monai.apps.infer.folder_result import FAILED, FolderResult, ImageResult, write_summary
+from mani_monai.apps.infer.image_steps import FILES, ImageSteps
+from mani_monai.apps.infer.opened_bundle import opened_bundle
+from mani_monai.apps.infer.overlapped import AHEAD, overlapped
+from mani_monai.apps.infer.segmenters import MASK
+from mani_monai.apps.infer.served_model import ServedModel, read_model
+from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.data.readers.rasters import IMAGE_ENDINGS
+from mani_monai.data.readers.records import check_folder, files_by_stem
+from mani_monai.utils import InputError
+
+SUMMARY = "summary.csv"
+
+
+def infer_folder(
+    bundle: str | Path,
+    images: str | Path,
+    out: str | Path,
+    mpp: float | None = None,
+    outputs: Sequence[str] | None = None,
+    precision: str = "auto",
+    device: str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+    ahead: int = AHEAD,
+) -> FolderResult:
+    """Finds nuclei in every image of a folder and writes them, then a summary.
+
+    A bad image is no end: it is named in the result. An image whose outputs are there, of the same weights and
+    settings, is not done again.
+
+    Args:
+        bundle: folder or zip of an exported mani_unet or mani_hovernet.
+        images: the folder; PNG, TIFF, JPEG and BMP directly in it.
+        out: the folder for outputs; it is made.
+        mpp: micrometres per pixel of all images; what each file says by default.
+        outputs: "mask" (mani_unet) or names of ``mani_monai.transforms.save_nuclei.ENDINGS``; by default the bundle's.
+        precision: "float32", "bfloat16" or "auto".
+        device: where the network runs; the GPU where there is one, by default.
+        overwrite: do again what is done.
+        progress: show a bar.
+        ahead: as in :func:`overlapped`.
+
+    Raises:
+        InputError: for a bundle that is refused, wrong options, and where there are no images.
+    """
+    size = given_pixel_size(mpp)
+    folder, out = check_folder(images, "the images"), Path(out)
+    if out.resolve() == folder.resolve():
+        raise InputError(f"{out}: holds the images; name another folder with --out.")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; name a folder with --out.")
+    twins: list[str] = []
+    paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
+    if not paths:
+        raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images.")
+    with opened_bundle(bundle) as place:
+        model = read_model(place, precision, device)
+    outputs = _checked(outputs, model)
+    _make_folder(out)
+    steps = ImageSteps(model, out, outputs, size, overwrite)
+    bar = tqdm(total=len(paths), desc="inference", unit="image", disable=not progress)
+    results = [ImageResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
+    with bar:
+        for result in overlapped(paths, steps.read, steps.segment, steps.write, ahead):
+            results.append(result)
+            bar.update()
+    results.sort(key=lambda result: result.image)
+    files = sum(not path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+    facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.segmenter.device)}
+    finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
+    write_summary(finished)
+    return finished
+
+
+def _make_folder(out: Path) -> None:
+    """Makes the folder for outputs, before the network works for nothing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")
+
+
+def _checked(outputs: Sequence[str] | None, model: ServedModel) -> tuple[str, ...]:
+    """The outputs that are wanted.
+
+    Raises:
+        InputError: when there is none, or one that the bundle does not give.
+    """
+    if outputs is None:
+        return model.segmenter.outputs
+    known = [name for name in FILES if name != MASK or MASK in model.segmenter.outputs]
+    unknown = [name for name in outputs if name not in known]
+    if unknown or not outputs:
+        what = unknown[0] if unknown else "(none)"
+        raise InputError(
+            f"--outputs {what}: {model.name} writes {', '.join(known)}; choose among them, with commas, e.g. png,csv."
+        )
+    return tuple(dict.fromkeys(outputs))

@@ -1,0 +1,187 @@
+"""The steps of an image of a folder: read, segment, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from mani_monai.apps.infer.folder_result import BEFORE, DONE, FAILED, NOT_KNOWN, ImageResult
+from mani_monai.apps.infer.image_record import FORM, Record, begin, is_done, read_record, write_record
+from mani_monai.apps.infer.segmenters import MASK, Nuclei
+from mani_monai.apps.infer.served_model import ServedModel
+from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.transforms.rescaling import rescaled
+from mani_monai.transforms.save_nuclei import ENDINGS, write_output
+from mani_monai.utils import InputError
+from mani_monai.utils.atomic import replacing
+from mani_monai.utils.hashes import file_hash
+
+FILES = {MASK: "_mask.png", **ENDINGS}
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An image on its way: its line in the summary so far, and what the next step needs."""
+
+    path: Path
+    result: ImageResult
+    key: Mapping[str, Any] | None = None
+    picture: NDArray[np.uint8] | None = None
+    maps: NDArray[np.float32] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.result.status == DONE
+
+
+@dataclass(frozen=True)
+class ImageSteps:
+    """The steps of an image: read, segment, write; a step that fails ends it with a reason.
+
+    Attributes:
+        model: the bundle.
+        out: the folder for outputs.
+        outputs: what is written.
+        size: of all images' pixels; None for what each file says.
+        overwrite: do again what is done.
+    """
+
+    model: ServedModel
+    out: Path
+    outputs: tuple[str, ...]
+    size: PixelSize | None
+    overwrite: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the model and the settings: what outputs follow from."""
+        model = self.model
+        return {
+            "form": FORM,
+            "name": model.name,
+            "weights": model.weights,
+            "class_names": model.class_names and list(model.class_names),
+            "network_mpp": model.um,
+            "window": model.segmenter.window,
+            "precision": model.segmenter.precision,
+        }
+
+    def read(self, path: Path) -> _Item:
+        """Decodes an image, unless it is done, and finds out how large its pixels are."""
+        return self._attempt(_Item(path, ImageResult(path.name, DONE, seconds=0.0)), self._read)
+
+    def segment(self, item: _Item) -> _Item:
+        """Asks the network."""
+        return self._attempt(item, self._segment) if item.is_open else item
+
+    def write(self, item: _Item) -> ImageResult:
+        """Finds the nuclei, writes them and then the record."""
+        return (self._attempt(item, self._write) if item.is_open else item).result
+
+    def _attempt(self, item: _Item, step: Callable[[_Item], _Item]) -> _Item:
+        start = time.perf_counter()
+        try:
+            item = step(item)
+        except (InputError, Exception) as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            if not isinstance(error, InputError):
+                text = f"{type(error).__name__}: {text[:200]}"
+                torch.cuda.empty_cache()  # where that was its memory; does nothing without a GPU
+            note = text if str(item.path) in text else f"{item.path}: {text}"
+            return replace(item, result=ImageResult(item.path.name, FAILED, note=note), picture=None, maps=None)
+        seconds = round((item.result.seconds or 0) + time.perf_counter() - start, 3)
+        return replace(item, result=replace(item.result, seconds=seconds)) if item.is_open else item
+
+    def _read(self, item: _Item) -> _Item:
+        path = item.path
+        if not path.exists():
+            raise InputError("is a link to a file that does not exist; bring that back, or remove the link.")
+        size, contradiction = self._pixel_size(path)
+        key = {**self.facts, "image": file_hash(path), "image_mpp": size and size.um}
+        record = read_record(self.out, path.name)
+        if not self.overwrite and record is not None and record.is_of_another(key, path):
+            raise InputError(
+                f"would take the place of {record.source}, whose outputs are there; name another --out, or --overwrite."
+            )
+        if not self.overwrite and is_done(record, key, self.out, [path.stem + FILES[name] for name in self.outputs]):
+            return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
+        scale = scale_for(size, self.model.um)
+        image = read_image(path)
+        if any(note.startswith("16 bits") for note, _ in image.notes):
+            raise InputError("has 16 bits a channel, the network was trained on 8; convert it to 8 bits.")
+        height, width = image.pixels.shape[:2]
+        result = replace(
+            item.result,
+            height=height,
+            width=width,
+            mpp=size and size.um,
+            scale=scale,
+            pixel_size=self._words(size, scale),
+            note=", ".join([*contradiction, *(note for note, _ in image.notes)]),
+        )
+        return replace(item, result=result, key=key, picture=image.pixels)
+
+    def _segment(self, item: _Item) -> _Item:
+        return replace(item, maps=self.model.segmenter.maps(rescaled(item.picture, item.result.scale)))
+
+    def _write(self, item: _Item) -> _Item:
+        name, stem, size = item.path.name, item.path.stem, item.result.mpp
+        nuclei = self.model.segmenter.nuclei(item.maps, item.picture.shape[:2])
+        table = nuclei.table
+        if size is not None:
+            table = {**table, "area_um2": table["area"] * size**2}
+        written = begin(read_record(self.out, name), item.key, self.out, name)
+        for output in sorted(self.outputs, key="png".__eq__):  # last: it alone cannot hold every map
+            path = self.out / (stem + FILES[output])
+            if output == MASK:
+                _write_mask(path, nuclei)
+            else:
+                write_output(output, path, item.picture, nuclei.instances, table, self.model.class_names)
+            written[path.name] = file_hash(path)
+        areas = table["area"]
+        mean = float(areas.mean()) if len(areas) else None
+        result = replace(
+            item.result,
+            nuclei=len(areas),
+            area_share=round(float(areas.sum() / nuclei.instances.size), 4),
+            mean_area=mean and round(mean, 1),
+            mean_area_um2=round(mean * size**2, 2) if mean and size else None,
+        )
+        write_record(self.out, name, Record(item.key, written, asdict(result), str(item.path.resolve())))
+        return replace(item, result=result, picture=None, maps=None)
+
+    def _pixel_size(self, path: Path) -> tuple[PixelSize | None, list[str]]:
+        """How large an image's pixels are, and what its file says where that is something else."""
+        if self.size is None:
+            return read_pixel_size(path), []
+        try:
+            said = read_pixel_size(path)
+        except InputError as error:
+            return self.size, [str(error).removeprefix(f"{path}: ")]
+        if said is None or alike(said.um, self.size.um):
+            return self.size, []
+        return self.size, [f"its file says {said.um:.3g} um ({said.origin})"]
+
+    def _words(self, size: PixelSize | None, scale: float) -> str:
+        if size is None or self.model.um is None:
+            whose = " and ".join(
+                name for name, um in (("the image's", size), ("the network's", self.model.um)) if um is None
+            )
+            return f"{NOT_KNOWN} ({whose}): taken as equal"
+        if scale == 1:
+            return f"as the network's, by {size.origin}"
+        return f"rescaled {scale:.3g} times to the network's {self.model.um:.3g} um, by {size.origin}"
+
+
+def _write_mask(path: Path, nuclei: Nuclei) -> None:
+    with replacing(path) as partial:
+        Image.fromarray(nuclei.mask.astype(np.uint8) * 255).save(partial)

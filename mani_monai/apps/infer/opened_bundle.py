@@ -1,0 +1,65 @@
+"""A bundle's files, once an inspection has found nothing dangerous in them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mani_monai.apps.inspect.findings import Finding
+from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
+from mani_monai.apps.inspect.inspection import inspect_bundle
+from mani_monai.utils import InputError
+
+
+@contextmanager
+def opened_bundle(path: str | Path) -> Iterator[Path]:
+    """Gives a bundle's folder: its own, or for a zip a temporary one that lasts as long as the block.
+
+    What is inspected is what is given: a zip is unpacked once. An ``InputError`` of the block names the bundle as the
+    user did, never a file of the temporary folder, unless it is about an option.
+
+    Args:
+        path: a bundle's folder or zip.
+
+    Raises:
+        InputError: when there is none, or the inspection finds danger: an archive that leaves its folder, files that
+            differ from their hashes, weights that hold more than tensors, configs or code that may do harm.
+    """
+    path = Path(path)
+    if path.is_dir():
+        _refuse(path, inspect_bundle(path))
+        with _named(path, path):
+            yield path
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
+    _refuse(path, archive_findings(path))
+    with tempfile.TemporaryDirectory() as place:
+        unpack(path, Path(place))
+        folder = top_of(Path(place))
+        _refuse(path, inspect_bundle(folder))
+        with _named(path, folder):
+            yield folder
+
+
+@contextmanager
+def _named(path: Path, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(("--", f"{path}: ")):
+            raise
+        raise InputError(f"{path}: {str(error).replace(f'{folder}/', '')}") from error
+
+
+def _refuse(path: Path, findings: Sequence[Finding]) -> None:
+    dangerous = [finding for finding in findings if finding.dangerous]
+    if dangerous and (path / "configs" / "train.json").is_file():
+        raise InputError(f"{path}: trains, and is no export; export a training with scripts/export_bundle.py first.")
+    if dangerous:
+        first, more = dangerous[0], len(dangerous) - 1
+        what = " ".join(f"{first.place}: {first.what}".split())[:300]
+        also = f" (and {more} more)" if more else ""
+        raise InputError(f"{path}: is refused: {what}{also}; look at it with scripts/inspect_bundle.py.")

@@ -1,0 +1,105 @@
+"""What a bundle would execute, found out without executing or importing any of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mani_monai.apps.export.archive import files_of
+from mani_monai.apps.inspect.findings import Finding
+from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
+from mani_monai.apps.inspect.inspected_configs import CONFIGS, config_findings, config_imports, logging_findings
+from mani_monai.apps.inspect.inspected_files import (
+    PICKLES,
+    STATES,
+    code_findings,
+    hash_findings,
+    is_executable,
+    weight_findings,
+)
+from mani_monai.utils import InputError
+
+WEIGHTS = (*STATES, *PICKLES, ".ts", ".onnx", ".npy", ".npz")
+LOGGING = (".conf", ".ini", ".cfg")
+
+
+def inspect_bundle(path: str | Path) -> list[Finding]:
+    """Looks through a bundle before anything of it runs.
+
+    A zip is judged by its directory first and unpacked, to a temporary folder, only where nothing is wrong with it.
+
+    Args:
+        path: the bundle's folder or zip.
+
+    Returns:
+        what it holds and would do, file by file, what is wrong with the archive first, hashes last.
+
+    Raises:
+        InputError: when there is no such folder or zip.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return list(_folder_findings(path))
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
+    findings = archive_findings(path)
+    if findings:
+        return [*findings, Finding(path.name, "archive", "not unpacked: nothing else was looked at", True)]
+    with tempfile.TemporaryDirectory() as place:
+        unpack(path, Path(place))
+        return list(_folder_findings(top_of(Path(place))))
+
+
+def is_dangerous(findings: list[Finding]) -> bool:
+    """Whether any finding is."""
+    return any(finding.dangerous for finding in findings)
+
+
+def format_findings(findings: list[Finding]) -> str:
+    """The findings as text: what is dangerous is marked, and counted at the end."""
+    lines = [f"{'DANGER ' if f.dangerous else '       '}{f.kind:<11}{f.place}: {f.what}" for f in findings]
+    dangerous = sum(finding.dangerous for finding in findings)
+    own = any(finding.kind == "code" for finding in findings)
+    if dangerous:
+        last = f"{dangerous} of {len(findings)} findings are dangerous: understand them before you run this bundle."
+    elif own:
+        last = "Nothing dangerous found. The bundle has code of its own (kind: code): read it, as no check is complete."
+    else:
+        last = "Nothing dangerous found, and no code of its own."
+    return "\n".join([*lines, last])
+
+
+def _folder_findings(folder: Path) -> Iterator[Finding]:
+    files = files_of(folder)
+    imported: dict[str, str] = {}
+    for name, file in files.items():
+        if _is_config(name, file):
+            imported |= config_imports(file)
+    for name, file in files.items():
+        yield from _file_findings(name, file, imported)
+    if "configs/metadata.json" not in files:
+        yield Finding("configs/metadata.json", "config", "is not there: this is no bundle", dangerous=True)
+    yield from hash_findings(folder)
+
+
+def _is_config(name: str, file: Path) -> bool:
+    return name.startswith("configs/") and file.suffix.lower() in CONFIGS and not file.is_symlink()
+
+
+def _file_findings(name: str, file: Path, imported: Mapping[str, str]) -> Iterator[Finding]:
+    suffix = file.suffix.lower()
+    if file.is_symlink():
+        yield Finding(name, "archive", f"is a link to {file.readlink()}", True)
+    elif is_executable(file):
+        yield Finding(name, "code", "is a program or a compiled library", True)
+    elif file.stem == "large_files" and suffix in CONFIGS:
+        yield Finding(name, "config", "downloads files, which nobody has looked at", True)
+    elif suffix == ".py":
+        yield from code_findings(name, file)
+    elif _is_config(name, file):
+        yield from config_findings(name, file, imported)
+    elif suffix in LOGGING:
+        yield from logging_findings(name, file)
+    elif suffix in WEIGHTS:
+        yield from weight_findings(name, file)

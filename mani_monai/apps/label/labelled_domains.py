@@ -1,0 +1,79 @@
+"""A datastore's images as source and target of a training: the labelled ones, and those without labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from mani_monai.apps.label.annotations import VOLUMES, read_asap_mask, read_volume_mask
+from mani_monai.apps.prepare.domain_pair import Domains, pair_domains
+from mani_monai.apps.prepare.preparation import prepare
+from mani_monai.apps.prepare.prepared_images import Preparation
+from mani_monai.data.readers.rasters import mask_file
+from mani_monai.data.readers.records import Listing, RawMask, Record
+from mani_monai.utils import InputError
+
+SPLIT = "datastore"
+"""Name of the lists that are written here."""
+SOURCE, TARGET = "labelled", "unlabelled"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image and its label: a mask, as a picture or as a volume of one slice, or annotations in ASAP's XML."""
+
+    image: Path
+    label: Path
+
+
+def prepare_domains(
+    labelled: Sequence[Labelled], unlabelled: Sequence[Path], out: Path, crop_size: int, licence: str = "unknown"
+) -> Domains:
+    """Checks and converts the images and writes the lists of a training; images that cannot be used are left out.
+
+    All of them train: nothing of a datastore is held out, and the score on source images that a training prints is on
+    images it trained on.
+
+    Args:
+        labelled: at least one.
+        unlabelled: the target; where there is none, the labelled images take its place, for trainings that use none.
+        out: the folder of both data sets.
+        crop_size: side of the crops that are asked for, in pixels; smaller where an image is.
+        licence: of the images, for the record.
+
+    Raises:
+        InputError: when no labelled image, or of a target no image, can be used.
+    """
+    if not labelled:
+        raise InputError("no image of the datastore has a final label; label one first: it is the source.")
+    source = _prepare(SOURCE, [_record(pair.image, n, pair.label) for n, pair in enumerate(labelled)], out, licence)
+    target = source
+    if unlabelled:
+        target = _prepare(TARGET, [_record(image, n) for n, image in enumerate(unlabelled)], out, licence)
+    pairs = [{"image": f"images/{image.id}.png", "label": f"labels/{image.id}.png"} for image in source.images]
+    domains = pair_domains(source.name, {"training": pairs, "validation": pairs[:1]}, target, SPLIT, crop_size)
+    return replace(domains, left_out=tuple(dict.fromkeys((*source.failures, *domains.left_out))))
+
+
+def _record(image: Path, number: int, label: Path | None = None) -> Record:
+    name = f"{number:04d}_{re.sub(r'[^A-Za-z0-9_.-]', '_', image.stem)}"
+    if label is None:
+        return Record(name, name, image)
+    return Record(name, name, image, _mask_reader(label))
+
+
+def _mask_reader(label: Path) -> Callable[[tuple[int, int]], RawMask]:
+    ending = label.name.lower()
+    if ending.endswith(".xml"):
+        return partial(read_asap_mask, label)
+    return (lambda shape: read_volume_mask(label)) if ending.endswith(VOLUMES) else mask_file(label)
+
+
+def _prepare(name: str, records: Sequence[Record], out: Path, licence: str) -> Preparation:
+    found = prepare(Listing("datastore", tuple(records), licence), out, name, skip_bad=True, progress=False)
+    if not found.written:
+        raise InputError("\n".join([*found.failures[:10], f"no {name} image of the datastore can be used."]))
+    return found

@@ -1,0 +1,95 @@
+"""The part of an image that a client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.utils import InputError
+
+SMALLEST = 16
+"""Pixels of the smallest height and width that the networks take."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of an image, in pixels.
+
+    Attributes:
+        location: x and y of its top left corner.
+        size: width and height.
+    """
+
+    location: tuple[int, int]
+    size: tuple[int, int]
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """This part of an image HW3."""
+        (x, y), (columns, rows) = self.location, self.size
+        return np.ascontiguousarray(pixels[y : y + rows, x : x + columns])
+
+
+def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[np.uint8], Region]:
+    """Reads an image, and which part of it a request names.
+
+    What reaches beyond the image is cut off, since viewers ask for more than there is: MONAI Label itself for 2048 x
+    2048 where a client names nothing. The region that was taken is returned.
+
+    Args:
+        path: a PNG, TIFF, JPEG or BMP.
+        request: may hold "location" (x, y) and "size" (width, height); without them, and with a size of 0 x 0 at 0, 0,
+            as QuPath asks, the whole image is meant. "level" has to be 0, if it is there.
+
+    Returns:
+        the whole image, HW3 RGB, and the part that is asked for.
+
+    Raises:
+        InputError: when the image cannot be read, the region is no region, lies outside of the image, or is too small.
+    """
+    asked = _asked(request)
+    pixels = read_image(Path(path)).pixels
+    height, width = pixels.shape[:2]
+    region = Region((0, 0), (width, height)) if asked is None else _within(asked, width, height)
+    if min(region.size) < SMALLEST:
+        raise InputError(f"{_text(region)}: is smaller than {SMALLEST} x {SMALLEST} px; ask for a larger region.")
+    return pixels, region
+
+
+def _asked(request: Mapping[str, Any]) -> Region | None:
+    if request.get("level") not in (None, 0):
+        raise InputError(f"level {request['level']}: images have one level; ask for level 0.")
+    location, size = (_pair(name, request.get(name)) for name in ("location", "size"))
+    if size in (None, (0, 0)) and location in (None, (0, 0)):
+        return None
+    if size is None:
+        raise InputError(f"location {list(location)}: has no size; give both, or neither.")
+    region = Region(location or (0, 0), size)
+    if min(size) < 1 or min(region.location) < 0:
+        raise InputError(f"{_text(region)}: is no region; give a location from 0 and a size from 1.")
+    return region
+
+
+def _pair(name: str, value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    numbers = list(value) if isinstance(value, (list, tuple)) else []
+    if len(numbers) != 2 or not all(type(n) is int or (type(n) is float and n.is_integer()) for n in numbers):
+        raise InputError(f"{name} {value!r}: write two whole numbers, e.g. [0, 0].")
+    return int(numbers[0]), int(numbers[1])
+
+
+def _within(region: Region, width: int, height: int) -> Region:
+    (x, y), (columns, rows) = region.location, region.size
+    if x >= width or y >= height:
+        raise InputError(f"{_text(region)}: lies outside of the image, which is {width} x {height} px.")
+    return Region((x, y), (min(columns, width - x), min(rows, height - y)))
+
+
+def _text(region: Region) -> str:
+    return f"region at {region.location[0]}, {region.location[1]} of {region.size[0]} x {region.size[1]} px"

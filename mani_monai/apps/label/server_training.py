@@ -1,0 +1,137 @@
+"""A training of mani_unet on a datastore's images, by the bundle's own configs, as the command line runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mani_monai.apps.adapt.start import NORMALISED, start_settings
+from mani_monai.apps.export.network_settings import settings_of
+from mani_monai.apps.infer.segmenters import Segmenter
+from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
+from mani_monai.apps.label.training_options import START
+from mani_monai.apps.prepare.domain_pair import Domains
+from mani_monai.utils import InputError, failure_reason
+from mani_monai.utils.files import save_atomically
+from mani_monai.utils.json_files import save_json
+
+CONFIGS = Path(__file__).parents[3] / "bundles" / "mani_unet" / "configs"
+WEIGHTS = "model.pt"
+ADAPT, SUPERVISED = "stain_adabn.json", "source_only.json"
+LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "model_source_val.pt")
+TAIL = 200  # lines of the output, for the reason of a failure
+
+
+def train(
+    model: Segmenter,
+    labelled: Sequence[Labelled],
+    unlabelled: Sequence[Path] | None,
+    options: Mapping[str, Any],
+    out: Path,
+) -> Path:
+    """Trains on labelled images alone, or adapts to unlabelled ones as well.
+
+    It is built beside its place and moved there at the end: a training that fails leaves the last one as it was.
+
+    Args:
+        model: what the training starts from, or, with "pretrained" false, whose widths and window it has.
+        labelled: images with labels.
+        unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json``, on normalised
+            stains where the model was trained so.
+        options: as :func:`mani_monai.apps.label.training_options.read_options` gives them.
+        out: the run's folder: ``model.pt``, the last weights, which are what is served; what was asked; a record of the
+            images, which ``scripts/export_bundle.py`` reads.
+
+    Returns:
+        the weights.
+
+    Raises:
+        InputError: when images are missing or cannot be used, or the training fails, with its own last line.
+    """
+    if unlabelled is not None and not unlabelled:
+        raise InputError("every image of the datastore has a label; add images without one to adapt to.")
+    building = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        domains = prepare_domains(labelled, unlabelled or [], building / "data", options["crop_size"])
+        for line in domains.left_out:
+            print(f"left out: {line}", flush=True)
+        if options[START]:
+            save_atomically(model.network.state_dict(), building / "start.pt")
+        methods = _methods(model, unlabelled is not None)
+        overlay = building / "label.json"
+        save_json(overlay, _settings(model, domains, options, building))
+        _run([*(CONFIGS / name for name in ("train.json", "small.json", *methods)), overlay])
+        _write_facts(building, out, domains, options)
+        # images and labels, and what only the training needed
+        for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):
+            shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
+        shutil.rmtree(out, ignore_errors=True)
+        building.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error}); free some space, or mend its permissions.") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out / WEIGHTS
+
+
+def _methods(model: Segmenter, adapt: bool) -> list[str]:
+    """Overlays of a training; one on images as they are would unlearn a model's normalised stains."""
+    if adapt:
+        return [ADAPT]
+    return [SUPERVISED, NORMALISED] if model.normalised else [SUPERVISED]
+
+
+def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The overlay of this training."""
+    settings: dict[str, Any] = {
+        "dataset_dir": str(folder / "data"),
+        "output_dir": str(folder),
+        "source": domains.source,
+        "target": domains.target,
+        "split": SPLIT,
+        **settings_of(model.network.state_dict(), "BasicUNet"),
+        **{name: value for name, value in options.items() if name not in (START, "device")},
+        "crop_size": domains.crop_size,
+        "window": model.window,
+    }
+    if domains.source == domains.target:  # nothing to average, and no labels that were held out
+        settings["val_interval"] = options["iterations"]
+    if "device" in options:
+        settings["device"] = f"$torch.device('{options['device']}')"
+    if options[START]:
+        settings |= start_settings(folder / "start.pt")
+    return settings
+
+
+def _run(configs: Sequence[Path]) -> None:
+    """Runs the training; its output is passed on line by line."""
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", repr([str(path) for path in configs])]
+    tail: deque[str] = deque(maxlen=TAIL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            tail.append(line.strip())
+    if process.returncode:
+        raise InputError(f"the training failed with status {process.returncode}: {failure_reason(tail)}")
+
+
+def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any]) -> None:
+    """Writes what ``scripts/export_bundle.py`` reads of a run beside its own record."""
+    facts = {
+        "source": domains.source,
+        "target": domains.target,
+        "split": SPLIT,
+        "dataset_dir": str(out / "data"),
+        **options,
+    }
+    save_json(folder / "config.json", facts)

@@ -1,0 +1,172 @@
+"""Convert one image of a data set and its mask to PNG, whole or in windows, and say what was found."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from mani_monai.apps.prepare.alignment import Alignment, alignment
+from mani_monai.apps.prepare.masks import count_types, to_instances
+from mani_monai.apps.prepare.windows import WindowGrid
+from mani_monai.data.image_checks import MIN_SIZE
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.data.readers.records import Listing, RawMask, Record
+from mani_monai.utils import InputError
+
+# How PNGs are compressed. Windows are many, so that time counts: run lengths alone take less of it and as little space.
+_WHOLE = {"images": {"compress_level": 4}, "labels": {}, "types": {}}
+_WINDOW = {part: {"compress_level": 1, "compress_type": zlib.Z_RLE} for part in _WHOLE}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What was found of one image or window.
+
+    Attributes:
+        id: its file name without the ending.
+        group: what folds must not tear apart.
+        height: in pixels.
+        width: likewise.
+        nuclei: how many; None without a mask.
+        alignment: how the mask lies on the image; None without a mask, and for windows.
+        notes: (what was converted, how often).
+        types: nuclei without a cell type, then of each type; empty where the data set has no types.
+        tissue: the organ, where it is known.
+        part: its part in the data set's own partition, where it has one.
+    """
+
+    id: str
+    group: str
+    height: int
+    width: int
+    nuclei: int | None
+    alignment: Alignment | None
+    notes: tuple[tuple[str, int], ...]
+    types: tuple[int, ...] = ()
+    tissue: str | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of one image: the image, and the files written of it, itself or its windows."""
+
+    image: ImageFacts
+    written: tuple[ImageFacts, ...]
+
+
+def convert_all(
+    listing: Listing, folder: Path, windows: WindowGrid | None = None, progress: bool = True
+) -> tuple[list[Conversion], list[str]]:
+    """Converts every image of a listing, some at a time.
+
+    Args:
+        listing: what a reader found.
+        folder: holds ``images``, ``labels`` and, for cell types, ``types``.
+        windows: cut the images so; None writes them whole.
+        progress: show a bar.
+
+    Returns:
+        The conversions, and one line for each image that failed.
+    """
+
+    def attempt(record: Record) -> Conversion | str:
+        try:
+            return convert(record, folder, len(listing.types), windows)
+        except InputError as error:
+            return str(error)
+
+    records = listing.records
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    try:
+        done = pool.map(attempt, records)
+        results = list(tqdm(done, "preparing", len(records), unit="image", leave=False, disable=not progress))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [r for r in results if isinstance(r, Conversion)], [r for r in results if isinstance(r, str)]
+
+
+def convert(record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | None = None) -> Conversion:
+    """Writes one image and its mask below ``folder``.
+
+    Args:
+        record: where they come from.
+        folder: holds ``images``, ``labels`` and, for cell types, ``types``.
+        kinds: how many cell types the data set has; 0 leaves them out.
+        windows: cut the image so; None writes it whole.
+
+    Returns:
+        What was found.
+
+    Raises:
+        InputError: either cannot be read, they differ in size, or the image is too small for a window.
+    """
+    image = record.read_image() if record.read_image else read_image(record.image)
+    height, width = image.pixels.shape[:2]
+    if windows and min(height, width) < windows.smallest:
+        small = f"is {height}x{width} (height x width), smaller than {windows.smallest}"
+        raise InputError(f"{record.image}: {record.id} {small}; choose a smaller --window and --step, or remove it.")
+    notes = image.notes
+    if min(height, width) < MIN_SIZE:
+        notes += ((f"kept although under {MIN_SIZE} px, which a run refuses", 1),)
+    mask = _read_mask(record, (height, width))
+    ids, types = (mask.values, mask.types if kinds else None) if mask else (None, None)
+    whole = ImageFacts(
+        record.id,
+        record.group,
+        height,
+        width,
+        None if ids is None else int(ids.max(initial=0)),
+        None if ids is None else alignment(image.pixels, ids > 0),
+        notes + (mask.notes if mask else ()),
+        () if types is None else count_types(ids, types, kinds),
+        record.tissue,
+        record.part,
+    )
+    if windows is None:
+        _write(folder, record.id, image.pixels, ids, types, _WHOLE)
+        return Conversion(whole, (whole,))
+    written = []
+    for window in windows.cut(image.pixels, ids, types):
+        name = f"{record.id}_r{window.row:02d}_c{window.column:02d}"
+        _write(folder, name, window.image, window.ids, window.types, _WINDOW)
+        facts = replace(whole, id=name, height=windows.size, width=windows.size, alignment=None, notes=())
+        if ids is not None:
+            facts = replace(facts, nuclei=int(window.ids.max(initial=0)))
+        if types is not None:
+            facts = replace(facts, types=count_types(window.ids, window.types, kinds))
+        written.append(facts)
+    return Conversion(whole, tuple(written))
+
+
+def _read_mask(record: Record, size: tuple[int, int]) -> RawMask | None:
+    if record.read_mask is None:
+        return None
+    raw = record.read_mask(size)
+    if raw.values.shape != size:
+        sizes = f"is {size[0]}x{size[1]} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
+        raise InputError(f"{record.image}: {sizes}; give it its own mask.")
+    try:
+        return to_instances(raw)
+    except ValueError as error:
+        raise InputError(f"{record.image}: {error}.") from error
+
+
+def _write(
+    folder: Path,
+    name: str,
+    pixels: np.ndarray,
+    ids: np.ndarray | None,
+    types: np.ndarray | None,
+    compression: dict[str, dict[str, int]],
+) -> None:
+    for part, values in (("labels", ids), ("types", types), ("images", pixels)):
+        if values is not None:
+            Image.fromarray(values).save(folder / part / f"{name}.png", **compression[part])

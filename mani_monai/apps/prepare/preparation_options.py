@@ -1,0 +1,96 @@
+"""The options that all commands of ``scripts/prepare_data.py`` take."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mani_monai.apps.prepare.windows import WindowGrid
+from mani_monai.data.image_checks import MIN_SIZE
+from mani_monai.data.readers.records import Listing
+from mani_monai.utils import InputError
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """What every command takes; the lines on each are its help.
+
+    Args:
+        overwrite: replace a data set of that name; without it an existing one is kept and the command fails.
+        skip_bad: where images fail, write the others. The failures are listed and the exit status is 1 either way;
+            without this flag nothing is written then.
+        seed: split k is drawn with SEED + k, the folds with SEED.
+        window: cut every image into windows of WINDOW x WINDOW pixels, which splits and folds keep together; images
+            stay whole by default.
+        step: pixels from one window to the next, at most WINDOW, the default. Images are mirrored beyond their borders
+            so that the windows' centres of STEP x STEP cover them, as for HoVer-Net (540 and 164, or 540 and 80).
+        no_mirror: take windows inside the image only; the last of a row or column ends with the image.
+
+    Raises:
+        InputError: windows that cannot be.
+    """
+
+    overwrite: bool = False
+    skip_bad: bool = False
+    seed: int = 0
+    window: int | None = None
+    step: int | None = None
+    no_mirror: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window is None:
+            if self.step is not None or self.no_mirror:
+                raise InputError(f"--{'no_mirror' if self.step is None else 'step'}: needs --window; give it, too.")
+        elif self.window < MIN_SIZE:
+            raise InputError(f"--window {self.window}: no network takes less than {MIN_SIZE} px; choose a larger one.")
+        elif self.step is not None and not 1 <= self.step <= self.window:
+            raise InputError(f"--step {self.step}: choose 1 to {self.window}, the window's side.")
+
+    @property
+    def windows(self) -> WindowGrid | None:
+        """How to cut the images; None where they stay whole."""
+        return self.window and WindowGrid(self.window, self.step or self.window, not self.no_mirror)
+
+
+@dataclass(frozen=True)
+class PreparationJob:
+    """What a command asks for.
+
+    Attributes:
+        listing: what a reader found.
+        out: the folder of all prepared data sets.
+        name: the prepared data set's name.
+        options: what every command takes.
+    """
+
+    listing: Listing
+    out: str
+    name: str
+    options: PreparationOptions = PreparationOptions()
+
+
+def preparation_command(function: Callable[..., PreparationJob]) -> Callable[..., PreparationJob]:
+    """Gives a command the options that every command takes, in its signature and its help, which fire reads.
+
+    Args:
+        function: makes a job of its own options; ``Args`` ends its docstring.
+
+    Returns:
+        The command.
+    """
+    own, shared = inspect.signature(function), inspect.signature(PreparationOptions)
+    whole = own.replace(parameters=[*own.parameters.values(), *shared.parameters.values()])
+    lines = inspect.getdoc(PreparationOptions).partition("Args:\n")[2].partition("\n\n")[0]
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> PreparationJob:
+        given = whole.bind(*args, **kwargs).arguments
+        options = PreparationOptions(**{name: given.pop(name) for name in shared.parameters if name in given})
+        return replace(function(**given), options=options)
+
+    command.__signature__ = whole
+    command.__doc__ = f"{inspect.getdoc(function)}\n{lines}"
+    return command

@@ -1,0 +1,123 @@
+"""Say in a plain table what a preparation found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from mani_monai.apps.prepare.conversion import ImageFacts
+from mani_monai.apps.prepare.preparation import FOLDS
+from mani_monai.apps.prepare.prepared_images import Preparation
+from mani_monai.apps.prepare.prepared_lists import count_by_type
+from mani_monai.apps.prepare.splits import Split
+
+_TOLERANCE = 3  # pixels; outlines drawn by hand differ by so much
+
+
+def doubts(found: Preparation) -> list[str]:
+    """One line for every mask that may not belong to its image: a warning, not an error."""
+    lines = []
+    for image in found.originals:
+        why = image.alignment and image.alignment.doubt(_TOLERANCE)
+        if why:
+            lines.append(f"{image.id}: {why}")
+    return lines
+
+
+def format_table(found: Preparation) -> str:
+    """Formats what was found as lines of a name and a value.
+
+    Args:
+        found: what :func:`mani_monai.apps.prepare.preparation.prepare` returned.
+
+    Returns:
+        Several lines of plain text.
+    """
+    title = f"{found.name} (read as {found.listing.reader}; licence: {found.listing.licence})"
+    rows = [("data set", title), ("images", str(len(found.originals)))]
+    rows += _content(found) if found.images else []
+    rows += [("left out", line) for line in found.listing.left_out or ("nothing",)]
+    rows += [("failed", line) for line in found.failures]
+    rows += _lists(found) if found.written else [("written", "nothing")]
+    return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+def _content(found: Preparation) -> list[tuple[str, str]]:
+    images = found.originals
+    sizes = Counter(f"{image.height}x{image.width}" for image in images)
+    groups = Counter(image.group for image in images)
+    rows = [("sizes", ", ".join(f"{n} of {size}" for size, n in sorted(sizes.items())) + " (height x width)")]
+    rows.append(("nuclei", _nuclei(images) if found.labelled else "no masks: a target without scores, never a source"))
+    if found.listing.types:
+        rows.append(("types", _types(found)))
+    if found.tissues:
+        tissues = Counter(image.tissue or "unknown" for image in images)
+        rows.append(("tissues", ", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items())) + " (images)"))
+    rows.append(("groups", f"{len(groups)} by {found.listing.group}, {_images_each(sorted(groups.values()))}"))
+    if found.labelled:
+        rows.append(("empty masks", str(sum(image.nuclei == 0 for image in images))))
+    if found.windows:
+        rows.append(("windows", _windows(found)))
+    rows += [("converted", f"{what}: {n}") for what, n in sorted(found.converted.items())] or [("converted", "nothing")]
+    if found.labelled:
+        rows += [("alignment", line) for line in _alignment(found)]
+    return rows
+
+
+def _types(found: Preparation) -> str:
+    untyped, *counts = count_by_type(found.originals)
+    text = ", ".join(f"{name} {n}" for name, n in zip(found.listing.types, counts, strict=True))
+    return f"{text} (nuclei)" + (f"; {untyped} without a type" if untyped else "")
+
+
+def _windows(found: Preparation) -> str:
+    grid = found.windows
+    edges = "mirrored beyond the borders" if grid.mirror else "inside the borders"
+    text = f"{len(found.images)} of {grid.size}x{grid.size} at step {grid.step}, {edges}"
+    return f"{text}; nuclei and pieces: {_nuclei(found.images, 'a window')}" if found.labelled else text
+
+
+def _images_each(sizes: list[int]) -> str:
+    if sizes[-1] == 1:
+        return "1 image each"
+    return f"{sizes[0]} to {sizes[-1]} images each" if sizes[0] < sizes[-1] else f"{sizes[0]} images each"
+
+
+def _nuclei(images: tuple[ImageFacts, ...], each: str = "an image") -> str:
+    counts = [image.nuclei for image in images if image.nuclei is not None]
+    return f"{sum(counts)}; {each} has {min(counts)} / {np.median(counts):g} / {max(counts)} (min / median / max)"
+
+
+def _alignment(found: Preparation) -> list[str]:
+    measured = [image for image in found.originals if image.alignment]
+    if not measured:
+        return ["nothing to compare"]
+    lowest = min(measured, key=lambda image: image.alignment.contrast)
+    median = np.median([image.alignment.contrast for image in measured])
+    lowest_contrast = f"{lowest.alignment.contrast:.3f} ({lowest.id})"
+    lines = [f"haematoxylin inside minus outside nuclei: median {median:.3f}, lowest {lowest_contrast}"]
+    suspicious = doubts(found)
+    return lines + [f"look at {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
+
+
+def _lists(found: Preparation) -> list[tuple[str, str]]:
+    roles = "source_ and target_" if found.labelled else "target_"
+    what = "windows" if found.windows else "images"
+    lines = [f"{roles}split_0 to _{len(found.splits) - 1}: {_sizes(found.splits)} {what}"]
+    if not found.folds:
+        lines.append("no folds: they need three groups at least, for training, validation and test")
+    else:
+        lines.append(f"{roles}fold_0 to _{len(found.folds) - 1}: {_sizes(found.folds)} {what}")
+        if len(found.folds) < FOLDS:
+            lines.append(f"only {len(found.folds)} folds, since there are only so many groups to keep whole")
+    if found.native:
+        lines.append(f"{roles}native: {_sizes((found.native,))} {what}, the data set's own partition")
+    elif any(image.part for image in found.images):
+        lines.append("no native lists: the data set's own partition leaves training, validation or test without images")
+    return [*(("lists", line) for line in lines), ("written", str(found.folder))]
+
+
+def _sizes(splits: tuple[Split, ...]) -> str:
+    sizes = dict.fromkeys(f"{len(s.training)}/{len(s.validation)}/{len(s.test)}" for s in splits)
+    return ", ".join(sizes) + " training/validation/test"

@@ -1,0 +1,66 @@
+"""What an evaluation of instances prints beside its table: figures by tissue, and PanNuke's under every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mani_monai.metrics import CLASS_COUNTS, FIGURES, PanopticCounts, pannuke_table
+from mani_monai.metrics.pannuke import HEADLINE_AGGREGATION
+
+UNKNOWN = "unknown"
+
+
+def tissues_of(items: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The tissue of each image of a list, by the image's name; "unknown" where the list does not say.
+
+    Args:
+        items: ``{"image": path, "tissue": name, ...}``.
+    """
+    return {Path(item["image"]).stem: item.get("tissue", UNKNOWN) for item in items}
+
+
+def instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGREGATION, selection: str = "last") -> str:
+    """Means over images of every figure by tissue, then PanNuke's bPQ, and mPQ of types, under every rule.
+
+    Args:
+        result: what ``evaluate_selections`` returns, with "tissues" and "empty_rule", made with an
+            ``InstanceMetricsHandler`` and, where nuclei have "types", a ``ClassMetricsHandler``.
+        aggregation: of PanNuke's headline, see ``compute_pannuke_scores``.
+        selection: whose scores.
+
+    Returns:
+        lines of text.
+    """
+    scores, tissues, rule = result["selections"][selection], result["tissues"], result["empty_rule"]
+    images = list(scores["counts"])
+    groups = {tissue: [image for image in images if tissues[image] == tissue] for tissue in sorted({*tissues.values()})}
+    lines = [
+        f"{selection}, means over images by tissue, empty images {rule}",
+        f"{'tissue':<20}{'images':>8}{'scored':>8}" + "".join(f"{name:>10}" for name in FIGURES),
+    ]
+    for tissue, members in [*groups.items(), ("all", images)]:
+        scored = [image for image in members if scores["pq"][image] is not None]
+        means = [_mean([scores[figure][image] for image in scored]) for figure in FIGURES]
+        lines.append(f"{tissue:<20}{len(members):>8}{len(scored):>8}" + "".join(f"{mean:>10.4f}" for mean in means))
+    typed = {}
+    if CLASS_COUNTS in scores:
+        rows = np.array([scores[CLASS_COUNTS][image] for image in images]).reshape(len(images), -1, 4)
+        typed = {"class_counts": PanopticCounts.from_array(rows), "class_names": result["types"]}
+    counts = PanopticCounts.from_array(np.array([scores["counts"][image] for image in images]))
+    table = pannuke_table(
+        counts, [tissues[image] for image in images], **typed, empty_rule=rule, aggregation=aggregation
+    )
+    return "\n".join([*lines, "", f"{selection}, PanNuke's figures", table])
+
+
+def print_instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGREGATION) -> None:
+    """Prints ``instance_report`` of the last iterate."""
+    print(instance_report(result, aggregation), flush=True)
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return float(np.mean(scores)) if scores else float("nan")

@@ -1,0 +1,186 @@
+"""Scores of a network on unlabelled target images, to choose weights where nobody has target labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from monai.inferers import Inferer
+from monai.networks.utils import eval_mode
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from mani_monai.metrics.label_free import binary_entropy, mask_agreement, neighbourhood_density, prediction_information
+from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.stain_normalisation import normalise_stains
+from mani_monai.transforms.symmetry import Symmetry
+
+Name = TypeVar("Name")
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A score without labels.
+
+    Args:
+        higher_is_better: whether a larger value speaks for the weights.
+        meaning: what it is, for a table.
+    """
+
+    higher_is_better: bool
+    meaning: str
+
+
+CRITERIA = {
+    "entropy": Criterion(False, "mean entropy of the softmax"),
+    "information": Criterion(True, "entropy of an image's mean prediction minus the mean entropy of its pixels"),
+    "symmetry": Criterion(True, "Dice of the masks of an image and of its turned and reflected copy"),
+    "stain": Criterion(True, "Dice of the masks of an image and of its differently stained copies"),
+    "density": Criterion(True, "soft neighbourhood density of the softmax"),
+}
+DEFAULT_CRITERION = "stain"
+
+SHARE = "nuclei_share"
+PLAUSIBLE_SHARES = (0.01, 0.75)
+"""Least and largest share of pixels, over all images, that a prediction may call nuclei. Weights outside are chosen
+only where there are no others: a network that calls everything background, or nuclei, is sure and consistent."""
+
+TURN = Symmetry(quarter_turns=1, reflected=True)
+STAINS = ((1.2, 0.8, 1.0), (0.8, 1.2, 1.0))
+"""Factors of haematoxylin, eosin and DAB: within what laboratories differ in."""
+GRID = 16
+"""Pixels a side and image whose neighbourhood density is measured."""
+
+
+def evenly_taken(items: Sequence[Any], count: int) -> list[Any]:
+    """``count`` items, evenly spread over a list from its first to its last; all where there are no more."""
+    numbers = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[number] for number in numbers]
+
+
+def best_weights(scores: Mapping[Name, Mapping[str, float]], criterion: str = DEFAULT_CRITERION) -> Name:
+    """The weights that a criterion prefers; the first of equals.
+
+    Args:
+        scores: what a ``LabelFreeScorer`` gives, by weights; those of a training that diverged, which are no numbers,
+            are chosen only where there are no others.
+        criterion: one of ``CRITERIA``.
+
+    Raises:
+        ValueError: when the criterion is unknown.
+    """
+    check_criterion(criterion)
+    sign = 1 if CRITERIA[criterion].higher_is_better else -1
+    low, high = PLAUSIBLE_SHARES
+
+    def merit(name: Name) -> tuple[bool, bool, float]:
+        score = scores[name][criterion]
+        if not math.isfinite(score):
+            return False, False, 0.0
+        return True, low <= scores[name][SHARE] <= high, sign * score
+
+    return max(scores, key=merit)
+
+
+def check_criterion(criterion: str) -> None:
+    """
+    Raises:
+        ValueError: when the criterion is unknown.
+    """
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
+
+
+class LabelFreeScorer:
+    """Scores a network, as it is, on a few unlabelled images: every one of ``CRITERIA`` and the share of nuclei.
+
+    Four passes an image: as it is, turned and reflected, and in two other stainings. Nothing is drawn at random.
+
+    Args:
+        network: the network.
+        inferer: what runs it on whole images.
+        images: items with "image", 3HW in 0..1, and, where that is a part of one, "whole", the whole image, whose
+            tissue normalisation goes by; labels are not read.
+        device: where to run it.
+        branch: key of the nuclei logits where the network's output is a dictionary.
+        criterion: one of ``CRITERIA``, which ``best`` follows.
+        normalised: whether the network is in use on normalised stains: then the images are, and their differently
+            stained copies are normalised, too. Without it the copies would have colours that such a network never
+            meets.
+
+    Raises:
+        ValueError: when there is no image, or the criterion is unknown.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inferer: Inferer,
+        images: Sequence[Mapping[str, Tensor]],
+        device: torch.device | str = "cpu",
+        branch: str | None = None,
+        criterion: str = DEFAULT_CRITERION,
+        normalised: bool = False,
+    ) -> None:
+        check_criterion(criterion)
+        if not len(images):
+            raise ValueError("images must hold at least one image.")
+        self.network = network
+        self.inferer = inferer
+        self.images = images
+        self.device = device
+        self.branch = branch
+        self.criterion = criterion
+        self.normalised = normalised
+
+    def __call__(self) -> dict[str, float]:
+        """
+        Returns:
+            means over images by criterion, and ``nuclei_share``, the share of pixels that are predicted nuclei.
+        """
+        scores, pixels = [], []
+        with eval_mode(self.network):
+            for item in self.images:
+                image = item["image"].unsqueeze(0).to(self.device)
+                plain = self._nuclei(image)
+                scores.append(self._scores(image, plain, item.get("whole", item["image"])))
+                pixels.append(interpolate(plain, (GRID, GRID), mode="nearest-exact").flatten())
+        means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+        nuclei = torch.cat(pixels)
+        means["density"] = neighbourhood_density(torch.stack([1 - nuclei, nuclei], dim=1)).item()
+        return {name: means[name] for name in (*CRITERIA, SHARE)}
+
+    def best(self, scores: Mapping[Name, Mapping[str, float]]) -> Name:
+        """``best_weights`` by this scorer's criterion."""
+        return best_weights(scores, self.criterion)
+
+    def _nuclei(self, image: Tensor) -> Tensor:
+        """The 11HW probability of nuclei in a 13HW image."""
+        output = self.inferer(image, self.network)
+        logits = output if self.branch is None else output[self.branch]
+        return logits.softmax(dim=1)[:, 1:2]
+
+    def _stained(self, image: Tensor, scale: tuple[float, ...], whole: Tensor) -> Tensor:
+        """A 13HW image in another staining, as the network would be shown it."""
+        change = torch.tensor(scale), torch.zeros(3)
+        stained = jitter_stains(image, *change)
+        if self.normalised:
+            normal = normalise_stains(stained[0].cpu().numpy(), jitter_stains(whole, *change).cpu().numpy())
+            stained = torch.from_numpy(normal)[None].to(image)
+        return stained
+
+    def _scores(self, image: Tensor, plain: Tensor, whole: Tensor) -> dict[str, float]:
+        """What one image gives by itself."""
+        turned = TURN.undo(self._nuclei(TURN.apply(image)))
+        stained = [self._nuclei(self._stained(image, scale, whole)) for scale in STAINS]
+        return {
+            "entropy": binary_entropy(plain).mean().item(),
+            "information": prediction_information(plain).item(),
+            "symmetry": mask_agreement(plain, turned).item(),
+            "stain": float(np.mean([mask_agreement(plain, other).item() for other in stained])),
+            SHARE: (plain > 0.5).float().mean().item(),
+        }

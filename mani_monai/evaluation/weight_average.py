@@ -1,0 +1,49 @@
+"""The mean of a training's later weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+
+def snapshots_of(run_dir: str | Path) -> list[Path]:
+    """Weights of a training's course, in order; none where there are none."""
+    return sorted(Path(run_dir).glob("snapshots/iteration_*.pt"))
+
+
+def second_half(snapshots: Sequence[Path]) -> list[Path]:
+    """The later half of some snapshots, the one in the middle included."""
+    return list(snapshots[len(snapshots) // 2 :])
+
+
+def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
+    """What the selection ``average`` scores: the mean of the snapshots of a training's second half.
+
+    Raises:
+        InputError: when the training has not come to its end or left fewer than two of them, or one cannot be read.
+    """
+    late = second_half(snapshots_of(run_dir))
+    if not (Path(run_dir) / "model.pt").exists():
+        raise InputError(f"{run_dir}: holds no finished training to average; train there first.")
+    if len(late) < 2:
+        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train for longer.")
+    return mean_state(late)
+
+
+def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
+    """Mean of the state dictionaries in files, one in memory at a time; counters are the last file's.
+
+    Raises:
+        InputError: when a file is missing or is not such a file.
+    """
+    mean = {}
+    for number, path in enumerate(paths, start=1):
+        for key, value in load_tensors(path).items():
+            averages = value.is_floating_point() and key in mean
+            mean[key] = mean[key].lerp(value, 1 / number) if averages else value
+    return mean

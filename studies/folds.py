@@ -1,0 +1,123 @@
+"""Rows of several tables over every fold that all of them have: a shift and a seed is a fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from mani_monai.utils import InputError
+from studies.plan import PLAIN
+from studies.report import SELECTIONS, arrow
+from studies.rows import evaluation_title
+from studies.statistics import Difference, paired_difference
+
+Fold = tuple[str, int]
+"""Shift and seed."""
+
+
+def read_folds(
+    folders: Sequence[str | Path],
+    rows: Sequence[str],
+    selection: str,
+    metric: str = "dice",
+    only: Sequence[Fold] = (),
+) -> dict[Fold, dict[str, dict[str, float]]]:
+    """Reads what every one of some rows has scored.
+
+    Args:
+        folders: of runs' JSON files, as studies/commands/run_table.py leaves them.
+        rows: methods, "source_only", or evaluations of them, "source_only/adabn".
+        selection: whose scores.
+        metric: which of them.
+        only: these folds; all where empty.
+
+    Returns:
+        by fold the scores of each row by image, of the images that all rows have; folds in the order of the folders,
+        by shift and seed in them.
+
+    Raises:
+        InputError: when a folder has no such run, a row of a fold is in two folders, or a fold that is asked for, or
+            every fold, lacks a row.
+    """
+    found: dict[Fold, dict[str, dict[str, float]]] = {}
+    for folder in map(Path, folders):
+        paths = sorted(folder.glob("*.json"))
+        if not paths:
+            raise InputError(
+                f"{folder}: holds no finished run; name a folder that studies/commands/run_table.py wrote to."
+            )
+        for run in (json.loads(path.read_text()) for path in paths):
+            fold = (f"{run['source']}__{run['target']}", run["seed"])
+            for evaluation, scores in run["scores"].items():
+                row = run["method"] if evaluation == PLAIN else f"{run['method']}/{evaluation}"
+                if row not in rows or selection not in scores:
+                    continue
+                if row in found.setdefault(fold, {}):
+                    raise InputError(f"{folder}: has {row} on {_name(fold)}, and so has another folder; leave one out.")
+                found[fold][row] = {image: s for image, s in scores[selection][metric].items() if s is not None}
+    whole = {fold: {row: scores[row] for row in rows} for fold, scores in found.items() if set(rows) == scores.keys()}
+    for fold in only:
+        if fold not in whole:
+            lacking = ", ".join(row for row in rows if row not in found.get(fold, {}))
+            raise InputError(f"{_name(fold)}: the selection {selection} is missing of {lacking}.")
+    if not whole:
+        raise InputError(f"no fold has the selection {selection} of all of {', '.join(rows)}; ask for fewer rows.")
+    whole = {fold: whole[fold] for fold in only} if only else whole
+    return {fold: _common_images(scores) for fold, scores in whole.items()}
+
+
+def folds_table(folds: Mapping[Fold, Mapping[str, Mapping[str, float]]], selection: str) -> str:
+    """Markdown: the mean over images of each row on every fold, the mean over folds, and the last row's lead.
+
+    Folds count alike, however many images they have; the interval is of folds, and says nothing of other pairs of
+    data sets than theirs.
+
+    Args:
+        folds: what ``read_folds`` gives.
+        selection: whose scores they are.
+    """
+    means = {fold: {row: fmean(of_row.values()) for row, of_row in scores.items()} for fold, scores in folds.items()}
+    images = {fold: len(next(iter(scores.values()))) for fold, scores in folds.items()}
+    rows = list(next(iter(folds.values())))
+    lines = [
+        f"**{len(folds)} {'folds' if len(folds) > 1 else 'fold'}, {SELECTIONS[selection]}**",
+        "",
+        f"| shift, seed | images | {' | '.join(map(row_title, rows))} |",
+        "|---" * (len(rows) + 2) + "|",
+    ]
+    for (shift, seed), of_fold in means.items():
+        cells = " | ".join(f"{of_fold[row]:.3f}" for row in rows)
+        lines.append(f"| {arrow(shift)}, {seed} | {images[shift, seed]} | {cells} |")
+    over = " | ".join(f"**{fmean(of_fold[row] for of_fold in means.values()):.3f}**" for row in rows)
+    last = rows[-1]
+    lead = " | ".join(str(_lead(means, last, row)) for row in rows[:-1])
+    ahead = " | ".join(str(sum(of_fold[last] > of_fold[row] for of_fold in means.values())) for row in rows[:-1])
+    lines += [
+        f"| **mean over folds** (images: sum) | {sum(images.values())} | {over} |",
+        f"| lead of {row_title(last)} |  | {lead} |  |",
+        f"| folds where it is ahead |  | {ahead} |  |",
+    ]
+    return "\n".join(lines)
+
+
+def row_title(row: str) -> str:
+    """What a table calls a row."""
+    method, _, evaluation = row.partition("/")
+    return evaluation_title(method.replace("_", " "), evaluation or PLAIN)
+
+
+def _lead(means: Mapping[Fold, Mapping[str, float]], row: str, other: str) -> Difference:
+    """Paired by fold."""
+    scores = [{0: {str(fold): of_fold[name] for fold, of_fold in means.items()}} for name in (row, other)]
+    return paired_difference(*scores)
+
+
+def _name(fold: Fold) -> str:
+    return f"{fold[0]}/{fold[1]}"
+
+
+def _common_images(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    common = set.intersection(*(set(images) for images in scores.values()))
+    return {row: {name: score for name, score in images.items() if name in common} for row, images in scores.items()}

@@ -1,0 +1,197 @@
+"""Makes one run: trains it, scores it, and leaves one small JSON."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import save_json
+from studies.config_match import check_same_config
+from studies.launcher import Launcher
+from studies.machine import device_name, usable_cores, versions
+from studies.plan import PLAIN, Run, Table
+from studies.run_config import (
+    config_files,
+    evaluation_overlays,
+    label_free_images,
+    resolved_config,
+    run_overrides,
+    write_config,
+)
+from studies.run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
+from studies.run_result import lacks, with_metrics
+from studies.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
+
+DONE, FAILED, BUSY = "done", "failed", "busy"
+
+
+@dataclass(frozen=True)
+class RunMaker:
+    """Makes a run in a folder of its own; a scheduler calls it in a thread, or pickles it for another machine.
+
+    A finished run leaves ``results_dir/<run>.json``. A killed one resumes from its last checkpoint in
+    ``work_dir/<run>``, where its resolved config, its logs and scores lie, too; a training and evaluations that are
+    finished there are not made again. What a finished run lacks of what is asked for now is scored for as long as its
+    weights lie there, and added to its JSON. Two processes never make the same run: a lock is held for as long as any
+    process of the run lives.
+
+    Args:
+        table: the plan.
+        dataset_dir: folder of the prepared data sets.
+        work_dir: receives one folder a run.
+        results_dir: receives one small JSON a finished run.
+        threads: of each training; all cores that its process may use where None.
+        launcher: what starts the processes.
+    """
+
+    table: Table
+    dataset_dir: str
+    work_dir: Path
+    results_dir: Path
+    threads: int | None = None
+    launcher: Launcher = field(default_factory=Launcher)
+
+    def folder(self, run: Run) -> Path:
+        """Where a run's weights, logs and scores lie."""
+        return self.work_dir / run.name
+
+    def result_path(self, run: Run) -> Path:
+        """Where a finished run leaves its scores."""
+        return self.results_dir / f"{run.name}.json"
+
+    def is_done(self, run: Run) -> bool:
+        """Whether nothing is left to make of a run: what can no longer be scored does not count.
+
+        Raises:
+            InputError: when a run of this name was made with other configs or options, say of another table.
+        """
+        result = self._result(run)
+        return result is not None and not self._missing(run, result)
+
+    def lost(self, run: Run) -> list[str]:
+        """What a finished run lacks and cannot be scored for any more: evaluations by name, "snapshots"."""
+        result = self._result(run)
+        if result is None:
+            return []
+        missing = self._missing(run, result)
+        found = lacks(self.table, run, result)
+        return list(dict.fromkeys(lack for name, lack in found.items() if name not in missing))
+
+    def __call__(self, run: Run, gpu: str | None = None) -> str:
+        """Trains what is left to train, and scores.
+
+        Args:
+            run: the run.
+            gpu: the only one that it may see, as CUDA_VISIBLE_DEVICES names it; all of them where None.
+
+        Returns:
+            "done"; "failed", its logs say why; or "busy", another process is making it.
+        """
+        self.folder(run).mkdir(parents=True, exist_ok=True)
+        with open(self.folder(run) / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return BUSY
+            return self._make(run, gpu, lock.fileno())
+
+    def _make(self, run: Run, gpu: str | None, lock: int) -> str:
+        result, folder = self._result(run), self.folder(run)
+        missing = [PLAIN, *run.method.evaluations] if result is None else self._missing(run, result)
+        if not missing:
+            return DONE
+        config = resolved_config(self.table, run, self.dataset_dir, folder)
+        if is_begun(folder):
+            check_same_config(folder, config)
+        write_config(config, folder)
+        if result is None and not is_trained(folder) and not self._train(run, gpu, lock):
+            return FAILED
+        metrics = {}
+        for name in missing:
+            metrics[name] = self._metrics(run, name, gpu, lock)
+            if metrics[name] is None:
+                return FAILED
+        save_json(self.result_path(run), with_metrics(result or self._facts(run, gpu), metrics))
+        return DONE
+
+    def _result(self, run: Run) -> dict[str, Any] | None:
+        """A finished run's JSON; None where there is none."""
+        path = self.result_path(run)
+        if not path.exists():
+            return None
+        result, asked = json.loads(path.read_text()), self._identity(run)
+        made = {name: result.get(name, value) for name, value in asked.items()}
+        if made != asked:
+            raise InputError(f"{path}: is of a run with {made}, not {asked}: give the method another name.")
+        return result
+
+    def _missing(self, run: Run, result: dict[str, Any]) -> list[str]:
+        """Evaluations that a finished run lacks, or lacks a part of, and whose weights are still there."""
+        folder = self.folder(run)
+        if not is_trained(folder):
+            return []
+        found = lacks(self.table, run, result)
+        return [name for name, lack in found.items() if lack == name or has_snapshots(folder)]
+
+    def _facts(self, run: Run, gpu: str | None) -> dict[str, Any]:
+        """A run's JSON without its scores."""
+        return {
+            "source": run.source,
+            "target": run.target,
+            "method": run.method.name,
+            "seed": run.seed,
+            "split": run.split,
+            **self._identity(run),
+            "target_labels_train": run.method.supervised,
+            **training_figures(read_sessions(self.folder(run), "train")),
+            "threads": self._threads(),
+            "device": device_name(gpu),
+            "versions": versions(),
+        }
+
+    def _identity(self, run: Run) -> dict[str, Any]:
+        return {"configs": [*self.table.base, *run.method.overlays], "options": dict(run.method.options)}
+
+    def _threads(self) -> int:
+        return self.threads or usable_cores()
+
+    def _train(self, run: Run, gpu: str | None, lock: int) -> bool:
+        folder = self.folder(run)
+        if is_begun(folder) and not read_sessions(folder, "train"):
+            write_sessions(folder, "train", [UNKNOWN])  # begun by hand
+        return self._bundle(run, "train", [], {"resume": "True"}, gpu, lock)
+
+    def _metrics(self, run: Run, name: str, gpu: str | None, lock: int) -> dict[str, Any] | None:
+        """What an evaluation gives; None where it fails."""
+        snapshots = label_free_images(self.table, run, name) > 0
+        found = finished_metrics(self.folder(run), name, snapshots)
+        if found is not None:
+            return found
+        out = evaluation_folder(self.folder(run), name)
+        if not self._bundle(run, out.name, evaluation_overlays(name), {"evaluation_dir": str(out)}, gpu, lock):
+            return None
+        return json.loads((out / "metrics.json").read_text())
+
+    def _bundle(
+        self, run: Run, step: str, overlays: Sequence[str], options: dict[str, str], gpu: str | None, lock: int
+    ) -> bool:
+        folder = self.folder(run)
+        command = [sys.executable, "-m", "monai.bundle", "run"]
+        command += ["--config_file", str(config_files(self.table, run, overlays))]
+        for name, value in {**run_overrides(run, self.dataset_dir, folder), **options}.items():
+            command += [f"--{name}", value]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads())}
+        if gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        sessions = read_sessions(folder, step)
+        write_sessions(folder, step, [*sessions, UNKNOWN])  # what stays where this process does not live to see the end
+        usage = self.launcher(command, folder / f"{step}.log", environment, [lock])
+        write_sessions(folder, step, [*sessions, asdict(usage)])
+        return usage.status == 0

@@ -1,0 +1,137 @@
+"""What a table is made of: methods, shifts and every run by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mani_monai.utils import InputError
+
+PLAIN = "plain"
+"""The evaluation that every run has: the weights as training left them."""
+PAPER = "paper"
+"""The preset that adds nothing to train.json, whose settings are the paper's."""
+PRESETS = ("small", "medium", "quick", PAPER, "authors_code")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of a table.
+
+    Args:
+        name: short name, as in file names.
+        title: what a table calls it.
+        overlays: config files on top of the table's base, from the bundle's ``configs``.
+        options: further command-line overrides, name and value.
+        evaluations: evaluation overlays of the bundle (adabn, dense_crf) to score the weights with once more each, as
+            rows of their own.
+        control: name of the method to compare with besides source-only.
+        supervised: whether target labels train it (an oracle).
+    """
+
+    name: str
+    title: str
+    overlays: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    evaluations: tuple[str, ...] = ()
+    control: str | None = None
+    supervised: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its scores: a method on a shift with a seed, which is also the fold."""
+
+    source: str
+    target: str
+    method: Method
+    seed: int
+
+    @property
+    def shift(self) -> str:
+        return f"{self.source}__{self.target}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.shift}__{self.method.name}__seed{self.seed}"
+
+    @property
+    def split(self) -> str:
+        return f"fold_{self.seed}"
+
+    @property
+    def training_source(self) -> str:
+        """The data set whose labels train: the source, or the target itself where target labels train."""
+        return self.target if self.method.supervised else self.source
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's plan.
+
+    Args:
+        name: of the plan's file.
+        bundle: folder of the bundle.
+        base: config files of every run.
+        shifts: pairs of source and target data set.
+        methods: rows by name.
+        metrics: of the scores; the first one is the table's, all of them stand in a table of their own.
+        runs_name: name of the folder of its runs, which tables may share; the table's own name where empty.
+    """
+
+    name: str
+    bundle: Path
+    base: tuple[str, ...]
+    shifts: tuple[tuple[str, str], ...]
+    methods: dict[str, Method] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ("dice",)
+    runs_name: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its runs."""
+        return self.runs_name or self.name
+
+    def with_preset(self, preset: str) -> Table:
+        """The same table at another budget; its pages and its runs then have names of their own.
+
+        Args:
+            preset: the overlay that follows train.json; "paper" for none.
+
+        Raises:
+            InputError: for an unknown preset, or one that the bundle lacks.
+        """
+        if preset not in PRESETS:
+            raise InputError(f"--preset {preset}: no such preset; there are {', '.join(PRESETS)}.")
+        base = (self.base[0], *([] if preset == PAPER else [f"{preset}.json"]))
+        if base == self.base:
+            return self
+        for path in (self.bundle / "configs" / name for name in base):
+            if not path.is_file():
+                raise InputError(f"{path}: no such file, so {self.bundle} has no preset {preset!r}.")
+        return replace(self, base=base, name=f"{self.name}_{preset}", runs_name=f"{self.folder}_{preset}")
+
+    def runs(self, seeds: int, shifts: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Run]:
+        """Every run, one seed of every row before the next seed.
+
+        Args:
+            seeds: how many; seed k trains and tests on fold k.
+            shifts: "source__target" names to keep; all where empty.
+            methods: names to keep; all where empty.
+
+        Raises:
+            InputError: for a name that the table does not have.
+        """
+        known = {f"{source}__{target}" for source, target in self.shifts}
+        for asked, names, kind in ((shifts, known, "shift"), (methods, set(self.methods), "method")):
+            for name in asked:
+                if name not in names:
+                    raise InputError(f"{self.name}: has no {kind} {name!r}; it has {', '.join(sorted(names))}.")
+        return [
+            Run(source, target, method, seed)
+            for seed in range(seeds)
+            for source, target in self.shifts
+            for method in self.methods.values()
+            if (not shifts or f"{source}__{target}" in shifts) and (not methods or method.name in methods)
+        ]

@@ -1,0 +1,83 @@
+"""Trainings of an adaptation in this process, on tiny networks, and evidence to judge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from adapted import SCORES, InProcessLauncher, figures
+from small_bundles import write_unet_bundle
+
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.export.archive import write_hashes
+from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
+from mani_monai.apps.infer.known_pipelines import NORMALISATION
+
+
+@pytest.fixture
+def launcher() -> InProcessLauncher:
+    return InProcessLauncher()
+
+
+@pytest.fixture(scope="session")
+def tiny_options(tiny) -> dict[str, str]:
+    """Options of a training of a second that logs nothing."""
+    options = {**tiny, "quiet": True, "iterations": 2}
+    del options["dataset_dir"]
+    return {name: str(value) for name, value in options.items()}
+
+
+@pytest.fixture
+def evidence() -> Callable[..., Evidence]:
+    """Two sane models, but for what is named: ``evidence(after=..., scores_after={"stain": 0.5})``."""
+    sane = Evidence(True, SCORES, SCORES, figures(), figures(), figures(), 0.9)
+
+    def make(**changes) -> Evidence:
+        for name in ("scores_before", "scores_after"):
+            if name in changes:
+                changes[name] = {**SCORES, **changes[name]}
+        return replace(sane, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def given_bundle() -> Callable[..., Path]:
+    """Writes a bundle as a user brings it: ``given_bundle(folder)``, of normalised stains or of a pixel size."""
+
+    def make(folder: Path, normalised: bool = False, mpp: float | None = None) -> Path:
+        write_unet_bundle(folder)
+        if mpp is not None:
+            path = folder / "configs" / "metadata.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), "mpp": mpp}))
+        (folder / "docs").mkdir()
+        (folder / "docs" / "data_license.txt").write_text("Trained on:\n  breast   CC BY-NC-SA 4.0\n")
+        if normalised:
+            path = folder / "configs" / "inference.json"
+            config = json.loads(path.read_text())
+            config["preprocessing"]["transforms"].append(NORMALISATION)
+            text = json.dumps(config)
+            path.write_text(renamed(text))
+            carry_modules(names_in(text), folder)
+        write_hashes(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def discs() -> Callable[..., np.ndarray]:
+    """A mask with discs: ``discs((40, 60), [(row, column, radius), ...])``."""
+
+    def make(shape, places):
+        rows, columns = np.indices(shape)
+        mask = np.zeros(shape, bool)
+        for row, column, radius in places:
+            mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+        return mask
+
+    return make

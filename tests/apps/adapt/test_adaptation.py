@@ -1,0 +1,288 @@
+"""A whole adaptation on toy data, its trainings in this process: what it leaves, resumes, and never reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from adapted import InProcessLauncher
+from bundle_files import REPOSITORY
+from PIL import Image
+from small_bundles import FEATURES
+
+from mani_monai.apps.adapt import adaptation
+from mani_monai.apps.adapt.adaptation import Adaptation, adapt
+from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, Plan
+from mani_monai.apps.export.export_bundle import Exported
+from mani_monai.utils import InputError
+
+RECOMMENDED = "runs/toy_source__kidney__recommended__seed0"
+SOURCE_ONLY = "runs/toy_source__kidney__source_only__seed0"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_exports():
+    """Exports take seconds and have tests of their own."""
+
+    def export(bundle, run, out, overwrite):
+        assert overwrite
+        exports.append(run)
+        return Exported(out / bundle.name, out / f"{bundle.name}.zip", {}, True)
+
+    exports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "export_bundle", export)
+        yield exports
+
+
+@pytest.fixture(scope="module")
+def kidney(toy_dir, tmp_path_factory):
+    """The toy target's images, and nothing else, in a folder."""
+    folder = tmp_path_factory.mktemp("slides") / "kidney"
+    shutil.copytree(toy_dir / "toy_target" / "images", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(toy_dir, tiny_options):
+    def make(target, out, launcher=None, **options):
+        launcher = launcher or InProcessLauncher()
+        places = (str(toy_dir / "toy_source"), str(target), out, REPOSITORY / "bundles")
+        settings = {
+            "method": "recommended",
+            "preset": "quick",
+            "options": tiny_options,
+            "say": lambda line: None,
+            **options,
+        }
+        return Adaptation(*places, launcher=launcher, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(job, kidney, tmp_path_factory):
+    out = tmp_path_factory.mktemp("adapted") / "out"
+    launcher = InProcessLauncher()
+    return out, adapt(job(kidney, out, launcher)), launcher
+
+
+@pytest.fixture
+def again(finished, tmp_path):
+    """A copy of the finished adaptation's folder."""
+    shutil.copytree(finished[0], tmp_path / "again")
+    return tmp_path / "again"
+
+
+def test_the_default_is_one(tmp_path):
+    assert DEFAULT_METHOD in METHODS
+    assert Adaptation("source", "target", tmp_path, tmp_path).method == DEFAULT_METHOD
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_what_is_trained_and_left(finished, quick_exports):
+    out, done, launcher = finished
+    assert [command["files"] for command in launcher.commands] == [
+        ["train.json", "quick.json", "source_only.json"],
+        ["train.json", "quick.json", "recommended.json"],
+    ]
+    assert {command["crop_size"] for command in launcher.commands} == {"32"}
+    record = json.loads((out / "report.json").read_text())
+    assert (record["source"], record["target"]) == ("toy_source", "kidney")
+    assert record["verdict"]["line"] == done.verdict.line
+    assert record["nuclei"]["before"]["images"] == record["nuclei"]["after"]["images"] == 6
+    assert record["notes"] == ["What the weights may be used for is not known: ask the owner of kidney."]
+    assert done.report == out / "report.html"
+    assert done.adapted.folder == out / "adapted" / "mani_unet"
+    assert done.source_model.folder == out / "source_model" / "mani_unet"
+    adapted, before = quick_exports[:2]
+    assert adapted.weights == out / RECOMMENDED / "model.pt"
+    assert before.weights == out / SOURCE_ONLY / "model.pt"
+    assert adapted.facts["method"] == "mean teacher with stain augmentation"
+    assert (adapted.facts["source"], adapted.facts["target"]) == ("toy_source", "kidney")
+
+
+def test_the_same_command_trains_nothing_and_reports_the_same(again, job, kidney):
+    before, launcher = files(again), InProcessLauncher()
+    made = (again / "data" / "kidney" / "dataset.json").stat().st_mtime_ns
+    adapt(job(kidney, again, launcher))
+    assert launcher.commands == []
+    assert files(again) == before
+    assert (again / "data" / "kidney" / "dataset.json").stat().st_mtime_ns == made, "nothing is prepared anew"
+
+
+def test_another_adaptation_in_the_folder_is_refused(again, job, kidney):
+    for change, name in (({"method": "mani"}, "method"), ({"seed": 1}, "seed"), ({"licence": "CC0"}, "licence")):
+        with pytest.raises(InputError, match=f"holds an adaptation of another {name}; choose another --out"):
+            adapt(job(kidney, again, **change))
+
+
+def test_a_training_that_was_cut_off_goes_on(finished, job, kidney, tmp_path):
+    """The source-only training is kept, and weights and report are those of an adaptation that was not cut off."""
+    launcher = InProcessLauncher()
+    launcher.failing = "recommended"
+    with pytest.raises(InputError, match=r"train\.log: the training failed: Out of luck\."):
+        adapt(job(kidney, tmp_path / "out", launcher))
+    assert not (tmp_path / "out" / "report.html").exists()
+    launcher.failing = ""
+    adapt(job(kidney, tmp_path / "out", launcher))
+    assert [command["files"][-1] for command in launcher.commands] == [
+        *("source_only.json", "recommended.json", "recommended.json"),
+    ]
+    assert files(tmp_path / "out") == files(finished[0])
+
+
+def test_masks_beside_the_target_change_nothing(finished, job, kidney, toy_dir, tmp_path):
+    """Beside the folder, below it and among the images, labels that would change everything if they were read."""
+    target = tmp_path / "kidney" / "images"
+    shutil.copytree(kidney, target)
+    for folder in (tmp_path / "kidney" / "labels", tmp_path / "kidney" / "masks", target / "masks"):
+        shutil.copytree(toy_dir / "toy_target" / "labels", folder)
+    for label in (toy_dir / "toy_target" / "labels").iterdir():
+        shutil.copy(label, target / f"{label.stem}_mask.png")
+    adapt(job(target, tmp_path / "out"))
+    for run in (RECOMMENDED, SOURCE_ONLY):
+        states = [torch.load(out / run / "model.pt", weights_only=True) for out in (finished[0], tmp_path / "out")]
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    reports = [json.loads((out / "report.json").read_text()) for out in (finished[0], tmp_path / "out")]
+    left_out = [report.pop("left_out") for report in reports]
+    assert reports[0] == reports[1]
+    assert (len(left_out[0]), len(left_out[1])) == (0, 6)
+    pages = [
+        (out / "report.html").read_text().partition("<h2>Left out</h2>")[0] for out in (finished[0], tmp_path / "out")
+    ]
+    assert pages[0] == pages[1]
+    assert not list((tmp_path / "out").rglob("labels"))
+
+
+def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path, monkeypatch):
+    """It goes on from the source-only training, to what a training of its own comes to."""
+    launcher = InProcessLauncher()
+    adapt(job(kidney, tmp_path / "out", launcher, method="adabn"))
+    runs = [tmp_path / "out" / SOURCE_ONLY, tmp_path / "out" / "runs/toy_source__kidney__adabn__seed0"]
+    assert [command["files"][2:] for command in launcher.commands] == [
+        ["source_only.json"],
+        ["source_only.json", "adabn_at_end.json"],
+    ]
+    assert not (runs[1] / "snapshots").exists(), "no iteration was made"
+    source, adapted = (torch.load(run / "model.pt", weights_only=True) for run in runs)
+    changed = {name.rpartition(".")[2] for name in source if not torch.equal(source[name], adapted[name])}
+    assert changed == {"running_mean", "running_var", "num_batches_tracked"}
+
+    monkeypatch.setattr(Plan, "continued", {})
+    adapt(job(kidney, tmp_path / "alone", method="adabn"))
+    own = tmp_path / "alone" / runs[1].relative_to(tmp_path / "out")
+    assert (own / "snapshots").exists()
+    alone = torch.load(own / "model.pt", weights_only=True)
+    assert all(torch.equal(alone[name], adapted[name]) for name in alone)
+
+
+def test_normalised_stains_go_along_with_the_export(job, kidney, tmp_path, quick_exports):
+    adapt(job(kidney, tmp_path / "out", method="stain_adabn"))
+    adapted, source_model = quick_exports[-2:]
+    assert adapted.normalised_stains
+    assert not source_model.normalised_stains
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "normalised stains" in record["settings"]["method"]
+
+
+@pytest.mark.parametrize("towards", [0, 1])
+def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
+    """All background and all nuclei, although the latter agrees with itself perfectly."""
+    path = again / RECOMMENDED / "model.pt"
+    state = torch.load(path, weights_only=True)
+    state["final_conv.bias"][towards] += 1000
+    torch.save(state, path)
+    done = adapt(job(kidney, again))
+    assert done.verdict.line.startswith("keep the source model, because the adapted model calls ")
+    record = json.loads((again / "report.json").read_text())
+    assert record["nuclei"]["after"]["nuclei_share"] == towards
+    assert record["label_free"]["stain"]["after"] == towards
+
+
+def test_a_pixel_size_is_said_by_the_exports_and_may_come_later(again, job, kidney, quick_exports):
+    launcher = InProcessLauncher()
+    assert quick_exports[0].mpp is None
+    adapt(job(kidney, again, launcher, mpp=0.25))
+    assert launcher.commands == []
+    assert [run.mpp for run in quick_exports[-2:]] == [0.25, 0.25]
+
+
+def test_a_pixel_size_that_no_microscope_gives(job, kidney, tmp_path):
+    with pytest.raises(InputError, match=r"^--mpp 40: write micrometres per pixel"):
+        adapt(job(kidney, tmp_path / "out", mpp=40))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_given_model_of_another_magnification(job, kidney, tmp_path, given_bundle, tiny_options):
+    options = {"method": "mani", "options": given_options(tiny_options)}
+    model = str(given_bundle(tmp_path / "given", mpp=0.5))
+    with pytest.raises(InputError, match=r"given: was trained at 0\.5 micrometres per pixel, the images have 0\.25; "):
+        adapt(job(kidney, tmp_path / "out", model=model, mpp=0.25, **options))
+    assert not (tmp_path / "out" / "runs").exists()
+    launcher = InProcessLauncher()
+    adapt(job(kidney, tmp_path / "out", launcher, model=model, mpp=0.46, **options))
+    assert len(launcher.commands) == 1, "up to a tenth apart is one magnification"
+
+
+def given_options(tiny_options):
+    """Options of a training that can start from the given bundle."""
+    return {**tiny_options, "features": str(FEATURES)}
+
+
+def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_exports, given_bundle, tiny_options):
+    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given")
+    options = given_options(tiny_options)
+    done = adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method="mani", options=options))
+    (command,) = launcher.commands
+    assert command["files"] == ["train.json", "quick.json", "start.json"]
+    assert done.source_model is None
+    notes = json.loads((tmp_path / "out" / "report.json").read_text())["notes"]
+    assert notes[0] == "Before is given, and the training started from its weights."
+    assert notes[1].startswith("NON-COMMERCIAL USE ONLY"), "what the start was trained on binds what came of it"
+    assert "CC BY-NC-SA 4.0" in quick_exports[-1].domains[0].licence
+    assert not quick_exports[-1].normalised_stains
+
+
+@pytest.mark.parametrize(
+    ("normalised", "method", "overlays", "said"),
+    [
+        (True, "mani", ["stain_normalisation.json"], "They were trained on normalised stains, so stains were"),
+        (False, "stain_adabn", ["stain_adabn.json"], "They were trained on stains as they are, and here went on with"),
+    ],
+)
+def test_a_start_and_its_stains(
+    job, kidney, tmp_path, quick_exports, given_bundle, tiny_options, normalised, method, overlays, said
+):
+    """Trained, exported and measured on normalised stains, where the start or the method needs it; and said."""
+    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given", normalised)
+    options = given_options(tiny_options)
+    adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method=method, options=options))
+    (command,) = launcher.commands
+    assert command["files"] == ["train.json", "quick.json", *overlays, "start.json"]
+    assert quick_exports[-1].normalised_stains
+    assert f"its weights. {said}" in json.loads((tmp_path / "out" / "report.json").read_text())["notes"][0]
+
+
+def test_source_only_keeps_the_source_model_and_bad_files_are_said(job, kidney, tmp_path):
+    target = tmp_path / "kidney"
+    shutil.copytree(kidney, target)
+    (target / "broken.png").write_bytes(b"no image")
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(target / "tiny.png")
+    launcher, said = InProcessLauncher(), []
+    done = adapt(job(target, tmp_path / "out", launcher, method="source_only", say=said.append))
+    assert len(launcher.commands) == 1
+    assert done.verdict.line == "keep the source model, because no adaptation was asked for"
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert record["nuclei"]["before"] == record["nuclei"]["after"]
+    assert record["agreement"] == 1
+    lines = [line.removeprefix("left out: ") for line in said if line.startswith("left out: ")]
+    assert "broken.png: cannot be decoded" in lines[0]
+    assert lines[1:] == ["tiny: is 20x20 (height x width), smaller than the crop of 32 px"]
+    assert record["left_out"] == lines

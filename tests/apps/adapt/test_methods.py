@@ -1,0 +1,74 @@
+"""Which configs an adaptation trains with."""
+
+from __future__ import annotations
+
+import pytest
+from bundle_files import REPOSITORY
+
+from mani_monai.apps.adapt.methods import METHODS, PRESETS, base_table, check_method, make_plan, read_configs
+from mani_monai.utils import InputError
+
+BUNDLE = REPOSITORY / "bundles" / "mani_unet"
+
+
+def test_every_method_and_preset_is_there():
+    for preset in PRESETS:
+        table = base_table(BUNDLE, preset)
+        for method in METHODS:
+            check_method(method, preset)
+            assert int(read_configs(table, method, {}).get("crop_size")) > 0
+    assert read_configs(base_table(BUNDLE, "small"), "mani", {"crop_size": "64"}).get("crop_size") == 64
+
+
+def test_what_the_methods_switch_on():
+    configs = {name: read_configs(base_table(BUNDLE, "small"), name, {}) for name in METHODS}
+    losses = {name: list(parser.get("adaptation_losses")) for name, parser in configs.items()}
+    assert {name: found for name, found in losses.items() if found} == {
+        "recommended": ["consistency"],
+        "mani": ["mutual_information"],
+    }
+    assert configs["recommended"].get("deployed") == "$@teacher.ema_model", "the teacher is what is deployed"
+    assert len(configs["recommended"].get("transforms::colour")) == 1, "stains are augmented"
+
+
+def test_a_plan_trains_the_source_model_first_then_the_method():
+    table = base_table(BUNDLE, "quick")
+    plan = make_plan(table, "recommended", ("a", "b"), {"iterations": "3"}, seed=2)
+    assert [run.method.name for run in plan.runs] == ["source_only", "recommended"]
+    for run in plan.runs:
+        assert dict(run.method.options) == {"split": "adapt", "iterations": "3"}
+        assert (run.source, run.target, run.seed) == ("a", "b", 2)
+
+
+def test_a_given_model_is_before_and_may_be_the_start():
+    table = base_table(BUNDLE, "quick")
+    plan = make_plan(table, "source_only", ("a", "b"), {}, given=True, start=["stain_normalisation.json", "start.json"])
+    assert plan.before is None
+    assert [run.method.overlays for run in plan.runs] == [
+        ("source_only.json", "stain_normalisation.json", "start.json")
+    ]
+    assert make_plan(table, "mani", ("a", "b"), {}, given=True).after.method.overlays == ()
+
+
+def test_source_only_is_trained_once():
+    plan = make_plan(base_table(BUNDLE, "quick"), "source_only", ("a", "b"), {})
+    assert plan.before == plan.after
+    assert len(plan.runs) == 1
+
+
+def test_adabn_goes_on_from_the_source_only_training():
+    table = base_table(BUNDLE, "quick")
+    plan = make_plan(table, "adabn", ("a", "b"), {})
+    assert plan.continued == {plan.after: plan.before}
+    assert plan.before.method.name == "source_only"
+    assert make_plan(table, "adabn", ("a", "b"), {}, given=True).continued == {}
+    assert make_plan(table, "recommended", ("a", "b"), {}).continued == {}
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(InputError, match=r"--method hovernet: no such method; choose from recommended, stain_adabn"):
+        check_method("hovernet", "small")
+    with pytest.raises(InputError, match=r"--preset huge: no such preset; choose from small, quick, paper"):
+        check_method("mani", "huge")
+    with pytest.raises(InputError, match="there is no option 'iteration'"):
+        read_configs(base_table(BUNDLE, "small"), "mani", {"iteration": "3"})

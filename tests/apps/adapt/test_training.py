@@ -1,0 +1,84 @@
+"""Trainings without scores: made once, resumed, refused where they are another's."""
+
+from __future__ import annotations
+
+import fcntl
+
+import pytest
+from adapted import InProcessLauncher
+from bundle_files import REPOSITORY
+
+from mani_monai.apps.adapt.methods import base_table, make_plan
+from mani_monai.apps.adapt.training import TrainingMaker, train
+from mani_monai.utils import InputError
+from studies.launcher import Usage
+
+
+class Touching(InProcessLauncher):
+    """Leaves a checkpoint and, but for runs that fail, last weights."""
+
+    def __call__(self, command, log, environment, inherit=()):
+        options = {name[2:]: value for name, value in zip(command[4::2], command[5::2], strict=True)}
+        self.commands.append(options)
+        folder = log.parent
+        (folder / "checkpoint.pt").touch()
+        log.write_text("first\nthe reason.\n\n")
+        if self.failing and self.failing in str(folder):
+            return Usage(1, 1, 1, 1)
+        (folder / "model.pt").touch()
+        return Usage(0, 1, 1, 1)
+
+
+@pytest.fixture
+def plan():
+    return make_plan(base_table(REPOSITORY / "bundles" / "mani_unet", "quick"), "recommended", ("a", "b"), {})
+
+
+@pytest.fixture
+def make(plan, tmp_path):
+    return TrainingMaker(plan.table, "data", tmp_path, tmp_path, 1, Touching())
+
+
+def test_all_runs_are_trained_in_order_and_never_scored(make, plan, tmp_path):
+    train(make, plan.runs, 0.01)
+    commands = make.launcher.commands
+    assert [command["output_dir"] for command in commands] == [str(make.folder(run)) for run in plan.runs]
+    assert {command["resume"] for command in commands} == {"True"}
+    assert {command["split"] for command in commands} == {"adapt"}
+    assert not any("evaluate.json" in command["config_file"] for command in commands)
+    train(make, plan.runs, 0.01)
+    assert len(make.launcher.commands) == 2, "what is done is not made again"
+
+
+def test_a_training_that_fails_is_named_with_its_last_line_and_resumed(make, plan):
+    make.launcher.failing = "recommended"
+    with pytest.raises(InputError, match=r"recommended__seed0/train\.log: the training failed: the reason\."):
+        train(make, plan.runs, 0.01)
+    make.launcher.failing = ""
+    train(make, plan.runs, 0.01)
+    assert [command["output_dir"].split("__")[-2] for command in make.launcher.commands] == [
+        *("source_only", "recommended", "recommended"),
+    ]
+
+
+def test_a_folder_of_another_training_is_refused(make, plan):
+    train(make, plan.runs, 0.01)
+    other = make_plan(plan.table, "recommended", ("a", "b"), {"iterations": "7"})
+    with pytest.raises(InputError, match="whose iterations is not what is asked for now"):
+        train(make, other.runs, 0.01)
+
+
+def test_a_training_of_another_process_is_waited_for(make, plan):
+    folder = make.folder(plan.after)
+    folder.mkdir(parents=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process is training there"):
+            train(make, plan.runs, 0.01)
+
+
+def test_nothing_is_trained_after_a_training_that_failed(make, plan):
+    make.launcher.failing = "source_only"
+    with pytest.raises(InputError, match=r"source_only__seed0/train\.log: the training failed"):
+        train(make, plan.runs, 0.01)
+    assert len(make.launcher.commands) == 1

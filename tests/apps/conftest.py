@@ -1,0 +1,46 @@
+"""A narrow U-Net, exported once: what most tests of exports look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from exports import REPOSITORY, as_input, picture, settle
+from monai.networks.nets import BasicUNet
+
+from mani_monai.apps.export.export_bundle import Exported, export_bundle
+from mani_monai.apps.export.trained_run import TrainedRun, read_run
+
+FEATURES = [4, 4, 8, 8, 8, 4]
+SCORES = {"dice_mean": 0.5, "dice_std": 0.1, "dice": {"a": 0.4, "b": 0.6}}
+
+
+@pytest.fixture(scope="session")
+def unet() -> BasicUNet:
+    torch.manual_seed(0)
+    return settle(BasicUNet(2, 3, 2, FEATURES, act="RELU", norm="BATCH"), as_input(picture(96, 96, 0)))
+
+
+@pytest.fixture(scope="session")
+def unet_run(unet, toy_dir, tmp_path_factory) -> TrainedRun:
+    folder = tmp_path_factory.mktemp("run")
+    torch.save(unet.state_dict(), folder / "model.pt")
+    (folder / "evaluation").mkdir()
+    metrics = {"source": "toy_source", "target": "toy_target", "split": "split_0", "seed": 0}
+    metrics["selections"] = {"last": {"weights": "model.pt", **SCORES}}
+    (folder / "evaluation" / "metrics.json").write_text(json.dumps(metrics))
+    return read_run(folder, dataset_dir=str(toy_dir), method="MaNi", overlay={"window": 64})
+
+
+@pytest.fixture(scope="session")
+def exported(unet_run, tmp_path_factory) -> Exported:
+    out = tmp_path_factory.mktemp("dist")
+    return export_bundle(REPOSITORY / "bundles" / "mani_unet", unet_run, out, "1.2.3", "a tiny one")
+
+
+@pytest.fixture
+def schema() -> Path:
+    """The metadata's schema, so that nothing is downloaded."""
+    return REPOSITORY / "tests" / "bundles" / "reference" / "meta_schema_20240725.json"

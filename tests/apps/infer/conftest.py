@@ -1,0 +1,48 @@
+"""A narrow U-Net as an exported bundle, and a folder of pictures of odd sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from exports import picture
+from folder_runs import SIZES
+from painted_model import painted_model
+from PIL import Image
+from tiny_export import export_unet
+
+from mani_monai.apps.export.export_bundle import Exported
+from mani_monai.apps.infer import folder_run
+
+
+@pytest.fixture(scope="session")
+def exported(toy_dir, tmp_path_factory) -> Exported:
+    """Folder and zip."""
+    return export_unet(toy_dir, tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed, (name, size) in enumerate(SIZES.items()):
+        Image.fromarray(picture(*size, seed)).save(folder / name)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums are in another order on more threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def serve_painted(monkeypatch):
+    """Serves a HoVer-Net whose maps are painted in the image, whatever bundle is named."""
+
+    def serve(**options):
+        monkeypatch.setattr(folder_run, "read_model", lambda *_: painted_model(**options))
+
+    return serve

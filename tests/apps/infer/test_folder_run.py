@@ -1,0 +1,166 @@
+"""A folder through an exported U-Net, end to end: masks, files that agree, pixel sizes, bad files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exports import picture
+from folder_runs import OPTIONS, SIZES, rows_of
+from monai.bundle import create_workflow
+from painted_model import painted, round_nuclei
+from PIL import Image
+
+from mani_monai.apps.infer.folder_result import report
+from mani_monai.apps.infer.folder_run import infer_folder
+from mani_monai.data.writers import outline_nuclei, read_geojson
+
+ENDINGS = ("_mask.png", ".geojson", "_nuclei.csv", "_overlay.png")
+
+
+def mask_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
+
+
+def by_image(result) -> dict:
+    return {image.image: image for image in result.images}
+
+
+# masks and files
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_masks_are_those_of_the_bundles_own_inference(exported, images, tmp_path, form):
+    result = infer_folder(getattr(exported, form), images, tmp_path / "out", **OPTIONS)
+    assert not result.failed
+    files = {str(path): str(exported.folder / "configs" / path) for path in ("inference.json", "metadata.json")}
+    workflow = create_workflow(
+        config_file=files["inference.json"],
+        meta_file=files["metadata.json"],
+        workflow_type="infer",
+        logging_file=False,
+        bundle_root=str(exported.folder),
+        image_dir=str(images),
+        output_dir=str(tmp_path / "by_monai"),
+        device=torch.device("cpu"),
+    )
+    workflow.run()
+    for name, size in SIZES.items():
+        mask = mask_of(tmp_path / "out" / f"{Path(name).stem}_mask.png")
+        assert mask.shape == size
+        np.testing.assert_array_equal(mask, mask_of(tmp_path / "by_monai" / f"{Path(name).stem}_mask.png"))
+    assert 0.05 < (mask_of(tmp_path / "out" / "wide_mask.png") > 0).mean() < 0.95
+
+
+def test_all_files_of_an_image_agree(exported, images, tmp_path):
+    out = tmp_path / "out"
+    result = infer_folder(exported.folder, images, out, **OPTIONS)
+    expected = {Path(name).stem + ending for name in SIZES for ending in ENDINGS}
+    assert {path.name for path in out.iterdir()} == expected | {"summary.csv", "summary.json", "records"}
+    assert any(image.nuclei for image in result.images)
+    for name, size in SIZES.items():
+        stem, image = Path(name).stem, by_image(result)[name]
+        instances = read_geojson(out / f"{stem}.geojson", size)
+        assert (mask_of(out / f"{stem}_mask.png")[instances > 0] == 255).all()
+        table = rows_of(out / f"{stem}_nuclei.csv")
+        ids, areas = np.unique(instances[instances > 0], return_counts=True)
+        assert [int(row["id"]) for row in table] == ids.tolist()
+        assert [float(row["area"]) for row in table] == areas.tolist()
+        pixels = np.asarray(Image.open(images / name).convert("RGB"))
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(out / f"{stem}_overlay.png")), outline_nuclei(pixels, instances)
+        )
+        assert (image.height, image.width, image.nuclei) == (*size, len(ids))
+        assert image.area_share == pytest.approx((instances > 0).mean(), abs=1e-4)
+        assert image.mean_area == (pytest.approx(areas.mean(), abs=0.1) if len(areas) else None)
+
+
+def test_the_summary_says_it(exported, images, tmp_path, capsys):
+    out = tmp_path / "out"
+    result = infer_folder(exported.folder, images, out, **OPTIONS)
+    rows = rows_of(out / "summary.csv")
+    assert [row["image"] for row in rows] == sorted(SIZES)
+    assert {row["status"] for row in rows} == {"done"}
+    assert all(float(row["seconds"]) > 0 for row in rows)
+    content = json.loads((out / "summary.json").read_text())
+    assert (content["name"], content["version"], content["network_mpp"]) == ("mani_unet", "1.2.3", 0.25)
+    assert (content["precision"], content["left_out"]) == ("float32", 1)
+    assert [image["nuclei"] for image in content["images"]] == [image.nuclei for image in result.images]
+    report(result)
+    printed = capsys.readouterr()
+    nuclei = sum(image.nuclei for image in result.images)
+    assert printed.out == (
+        f"4 images: 4 done; {nuclei} nuclei; pixel size not known of 4; summary: {out / 'summary.csv'}\n"
+    )
+    assert printed.err.splitlines() == [
+        "warning: pixel size not known of 4 images, e.g. small.png: taken as equal; name it with --mpp.",
+        "1 other files were left out: no PNG, TIFF, JPEG or BMP.",
+    ]
+
+
+def test_instances_of_a_hovernet(exported, serve_painted, tmp_path):
+    serve_painted(types=3, um=0.25, class_names=("background", "a", "b"))
+    (tmp_path / "images").mkdir()
+    instances = round_nuclei(180, 340, [(90, 164, 12), (90, 189, 12), (164, 60, 10), (30, 326, 11)])
+    Image.fromarray(painted(instances)).save(tmp_path / "images" / "a.png")
+    result = infer_folder(exported.folder, tmp_path / "images", tmp_path / "out", mpp=0.25, **OPTIONS)
+    endings = ("_instances.tif", "_instances.png", ".geojson", "_nuclei.csv", "_overlay.png")
+    assert {path.name for path in (tmp_path / "out").glob("a*")} == {f"a{ending}" for ending in endings}
+    found = np.asarray(Image.open(tmp_path / "out" / "a_instances.png")).astype(np.int32)
+    np.testing.assert_array_equal(found > 0, instances > 0)
+    np.testing.assert_array_equal(read_geojson(tmp_path / "out" / "a.geojson", found.shape), found)
+    rows = rows_of(tmp_path / "out" / "a_nuclei.csv")
+    assert len(rows) == 4
+    assert {row["class"] for row in rows} == {"b"}
+    assert float(rows[0]["area_um2"]) == pytest.approx(int(rows[0]["area"]) / 16)
+    assert result.images[0].mean_area_um2 == pytest.approx(result.images[0].mean_area / 16, abs=0.05)
+
+
+# pixel sizes
+
+
+@pytest.mark.parametrize(("um", "factor"), [(0.125, 2), (0.5, 0.5)])
+def test_an_image_of_other_pixels_is_rescaled_and_its_nuclei_lie_where_they_are(
+    exported, serve_painted, tmp_path, um, factor
+):
+    """Round nuclei whose picture is drawn at the network's 0.25 um, then made twice as large, or half."""
+    serve_painted(um=0.25)
+    instances = round_nuclei(120, 160, [(40, 50, 14), (80, 120, 16)])
+    shown = Image.fromarray(painted(instances))
+    shown = shown.resize((int(160 * factor), int(120 * factor)), Image.Resampling.BICUBIC)
+    (tmp_path / "images").mkdir()
+    shown.save(tmp_path / "images" / "a.png", dpi=(25400 / um,) * 2)
+    result = infer_folder(exported.folder, tmp_path / "images", tmp_path / "out", **OPTIONS)
+    (image,) = result.images
+    assert image.scale == pytest.approx(1 / factor, rel=1e-3)
+    assert image.pixel_size == f"rescaled {1 / factor:.3g} times to the network's 0.25 um, by PNG density"
+    assert (image.height, image.width, image.nuclei) == (120 * factor, 160 * factor, 2)
+    found = np.asarray(Image.open(tmp_path / "out" / "a_instances.png")).astype(np.int32)
+    assert found.shape == (120 * factor, 160 * factor)
+    np.testing.assert_array_equal(read_geojson(tmp_path / "out" / "a.geojson", found.shape), found)
+    rows = rows_of(tmp_path / "out" / "a_nuclei.csv")
+    centres = [((float(r["centroid_row"]) + 0.5) / factor, (float(r["centroid_column"]) + 0.5) / factor) for r in rows]
+    np.testing.assert_allclose(centres, [(40.5, 50.5), (80.5, 120.5)], atol=0.7)
+    areas = [float(row["area_um2"]) for row in rows]
+    np.testing.assert_allclose(areas, np.bincount(instances.ravel())[1:] / 16, rtol=0.1)
+
+
+def test_mpp_overrides_what_a_file_says_and_may_be_refused(exported, images, tmp_path):
+    Image.fromarray(picture(64, 64, 0)).save(images / "square.png", dpi=(101600, 101600))
+    result = infer_folder(exported.folder, images, tmp_path / "out", mpp=0.26, **OPTIONS)
+    assert {image.pixel_size for image in result.images} == {"as the network's, by --mpp"}
+    assert {image.note for image in result.images} == {""}
+    result = infer_folder(exported.folder, images, tmp_path / "out", mpp=0.3, **OPTIONS)
+    assert by_image(result)["square.png"].note == "its file says 0.25 um (PNG density)"
+    assert by_image(result)["wide.tif"].note == ""
+    result = infer_folder(exported.folder, images, tmp_path / "out", mpp=1.5, **OPTIONS)
+    assert len(result.failed) == 4
+    assert "its pixels are 1.5 um (--mpp), the network's 0.25 um: more than 4 times apart" in result.failed[0].note
+    result = infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS)
+    assert by_image(result)["square.png"].pixel_size == "as the network's, by PNG density"
+    assert "not known (the image's)" in by_image(result)["wide.tif"].pixel_size

@@ -1,0 +1,49 @@
+"""An exported network that was trained on normalised stains: every inference gives it these."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+from folder_runs import OPTIONS
+from PIL import Image
+from tiny_export import export_unet
+
+from mani_monai.apps.infer.folder_run import infer_folder
+
+
+def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tmp_path, command_environment):
+    """By our inference and by MONAI's with what the bundle carries, in a process that cannot import this project."""
+    step = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
+    for name in ("export", "plain"):
+        (tmp_path / name).mkdir()
+    exported = export_unet(toy_dir, tmp_path / "export", **{"+transforms::load": [step]})
+    config = json.loads((exported.folder / "configs" / "inference.json").read_text())
+    assert config["preprocessing"]["transforms"][-1] == {
+        "_target_": "scripts.transforms.NormaliseStainsd", "keys": "image", "white": 1
+    }  # fmt: skip
+    metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())
+    assert "scikit-image" in metadata["required_packages_version"]
+    assert "normalises the stains" in metadata["description"]
+
+    assert not infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS).failed
+    plain = infer_folder(export_unet(toy_dir, tmp_path / "plain").folder, images, tmp_path / "plain_out", **OPTIONS)
+    assert not plain.failed
+    code = "import sys, runpy; sys.modules['mani_monai'] = None; sys.argv[0] = 'monai.bundle'; "
+    code += "runpy.run_module('monai.bundle', run_name='__main__', alter_sys=True)"
+    line = ["run", "--config_file", "configs/inference.json", "--image_dir", str(images), "--logging_file", "False"]
+    line += ["--output_dir", str(tmp_path / "by_monai"), "--device", "$torch.device('cpu')"]
+    environment = {**command_environment, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *line], cwd=exported.folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    differs = False
+    for name in (f"{path.stem}_mask.png" for path in images.iterdir() if path.suffix != ".txt"):
+        places = [tmp_path / place / name for place in ("out", "by_monai", "plain_out")]
+        ours, monais, other = (np.asarray(Image.open(path)) for path in places)
+        np.testing.assert_array_equal(ours, monais)
+        differs |= (ours != other).any()
+    assert differs, "normalisation has an effect on these images"

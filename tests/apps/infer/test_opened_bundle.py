@@ -1,0 +1,102 @@
+"""Hostile bundles are refused in one line before anything of them is read, unpacked or run."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from mani_monai.apps.export.archive import files_of, write_archive, write_hashes
+from mani_monai.apps.infer.opened_bundle import opened_bundle
+from mani_monai.utils import InputError
+
+
+class Evil:
+    """Its unpickling writes a file."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self):
+        return Path.touch, (self.witness,)
+
+
+def refusal_of(path: Path) -> str:
+    with pytest.raises(InputError) as refusal, opened_bundle(path):
+        raise AssertionError("it was opened")
+    assert "\n" not in str(refusal.value)
+    assert str(refusal.value).startswith(f"{path}: ")
+    return str(refusal.value)
+
+
+def test_a_clean_bundle_is_opened(exported):
+    with opened_bundle(exported.folder) as folder:
+        assert folder == exported.folder
+    with opened_bundle(exported.archive) as folder:
+        names = {name: path.read_bytes() for name, path in files_of(folder).items()}
+    assert names == {name: path.read_bytes() for name, path in files_of(exported.folder).items()}
+    assert not folder.exists(), "the temporary folder is left"
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+@pytest.mark.parametrize(
+    ("attack", "danger"),
+    [("pickle", "not tensors only"), ("legacy", "not tensors only"), ("hash", "was changed"), ("config", "eval")],
+)
+def test_hostile_bundles(exported, tmp_path, attack, danger, form):
+    folder, witness = tmp_path / "mani_unet", tmp_path / "code_ran"
+    shutil.copytree(exported.folder, folder)
+    weights, config = folder / "models" / "model.pt", folder / "configs" / "inference.json"
+    if attack == "pickle":
+        torch.save({"x": Evil(witness)}, weights)
+    elif attack == "legacy":
+        weights.write_bytes(pickle.dumps(Evil(witness)))
+    elif attack == "hash":
+        torch.save({"x": torch.zeros(1)}, weights)
+    else:
+        config.write_text(json.dumps({**json.loads(config.read_text()), "x": "$eval('1')"}))
+    if attack != "hash":
+        write_hashes(folder)
+    path = folder
+    if form == "zip":
+        path = tmp_path / "bundle.zip"
+        write_archive(folder, path)
+    refusal = refusal_of(path)
+    assert "is refused: " in refusal
+    assert danger in refusal
+    assert not witness.exists()
+
+
+def test_an_archive_that_leaves_its_folder(tmp_path):
+    path = tmp_path / "in" / "bundle.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mani_unet/configs/metadata.json", "{}")
+        archive.writestr("../../outside.txt", "x")
+    assert "leaves its folder" in refusal_of(path)
+    assert [found.name for found in tmp_path.rglob("*")] == ["in", "bundle.zip"]
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_errors_of_the_block_name_the_bundle(exported, form):
+    path = getattr(exported, form)
+    for message, said in (
+        ("{}/configs/x.json: is odd.", f"{path}: configs/x.json: is odd."),
+        ("its window is odd.", f"{path}: its window is odd."),
+        (f"{path}: is odd.", f"{path}: is odd."),
+        ("--device x: is odd.", "--device x: is odd."),
+    ):
+        with pytest.raises(InputError) as refusal, opened_bundle(path) as folder:
+            raise InputError(message.replace("{}", str(folder)))
+        assert str(refusal.value) == said
+
+
+def test_what_is_no_bundle(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK but no zip")
+    assert "is no zip" in refusal_of(tmp_path / "a.zip")
+    assert "no such file or folder" in refusal_of(tmp_path / "nothing")

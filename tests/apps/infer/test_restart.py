@@ -1,0 +1,171 @@
+"""What is done is not done again; what was cut off, or is of other weights or settings, is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exports import picture
+from folder_runs import OPTIONS
+from PIL import Image
+
+from mani_monai.apps.infer import folder_run, image_steps
+from mani_monai.apps.infer.folder_run import infer_folder
+from mani_monai.apps.infer.segmenters import UNetSegmenter
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a kill."""
+
+
+@pytest.fixture
+def run(exported, images, tmp_path):
+    def infer(**options):
+        return infer_folder(exported.folder, images, tmp_path / "out", **{**OPTIONS, **options})
+
+    return infer
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[tuple[int, ...]]:
+    """Sizes of the pictures that the network was asked about."""
+    maps, sizes = UNetSegmenter.maps, []
+
+    def spy(self, picture):
+        sizes.append(picture.shape[:2])
+        return maps(self, picture)
+
+    monkeypatch.setattr(UNetSegmenter, "maps", spy)
+    return sizes
+
+
+def statuses(result) -> dict[str, str]:
+    return {image.image: image.status for image in result.images}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and "summary" not in path.name}
+
+
+def test_a_second_run_does_nothing_and_says_the_same(run, asked):
+    first = run()
+    assert len(asked) == 4
+    second = run()
+    assert len(asked) == 4
+    assert set(statuses(second).values()) == {"done before"}
+    assert [image.nuclei for image in second.images] == [image.nuclei for image in first.images]
+    assert "4 done before" in second.last_line
+    run(overwrite=True)
+    assert len(asked) == 8
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("written", [0, 1, 3, 5])
+def test_a_run_that_is_killed_goes_on_and_ends_the_same(run, asked, tmp_path, monkeypatch, written, ahead):
+    """It is killed after some files: in the first image, between two, in the second."""
+    calls = []
+
+    def write_some(*arguments):
+        if len(calls) == written:
+            arguments[1].with_name(".1." + arguments[1].name).write_bytes(b"half")
+            raise Killed
+        calls.append(arguments)
+        write_output(*arguments)
+
+    write_output = image_steps.write_output
+    with monkeypatch.context() as patch:
+        patch.setattr(image_steps, "write_output", write_some)
+        with pytest.raises(Killed):
+            run(ahead=ahead)
+    asked.clear()
+    result = run(ahead=ahead)
+    done = written // 3  # of the four outputs, the mask is written by itself
+    assert list(statuses(result).values()).count("done before") == done
+    assert len(asked) == 4 - done
+    resumed = {name: content for name, content in contents(tmp_path / "out").items() if not name.startswith(".")}
+    run(overwrite=True)
+    again = {name: content for name, content in contents(tmp_path / "out").items() if not name.startswith(".")}
+    assert resumed == again
+
+
+def test_a_changed_image_or_output_is_done_again(run, images, asked, tmp_path):
+    run()
+    asked.clear()
+    Image.fromarray(picture(65, 66, 9)).save(images / "square.png")
+    (tmp_path / "out" / "wide.geojson").write_text("{}")
+    (tmp_path / "out" / "tall_mask.png").unlink()
+    again = statuses(run())
+    assert again == {"square.png": "done", "wide.tif": "done", "tall.jpg": "done", "small.png": "done before"}
+    assert np.asarray(Image.open(tmp_path / "out" / "square_mask.png")).shape == (65, 66)
+
+
+@pytest.mark.parametrize("options", [{"mpp": 0.5}, {"precision": "bfloat16"}])
+def test_other_settings_are_another_result(run, asked, options):
+    run()
+    asked.clear()
+    run(**options)
+    assert len(asked) == 4
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serves the bundle with something changed in it."""
+    read_model = folder_run.read_model
+
+    def changed(**changes):
+        monkeypatch.setattr(folder_run, "read_model", lambda *arguments: replace(read_model(*arguments), **changes))
+
+    return changed
+
+
+def test_another_version_of_the_same_weights_is_done(run, asked, serve):
+    run()
+    asked.clear()
+    serve(version="9.9.9")
+    assert "4 done before" in run().last_line
+    assert not asked
+
+
+def test_other_windows_are_another_result(run, asked, monkeypatch):
+    run()
+    asked.clear()
+    monkeypatch.setattr("mani_monai.apps.infer.served_model._window", lambda config: 32)
+    run()
+    assert len(asked) == 4
+
+
+def test_other_weights_leave_nothing_of_the_old_ones(run, asked, tmp_path, serve):
+    run()
+    serve(weights="f" * 64)
+    asked.clear()
+    result = run(outputs=["csv"])
+    assert len(asked) == 4
+    assert set(statuses(result).values()) == {"done"}
+    left = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert left == {f"{name}_nuclei.csv" for name in ("small", "square", "tall", "wide")} | {
+        "summary.csv",
+        "summary.json",
+    }
+
+
+def test_fewer_outputs_are_done_and_more_are_added(run, asked, tmp_path):
+    run(outputs=["csv", "geojson"])
+    asked.clear()
+    run(outputs=["csv"])
+    assert not asked
+    run(outputs=["mask"])
+    assert len(asked) == 4
+    assert (tmp_path / "out" / "wide.geojson").exists(), "what is of the same weights stays"
+    asked.clear()
+    run(outputs=["mask", "csv", "geojson"])
+    assert not asked
+
+
+def test_an_image_that_fails_keeps_what_was_done_before(run, tmp_path):
+    run(mpp=0.25)
+    before = contents(tmp_path / "out")
+    assert len(run(mpp=4).failed) == 4
+    assert contents(tmp_path / "out") == before
+    assert set(statuses(run(mpp=0.25)).values()) == {"done before"}

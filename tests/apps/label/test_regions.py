@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from exports import picture
+from PIL import Image
+
+from mani_monai.apps.label.regions import Region, read_region
+from mani_monai.utils import InputError
+
+HEIGHT, WIDTH = 60, 90
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(picture(HEIGHT, WIDTH, 0)).save(path)
+    return path
+
+
+def pixels_of(path):
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize("request_", [{}, {"location": [0, 0], "size": [0, 0], "level": 0}, {"size": [2048, 2048]}])
+def test_the_whole_image(image, request_):
+    pixels, region = read_region(image, request_)
+    np.testing.assert_array_equal(region.of(pixels), pixels_of(image))
+    assert region == Region((0, 0), (WIDTH, HEIGHT))
+
+
+def test_a_region_is_x_y_and_width_height(image):
+    pixels, region = read_region(image, {"location": [40, 10], "size": [32, 20]})
+    np.testing.assert_array_equal(region.of(pixels), pixels_of(image)[10:30, 40:72])
+    assert region == Region((40, 10), (32, 20))
+
+
+def test_what_reaches_beyond_the_image_is_cut_off_and_said(image):
+    pixels, region = read_region(image, {"location": [70, 20], "size": [50, 100]})
+    np.testing.assert_array_equal(region.of(pixels), pixels_of(image)[20:, 70:])
+    assert region == Region((70, 20), (20, 40))
+
+
+@pytest.mark.parametrize(
+    ("request_", "line"),
+    [
+        ({"location": [90, 0], "size": [20, 20]}, "outside of the image, which is 90 x 60 px"),
+        ({"location": [0, 60], "size": [20, 20]}, "outside of the image"),
+        ({"location": [-5, 0], "size": [20, 20]}, "is no region"),
+        ({"location": [0, 0], "size": [-20, 20]}, "is no region"),
+        ({"location": [5, 5], "size": [0, 0]}, "is no region"),
+        ({"location": [5, 5]}, "has no size"),
+        ({"location": [80, 0], "size": [20, 20]}, "smaller than 16 x 16"),
+        ({"location": "0,0", "size": [20, 20]}, "two whole numbers"),
+        ({"location": [0.5, 0], "size": [20, 20]}, "two whole numbers"),
+        ({"location": [float("nan"), 0], "size": [20, 20]}, "two whole numbers"),
+        ({"size": [20]}, "two whole numbers"),
+        ({"size": [True, 20]}, "two whole numbers"),
+        ({"level": 1}, "ask for level 0"),
+    ],
+)
+def test_what_is_no_region_of_the_image(image, request_, line):
+    with pytest.raises(InputError, match=line) as raised:
+        read_region(image, request_)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_truncated_image(image):
+    image.write_bytes(image.read_bytes()[:-2000])
+    with pytest.raises(InputError, match=r"a\.png: cannot be decoded"):
+        read_region(image, {})

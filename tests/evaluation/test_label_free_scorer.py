@@ -1,0 +1,240 @@
+"""Scores without labels, by networks whose prediction is known, and what they choose."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from monai.inferers import SimpleInferer
+from torch import nn
+
+from mani_monai.evaluation import label_free_scorer
+from mani_monai.evaluation.label_free_scorer import (
+    CRITERIA,
+    PLAUSIBLE_SHARES,
+    SHARE,
+    STAINS,
+    LabelFreeScorer,
+    best_weights,
+    evenly_taken,
+)
+from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.stain_normalisation import normalise_stains
+
+
+class Network(nn.Module):
+    """Logit of nuclei: a function of the image; it notes how often and in which mode it was run."""
+
+    def __init__(self, logit, branch=None):
+        super().__init__()
+        self.logit, self.branch, self.modes = logit, branch, []
+
+    def forward(self, images):
+        assert not torch.is_grad_enabled()
+        self.modes.append(self.training)
+        nuclei = self.logit(images).expand(len(images), 1, *images.shape[-2:])
+        logits = torch.cat([torch.zeros_like(nuclei), nuclei], dim=1)
+        return logits if self.branch is None else {self.branch: logits, "other": images}
+
+
+def dark(images):
+    """Sure of nuclei where the image is dark: a pixel's own matter, so that it turns with the image."""
+    return 200 * (0.55 - images.mean(dim=1, keepdim=True))
+
+
+def left(images):
+    """Sure of nuclei in the left half, whatever the image."""
+    columns = torch.arange(images.shape[-1]) < images.shape[-1] // 2
+    return torch.where(columns, 100.0, -100.0)
+
+
+def nowhere(images):
+    return torch.tensor(-100.0)
+
+
+def unsure(images):
+    return torch.tensor(0.0)
+
+
+def pale(images):
+    """Nuclei where red absorbs much: haematoxylin, whose strength the stainings change."""
+    return 200 * (0.7 - images[:, :1])
+
+
+@pytest.fixture
+def items():
+    """Two images of 24 x 32 pixels: a bright ground with a dark quarter, and a dark half."""
+    images = torch.full((2, 3, 24, 32), 0.99)
+    images[0, :, :12, :16] = 0.05
+    images[1, :, :12] = 0.05
+    return [{"image": image} for image in images]
+
+
+def score(logit, items, **options):
+    return LabelFreeScorer(Network(logit), SimpleInferer(), items, **options)()
+
+
+def test_a_sure_network_that_looks_at_pixels(items):
+    found = score(dark, items)
+    assert list(found) == [*CRITERIA, SHARE]
+    assert found["entropy"] == pytest.approx(0, abs=1e-6)
+    quarter = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    assert found["information"] == pytest.approx((quarter + math.log(2)) / 2, abs=1e-5)
+    assert (found["symmetry"], found["stain"]) == (1, 1)
+    assert found[SHARE] == pytest.approx(3 / 8)
+
+
+def test_density_is_of_a_grid_of_all_images(items):
+    """16 x 16 pixels of each image: 64 + 128 of nuclei, 192 + 128 of background, each near its own kind alone."""
+    nuclei, ground = 64 + 128, 192 + 128
+    expected = (nuclei * math.log(nuclei - 1) + ground * math.log(ground - 1)) / (nuclei + ground)
+    assert score(dark, items)["density"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_does_not_turn_with_the_image_is_inconsistent(items):
+    """The left half of the turned image, turned back, is the upper or lower half: a quarter in common of two halves."""
+    assert score(left, items)["symmetry"] == pytest.approx(0.5)
+    assert score(left, items)["stain"] == 1
+
+
+def test_what_depends_on_the_stain_is_inconsistent(items):
+    images = torch.stack([item["image"] for item in items])
+    images[:, 0] = torch.linspace(0.3, 0.95, 32)  # red between faintly and strongly stained
+    found = score(pale, [{"image": image} for image in images])
+    assert found["symmetry"] == 1
+    assert 0.5 < found["stain"] < 0.95
+
+
+def test_collapse_earns_nothing_but_certainty(items):
+    found = score(nowhere, items)
+    assert (found["symmetry"], found["stain"], found[SHARE]) == (0, 0, 0)
+    assert (found["entropy"], found["information"]) == pytest.approx((0, 0), abs=1e-6)
+    assert found["density"] == pytest.approx(math.log(2 * 256 - 1), abs=1e-4), "its largest value"
+
+
+def test_an_unsure_network_has_all_the_entropy(items):
+    found = score(unsure, items)
+    assert found["entropy"] == pytest.approx(math.log(2))
+    assert found["information"] == pytest.approx(0, abs=1e-6)
+
+
+def test_four_passes_an_image_in_evaluation_mode_and_then_as_before(items):
+    network = Network(dark).train()
+    LabelFreeScorer(network, SimpleInferer(), items)()
+    assert network.modes == [False] * 8
+    assert network.training
+
+
+def test_batch_statistics_stay(items):
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    scorer = LabelFreeScorer(network, SimpleInferer(), items)
+    assert scorer() == scorer(), "nothing is drawn at random"
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_branch_of_a_dictionary(items):
+    network = Network(dark, branch="nucleus_prediction")
+    assert LabelFreeScorer(network, SimpleInferer(), items, branch="nucleus_prediction")() == score(dark, items)
+
+
+def test_labels_are_not_read(items):
+    labelled = [{**item, "label": None} for item in items]
+    assert score(dark, labelled) == score(dark, items)
+
+
+GOOD = {"entropy": 0.2, "information": 0.4, "symmetry": 0.9, "stain": 0.8, "density": 7.0, SHARE: 0.2}
+POOR = {"entropy": 0.3, "information": 0.1, "symmetry": 0.5, "stain": 0.3, "density": 5.0, SHARE: 0.1}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_better_one_by_each_criterion(items, criterion):
+    assert best_weights({"poor": POOR, "good": GOOD}, criterion) == "good"
+    others = {"one": {**GOOD, criterion: POOR[criterion]}, "other": {**POOR, criterion: GOOD[criterion]}}
+    assert best_weights(others, criterion) == "other"
+    assert LabelFreeScorer(Network(dark), SimpleInferer(), items, criterion=criterion).best(others) == "other"
+
+
+@pytest.mark.parametrize("share", [PLAUSIBLE_SHARES[0] * 0.9, PLAUSIBLE_SHARES[1] * 1.1])
+def test_implausible_shares_are_chosen_where_there_are_no_others(share):
+    collapsed = {**GOOD, SHARE: share}
+    assert best_weights({"collapsed": collapsed, "poor": POOR}) == "poor"
+    assert best_weights({"worse": {**POOR, SHARE: share}, "collapsed": collapsed}) == "collapsed"
+
+
+@pytest.mark.parametrize("share", PLAUSIBLE_SHARES)
+def test_bounds_are_plausible(share):
+    assert best_weights({"poor": POOR, "good": {**GOOD, SHARE: share}}) == "good"
+
+
+def test_the_first_of_equals():
+    assert best_weights({"b": GOOD, "a": dict(GOOD)}) == "b"
+
+
+@pytest.mark.parametrize(
+    ("length", "count", "taken"),
+    [(9, 3, [0, 4, 8]), (10, 4, [0, 3, 6, 9]), (3, 8, [0, 1, 2]), (5, 1, [0]), (4, 0, [])],
+)
+def test_evenly_taken(length, count, taken):
+    assert evenly_taken(list(range(length)), count) == taken
+
+
+def test_what_is_asked_for_is_checked_at_once(items):
+    with pytest.raises(ValueError, match=r"criterion must be one of entropy, .*, got 'dice'"):
+        LabelFreeScorer(Network(dark), SimpleInferer(), items, criterion="dice")
+    with pytest.raises(ValueError, match="criterion must be one of"):
+        best_weights({"a": GOOD}, "dice")
+    with pytest.raises(ValueError, match="images must hold at least one image"):
+        LabelFreeScorer(Network(dark), SimpleInferer(), [])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_what_is_no_number_is_chosen_last(criterion, value):
+    diverged = {**GOOD, criterion: value}
+    assert best_weights({"diverged": diverged, "poor": {**POOR, SHARE: 0.0}}, criterion) == "poor"
+    assert best_weights({"diverged": diverged}, criterion) == "diverged"
+
+
+def test_stained_copies_of_normalised_images_are_normalised_too():
+    """Else a network would be judged on colours that normalisation keeps from it."""
+    generator = np.random.default_rng(0)
+    raw = generator.uniform(0.2, 0.7, (3, 32, 32)).astype(np.float32)
+    image = torch.from_numpy(normalise_stains(raw))
+    seen = []
+
+    def watch(images):
+        seen.append(images[0].numpy())
+        return torch.tensor(0.0)
+
+    for normalised in (False, True):
+        seen.clear()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [{"image": image}], normalised=normalised)()
+        copies = [seen[number] for number in (2, 3)]
+        for copy, scale in zip(copies, STAINS, strict=True):
+            jittered = jitter_stains(image, torch.tensor(scale), torch.zeros(3)).numpy()
+            expected = normalise_stains(jittered) if normalised else jittered
+            np.testing.assert_allclose(copy, expected, atol=1e-6)
+    assert np.abs(copies[0] - image.numpy()).mean() < np.abs(jittered - image.numpy()).mean() / 2
+
+
+def test_a_part_is_normalised_by_the_whole_images_tissue(monkeypatch):
+    """So that the same staining again leaves it nearly as it is."""
+    monkeypatch.setattr(label_free_scorer, "STAINS", ((1.0, 1.0, 1.0),))
+    raw = np.random.default_rng(0).uniform(0.2, 0.7, (3, 32, 32)).astype(np.float32)
+    raw[:, :16] *= 0.6  # the part is paler than the rest
+    whole = torch.from_numpy(normalise_stains(raw))
+    part, seen = whole[:, 16:], []
+
+    def watch(images):
+        seen.append(images[0].numpy())
+        return torch.tensor(0.0)
+
+    def change(item):
+        seen.clear()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [item], normalised=True)()
+        return np.abs(seen[2] - part.numpy()).mean()
+
+    assert change({"image": part, "whole": whole}) < change({"image": part}) / 3

@@ -1,0 +1,35 @@
+"""The mean of a training's later weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mani_monai.evaluation.weight_average import averaged_weights, mean_state
+from mani_monai.utils import InputError
+from mani_monai.utils.files import save_atomically
+
+
+def test_mean_of_state_dictionaries(tmp_path):
+    for number in (1, 2, 6):
+        state = {"weight": torch.full((2,), float(number)), "batches": torch.tensor(number)}
+        save_atomically(state, tmp_path / f"{number}.pt")
+    mean = mean_state([tmp_path / f"{number}.pt" for number in (1, 2, 6)])
+    assert torch.allclose(mean["weight"], torch.full((2,), 3.0))
+    assert mean["batches"] == 6
+
+
+def test_the_later_half_is_averaged(tmp_path):
+    for number in (1, 2, 4, 8):
+        save_atomically({"weight": torch.tensor(float(number))}, tmp_path / "snapshots" / f"iteration_{number:06d}.pt")
+    with pytest.raises(InputError, match="holds no finished training to average"):
+        averaged_weights(tmp_path)
+    save_atomically({}, tmp_path / "model.pt")
+    assert averaged_weights(tmp_path)["weight"] == 6
+
+
+def test_one_snapshot_is_nothing_to_average(tmp_path):
+    for place in ("model.pt", "snapshots/iteration_000001.pt"):
+        save_atomically({"weight": torch.zeros(1)}, tmp_path / place)
+    with pytest.raises(InputError, match="has 1 snapshots to average"):
+        averaged_weights(tmp_path)
