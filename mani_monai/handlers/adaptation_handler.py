@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
-from torch import nn
+from torch import Tensor, nn
 
 from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses.adaptation_loss import usable_pairs
@@ -34,6 +35,8 @@ class AdaptationHandler:
         target_key: key of the target images in the batch.
         observe_target: run the target pass after the warm-up even with no loss, without gradient: what adaptation
             does to the batch statistics without its loss.
+        perturbations: called in turn with the target's B3HW images before the network sees them; a loss finds the
+            images as they were in ``DomainBatch.clean``.
 
     Raises:
         ValueError: when ``warmup`` is negative or ``head`` is a tap; when the run starts, if the network lacks one.
@@ -49,6 +52,7 @@ class AdaptationHandler:
         taps: Sequence[str] = (),
         target_key: str = "target_image",
         observe_target: bool = False,
+        perturbations: Sequence[Callable[[Tensor], Tensor]] = (),
     ) -> None:
         if warmup < 0:
             raise ValueError(f"warmup must be >= 0, got {warmup}.")
@@ -58,6 +62,7 @@ class AdaptationHandler:
         self.epoch_level = epoch_level
         self.target_key = target_key
         self.observe_target = observe_target
+        self.perturbations = tuple(perturbations)
 
     def attach(self, engine: Engine) -> None:
         """
@@ -76,8 +81,13 @@ class AdaptationHandler:
         output = engine.state.output
         source = self.reader.read(output[Keys.IMAGE], output[Keys.PRED], output[Keys.LABEL])
         image = engine.state.batch[self.target_key].to(engine.state.device, non_blocking=engine.non_blocking)
+        seen = image
+        for perturb in self.perturbations:
+            seen = perturb(seen)
         with torch.set_grad_enabled(len(self.losses) > 0):
-            target = self.reader.read(image, engine.inferer(image, engine.network))
+            target = self.reader.read(seen, engine.inferer(seen, engine.network))
+        if self.perturbations:
+            target = replace(target, unperturbed=image)
 
         output["segmentation"] = output[Keys.LOSS].detach()
         output["empty_pairs"] = (~usable_pairs(source, target)).sum()

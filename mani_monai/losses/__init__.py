@@ -1,5 +1,6 @@
 from .adaptation_loss import AdaptationLoss, DomainBatch, usable_pairs
 from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
+from .conditional_matching import ConditionalMatchingLoss
 from .consistency import ConsistencyLoss
 from .domain_adversarial import DomainAdversarialLoss
 from .entropy_adversarial import EntropyAdversarialLoss, self_information
@@ -9,13 +10,16 @@ from .masked_consistency import MaskedConsistencyLoss
 from .mutual_information import MutualInformationLoss
 from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
 from .output_adversarial import OutputAdversarialLoss
+from .prediction_information import PredictionInformationLoss
 from .pseudo_labels import CyclicPseudoLabelLoss
 from .reconstruction import ReconstructionLoss
+from .target_supports import TargetSupportsLoss
 from .weak_labels import WeakLabelLoss
 
 __all__ = [
     "AdaptationLoss",
     "AdversarialLoss",
+    "ConditionalMatchingLoss",
     "ConsistencyLoss",
     "CyclicPseudoLabelLoss",
     "DomainAdversarialLoss",
@@ -26,7 +30,9 @@ __all__ = [
     "MaskedConsistencyLoss",
     "MutualInformationLoss",
     "OutputAdversarialLoss",
+    "PredictionInformationLoss",
     "ReconstructionLoss",
+    "TargetSupportsLoss",
     "WeakLabelLoss",
     "adversarial_terms",
     "domain_cross_entropy",

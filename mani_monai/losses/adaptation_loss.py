@@ -23,6 +23,7 @@ class DomainBatch:
         prediction: the network's whole output.
         taps: outputs of further named layers, where a loss asks for them.
         label: B1HW (0 background) or one-hot B2HW. None in the target domain, always.
+        unperturbed: B3HW, the images before a perturbation that the network alone saw; None where there was none.
     """
 
     image: Tensor
@@ -31,6 +32,12 @@ class DomainBatch:
     prediction: Any
     taps: Mapping[str, Tensor] = field(default_factory=dict)
     label: Tensor | None = None
+    unperturbed: Tensor | None = None
+
+    @property
+    def clean(self) -> Tensor:
+        """B3HW, the images before any perturbation: what a teacher is shown."""
+        return self.image if self.unperturbed is None else self.unperturbed
 
     @cached_property
     def nuclei(self) -> Tensor:

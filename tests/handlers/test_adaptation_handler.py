@@ -122,3 +122,14 @@ def test_a_warmup_that_takes_everything_is_told(warmup, warns):
         warnings.simplefilter("always")
         make_trainer(handler).run()
     assert any("nothing adapts" in str(warning.message) for warning in caught) is warns
+
+
+def test_the_network_sees_perturbed_target_images_and_losses_find_the_clean_ones():
+    losses = nn.ModuleDict({"spy": Spy()})
+    given = batch(0)
+    handler = AdaptationHandler(losses, "final_conv", perturbations=[lambda x: x + 0.5, lambda x: 2 * x])
+    outputs_of(make_trainer(handler, batches=[given]))
+    source, target = losses["spy"].calls[0][:2]
+    torch.testing.assert_close(target.image, 2 * (given["target_image"] + 0.5))
+    torch.testing.assert_close(target.clean, given["target_image"])
+    torch.testing.assert_close(source.clean, given["image"])
