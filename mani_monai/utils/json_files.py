@@ -51,3 +51,29 @@ def save_json(path: str | Path, content: Any) -> None:
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def config_text(content: Any, width: int = 120) -> str:
+    """JSON as a person writes configs: an object or list on one line where it fits, else a line an entry.
+
+    Args:
+        content: what JSON can hold; a top-level object has a line an entry.
+        width: of a line, in characters.
+
+    Raises:
+        ValueError: when ``content`` holds a number that is not finite.
+    """
+    return _laid_out(content, width, "", True) + "\n"
+
+
+def _laid_out(value: Any, width: int, indent: str, spread: bool = False) -> str:
+    line = json.dumps(value, allow_nan=False)
+    nested = isinstance(value, (dict, list, tuple)) and len(value) > 0
+    if not nested or (not spread and len(indent) + len(line) <= width):
+        return line
+    inner = indent + "    "
+    if isinstance(value, dict):
+        entries = [f"{json.dumps(name)}: {_laid_out(item, width, inner)}" for name, item in value.items()]
+        return "{\n" + ",\n".join(inner + entry for entry in entries) + f"\n{indent}}}"
+    entries = [_laid_out(item, width, inner) for item in value]
+    return "[\n" + ",\n".join(inner + entry for entry in entries) + f"\n{indent}]"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import read_object, save_json
+from mani_monai.utils.json_files import config_text, read_object, save_json
 
 
 def test_an_object_and_no_file(tmp_path):
@@ -39,3 +39,14 @@ def test_what_json_does_not_know_leaves_the_older_file(tmp_path):
         save_json(tmp_path / "a.json", [float("nan")])
     assert json.loads((tmp_path / "a.json").read_text()) == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_config_has_a_line_an_entry_where_it_is_long():
+    content = {"a": [1, 2], "b": {"_target_": "X", "long": ["y" * 60, "z" * 60]}, "c": {}, "d": [{"e": 1}, {}]}
+    text = config_text(content)
+    assert json.loads(text) == content
+    assert list(json.loads(text)) == list(content)
+    assert text.splitlines()[1:4] == ['    "a": [1, 2],', '    "b": {', '        "_target_": "X",']
+    assert '    "d": [{"e": 1}, {}]' in text.splitlines()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        config_text({"a": float("nan")})

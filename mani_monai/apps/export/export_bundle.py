@@ -80,6 +80,7 @@ def export_bundle(
     """
     bundle, out = Path(bundle), Path(out)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    del metadata["model"]  # of the bundle's own network; inference.json tells of this one
     version = check_version(version or metadata["version"])
     folder, archive = out / bundle.name, out / f"{bundle.name}_v{version}.zip"
     _check_place(folder, version, overwrite)

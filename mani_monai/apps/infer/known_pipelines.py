@@ -50,7 +50,10 @@ PIPELINES: dict[str, dict[str, Any]] = {
             "in_channels": 3,
             "out_classes": "@out_classes",
         },
-        "preprocessing": {"_target_": "Compose", "transforms": [{**_READ, "reverse_indexing": False}, *_SCALE]},
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": [{**_READ, "reverse_indexing": False, "dtype": "uint8"}, *_SCALE],
+        },
         "tiles": {
             "_target_": "mani_monai.inferers.TiledHoVerNetInferer",
             "window": "@window",

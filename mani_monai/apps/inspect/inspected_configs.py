@@ -12,6 +12,7 @@ from typing import Any
 
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import expression_fault, import_fault, imports_of, target_fault
+from mani_monai.declaration import KEY, is_known_target
 
 CONFIGS = (".json", ".yaml", ".yml")
 METADATA = "metadata"
@@ -45,7 +46,7 @@ def config_findings(name: str, path: Path, imported: Mapping[str, str]) -> list[
     except (ValueError, ImportError, RecursionError) as error:
         return [Finding(name, "config", f"cannot be read ({str(error).splitlines()[0]})", True)]
     if Path(name).stem == METADATA:
-        harmful = [(key, text) for key, text in texts if text.startswith("$") or key.endswith("_target_")]
+        harmful = [(key, text) for key, text in texts if text.startswith("$") or _is_strange_target(key, text)]
         what = "metadata must not execute"
         return [Finding(f"{name} {key}", "expression", f"{text}: {what}", True) for key, text in harmful]
     return [finding for key, text in texts for finding in _judge(f"{name} {key}", key, text, imported)]
@@ -84,6 +85,12 @@ def _judge(place: str, key: str, text: str, imported: Mapping[str, str]) -> Iter
 
 def _finding(place: str, kind: str, text: str, fault: str | None) -> Finding:
     return Finding(place, kind, text if fault is None else f"{text}: {fault}", fault is not None)
+
+
+def _is_strange_target(key: str, text: str) -> bool:
+    """Whether metadata name a component that no declaration of this project may."""
+    declared = key.startswith(f"{KEY}::") and is_known_target(text)
+    return key.endswith("_target_") and not declared
 
 
 def _is_import(text: str) -> bool:

@@ -92,6 +92,8 @@ def test_names_that_another_config_imports_are_known(bundle):
         ("inference.json", "$exec('1')", 1, "$exec('1')"),
         ("metadata.json", "task", "$print('hello')", "metadata.json task: $print('hello'): metadata must not execute"),
         ("metadata.json", "x", {"_target_": "Compose"}, "metadata.json x::_target_"),
+        ("metadata.json", "x", {"_target_": "BasicUNet"}, "metadata.json x::_target_"),
+        ("metadata.json", "model", {"network": {"_target_": "os.system"}}, "metadata.json model::network::_target_"),
     ],
 )
 def test_hostile_configs(bundle, file, key, value, danger):

@@ -1,0 +1,244 @@
+"""What a trained network is: the key "model" of a bundle's ``metadata.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.known_networks import NETWORKS, KnownNetwork
+from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from monai.transforms import MapTransform
+    from torch import nn
+
+KEY = "model"
+UNET, HOVERNET = "mani_unet", "mani_hovernet"
+ROWS, COLUMNS = "rows_columns", "columns_rows"
+PIECES = "mani_monai.transforms."
+PARTINGS = (f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd")
+"""Transforms that make instances of a network's answer."""
+STEPS = {
+    "CastToTyped",
+    "GaussianSmoothd",
+    "HistogramNormalized",
+    "MedianSmoothd",
+    "NormalizeIntensityd",
+    "ScaleIntensityd",
+    "ScaleIntensityRanged",
+    "ScaleIntensityRangePercentilesd",
+    f"{PIECES}NormaliseStainsd",
+}
+"""Transforms that may stand in ``preprocessing``, by the names that a config gives them: nothing random, no change of
+shape. A method that needs another one adds it here."""
+IMAGE = "image"
+_PLACES = {
+    "keys",
+    "instances_key",
+    "table_key",
+    "polygons_key",
+}  # of a parting: its place in a config, not what it does
+_AGAIN = "export the training again"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A trained network and the steps around it; nothing else decides what is found in an image.
+
+    Attributes:
+        bundle: "mani_unet" or "mani_hovernet".
+        network: ``network_def`` of the training, without references; of a network in ``NETWORKS``.
+        axes: order of the spatial axes that the network sees: "rows_columns", or "columns_rows" in older exports.
+        preprocessing: what happens to each image between decoding (3HW RGB in 0..255) and scaling to 0..1.
+        window: edge of the network's input in pixels; below 1 it takes whole images.
+        mpp: micrometres per pixel of the images it was trained on; None where that is not known.
+        parting: the transform that makes instances of its answer, with its constants; None for connected pieces.
+        class_names: of types of nuclei, background first; None where it tells no types.
+
+    Raises:
+        InputError: when a part is not known here, or is of no use.
+    """
+
+    bundle: str
+    network: Mapping[str, Any]
+    window: int
+    axes: str = ROWS
+    preprocessing: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    mpp: float | None = None
+    parting: Mapping[str, Any] | None = None
+    class_names: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bundle not in (UNET, HOVERNET):
+            raise InputError(f"bundle: is {self.bundle!r}; this project knows {UNET} and {HOVERNET}.")
+        object.__setattr__(self, "network", _network(self.network))
+        object.__setattr__(self, "preprocessing", tuple(_step(step) for step in _list(self.preprocessing)))
+        object.__setattr__(self, "parting", _parting(self.parting))
+        if self.axes not in (ROWS, COLUMNS):
+            raise InputError(f"axes: are {self.axes!r}; write {ROWS}, or {COLUMNS} for older weights.")
+        if (
+            isinstance(self.window, bool)
+            or not isinstance(self.window, int)
+            or 0 < self.window < 16
+            or self.window > 8192
+        ):
+            raise InputError(f"window: is {self.window!r}; write pixels, 16 to 8192, or -1 for whole images.")
+        size = given_pixel_size(self.mpp, "mpp")
+        object.__setattr__(self, "mpp", size and size.um)
+        object.__setattr__(self, "class_names", _names(self.class_names, self.kind.types(self.network)))
+
+    @property
+    def kind(self) -> KnownNetwork:
+        """The entry of ``NETWORKS`` that the network is of."""
+        return NETWORKS[self.network["_target_"]]
+
+    @property
+    def deployed(self) -> dict[str, Any]:
+        """``network_def`` of the inference: one tensor out, and no argument that matters in training alone."""
+        arguments = {name: value for name, value in self.network.items() if name not in self.kind.training_only}
+        return {**arguments, "_target_": self.kind.deployed}
+
+    @property
+    def output(self) -> int | None:
+        """Edge of the network's answer to a window, in pixels; None where it is the window's."""
+        return self.kind.output(self.network)
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any], place: str = "configs/metadata.json") -> Declaration:
+        """Reads the key "model" of ``metadata.json``.
+
+        Args:
+            metadata: the file's content.
+            place: the file, for messages.
+
+        Raises:
+            InputError: when there is no such key, or an entry is unknown, is missing or is of no use.
+        """
+        content = metadata.get(KEY)
+        if not isinstance(content, Mapping):
+            raise InputError(f"{place}: its key {KEY!r} is missing or no object; {_AGAIN}.")
+        unknown = content.keys() - cls.__dataclass_fields__.keys()
+        missing = {"bundle", "network", "window"} - content.keys()
+        if unknown or missing:
+            what = f"has an unknown entry {min(unknown)!r}" if unknown else f"lacks {min(missing)!r}"
+            raise InputError(f"{place}: its key {KEY!r} {what}; {_AGAIN}.")
+        try:
+            return cls(**content)
+        except InputError as error:
+            raise InputError(f"{place}: {KEY}::{error}") from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """The value of the key "model", for JSON."""
+        return {
+            "bundle": self.bundle,
+            "network": dict(self.network),
+            "axes": self.axes,
+            "preprocessing": [dict(step) for step in self.preprocessing],
+            "window": self.window,
+            "mpp": self.mpp,
+            "parting": None if self.parting is None else dict(self.parting),
+            "class_names": None if self.class_names is None else list(self.class_names),
+        }
+
+    def trained(self, **changes: Any) -> Declaration:
+        """This declaration with what a training changed: network, preprocessing, window, parting, mpp, class_names."""
+        return replace(self, **changes)
+
+    def build_network(self) -> nn.Module:
+        """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""
+        return self.kind.build({name: value for name, value in self.deployed.items() if name != "_target_"})
+
+    def build_preprocessing(self) -> list[MapTransform]:
+        """The steps of ``preprocessing``.
+
+        Raises:
+            InputError: when a step does not take its arguments.
+        """
+        return [_built(step) for step in self.preprocessing]
+
+    def build_parting(self) -> MapTransform | None:
+        """The transform that makes instances of the key "pred"; None for connected pieces."""
+        return None if self.parting is None else _built({**self.parting, "keys": "pred", "table_key": None})
+
+
+def is_known_target(name: str) -> bool:
+    """Whether a declaration may name this ``_target_``."""
+    return name in STEPS or name in PARTINGS or name in NETWORKS
+
+
+def _network(network: Any) -> dict[str, Any]:
+    arguments = _plain(network, "network", NETWORKS)
+    unknown = arguments.keys() - {"_target_"} - set(NETWORKS[arguments["_target_"]].arguments)
+    if unknown:
+        raise InputError(f"network: {arguments['_target_']} has no argument {min(unknown)!r} here.")
+    NETWORKS[arguments["_target_"]].check(arguments)
+    return arguments
+
+
+def _step(step: Any) -> dict[str, Any]:
+    arguments = _plain(step, "preprocessing", STEPS)
+    if arguments.get("keys") not in (IMAGE, [IMAGE]):
+        raise InputError(f"preprocessing: {arguments['_target_']} must have the keys {IMAGE!r}.")
+    return arguments
+
+
+def _parting(parting: Any) -> dict[str, Any] | None:
+    if parting is None:
+        return None
+    return {name: value for name, value in _plain(parting, "parting", PARTINGS).items() if name not in _PLACES}
+
+
+def _list(steps: Any) -> Sequence[Any]:
+    if isinstance(steps, str) or not isinstance(steps, Sequence):
+        raise InputError("preprocessing: is no list of steps.")
+    return steps
+
+
+def _plain(component: Any, part: str, known: Any) -> dict[str, Any]:
+    """A component of a known target whose arguments are numbers, names and lists of these."""
+    target = component.get("_target_") if isinstance(component, Mapping) else None
+    if target not in known:
+        raise InputError(f"{part}: {target!r} is not known here; choose among {', '.join(sorted(known))}.")
+    arguments = {name: value for name, value in component.items() if name != "_desc_"}
+    for name, value in arguments.items():
+        if name != "_target_" and (name.startswith("_") or not _is_plain(value)):
+            raise InputError(f"{part}: {name} of {target} is no plain value but {str(value)[:80]!r}.")
+    return arguments
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return all(_is_plain(item) for item in value)
+    if isinstance(value, str):
+        return not value.startswith(("$", "@", "%"))
+    return value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value))
+
+
+def _names(names: Any, types: int) -> tuple[str, ...] | None:
+    if names is None or not types:
+        return None
+    if not isinstance(names, Sequence) or len(names) != types or not all(isinstance(name, str) for name in names):
+        raise InputError(f"class_names: are not {types} names, background first.")
+    return tuple(names)
+
+
+def _built(component: Mapping[str, Any]) -> MapTransform:
+    arguments = {name: value for name, value in component.items() if name != "_target_"}
+    try:
+        return _class_of(component["_target_"])(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{component['_target_']}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _class_of(target: str) -> Callable[..., MapTransform]:
+    """The class of a target that is known here."""
+    if target.startswith(PIECES):
+        import mani_monai.transforms as pieces
+
+        return getattr(pieces, target.removeprefix(PIECES))
+    import monai.transforms as pieces
+
+    return getattr(pieces, target)

@@ -1,0 +1,201 @@
+"""``configs/inference.json`` of a bundle, a run or an export, made of what it declares.
+
+``python -m mani_monai.inference_config bundles/mani_unet`` writes a bundle's own anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from mani_monai.declaration import HOVERNET, ROWS, Declaration
+from mani_monai.utils.atomic import replacing
+from mani_monai.utils.json_files import config_text, read_object
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+BESIDE = "$@bundle_root + '/images'"
+"""``dataset_dir`` of a bundle that has no data of its own."""
+IN_REPOSITORY = "$'bundles/{name}' if Path('bundles/{name}').is_dir() else '.'"
+"""``bundle_root`` of a bundle of this repository, found from the repository's root and from its own folder."""
+TOY_DATA = "$@bundle_root + '/data/toy_target/images'"
+
+_READ = {
+    "_target_": "LoadImaged",
+    "keys": "image",
+    "reader": "PILReader",
+    "converter": "$methodcaller('convert', 'RGB')",
+}
+_SCALE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1}
+_IMPORTS = ("$from operator import methodcaller", "$from pathlib import Path", "$from sys import exit")
+_PROJECT_IMPORTS = (
+    "$from mani_monai.utils.files import load_network",
+    "$from mani_monai.utils.files import load_tensors",
+    "$from mani_monai.utils.overrides import check_overrides",
+)
+_CHECKS = (
+    "$@images or exit(@image_dir + ': no PNG, TIFF or JPEG images there; name their folder with --image_dir.')",
+    "$len({Path(p).stem for p in @images}) == len(@images) or "
+    "exit(@image_dir + ': two images differ in suffix alone.')",
+    "$Path(@output_dir).resolve() != Path(@image_dir).resolve() or "
+    "exit(@output_dir + ': holds the images; name another folder with --output_dir.')",
+    "$Path(@ckpt).is_file() or exit(@ckpt + ': no such weights; train first or name them with --ckpt.')",
+)
+_HOVERNET_CHECKS = (
+    "$@mode in ('fast', 'original') or exit('--mode ' + str(@mode) + ': choose fast or original.')",
+    "$isinstance(@outputs, list) or exit('--outputs ' + str(@outputs) + ': write a list, e.g. --outputs "
+    "\"[\\'geojson\\']\".')",
+    "$@class_names is None or len(@class_names) == max(@out_classes, 1) or "
+    "exit('--class_names: name as many as --out_classes, the background first.')",
+    "$load_network(@network, load_tensors(@ckpt), @ckpt)",
+)
+_PROGRESS = {"_target_": "ignite.handlers.ProgressBar", "desc": "inference", "persist": True}
+_LOADER = {
+    "_target_": "CheckpointLoader",
+    "load_path": "@ckpt",
+    "load_dict": {"model": "@network"},
+    "map_location": "@device",
+}
+
+
+def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: str = BESIDE) -> dict[str, Any]:
+    """What ``python -m monai.bundle run --config_file configs/inference.json`` does: the declaration, and files.
+
+    Args:
+        declaration: of the network.
+        bundle_root: the bundle's folder, or an expression that finds it.
+        dataset_dir: the folder of images that are read where none is named.
+
+    Returns:
+        the config for JSON, in the zoo's order.
+    """
+    hovernet = declaration.bundle == HOVERNET
+    named = {name: declaration.deployed[name] for name in declaration.kind.named if name in declaration.deployed}
+    return {
+        "imports": [*_IMPORTS, *(_PROJECT_IMPORTS if hovernet else ())],
+        "bundle_root": bundle_root,
+        "dataset_dir": dataset_dir,
+        "image_dir": "@dataset_dir",
+        "output_dir": "$@bundle_root + '/predictions'",
+        "ckpt": "$@bundle_root + '/models/model.pt'",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        **(_hovernet_settings(declaration, named) if hovernet else {**named, "window": declaration.window}),
+        "suffixes": list(SUFFIXES),
+        "images": "$sorted(str(p) for p in Path(@image_dir).glob('[!.]*') if p.suffix.lower() in @suffixes)",
+        "network_def": {**declaration.deployed, **{name: f"@{name}" for name in named}},
+        "network": "$@network_def.to(@device)",
+        "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(declaration)},
+        "dataset": {
+            "_target_": "Dataset",
+            "data": "$[{'image': path} for path in @images]",
+            "transform": "@preprocessing",
+        },
+        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
+        **(_hovernet_inferer() if hovernet else _unet_inferer()),
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": _hovernet_files(declaration) if hovernet else _unet_files(declaration),
+        },
+        "handlers": [_PROGRESS] if hovernet else [_LOADER, _PROGRESS],
+        "evaluator": {
+            "_target_": "SupervisedEvaluator",
+            "device": "@device",
+            "val_data_loader": "@dataloader",
+            "network": "@network",
+            "inferer": "@inferer",
+            "postprocessing": "@postprocessing",
+            "val_handlers": "@handlers",
+        },
+        "initialize": [
+            *(["$check_overrides()"] if hovernet else []),
+            "$setattr(torch.backends.cudnn, 'benchmark', True)",
+        ],
+        "run": [*_CHECKS, *(_HOVERNET_CHECKS if hovernet else ()), "$@evaluator.run()"],
+    }
+
+
+def _preprocessing(declaration: Declaration) -> list[dict[str, Any]]:
+    """Decoding, the declared steps on 0..255, and scaling."""
+    read = dict(_READ)
+    if declaration.axes == ROWS:
+        read["reverse_indexing"] = False
+    return [
+        {**read, "dtype": "uint8"},
+        {"_target_": "EnsureChannelFirstd", "keys": "image"},
+        *(dict(step) for step in declaration.preprocessing),
+        _SCALE,
+        {"_target_": "EnsureTyped", "keys": "image", "dtype": "float32"},
+    ]
+
+
+def _unet_inferer() -> dict[str, Any]:
+    windows = {"roi_size": ["@window", "@window"], "sw_batch_size": 4, "overlap": 0.25, "mode": "gaussian"}
+    return {"inferer": {"_target_": "SlidingWindowInferer", **windows}}
+
+
+def _unet_files(declaration: Declaration) -> list[dict[str, Any]]:
+    """A mask an image."""
+    mask = {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "output_postfix": "mask"}
+    mask |= {"output_ext": ".png", "output_dtype": "uint8", "scale": 255, "separate_folder": False, "print_log": False}
+    written = [mask]
+    if declaration.axes == ROWS:  # MONAI's writer wants the width first
+        turn = {"_target_": "Transposed", "keys": "mask", "indices": [0, 2, 1]}
+        written = [{"_target_": "CopyItemsd", "keys": "pred", "names": "mask"}, turn, {**mask, "keys": "mask"}]
+    argmax = {"_target_": "AsDiscreted", "keys": "pred", "argmax": True}
+    return [argmax, *written, {"_target_": "SqueezeDimd", "keys": "pred", "dim": 0}]
+
+
+def _hovernet_settings(declaration: Declaration, named: dict[str, Any]) -> dict[str, Any]:
+    names = declaration.class_names
+    return {
+        "precision": "auto",
+        "channels_last": True,
+        "mode": named.get("mode", "fast"),
+        "window": "$256 if @mode == 'fast' else 270",
+        "output_size": "$164 if @mode == 'fast' else 80",
+        "out_classes": named.get("out_classes", 0),
+        "class_names": None if names is None else list(names),
+        "outputs": ["tiff", "png", "geojson", "csv", "overlay"],
+    }
+
+
+def _hovernet_inferer() -> dict[str, Any]:
+    tiles = {"window": "@window", "output": "@output_size", "batch_size": 4}
+    cast = {"precision": "@precision", "channels_last": "@channels_last", "inferer": "@tiles"}
+    return {
+        "tiles": {"_target_": "mani_monai.inferers.TiledHoVerNetInferer", **tiles},
+        "inferer": {"_target_": "mani_monai.inferers.AutocastInferer", **cast},
+    }
+
+
+def _hovernet_files(declaration: Declaration) -> list[dict[str, Any]]:
+    """Files of nuclei."""
+    parting = dict(declaration.parting or {"_target_": "mani_monai.transforms.HoVerNetInstancesd"})
+    saved = {"keys": "instances", "output_dir": "@output_dir", "outputs": "@outputs", "class_names": "@class_names"}
+    return [
+        {"_target_": parting.pop("_target_"), "keys": "pred", **parting},
+        {"_target_": "mani_monai.transforms.save_nuclei.SaveNucleid", **saved},
+    ]
+
+
+def write_inference_config(bundle: str | Path) -> Path:
+    """Writes ``configs/inference.json`` of a bundle of this repository anew, after a change of its metadata.
+
+    Args:
+        bundle: its folder, e.g. ``bundles/mani_unet``.
+
+    Raises:
+        InputError: when its metadata declare no network.
+    """
+    configs = Path(bundle) / "configs"
+    metadata = read_object(configs / "metadata.json", "mend it")
+    declaration = Declaration.from_metadata(metadata, str(configs / "metadata.json"))
+    root = IN_REPOSITORY.format(name=declaration.bundle)
+    with replacing(configs / "inference.json") as partial:
+        partial.write_text(config_text(inference_config(declaration, root, TOY_DATA)), encoding="utf-8")
+    return configs / "inference.json"
+
+
+if __name__ == "__main__":
+    for folder in sys.argv[1:]:
+        print(write_inference_config(folder))
