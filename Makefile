@@ -4,6 +4,7 @@ VENV ?= .venv
 LABEL_VENV ?= .venv-label
 BIN = $(VENV)/bin
 CONFIGS = bundles/mani_unet/configs
+SHARED = bundles/shared/configs
 RUN = $(BIN)/python -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
@@ -24,15 +25,15 @@ demo: env
 	$(BIN)/python scripts/sample_image.py --out $(DEMO)/tissue
 	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --mpp 0.5 --out $(DEMO)/tissue_nuclei
 	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/methods/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
 	for run in source_only mani; do \
-	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
-	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
+	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
+	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/budgets/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
 	done
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
-	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/quick.json','$(CONFIGS)/stain_normalisation_inference.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/stain_adabn/model.pt --output_dir $(DEMO)/stain_adabn/masks
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
+	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/steps/stain_normalisation_inference.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/stain_adabn/model.pt --output_dir $(DEMO)/stain_adabn/masks
 	$(BIN)/python studies/commands/compare_runs.py $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.

@@ -14,7 +14,9 @@ from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 
-CONFIGS = Path(__file__).parents[1] / "bundles" / "mani_unet" / "configs"
+from mani_monai.config_index import BUNDLES, find_config
+
+BUNDLE = BUNDLES / "mani_unet"
 
 
 def main(images: int = 486, size: int = 400, iterations: int = 4, networks: str = "small,paper") -> None:
@@ -29,7 +31,7 @@ def main(images: int = 486, size: int = 400, iterations: int = 4, networks: str 
     with tempfile.TemporaryDirectory() as folder:
         _write_data(Path(folder), images, size)
         for network in networks if isinstance(networks, tuple) else networks.split(","):
-            configs = [CONFIGS / "train.json"] + ([CONFIGS / "small.json"] if network == "small" else [])
+            configs = [find_config(BUNDLE, name) for name in ("train", *(["small"] if network == "small" else []))]
             waiting, working = _train(configs, folder, iterations * (10 if network == "small" else 1))
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             share = waiting / (waiting + working)

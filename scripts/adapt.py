@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.adapt.methods import DEFAULT_METHOD
+from mani_monai.config_index import BUNDLES
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import end_on_signals, run_command
-
-BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
 
 
 def adapt(
@@ -43,7 +42,7 @@ def adapt(
             then. Training starts from its weights where its U-Net has the channels of the preset's, else anew; weights
             that were trained on normalised stains go on with them under every method.
         method: stain_adabn (trained on normalised stains, then averaged weights with the target's batch statistics),
-            recommended (mean teacher with stain augmentation), adabn (the source-only training with the target's
+            mean_teacher_stain_augmentation, adabn (the source-only training with the target's
             batch statistics; it is not trained twice, but with --model it is trained), mani (the paper's) or
             source_only (no adaptation).
         preset: small (two cores can pay it), quick (smaller still, for a first look) or paper (needs a GPU).

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.exported_configs import read_overlays
 from mani_monai.apps.export.trained_run import read_run
+from mani_monai.config_index import BUNDLES, bundle_folders
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import run_command
-
-BUNDLES = Path(__file__).parents[1] / "bundles"
 
 
 def export(
@@ -55,11 +53,11 @@ def export(
             them with those of the images that it is given.
     """
     place = BUNDLES / bundle
-    if not (place / "configs" / "inference.json").is_file():
-        known = ", ".join(sorted(path.name for path in BUNDLES.iterdir() if path.is_dir()))
+    if place not in bundle_folders():
+        known = ", ".join(folder.name for folder in bundle_folders())
         raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
     names = [name for name in overlays.split(",") if name]
-    overlay = read_overlays(place / "configs", names)
+    overlay = read_overlays(place, names)
     trained = read_run(run, weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
     done = export_bundle(place, trained, out, version, changelog, overwrite)
     state = "written" if done.written else "the same export was there already"

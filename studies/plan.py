@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 
 PLAIN = "plain"
@@ -22,7 +23,7 @@ class Method:
     Args:
         name: short name, as in file names.
         title: what a table calls it.
-        overlays: config files on top of the table's base, from the bundle's ``configs``.
+        overlays: names of configs on top of the table's base.
         options: further command-line overrides, name and value.
         evaluations: evaluation overlays of the bundle (adabn, dense_crf) to score the weights with once more each, as
             rows of their own.
@@ -107,9 +108,8 @@ class Table:
         base = (self.base[0], *([] if preset == PAPER else [f"{preset}.json"]))
         if base == self.base:
             return self
-        for path in (self.bundle / "configs" / name for name in base):
-            if not path.is_file():
-                raise InputError(f"{path}: no such file, so {self.bundle} has no preset {preset!r}.")
+        for name in base:
+            find_config(self.bundle, name)
         return replace(self, base=base, name=f"{self.name}_{preset}", runs_name=f"{self.folder}_{preset}")
 
     def runs(self, seeds: int, shifts: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Run]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 from studies.plan import Method, Table
 
@@ -78,9 +79,11 @@ def _check_names(path: Path, table: Table) -> None:
         if method.control is not None and method.control not in table.methods:
             raise InputError(f"{path}: the control of {method.name}, {method.control!r}, is none of its methods.")
         configs += [*method.overlays, *(f"{evaluation}.json" for evaluation in method.evaluations)]
-    for file in (table.bundle / "configs" / name for name in dict.fromkeys(configs)):
-        if not file.is_file():
-            raise InputError(f"{path}: names {file}, which does not exist; mend its bundle or configs.")
+    try:
+        for name in dict.fromkeys(configs):
+            find_config(table.bundle, name)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _check_parts(found: Mapping[str, Any], known: set[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fire.parser import DefaultParseValue
 
+from mani_monai.config_index import DESCRIPTION, find_config
 from mani_monai.utils import InputError
 from studies.plan import PLAIN, Run, Table
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def config_files(table: Table, run: Run, overlays: Sequence[str] = ()) -> list[str]:
     """Paths of a run's configs: the table's base, the method's overlays, then further ones."""
-    return [str(table.bundle / "configs" / name) for name in (*table.base, *run.method.overlays, *overlays)]
+    return [str(find_config(table.bundle, name)) for name in (*table.base, *run.method.overlays, *overlays)]
 
 
 def evaluation_overlays(evaluation: str) -> list[str]:
@@ -81,7 +82,7 @@ def resolved_config(table: Table, run: Run, dataset_dir: str, folder: str | Path
     """
     parser = run_parser(table, run, dataset_dir, folder)
     parser.resolve_macro_and_relative_ids()
-    return {name: value for name, value in parser.get().items() if name != "_meta_"}
+    return {name: value for name, value in parser.get().items() if name not in ("_meta_", DESCRIPTION)}
 
 
 def write_config(config: dict[str, Any], folder: str | Path) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mani_monai.apps.prepare.toy import make_toy_data
+from mani_monai.config_index import find_config
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigWorkflow
@@ -71,9 +72,9 @@ def make_workflow(toy_dir) -> Callable[..., ConfigWorkflow]:
     torch.set_num_threads(1)  # as in the commands' environment: sums are in another order on more threads
 
     def make(output_dir: Path, *overlays: str, bundle: str = "mani_unet", **overrides: object) -> ConfigWorkflow:
-        configs = REPOSITORY / "bundles" / bundle / "configs"
+        folder = REPOSITORY / "bundles" / bundle
         workflow = ConfigWorkflow(
-            config_file=[str(configs / f"{name}.json") for name in ("train", *overlays)],
+            config_file=[str(find_config(folder, name)) for name in ("train", *overlays)],
             logging_file=False,
             **{**SHORT, **TINY[bundle], "dataset_dir": str(toy_dir), "output_dir": str(output_dir), **overrides},
         )

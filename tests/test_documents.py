@@ -1,4 +1,4 @@
-"""The documents: their commands exist, the model cards name every overlay, licences lie beside what they are for."""
+"""The documents: their commands exist, methods.md is the overlays', licences lie beside what they are for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
+from mani_monai.apps.configs.configs_command import methods_page
+from mani_monai.config_index import bundle_folders
+
 REPOSITORY = Path(__file__).parents[1]
-BUNDLES = sorted(path for path in (REPOSITORY / "bundles").iterdir() if path.is_dir())
+BUNDLES = bundle_folders()
 DOCUMENTS = [
     REPOSITORY / "README.md",
     *(bundle / "docs" / "README.md" for bundle in BUNDLES),
@@ -128,7 +131,7 @@ def test_files_shown_in_documents_are_those_of_the_repository():
 
 def test_the_row_shown_is_that_of_the_table():
     shown = re.search(r'^("entropy_minimisation": .*)$', (REPOSITORY / "docs" / "adding_a_method.md").read_text(), re.M)
-    methods = json.loads((REPOSITORY / "docs" / "results" / "tables" / "table1.json").read_text())["methods"]
+    methods = json.loads((REPOSITORY / "studies" / "plans" / "table1.json").read_text())["methods"]
     assert json.loads(f"{{{shown[1]}}}")["entropy_minimisation"] == methods["entropy_minimisation"]
 
 
@@ -138,11 +141,9 @@ def test_links_lead_to_files(path):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
-def test_model_card_names_every_overlay(bundle):
-    card = (bundle / "docs" / "README.md").read_text()
-    overlays = {path.stem for path in (bundle / "configs").glob("*.json")} - {"train", "inference", "metadata"}
-    assert [name for name in overlays if f"| `{name}.json` |" not in card] == []
+def test_the_page_of_methods_is_that_of_the_overlays():
+    page = REPOSITORY / "docs" / "methods.md"
+    assert page.read_text() == methods_page(BUNDLES, page.parent), "write it anew: mani configs --page docs/methods.md"
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)

@@ -43,7 +43,7 @@ def test_its_images_may_be_used_for_anything():
 
 def test_the_figure_shown_is_the_runs():
     (shown,) = re.findall(r"Dice (\S+) ± (\S+)", (PRETRAINED / "README.md").read_text())
-    run = REPOSITORY / "docs" / "results" / "runs" / "held_out" / "tnbc__consep__recommended__seed0.json"
+    run = REPOSITORY / "studies" / "results" / "runs" / "held_out" / "tnbc__consep__recommended__seed0.json"
     measured = json.loads(run.read_text())["scores"]["plain"]["last"]
     scores = list(measured["dice"].values())
     assert shown == (f"{np.mean(scores):.3f}", f"{np.std(scores):.3f}")

@@ -10,7 +10,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 
 from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.apps.label.labelled_domains import Labelled
-from mani_monai.apps.label.server_training import CONFIGS, train
+from mani_monai.apps.label.server_training import BUNDLE, train
 from mani_monai.apps.label.training_options import default_options, read_options
 from mani_monai.utils import InputError
 
@@ -34,7 +34,7 @@ class NucleiTrainTask(TrainTask):
         self.model = model
         self.folder = folder
         self.adapt = adapt
-        self.defaults = default_options(CONFIGS)
+        self.defaults = default_options(BUNDLE)
 
     def config(self) -> dict[str, Any]:
         return {name: value for name, value in self.defaults.items() if name != "warmup"}  # follows the iterations

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 SHORT = 5400
 REMEDY = (
-    "For minutes, name the overlay quick.json too: --config_file \"['<configs>/train.json','<configs>/quick.json']\"."
+    "For minutes name the overlay quick: --config_file \"['<configs>/train.json','<configs>/budgets/quick.json']\"."
 )
 
 

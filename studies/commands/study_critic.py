@@ -27,7 +27,7 @@ def study_critic(
 
     Args:
         run: folder of the run.
-        config_file: the configs that it was trained with, as "['<configs>/train.json','<configs>/both_classes.json']".
+        config_file: its training's, as "['<configs>/train.json','<configs>/variants/both_classes.json']".
         dataset_dir: folder of the prepared data sets.
         source: its labelled data set.
         target: its unlabelled one.

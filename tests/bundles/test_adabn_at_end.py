@@ -12,7 +12,7 @@ SEVERAL = {**SETTINGS, "val_interval": 1}
 """As many snapshots as an average needs."""
 
 
-@pytest.mark.parametrize("method", ["source_only", "recommended"])
+@pytest.mark.parametrize("method", ["source_only", "mean_teacher_stain_augmentation"])
 def test_it_leaves_what_reestimating_afterwards_does(make_workflow, tmp_path, method):
     at_end, after = tmp_path / "at_end", tmp_path / "after"
     make_workflow(at_end, method, "adabn_at_end", **SETTINGS).run()
@@ -28,7 +28,7 @@ def test_it_leaves_what_reestimating_afterwards_does(make_workflow, tmp_path, me
 
 def test_resumed_equals_uninterrupted(make_workflow, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    overlays = ("recommended", "adabn_at_end")
+    overlays = ("mean_teacher_stain_augmentation", "adabn_at_end")
     make_workflow(whole, *overlays, **SETTINGS).run()
     run_until(make_workflow(cut, *overlays, **SETTINGS), 3)
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()

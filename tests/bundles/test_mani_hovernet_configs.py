@@ -13,6 +13,8 @@ from monai.networks.nets import HoVerNet
 from monai.transforms import Compose
 from painted_hovernet import parsed_inference
 
+from mani_monai.config_index import find_config
+
 BUNDLE = REPOSITORY / "bundles" / "mani_hovernet"
 CONFIGS = BUNDLE / "configs"
 
@@ -20,7 +22,7 @@ CONFIGS = BUNDLE / "configs"
 def parsed_training(*overlays: str, **settings: object) -> ConfigParser:
     """The bundle's configs as they are, nothing made tiny."""
     parser = ConfigParser()
-    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", *overlays)])
+    parser.read_config([str(find_config(BUNDLE, name)) for name in ("train", *overlays)])
     parser.update(settings)
     return parser
 

@@ -59,7 +59,7 @@ def test_the_real_network_trains_from_the_bundles_own_folder(tmp_path, command_e
     """Two iterations of quick.json with a target pass; the weights are a plain HoVerNet's."""
     make_toy_data(tmp_path / "data", images=6, size=(256, 256))
     settings = {"dataset_dir": tmp_path / "data", "output_dir": tmp_path / "run", "iterations": 2, "warmup": 1}
-    configs = ["--config_file", "['configs/train.json','configs/quick.json']"]
+    configs = ["--config_file", "['configs/train.json','configs/budgets/quick.json']"]
     options = overrides({**settings, "val_interval": 2, "batch_size": 1})
     done = subprocess.run(
         [sys.executable, "-m", "monai.bundle", "run", *configs, *options],

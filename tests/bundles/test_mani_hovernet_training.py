@@ -20,10 +20,11 @@ from trainings import (
     weights_equal,
 )
 
+from mani_monai.config_index import list_configs
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
-CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_hovernet" / "configs"
+BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_hovernet"
 TRAININGS = [None, "source_only", "target_statistics", "quick", "small", "medium"]
 TRAININGS += ["grl", "weak_labels", "cyclic_pseudo_labels", "stain_augmentation", "stain_normalisation", "adabn_at_end"]
 OF_TINY_NETWORK = {
@@ -32,7 +33,7 @@ OF_TINY_NETWORK = {
 
 
 def test_every_overlay_has_a_test():
-    overlays = {path.stem for path in CONFIGS.glob("*.json")} - {"train", "inference", "metadata"}
+    overlays = {entry.name for entry in list_configs(BUNDLE)} - {"train"}
     elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train", "stain_normalisation_inference"}
     assert overlays == {name for name in TRAININGS if name} | elsewhere
 

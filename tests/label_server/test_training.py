@@ -11,10 +11,12 @@ from exports import REPOSITORY
 from label_server import detail, pixels_of
 from PIL import Image
 
+from mani_monai.config_index import find_config
+
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
 nrrd = pytest.importorskip("nrrd")
 pytestmark = pytest.mark.label
-NORMALISED = REPOSITORY / "bundles" / "mani_unet" / "configs" / "stain_normalisation_inference.json"
+NORMALISED = find_config(REPOSITORY / "bundles" / "mani_unet", "stain_normalisation_inference")
 SHORT = {"iterations": 3, "batch_size": 2, "crop_size": 64, "seed": 1}
 
 

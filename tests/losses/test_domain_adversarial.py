@@ -13,6 +13,7 @@ from monai.networks.nets import HoVerNet
 from torch import nn
 from toy_adaptation import TAP, ToySegmenter, adapt, gap
 
+from mani_monai.config_index import find_config
 from mani_monai.handlers import ScheduleHandler
 from mani_monai.losses import DomainAdversarialLoss, DomainBatch
 
@@ -94,7 +95,7 @@ def test_options_are_checked(name):
 
 @pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
 def test_overlays_schedule_is_ganins(bundle):
-    overlay = json.loads((BUNDLES / bundle / "configs" / "grl.json").read_text())
+    overlay = json.loads(find_config(BUNDLES / bundle, "grl").read_text())
     (options,) = overlay["+train::method_handlers"]
     loss = DomainAdversarialLoss(channels=3)
     handler = ScheduleHandler(loss, options["attribute"], options["schedule"], options["value"], start=10, length=100)
@@ -106,7 +107,7 @@ def test_overlays_schedule_is_ganins(bundle):
 
 
 def test_hovernets_overlay_names_its_bottleneck():
-    overlay = json.loads((BUNDLES / "mani_hovernet" / "configs" / "grl.json").read_text())
+    overlay = json.loads(find_config(BUNDLES / "mani_hovernet", "grl").read_text())
     options = overlay["+adaptation_losses"]["domain_adversarial"]
     assert overlay["+taps"] == [options["tap"]]
     layer = dict(HoVerNet(mode="fast").named_modules())[options["tap"]]

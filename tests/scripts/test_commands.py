@@ -92,7 +92,7 @@ TITLES = {"source_only": "source-only", "mani": "MaNi"}
 
 def test_run_table_writes_what_is_done(tmp_path):
     """All runs of the plan are done: nothing is trained, the table, the CSV and the figures are written."""
-    plan = json.loads((ROOT / "docs" / "results" / "tables" / "unet.json").read_text())
+    plan = json.loads((ROOT / "studies" / "plans" / "unet.json").read_text())
     methods = {name: {"title": title, "overlays": []} for name, title in TITLES.items()}
     plan["shifts"], plan["methods"] = plan["shifts"][:1], methods
     (tmp_path / "plan.json").write_text(json.dumps(plan))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 from studies import RunMaker, load_table, table_path
 
@@ -70,11 +71,14 @@ def test_shifts_and_methods_to_keep(tmp_path):
             {**PLAN, "methods": {"mani": {"title": "MaNi", "overlays": [], "control": "target_statistics"}}},
             "the control of mani, 'target_statistics', is none of its methods",
         ),
-        ({**PLAN, "bundle": "bundles/none"}, "names bundles/none/configs/train.json, which does not exist"),
-        ({**PLAN, "methods": {"a": {"title": "A", "overlays": ["a.json"]}}}, "configs/a.json, which does not exist"),
+        ({**PLAN, "bundle": "bundles/none"}, r"plan\.json: train\.json: none has no such config"),
+        (
+            {**PLAN, "methods": {"a": {"title": "A", "overlays": ["a.json"]}}},
+            r"plan\.json: a\.json: mani_unet has no such config",
+        ),
         (
             {**PLAN, "methods": {"a": {"title": "A", "overlays": [], "evaluations": ["adabm"]}}},
-            "configs/adabm.json, which does not exist",
+            r"adabm\.json: mani_unet has no such config; did you mean adabn\?",
         ),
     ],
 )
@@ -90,7 +94,7 @@ def test_a_missing_plan(tmp_path):
 
 
 def repository_tables():
-    return [load_table(path) for path in sorted((ROOT / "docs" / "results" / "tables").glob("*.json"))]
+    return [load_table(path) for path in sorted((ROOT / "studies" / "plans").glob("*.json"))]
 
 
 def test_the_plans_of_the_repository_name_files_that_exist():
@@ -100,7 +104,7 @@ def test_the_plans_of_the_repository_name_files_that_exist():
         names = {*table.base, *(name for method in methods for name in method.overlays)}
         names |= {f"{name}.json" for method in methods for name in method.evaluations}
         for name in names:
-            assert (ROOT / table.bundle / "configs" / name).is_file(), f"{table.name}: {name}"
+            assert find_config(ROOT / table.bundle, name).is_file()
         assert {method.control for method in methods} - {None} <= table.methods.keys()
 
 
@@ -116,7 +120,7 @@ def test_tables_that_share_runs_mean_the_same_by_a_name():
 
 
 def test_the_finished_runs_of_unet_count_in_tables_1_3_and_4():
-    names = {path.stem for path in (ROOT / "docs" / "results" / "runs" / "unet").glob("*.json")}
+    names = {path.stem for path in (ROOT / "studies" / "results" / "runs" / "unet").glob("*.json")}
     counts = [len({run.name for run in table.runs(5)} & names) for table in repository_tables()]
     by_name = dict(zip([table.name for table in repository_tables()], counts, strict=True))
     assert by_name["table1"] >= by_name["unet"] >= 31
@@ -126,7 +130,7 @@ def test_the_finished_runs_of_unet_count_in_tables_1_3_and_4():
 
 def test_finished_runs_were_made_as_the_plans_say():
     """Each is a run of a plan, with the plan's configs and options, which ``is_done`` checks."""
-    results = ROOT / "docs" / "results" / "runs"
+    results = ROOT / "studies" / "results" / "runs"
     done = defaultdict(set)
     for table in repository_tables():
         make = RunMaker(table, "data", Path("runs"), results / table.folder)
@@ -168,7 +172,7 @@ def test_another_preset_has_pages_and_runs_of_its_own(monkeypatch):
         assert other.methods == table.methods
     with pytest.raises(InputError, match="no such preset; there are small, medium, quick, paper, authors_code"):
         table.with_preset("large")
-    with pytest.raises(InputError, match="has no preset 'authors_code'"):
+    with pytest.raises(InputError, match=r"authors_code\.json: mani_hovernet has no such config"):
         load_table(table_path(2)).with_preset("authors_code")
 
 

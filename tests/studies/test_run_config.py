@@ -38,6 +38,7 @@ def table(tmp_path):
     configs = tmp_path / "bundle" / "configs"
     configs.mkdir(parents=True)
     (configs / "train.json").write_text(json.dumps(BASE))
+    (configs / "evaluate.json").write_text("{}")
     (configs / "second.json").write_text(json.dumps({"+losses": {"second": {"weight": 2.0}}}))
     return Table("plan", tmp_path / "bundle", ("train.json",), (("a", "b"),))
 

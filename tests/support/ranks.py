@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from trainings import overrides
 
+from mani_monai.config_index import find_config
+
 REPOSITORY = Path(__file__).parents[2]
 
 # written to a file of its own, since every rank imports it
@@ -55,7 +57,7 @@ class RecordedTrainings:
 
     def __init__(self, folder: Path, bundle: str, settings: dict[str, object]) -> None:
         self.folder = folder
-        self.configs = f"bundles/{bundle}/configs"
+        self.bundle = f"bundles/{bundle}"
         self.settings = settings
         (folder / "rank_recorder.py").write_text(RECORDER)
         recorder = {
@@ -70,7 +72,10 @@ class RecordedTrainings:
         start = [sys.executable, "-m"]
         if ranks:
             start += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks), "-m"]
-        configs = [f"{self.configs}/train.json", *([f"{self.configs}/multi_gpu_train.json"] if ranks else [])]
+        configs = [
+            str(find_config(REPOSITORY / self.bundle, name))
+            for name in ("train", *(["multi_gpu_train"] if ranks else []))
+        ]
         configs.append(str(self.folder / "recorder.json"))
         options = overrides({**self.settings, **settings, "output_dir": self.folder / name})
         path = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests" / "support", self.folder)))

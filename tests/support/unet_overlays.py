@@ -6,10 +6,13 @@ import json
 
 from bundle_files import REPOSITORY
 
-CONFIGS = REPOSITORY / "bundles" / "mani_unet" / "configs"
-NO_OVERLAY = {"train", "inference", "metadata", "stain_normalisation_inference"}
+from mani_monai.config_index import list_configs
+
+NO_OVERLAY = {"train", "stain_normalisation_inference"}
 OVERLAYS = {
-    path.stem: json.loads(path.read_text()) for path in sorted(CONFIGS.glob("*.json")) if path.stem not in NO_OVERLAY
+    entry.name: json.loads(entry.path.read_text())
+    for entry in list_configs(REPOSITORY / "bundles" / "mani_unet")
+    if entry.name not in NO_OVERLAY
 }
 SEVERAL_PROCESSES = "multi_gpu_train"
 OF_FINISHED_RUNS = [name for name, content in OVERLAYS.items() if "run" in content]

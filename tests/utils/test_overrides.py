@@ -12,7 +12,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.overrides import check_overrides
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
-TRAIN, QUICK = f"{CONFIGS}/train.json", f"{CONFIGS}/quick.json"
+TRAIN, QUICK = f"{CONFIGS}/train.json", f"{CONFIGS}/budgets/quick.json"
 RUN = ["run", "--config_file", TRAIN]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mani_monai.config_index import FORMER
 from mani_monai.utils import InputError
 from mani_monai.utils.overrides import check_range
 from studies import Method, Run, Table
@@ -15,11 +16,11 @@ from studies.run_config import run_parser
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
-SOURCE_ONLY, ADABN = "source_only", "adabn"
+SOURCE_ONLY, ADABN, MEAN_TEACHER = "source_only", "adabn", "mean_teacher_stain_augmentation"
 DEFAULT_METHOD = "stain_adabn"
 """The method where none is named."""
 METHODS = {
-    "recommended": Method("recommended", "mean teacher with stain augmentation", ("recommended.json",)),
+    MEAN_TEACHER: Method(MEAN_TEACHER, "mean teacher with stain augmentation", (f"{MEAN_TEACHER}.json",)),
     "stain_adabn": Method(
         "stain_adabn", "normalised stains, averaged weights and the target's batch statistics", ("stain_adabn.json",)
     ),
@@ -61,6 +62,8 @@ def check_method(method: str, preset: str) -> None:
         InputError: for an unknown method or preset.
     """
     for flag, value, known in (("method", method, METHODS), ("preset", preset, PRESETS)):
+        if value in FORMER:
+            raise InputError(f"--{flag} {value}: is no {flag} any more; {FORMER[value]}.")
         if value not in known:
             raise InputError(f"--{flag} {value}: no such {flag}; choose from {', '.join(known)}.")
 

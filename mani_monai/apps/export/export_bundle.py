@@ -28,6 +28,7 @@ from mani_monai.apps.export.exported_configs import (
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
 from mani_monai.apps.export.network_settings import settings_of
 from mani_monai.apps.export.trained_run import TrainedRun
+from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network
 
@@ -111,7 +112,7 @@ def _build(
     config = bundle / "configs" / "inference.json"
     text = config.read_text(encoding="utf-8")
     if run.normalised_stains:
-        overlay = config.with_name("stain_normalisation_inference.json").read_text(encoding="utf-8")
+        overlay = find_config(bundle, "stain_normalisation_inference").read_text(encoding="utf-8")
         text = with_normalised_stains(text, overlay)
         packages = {**metadata["required_packages_version"], "scikit-image": version_of("scikit-image")}
         metadata = {**metadata, "required_packages_version": packages}

@@ -12,6 +12,7 @@ from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
 from mani_monai.apps.export.carried_modules import renamed
+from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 
 ALONE = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/images'"}  # an export knows no repository around it
@@ -117,7 +118,7 @@ def check_version(version: str) -> str:
     return str(version)
 
 
-def read_overlays(configs: Path, names: Sequence[str]) -> dict[str, Any]:
+def read_overlays(bundle: Path, names: Sequence[str]) -> dict[str, Any]:
     """Top-level values of a bundle's overlays, later ones last.
 
     Raises:
@@ -125,10 +126,7 @@ def read_overlays(configs: Path, names: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for name in names:
-        path = configs / f"{name.removesuffix('.json')}.json"
-        if not path.is_file():
-            raise InputError(f"{path}: no such overlay; name those that the run was trained with, e.g. small.")
-        values |= json.loads(path.read_text(encoding="utf-8"))
+        values |= json.loads(find_config(bundle, name).read_text(encoding="utf-8"))
     return values
 
 

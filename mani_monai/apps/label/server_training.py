@@ -17,13 +17,14 @@ from mani_monai.apps.infer.segmenters import Segmenter
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.apps.label.training_options import START
 from mani_monai.apps.prepare.domain_pair import Domains
+from mani_monai.config_index import BUNDLES, find_config
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
 
-CONFIGS = Path(__file__).parents[3] / "bundles" / "mani_unet" / "configs"
+BUNDLE = BUNDLES / "mani_unet"
 WEIGHTS = "model.pt"
-ADAPT, SUPERVISED = "stain_adabn.json", "source_only.json"
+ADAPT, SUPERVISED = "stain_adabn", "source_only"
 LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "model_source_val.pt")
 TAIL = 200  # lines of the output, for the reason of a failure
 
@@ -68,7 +69,7 @@ def train(
         methods = _methods(model, unlabelled is not None)
         overlay = building / "label.json"
         save_json(overlay, _settings(model, domains, options, building))
-        _run([*(CONFIGS / name for name in ("train.json", "small.json", *methods)), overlay])
+        _run([*(find_config(BUNDLE, name) for name in ("train", "small", *methods)), overlay])
         _write_facts(building, out, domains, options)
         # images and labels, and what only the training needed
         for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from mani_monai.config_index import find_config
 from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.utils import InputError
 
@@ -26,11 +27,11 @@ WARMUP = "warmup"
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
-def default_options(configs: Path) -> dict[str, Any]:
+def default_options(bundle: Path) -> dict[str, Any]:
     """What clients are shown: the numbers of ``train.json`` with ``small.json`` on top, and a start from the model."""
     values: dict[str, Any] = {}
-    for name in ("train.json", "small.json"):
-        values |= json.loads((configs / name).read_text(encoding="utf-8"))
+    for name in ("train", "small"):
+        values |= json.loads(find_config(bundle, name).read_text(encoding="utf-8"))
     return {START: True, **{name: values[name] for name in (*RANGES, WARMUP)}}
 
 

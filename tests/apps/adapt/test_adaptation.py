@@ -19,7 +19,7 @@ from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, Plan
 from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.utils import InputError
 
-RECOMMENDED = "runs/toy_source__kidney__recommended__seed0"
+RECOMMENDED = "runs/toy_source__kidney__mean_teacher_stain_augmentation__seed0"
 SOURCE_ONLY = "runs/toy_source__kidney__source_only__seed0"
 
 
@@ -52,7 +52,7 @@ def job(toy_dir, tiny_options):
         launcher = launcher or InProcessLauncher()
         places = (str(toy_dir / "toy_source"), str(target), out, REPOSITORY / "bundles")
         settings = {
-            "method": "recommended",
+            "method": "mean_teacher_stain_augmentation",
             "preset": "quick",
             "options": tiny_options,
             "say": lambda line: None,
@@ -90,7 +90,7 @@ def test_what_is_trained_and_left(finished, quick_exports):
     out, done, launcher = finished
     assert [command["files"] for command in launcher.commands] == [
         ["train.json", "quick.json", "source_only.json"],
-        ["train.json", "quick.json", "recommended.json"],
+        ["train.json", "quick.json", "mean_teacher_stain_augmentation.json"],
     ]
     assert {command["crop_size"] for command in launcher.commands} == {"32"}
     record = json.loads((out / "report.json").read_text())
@@ -126,14 +126,14 @@ def test_another_adaptation_in_the_folder_is_refused(again, job, kidney):
 def test_a_training_that_was_cut_off_goes_on(finished, job, kidney, tmp_path):
     """The source-only training is kept, and weights and report are those of an adaptation that was not cut off."""
     launcher = InProcessLauncher()
-    launcher.failing = "recommended"
+    launcher.failing = "mean_teacher_stain_augmentation"
     with pytest.raises(InputError, match=r"train\.log: the training failed: Out of luck\."):
         adapt(job(kidney, tmp_path / "out", launcher))
     assert not (tmp_path / "out" / "report.html").exists()
     launcher.failing = ""
     adapt(job(kidney, tmp_path / "out", launcher))
     assert [command["files"][-1] for command in launcher.commands] == [
-        *("source_only.json", "recommended.json", "recommended.json"),
+        *("source_only.json", "mean_teacher_stain_augmentation.json", "mean_teacher_stain_augmentation.json"),
     ]
     assert files(tmp_path / "out") == files(finished[0])
 

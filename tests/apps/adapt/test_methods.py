@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from bundle_files import REPOSITORY
 
-from mani_monai.apps.adapt.methods import METHODS, PRESETS, base_table, check_method, make_plan, read_configs
+from mani_monai.apps.adapt.methods import (
+    MEAN_TEACHER,
+    METHODS,
+    PRESETS,
+    base_table,
+    check_method,
+    make_plan,
+    read_configs,
+)
 from mani_monai.utils import InputError
 
 BUNDLE = REPOSITORY / "bundles" / "mani_unet"
@@ -24,17 +32,17 @@ def test_what_the_methods_switch_on():
     configs = {name: read_configs(base_table(BUNDLE, "small"), name, {}) for name in METHODS}
     losses = {name: list(parser.get("adaptation_losses")) for name, parser in configs.items()}
     assert {name: found for name, found in losses.items() if found} == {
-        "recommended": ["consistency"],
+        MEAN_TEACHER: ["consistency"],
         "mani": ["mutual_information"],
     }
-    assert configs["recommended"].get("deployed") == "$@teacher.ema_model", "the teacher is what is deployed"
-    assert len(configs["recommended"].get("transforms::colour")) == 1, "stains are augmented"
+    assert configs[MEAN_TEACHER].get("deployed") == "$@teacher.ema_model", "the teacher is what is deployed"
+    assert len(configs[MEAN_TEACHER].get("transforms::colour")) == 1, "stains are augmented"
 
 
 def test_a_plan_trains_the_source_model_first_then_the_method():
     table = base_table(BUNDLE, "quick")
-    plan = make_plan(table, "recommended", ("a", "b"), {"iterations": "3"}, seed=2)
-    assert [run.method.name for run in plan.runs] == ["source_only", "recommended"]
+    plan = make_plan(table, MEAN_TEACHER, ("a", "b"), {"iterations": "3"}, seed=2)
+    assert [run.method.name for run in plan.runs] == ["source_only", MEAN_TEACHER]
     for run in plan.runs:
         assert dict(run.method.options) == {"split": "adapt", "iterations": "3"}
         assert (run.source, run.target, run.seed) == ("a", "b", 2)
@@ -62,11 +70,13 @@ def test_adabn_goes_on_from_the_source_only_training():
     assert plan.continued == {plan.after: plan.before}
     assert plan.before.method.name == "source_only"
     assert make_plan(table, "adabn", ("a", "b"), {}, given=True).continued == {}
-    assert make_plan(table, "recommended", ("a", "b"), {}).continued == {}
+    assert make_plan(table, MEAN_TEACHER, ("a", "b"), {}).continued == {}
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match=r"--method hovernet: no such method; choose from recommended, stain_adabn"):
+    with pytest.raises(
+        InputError, match=r"--method hovernet: no such method; choose from mean_teacher_stain_augmentation"
+    ):
         check_method("hovernet", "small")
     with pytest.raises(InputError, match=r"--preset huge: no such preset; choose from small, quick, paper"):
         check_method("mani", "huge")

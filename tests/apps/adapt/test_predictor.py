@@ -24,7 +24,7 @@ def paths(toy_dir):
 
 def predictor(tiny_options, features=None, largest=64, **options):
     table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
-    plan = make_plan(table, "recommended", ("a", "b"), {**tiny_options, **options})
+    plan = make_plan(table, "mean_teacher_stain_augmentation", ("a", "b"), {**tiny_options, **options})
     return Predictor(table, plan.after, "nowhere", largest, features)
 
 

@@ -14,7 +14,10 @@ def test_the_same_request_goes_on_and_another_is_refused(tmp_path):
     check_request(path, asked)
     keep_request(path, asked)
     check_request(path, asked)
-    for other in ({**asked, "method": "recommended"}, {name: asked[name] for name in ("options", "sizes")}):
+    for other in (
+        {**asked, "method": "adabn"},
+        {name: asked[name] for name in ("options", "sizes")},
+    ):
         with pytest.raises(InputError, match=r"another method; choose another --out, or delete it\."):
             check_request(path, other)
 

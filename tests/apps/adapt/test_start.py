@@ -22,7 +22,7 @@ def test_network_and_teacher_start_from_the_weights(make_workflow, tmp_path):
     torch.save(given, tmp_path / "model.pt")
     path = write_start(tmp_path / "model.pt", tmp_path / "start.json")
     assert (REPOSITORY / "bundles" / "mani_unet" / "configs" / path) == path
-    workflow = make_workflow(tmp_path / "run", "recommended", str(path.with_suffix("")))
+    workflow = make_workflow(tmp_path / "run", "mean_teacher_stain_augmentation", str(path.with_suffix("")))
     parser = workflow.parser
     for name in ("network", "deployed"):
         state = parser.get_parsed_content(name).state_dict()

@@ -8,7 +8,7 @@ import pytest
 from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
 
-from mani_monai.apps.adapt.methods import base_table, make_plan
+from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_table, make_plan
 from mani_monai.apps.adapt.training import TrainingMaker, train
 from mani_monai.utils import InputError
 from studies.launcher import Usage
@@ -31,7 +31,7 @@ class Touching(InProcessLauncher):
 
 @pytest.fixture
 def plan():
-    return make_plan(base_table(REPOSITORY / "bundles" / "mani_unet", "quick"), "recommended", ("a", "b"), {})
+    return make_plan(base_table(REPOSITORY / "bundles" / "mani_unet", "quick"), MEAN_TEACHER, ("a", "b"), {})
 
 
 @pytest.fixture
@@ -51,19 +51,19 @@ def test_all_runs_are_trained_in_order_and_never_scored(make, plan, tmp_path):
 
 
 def test_a_training_that_fails_is_named_with_its_last_line_and_resumed(make, plan):
-    make.launcher.failing = "recommended"
-    with pytest.raises(InputError, match=r"recommended__seed0/train\.log: the training failed: the reason\."):
+    make.launcher.failing = MEAN_TEACHER
+    with pytest.raises(InputError, match=r"__seed0/train\.log: the training failed: the reason\."):
         train(make, plan.runs, 0.01)
     make.launcher.failing = ""
     train(make, plan.runs, 0.01)
     assert [command["output_dir"].split("__")[-2] for command in make.launcher.commands] == [
-        *("source_only", "recommended", "recommended"),
+        *("source_only", MEAN_TEACHER, MEAN_TEACHER),
     ]
 
 
 def test_a_folder_of_another_training_is_refused(make, plan):
     train(make, plan.runs, 0.01)
-    other = make_plan(plan.table, "recommended", ("a", "b"), {"iterations": "7"})
+    other = make_plan(plan.table, MEAN_TEACHER, ("a", "b"), {"iterations": "7"})
     with pytest.raises(InputError, match="whose iterations is not what is asked for now"):
         train(make, other.runs, 0.01)
 

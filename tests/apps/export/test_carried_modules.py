@@ -12,6 +12,7 @@ from zoo import importable
 
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.apps.inspect.inspected_files import code_findings
+from mani_monai.config_index import find_config
 from mani_monai.transforms import HoVerNetInstancesd
 
 
@@ -64,8 +65,7 @@ def test_a_package_is_carried_whole(tmp_path):
 @pytest.mark.parametrize("overlays", [(), ("stain_normalisation_inference",)])
 def test_an_inspection_passes_what_an_export_carries(bundle, overlays, tmp_path):
     """Else this project's own infer.py and label server would refuse its exports."""
-    configs = REPOSITORY / "bundles" / bundle / "configs"
-    texts = [(configs / f"{name}.json").read_text() for name in ("inference", *overlays)]
+    texts = [find_config(REPOSITORY / "bundles" / bundle, name).read_text() for name in ("inference", *overlays)]
     carried = carry_modules({name for text in texts for name in names_in(text)}, tmp_path)
     assert bool(carried) == (bundle == "mani_hovernet" or bool(overlays))
     findings = [finding for path in tmp_path.rglob("*.py") for finding in code_findings(path.name, path)]

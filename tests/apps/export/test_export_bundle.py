@@ -231,10 +231,10 @@ def test_metadata_follow_the_network():
 
 
 def test_overlays_by_name():
-    found = read_overlays(UNET / "configs", ["quick", "small.json"])
-    assert found["window"] == json.loads((UNET / "configs" / "small.json").read_text())["window"]
-    with pytest.raises(InputError, match=r"tiny\.json: no such overlay"):
-        read_overlays(UNET / "configs", ["tiny"])
+    found = read_overlays(UNET, ["quick", "small.json"])
+    assert found["window"] == json.loads((UNET / "configs" / "budgets" / "small.json").read_text())["window"]
+    with pytest.raises(InputError, match="tiny: mani_unet has no such config"):
+        read_overlays(UNET, ["tiny"])
 
 
 # with MONAI alone

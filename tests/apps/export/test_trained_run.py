@@ -165,11 +165,11 @@ def test_what_is_missing_is_named_in_one_line(run, options, message):
 @pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
 def test_a_step_of_this_project_before_the_network_is_exported_or_refused(run, bundle):
     """By the run's own record, as the harness writes it, and by overlays that are named: normalisation goes along."""
-    configs = REPOSITORY / "bundles" / bundle / "configs"
+    folder = REPOSITORY / "bundles" / bundle
     method = Method("normalised", "normalised", ("stain_normalisation.json",))
-    table = Table("plan", configs.parent, ("train.json", "small.json"), (("tnbc", "monuseg"),), {"normalised": method})
+    table = Table("plan", folder, ("train.json", "small.json"), (("tnbc", "monuseg"),), {"normalised": method})
     (made,) = table.runs(1)
-    assert read(run, overlay=read_overlays(configs, ["small", "stain_normalisation"])).normalised_stains
+    assert read(run, overlay=read_overlays(folder, ["small", "stain_normalisation"])).normalised_stains
     config = resolved_config(table, made, "data", run)
     write(run / "config.json", config)
     assert read(run).normalised_stains

@@ -16,7 +16,7 @@ from mani_monai.apps.export.trained_run import read_run
 from mani_monai.apps.infer.segmenters import UNetSegmenter
 from mani_monai.apps.label import server_training
 from mani_monai.apps.label.labelled_domains import Labelled
-from mani_monai.apps.label.server_training import CONFIGS, train
+from mani_monai.apps.label.server_training import BUNDLE, train
 from mani_monai.apps.label.training_options import default_options, read_options
 from mani_monai.evaluation.training_record import takes_normalised_stains
 from mani_monai.utils import InputError
@@ -41,7 +41,7 @@ def model(seed=0, window=64, normalised=False):
 
 
 def options(**request):
-    return read_options({**SHORT, **request}, default_options(CONFIGS))
+    return read_options({**SHORT, **request}, default_options(BUNDLE))
 
 
 def read_configs(configs, out):
@@ -133,10 +133,11 @@ def test_nothing_to_adapt_to(images, tmp_path):
 @pytest.fixture
 def failing_configs(tmp_path, monkeypatch):
     """The bundle's configs, with a training that fails as MONAI wraps it."""
-    configs = shutil.copytree(CONFIGS, tmp_path / "configs")
+    shutil.copytree(BUNDLE.parent / "shared", tmp_path / "shared")
+    configs = shutil.copytree(BUNDLE / "configs", tmp_path / "mani_unet" / "configs")
     config = json.loads((configs / "train.json").read_text())
     (configs / "train.json").write_text(json.dumps({**config, "run": ["$torch.zeros(2).reshape(3)"]}))
-    monkeypatch.setattr(server_training, "CONFIGS", configs)
+    monkeypatch.setattr(server_training, "BUNDLE", configs.parent)
 
 
 @pytest.mark.slow

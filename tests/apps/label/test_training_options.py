@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.apps.label.server_training import CONFIGS
+from mani_monai.apps.label.server_training import BUNDLE
 from mani_monai.apps.label.training_options import default_options, read_options
 from mani_monai.utils import InputError
 
 
 @pytest.fixture(scope="module")
 def defaults():
-    return default_options(CONFIGS)
+    return default_options(BUNDLE)
 
 
 def test_what_nobody_asks_for_is_small_jsons(defaults):
