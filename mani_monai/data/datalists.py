@@ -56,23 +56,25 @@ def load_source_list(
 
     Args:
         dataset_dir: the folder of all prepared data sets.
-        name: the data set in it.
+        name: the data set in it, or several with commas, such as "tnbc,consep".
         split: "split_0" to "split_4", "fold_0" to "fold_4", or "native" where the data set has a partition of its own;
             a number k means "split_k".
         part: "training", "validation" or "test".
 
     Returns:
-        Dictionaries of absolute paths, every one with "image" and "label".
+        Dictionaries of absolute paths, every one with "image" and "label"; of several data sets also "domain", the
+        name of its own.
 
     Raises:
-        InputError: as :func:`load_datalist`; also no such data set or split, or an entry without a label.
+        InputError: as :func:`load_datalist`; also no such data set or split, an entry without a label, or several data
+            sets whose pixel sizes differ.
     """
-    path = _list_path(dataset_dir, name, "source", split)
-    items = load_datalist(path, part)
-    for item in items:
-        if "label" not in item:
-            raise InputError(f"{path}: {item['image']} has no label; a source needs masks: run {PREPARE} again.")
-    return items
+    lists = _load_each(dataset_dir, name, "source", split, part)
+    for path, items in lists.items():
+        for item in items:
+            if "label" not in item:
+                raise InputError(f"{path}: {item['image']} has no label; a source needs masks: run {PREPARE} again.")
+    return [item for items in lists.values() for item in items]
 
 
 def load_target_list(
@@ -82,7 +84,7 @@ def load_target_list(
 
     Args:
         dataset_dir: the folder of all prepared data sets.
-        name: the data set in it.
+        name: the data set in it, or several with commas.
         split: as in :func:`load_source_list`.
         part: "training", "validation" or "test".
 
@@ -90,14 +92,56 @@ def load_target_list(
         Dictionaries of absolute paths.
 
     Raises:
-        InputError: as :func:`load_datalist`; also no such data set or split, or a training entry with a label.
+        InputError: as :func:`load_datalist`; also no such data set or split, a training entry with a label, or several
+            data sets whose pixel sizes differ.
     """
-    path = _list_path(dataset_dir, name, "target", split)
-    items = load_datalist(path, part)
-    if part == "training" and any("label" in item or "types" in item for item in items):
-        remedy = f'remove the keys "label" and "types" or run {PREPARE} again'
-        raise InputError(f"{path}: a target's training list must not hold labels; {remedy}.")
-    return items
+    lists = _load_each(dataset_dir, name, "target", split, part)
+    for path, items in lists.items():
+        if part == "training" and any("label" in item or "types" in item for item in items):
+            remedy = f'remove the keys "label" and "types" or run {PREPARE} again'
+            raise InputError(f"{path}: a target's training list must not hold labels; {remedy}.")
+    return [item for items in lists.values() for item in items]
+
+
+def data_set_names(name: str) -> list[str]:
+    """Splits the value of ``--source`` or ``--target`` into names of data sets.
+
+    Args:
+        name: one name, or several with commas; a tuple of names, as commands read "a,b", is taken too.
+
+    Raises:
+        InputError: when a name is empty or stands twice.
+    """
+    names = [part.strip() for part in (name.split(",") if isinstance(name, str) else map(str, name))]
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError(f"{name!r}: names of data sets are separated by single commas, each once, such as tnbc,consep.")
+    return names
+
+
+def _load_each(
+    dataset_dir: str | Path, name: str, role: str, split: str | int, part: str
+) -> dict[Path, list[dict[str, str]]]:
+    """Items by the list that they are in; those of several data sets say which one they are of."""
+    names = data_set_names(name)
+    lists = {each: _list_path(dataset_dir, each, role, split) for each in names}
+    if len(names) == 1:
+        return {path: load_datalist(path, part) for path in lists.values()}
+    _check_pixel_sizes(dataset_dir, names, role)
+    return {path: [{**item, "domain": each} for item in load_datalist(path, part)] for each, path in lists.items()}
+
+
+def _check_pixel_sizes(dataset_dir: str | Path, names: list[str], role: str) -> None:
+    """
+    Raises:
+        InputError: when data sets are known to differ in micrometres per pixel.
+    """
+    sizes = {name: _read_summary(dataset_dir, name).get("mpp") for name in names}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    if len({round(size, 3) for size in known.values()}) > 1:
+        pairs = ", ".join(f"{name} {size:g}" for name, size in known.items())
+        raise InputError(
+            f"--{role} {','.join(names)}: pixel sizes differ ({pairs} um); prepare them at one size with {PREPARE}."
+        )
 
 
 def _read_summary(dataset_dir: str | Path, name: str) -> dict:

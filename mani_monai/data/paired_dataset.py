@@ -18,16 +18,17 @@ from ..utils import InputError
 class PairedDataset(Dataset):
     """One flat dictionary ``{image, label, target_image}`` for every sample number.
 
-    The source is walked in a new random order each time round; the target image is drawn at random. Order, partner
-    and every random transform are functions of (seed, sample number), so that any sample can be made again without
+    The source is walked in a new random order each time round; the target image is drawn at random. Items of several
+    data sets have a key "domain": sample numbers take the data sets in turn, so that each has the same share of
+    samples, whatever its number of images. Order, partner and every random transform are functions of (seed, sample number), so that any sample can be made again without
     the ones before it. The deterministic first part of the transform is cached in memory. The rest reads the cached
     tensors themselves, without metadata: copying whole images to crop them, and tracking what is dropped at the end,
     would take two thirds of the time. So a random transform must not write into its input, as few of MONAI's do with
     floating-point images (``NormalizeIntensityd``), and loading is for processes, not for threads of one process.
 
     Args:
-        data: source items, ``{"image": path, "label": path}``.
-        target_data: target items, ``{"image": path}``; a label is refused.
+        data: source items, ``{"image": path, "label": path}``, and "domain" where there are several.
+        target_data: target items, ``{"image": path}`` and perhaps "domain"; a label is refused.
         transform: transforms of an item, for both domains (``allow_missing_keys=True`` where they name the label).
         seed: the run's seed.
         length: how many sample numbers there are, e.g. iterations x batch size x ranks.
@@ -49,7 +50,7 @@ class PairedDataset(Dataset):
         for name, items in {"source": data, "target": target_data}.items():
             if not items:
                 raise InputError(f"the {name} training list is empty: prepare it with scripts/prepare_data.py.")
-        labelled = [item["image"] for item in target_data if set(item) - {"image"}]
+        labelled = [item["image"] for item in target_data if set(item) - {"image", "domain"}]
         if labelled:
             raise InputError(f"{labelled[0]}: a target training item may hold an image only; remove its other keys.")
         self.data = data
@@ -58,6 +59,8 @@ class PairedDataset(Dataset):
         self.seed = seed
         self.length = length
         self.pair_transform = Compose([]) if pair_transform is None else pair_transform
+        self.source_domains = _positions(data)
+        self.target_domains = _positions(target_data)
         self.source = CacheDataset(data, transform, copy_cache=False, progress=False)
         self.target = CacheDataset(target_data, transform, copy_cache=False, progress=False)
 
@@ -72,18 +75,30 @@ class PairedDataset(Dataset):
         Returns:
             image CHW, label 1HW and target_image CHW.
         """
-        round_, position = divmod(number, len(self.data))
-        order = np.random.default_rng([self.seed, 0, round_]).permutation(len(self.data))
+        turn, domain = divmod(number, len(self.source_domains))
+        positions = self.source_domains[domain]
+        round_, step = divmod(turn, len(positions))
+        order = np.random.default_rng([self.seed, 0, round_, *[domain] * (domain > 0)]).permutation(len(positions))
         draw = np.random.default_rng([self.seed, 1, number])
-        partner = int(draw.integers(len(self.target_data)))
+        domains = self.target_domains
+        partners = domains[0] if len(domains) == 1 else domains[int(draw.integers(len(domains)))]
+        partner = partners[int(draw.integers(len(partners)))]
 
         with _no_metadata():
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
-            sample = dict(self.source[int(order[position])])
+            sample = dict(self.source[positions[order[step]]])
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
             sample["target_image"] = self.target[partner]["image"]
             self.pair_transform.set_random_state(seed=int(draw.integers(2**32)))
             return self.pair_transform(sample)
+
+
+def _positions(items: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Positions of the items of each domain, in the order of its first item."""
+    domains: dict[Any, list[int]] = {}
+    for position, item in enumerate(items):
+        domains.setdefault(item.get("domain"), []).append(position)
+    return list(domains.values())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from .output_adversarial import OutputAdversarialLoss
 from .prediction_information import PredictionInformationLoss
 from .pseudo_labels import CyclicPseudoLabelLoss
 from .reconstruction import ReconstructionLoss
+from .seam_dice_ce import SeamDiceCELoss
 from .target_supports import TargetSupportsLoss
 from .weak_labels import WeakLabelLoss
 
@@ -32,6 +33,7 @@ __all__ = [
     "OutputAdversarialLoss",
     "PredictionInformationLoss",
     "ReconstructionLoss",
+    "SeamDiceCELoss",
     "TargetSupportsLoss",
     "WeakLabelLoss",
     "adversarial_terms",

@@ -5,6 +5,7 @@ from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
 from .median_smooth import MedianSmoothd
+from .nuclei_seams import MarkSeamsd, mark_seams
 from .nuclei_table import nuclei_table
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
@@ -18,6 +19,7 @@ __all__ = [
     "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
+    "MarkSeamsd",
     "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",
@@ -29,6 +31,7 @@ __all__ = [
     "hover_instances",
     "hover_maps",
     "instance_polygons",
+    "mark_seams",
     "normalise_stains",
     "nuclei_table",
     "swap_low_frequencies",
