@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mani_monai.utils import InputError
@@ -103,7 +104,7 @@ def load_target_list(
     return [item for items in lists.values() for item in items]
 
 
-def data_set_names(name: str) -> list[str]:
+def data_set_names(name: str | Sequence[str]) -> list[str]:
     """Splits the value of ``--source`` or ``--target`` into names of data sets.
 
     Args:
@@ -112,9 +113,12 @@ def data_set_names(name: str) -> list[str]:
     Raises:
         InputError: when a name is empty or stands twice.
     """
-    names = [part.strip() for part in (name.split(",") if isinstance(name, str) else map(str, name))]
+    parts = name if isinstance(name, (tuple, list)) else str(name).split(",")
+    names = [str(part).strip() for part in parts]
     if not all(names) or len(set(names)) < len(names):
-        raise InputError(f"{name!r}: names of data sets are separated by single commas, each once, such as tnbc,consep.")
+        raise InputError(
+            f"{name!r}: names of data sets are separated by single commas, each once, such as tnbc,consep."
+        )
     return names
 
 
@@ -188,15 +192,17 @@ def check_whole(dataset_dir: str | Path, name: str) -> None:
 
     Args:
         dataset_dir: the folder of all prepared data sets.
-        name: the data set in it.
+        name: the data set in it, or several with commas.
 
     Raises:
-        InputError: when it was prepared so; also when there is no such data set.
+        InputError: when one was prepared so; also when there is no such data set.
     """
-    windows = _read_summary(dataset_dir, name).get("windows")
-    if windows and (windows["mirror"] or windows["step"] < windows["size"]):
+    for each in data_set_names(name):
+        windows = _read_summary(dataset_dir, each).get("windows")
+        if not windows or not (windows["mirror"] or windows["step"] < windows["size"]):
+            continue
         raise InputError(
-            f"{Path(dataset_dir) / name}: its windows repeat nuclei, so scores would be wrong; prepare the target "
+            f"{Path(dataset_dir) / each}: its windows repeat nuclei, so scores would be wrong; prepare the target "
             f"without --window, or with --no_mirror and no --step, under another --name: {PREPARE}."
         )
 
@@ -206,13 +212,13 @@ def type_names(dataset_dir: str | Path, name: str, classes: int) -> list[str]:
 
     Args:
         dataset_dir: the folder of all prepared data sets.
-        name: the data set in it.
+        name: the data set in it; of several with commas, the first names the types.
         classes: types with the background, as a network's ``out_classes``; 0 gives none.
 
     Raises:
         InputError: when there is no such data set.
     """
-    names = _read_summary(dataset_dir, name).get("types", {})
+    names = _read_summary(dataset_dir, data_set_names(name)[0]).get("types", {})
     return [names.get(str(number), f"type {number}") for number in range(1, classes)]
 
 

@@ -18,13 +18,14 @@ from ..utils import InputError
 class PairedDataset(Dataset):
     """One flat dictionary ``{image, label, target_image}`` for every sample number.
 
-    The source is walked in a new random order each time round; the target image is drawn at random. Items of several
-    data sets have a key "domain": sample numbers take the data sets in turn, so that each has the same share of
-    samples, whatever its number of images. Order, partner and every random transform are functions of (seed, sample number), so that any sample can be made again without
-    the ones before it. The deterministic first part of the transform is cached in memory. The rest reads the cached
-    tensors themselves, without metadata: copying whole images to crop them, and tracking what is dropped at the end,
-    would take two thirds of the time. So a random transform must not write into its input, as few of MONAI's do with
-    floating-point images (``NormalizeIntensityd``), and loading is for processes, not for threads of one process.
+    The source is walked in a new random order each time round; the target image is drawn at random. Items of
+    several data sets have a key "domain": sample numbers take the data sets in turn, so that each has the same
+    share of samples, whatever its number of images. Order, partner and every random transform are functions of
+    (seed, sample number), so that any sample can be made again without the ones before it. The deterministic first
+    part of the transform is cached in memory. The rest reads the cached tensors themselves, without metadata:
+    copying whole images to crop them, and tracking what is dropped at the end, would take two thirds of the time.
+    So a random transform must not write into its input, as few of MONAI's do with floating-point images
+    (``NormalizeIntensityd``), and loading is for processes, not for threads of one process.
 
     Args:
         data: source items, ``{"image": path, "label": path}``, and "domain" where there are several.

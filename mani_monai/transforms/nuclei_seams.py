@@ -36,8 +36,8 @@ def mark_seams(instances: np.ndarray) -> np.ndarray:
 
 def _several(instances: np.ndarray, size: int) -> np.ndarray:
     """Whether two nuclei or more lie in each pixel's neighbourhood of ``size`` x ``size`` pixels."""
-    beyond = np.iinfo(np.int64).max
     ids = instances.astype(np.int64)
+    beyond = ids.max(initial=0) + 1  # the filters reckon in double: the largest int64 would overflow
     largest = ndimage.maximum_filter(ids, size, mode="nearest")
     smallest = ndimage.minimum_filter(np.where(ids > 0, ids, beyond), size, mode="nearest")
     return (largest > 0) & (smallest < largest)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from trainings import STATISTICS, assert_cached_images_stay, equal, run, snapshots, weights_equal
-from unet_overlays import OF_TRAININGS
+from unet_overlays import OF_TRAININGS, OVERLAYS
 
 from mani_monai.utils.files import load_tensors
 
@@ -37,12 +37,23 @@ def test_every_overlay_trains(make_workflow, tmp_path, overlay):
     }
     record = json.loads((tmp_path / "training.json").read_text())
     assert (record["source"], record["window"]) == ("toy_source", workflow.parser["window"])
-    assert record["image_steps"].count("NormaliseStainsd") == (overlay in ("stain_normalisation", "stain_adabn"))
+    assert record["image_steps"].count("NormaliseStainsd") == ("NormaliseStainsd" in str(OVERLAYS.get(overlay)))
 
 
 @pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])
 def test_no_transform_writes_into_the_cached_images(make_workflow, tmp_path, overlay):
     assert_cached_images_stay(make_workflow(tmp_path, *([overlay] if overlay else [])))
+
+
+@pytest.mark.parametrize("source", ["toy_source,toy_target", ("toy_source", "toy_target")])
+def test_several_sources_train_and_validate_together(make_workflow, tmp_path, source):
+    workflow = make_workflow(tmp_path, "source_only", source=source, target=source, iterations=2)
+    run(workflow)
+    data = workflow.parser.get_parsed_content("train::dataset")
+    assert [len(positions) for positions in data.source_domains] == [len(data.data) // 2] * 2
+    validated = workflow.parser.get_parsed_content("validate::dataset")
+    assert {item["domain"] for item in validated} == {"toy_source", "toy_target"}
+    assert json.loads((tmp_path / "training.json").read_text())["source"] in (source, list(source))
 
 
 def test_warmup_knows_nothing_of_the_target(make_workflow, tmp_path):

@@ -161,3 +161,33 @@ def test_an_empty_list_is_refused(source, target):
     name = "target" if source else "source"
     with pytest.raises(InputError, match=f"the {name} training list is empty"):
         PairedDataset(source, target, Compose([]))
+
+
+def several(folder: Path, seed: int = 0) -> PairedDataset:
+    """Two sources, "many" of four images and "one" of a single one, likewise two targets."""
+    domain = {1: "many", 2: "many", 3: "many", 4: "many", 5: "one", 101: "many", 102: "many", 103: "many", 104: "one"}
+    items = {value: {"image": str(folder / f"{value}.png"), "domain": name} for value, name in domain.items()}
+    source = [{**items[value], "label": items[value]["image"]} for value in range(1, 6)]
+    load = LoadImaged(keys=["image", "label"], allow_missing_keys=True, ensure_channel_first=True)
+    return PairedDataset(source, [items[value] for value in range(101, 105)], Compose([load]), seed, 1000)
+
+
+def test_every_source_has_the_same_share_of_draws(folder):
+    drawn = numbers(several(folder), "image", 80)
+    assert drawn[1::2] == [5] * 40
+    assert [sorted(drawn[start : start + 8 : 2]) for start in range(0, 80, 8)] == [[1, 2, 3, 4]] * 10
+    assert len({tuple(drawn[start : start + 8 : 2]) for start in range(0, 80, 8)}) > 5
+
+
+def test_every_target_has_the_same_share_of_draws(folder):
+    drawn = numbers(several(folder), "target_image", 400)
+    assert 160 < drawn.count(104) < 240
+    assert {*drawn} == {101, 102, 103, 104}
+
+
+def test_samples_of_several_sources_depend_on_seed_and_number_alone(folder):
+    one, other = several(folder), several(folder)
+    assert [numbers(one, "image", 20), numbers(one, "target_image", 20)] == [
+        [int(other[number][key].mean()) for number in reversed(range(20))][::-1] for key in ("image", "target_image")
+    ]
+    assert numbers(one, "image", 40) != numbers(several(folder, seed=1), "image", 40)

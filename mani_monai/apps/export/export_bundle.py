@@ -127,7 +127,8 @@ def _build(
     for part in ("configs", "models", "docs"):
         (folder / part).mkdir()
     source, target = run.domains
-    default = f"weights trained on {source.name}, adapted to {target.name}: {run.facts['method']}"
+    adapted = "" if target.name == source.name else f", adapted to {target.name}"
+    default = f"weights trained on {source.name}{adapted}: {run.facts['method']}"
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
     names = settings.get("class_names")
@@ -184,10 +185,8 @@ def _input_size(
 
 def _data_source(run: TrainedRun) -> str:
     source, target = run.domains
-    return (
-        f"Trained on {source.name} (source, labelled; {source.licence}) and {target.name} (target, unlabelled; "
-        f"{target.licence}). No data come with the bundle."
-    )
+    unlabelled = "" if target.name == source.name else f" and {target.name} (target, unlabelled; {target.licence})"
+    return f"Trained on {source.name} (source, labelled; {source.licence}){unlabelled}. No data come with the bundle."
 
 
 def _measured(run: TrainedRun) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mani_monai.data.datalists import data_set_names
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.evaluation.training_record import NORMALISATION, STEPS, read_training_record
 from mani_monai.utils import InputError
@@ -29,7 +30,7 @@ class Domain:
     """A data set and its part in a training.
 
     Attributes:
-        name: the prepared data set's.
+        name: the prepared data set's; of several, all names.
         role: "source" or "target".
         licence: what preparation recorded of it.
         types: names of its cell types by number; empty where it has none.
@@ -86,7 +87,7 @@ def read_run(
     Args:
         folder: the training's ``output_dir``.
         weights: a file in it.
-        source: the data set with labels that it was trained on.
+        source: the data set with labels that it was trained on, or several with commas.
         target: the one without.
         dataset_dir: the folder of all prepared data sets.
         evaluation: folder of the scores; ``evaluation`` in the run's folder by default.
@@ -117,6 +118,7 @@ def read_run(
     metrics = read_object(scored, AGAIN)
     facts = {name: found[name] for name in FACTS for found in (metrics, config, trained) if _plain(found.get(name))}
     facts |= {role: name for role, name in (("source", source), ("target", target)) if name is not None}
+    facts |= {role: ",".join(data_set_names(facts[role])) for role in ("source", "target") if role in facts}
     for role in ("source", "target"):
         if role not in facts:
             raise InputError(f"{folder}: does not say what its {role} was; name the data set with --{role}.")
@@ -136,18 +138,22 @@ def read_run(
 
 
 def read_domain(dataset_dir: Path, name: str, role: str) -> Domain:
-    """Reads what preparation recorded of a data set.
+    """Reads what preparation recorded of a data set, or of several with commas, whose licences all bind.
 
     Raises:
         InputError: when there is no such data set: weights without the licences of their images are not exported.
     """
-    path = dataset_dir / str(name) / "dataset.json"
-    summary = read_object(path, AGAIN)
-    if not summary.get("licence"):
-        raise InputError(
-            f"{path}: is missing or names no licence; name the folder of the data sets with --dataset_dir."
-        )
-    return Domain(str(name), role, summary["licence"], summary.get("types", {}))
+    names = data_set_names(name)
+    summaries = []
+    for each in names:
+        path = dataset_dir / each / "dataset.json"
+        summaries.append(read_object(path, AGAIN))
+        if not summaries[-1].get("licence"):
+            raise InputError(
+                f"{path}: is missing or names no licence; name the folder of the data sets with --dataset_dir."
+            )
+    licences = dict.fromkeys(summary["licence"] for summary in summaries)
+    return Domain(" and ".join(names), role, "; ".join(licences), summaries[0].get("types", {}))
 
 
 def _check_overlay(folder: Path, trained: Mapping[str, Any], overlay: Mapping[str, Any]) -> None:

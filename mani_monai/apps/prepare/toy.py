@@ -13,6 +13,7 @@ from PIL import Image
 from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.apps.prepare.toy_histology import make_tile
 from mani_monai.apps.prepare.toy_styles import SOURCE_TISSUE, TARGET_TISSUE, TissueStyle
+from mani_monai.data.datalists import data_set_names
 from mani_monai.data.readers.records import Listing, RawMask, Record
 
 __all__ = ["TOY_TISSUES", "ensure_toy_data", "make_toy_data"]
@@ -54,9 +55,10 @@ def ensure_toy_data(dataset_dir: str | Path, names: Sequence[str]) -> None:
 
     Args:
         dataset_dir: the folder of all prepared data sets.
-        names: the data sets that a run is about to read, toy or not.
+        names: the data sets that a run is about to read, toy or not; several with commas count each.
     """
-    if any(name in TOY_TISSUES and not (Path(dataset_dir) / name).exists() for name in names):
+    each = [part for name in names for part in data_set_names(name)]
+    if any(name in TOY_TISSUES and not (Path(dataset_dir) / name).exists() for name in each):
         made = make_toy_data(dataset_dir)
         print(f"Made the toy data {' and '.join(map(str, made))}, since nothing else was prepared.")
 

@@ -1,0 +1,42 @@
+"""Seams between touching nuclei, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mani_monai.transforms import MarkSeamsd, mark_seams
+
+
+def test_touching_nuclei_have_a_seam_of_two_pixels():
+    instances = np.array([[0, 3, 3, 3, 8, 8, 8, 0]] * 3)
+    np.testing.assert_array_equal(mark_seams(instances), [[0, 1, 1, 2, 2, 1, 1, 0]] * 3)
+
+
+def test_a_narrow_gap_is_a_seam_and_a_wide_one_is_background():
+    narrow = np.array([[1, 1, 0, 0, 0, 2, 2]] * 5)
+    np.testing.assert_array_equal(mark_seams(narrow), [[1, 1, 0, 2, 0, 1, 1]] * 5)
+    wide = np.array([[1, 1, 0, 0, 0, 0, 2, 2]] * 5)
+    np.testing.assert_array_equal(mark_seams(wide), wide > 0)
+
+
+def test_nuclei_that_touch_at_a_corner_have_a_seam_there():
+    instances = np.kron(np.array([[1, 0], [0, 2]]), np.ones((4, 4), int))
+    seams = mark_seams(instances) == 2
+    assert seams[3, 3]
+    assert seams[4, 4]
+    assert not seams[:2].any()
+
+
+def test_one_nucleus_and_none_have_no_seam():
+    for instances in (np.zeros((6, 6), int), np.full((6, 6), 7)):
+        np.testing.assert_array_equal(mark_seams(instances), instances > 0)
+
+
+def test_the_transform_marks_labels_and_leaves_items_without_one():
+    item = {"image": torch.zeros(3, 1, 4), "label": torch.tensor([[[1, 1, 2, 2]]], dtype=torch.int32)}
+    transform = MarkSeamsd("label", allow_missing_keys=True)
+    label = transform(item)["label"]
+    assert label.tolist() == [[[1, 2, 2, 1]]]
+    assert label.dtype == torch.uint8
+    assert transform({"image": item["image"]}).keys() == {"image"}
