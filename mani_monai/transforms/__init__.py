@@ -7,6 +7,9 @@ from .hover_targets import HoVerTargetsd, hover_maps
 from .median_smooth import MedianSmoothd
 from .nuclei_seams import MarkSeamsd, mark_seams
 from .nuclei_table import nuclei_table
+from .nucleus import connected_nuclei, least_area
+from .part_nuclei import part_nuclei
+from .part_nucleid import PartNucleid
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_jitter import RandStainJitterd
@@ -23,16 +26,20 @@ __all__ = [
     "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",
+    "PartNucleid",
     "RandColourJitterd",
     "RandStainJitterd",
     "StainPerturbation",
     "Symmetry",
+    "connected_nuclei",
     "dense_crf",
     "hover_instances",
     "hover_maps",
     "instance_polygons",
+    "least_area",
     "mark_seams",
     "normalise_stains",
     "nuclei_table",
+    "part_nuclei",
     "swap_low_frequencies",
 ]

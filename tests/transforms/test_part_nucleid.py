@@ -1,0 +1,78 @@
+"""Parting as a step of a bundle: channels, axes, types and bad answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from scipy import ndimage
+
+from mani_monai.transforms import PartNucleid, part_nuclei
+from mani_monai.utils import InputError
+
+
+@pytest.fixture
+def logits() -> np.ndarray:
+    """HW, of crowded nuclei."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((150, 200)), 4)
+    return (3 * noise / noise.std()).astype(np.float32)
+
+
+def test_channels_and_kinds_of_answers_give_the_same_nuclei(logits):
+    probability = torch.from_numpy(logits).sigmoid().numpy()
+    expected = part_nuclei(probability)[None]
+    assert expected.max() > 20
+    answers = {
+        False: (logits[None], np.stack([np.zeros_like(logits), logits])),
+        True: (probability[None], np.stack([1 - probability, probability])),
+    }
+    for probabilities, maps in answers.items():
+        step = PartNucleid(probabilities=probabilities)
+        for answer in maps:
+            np.testing.assert_array_equal(step({"pred": answer})["instances"], expected)
+
+
+def test_width_first_gives_the_transposed_nuclei_to_the_last_pixel(logits):
+    expected = PartNucleid()({"pred": logits[None]})["instances"]
+    turned = PartNucleid(width_first=True)({"pred": logits.T[None]})["instances"]
+    assert turned.shape == (1, 200, 150)
+    np.testing.assert_array_equal(turned[0].T, expected[0])
+
+
+def test_a_tensor_gives_a_tensor_that_knows_its_image_and_an_array_an_array(logits):
+    answer = MetaTensor(torch.from_numpy(logits)[None], meta={"filename_or_obj": "tissue.png"})
+    nuclei = PartNucleid(instances_key="nuclei")({"pred": answer, "other": 1})
+    assert nuclei["other"] == 1
+    assert nuclei["pred"] is answer
+    assert nuclei["nuclei"].meta["filename_or_obj"] == "tissue.png"
+    assert nuclei["nuclei"].dtype == torch.int32
+    array = PartNucleid()({"pred": logits[None]})["instances"]
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_array_equal(array, nuclei["nuclei"].numpy())
+
+
+def test_the_answer_itself_may_be_replaced_and_small_nuclei_kept(logits):
+    all_sizes = PartNucleid(instances_key="pred", min_size=1)({"pred": logits[None]})["pred"]
+    np.testing.assert_array_equal(all_sizes[0], part_nuclei(torch.from_numpy(logits).sigmoid(), 1))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_not_finite_is_refused_by_the_images_name(value):
+    answer = MetaTensor(torch.zeros(2, 20, 20), meta={"filename_or_obj": "tissue.png"})
+    answer[:, 3, 4] = value
+    with pytest.raises(InputError, match=r"^tissue\.png: the network's answer is not finite; use other weights"):
+        PartNucleid()({"pred": answer})
+    with pytest.raises(InputError, match=r"^pred: "):
+        PartNucleid()({"pred": np.full((1, 9, 9), value)})
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (3, 20, 20), (0, 20, 20), (1, 2, 20, 20)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="CHW with 1 or 2 channels"):
+        PartNucleid()({"pred": torch.zeros(shape)})
+
+
+def test_one_key_alone():
+    with pytest.raises(ValueError, match="one key"):
+        PartNucleid(keys=["pred", "label"])
