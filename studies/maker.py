@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mani_monai.run.config_match import check_same_config
+from mani_monai.run.launcher import Launcher
+from mani_monai.run.run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
+from mani_monai.run.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
-from studies.config_match import check_same_config
-from studies.launcher import Launcher
-from studies.machine import device_name, usable_cores, versions
+from mani_monai.utils.machine import device_name, usable_cores, versions
 from studies.plan import PLAIN, Run, Table
 from studies.run_config import (
     config_files,
@@ -25,9 +27,7 @@ from studies.run_config import (
     run_overrides,
     write_config,
 )
-from studies.run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
 from studies.run_result import lacks, with_metrics
-from studies.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 
 DONE, FAILED, BUSY = "done", "failed", "busy"
 

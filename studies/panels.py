@@ -15,11 +15,11 @@ from PIL import Image
 
 from mani_monai.data.datalists import load_datalist
 from mani_monai.data.writers import outline_nuclei
+from mani_monai.run.run_folder import evaluation_folder
 from studies.instance_picture import extremes
 from studies.picture import PREDICTION, TRUTH, middle, outline
 from studies.plan import PLAIN, Run
 from studies.rows import BASELINE
-from studies.run_folder import evaluation_folder
 
 COLUMNS = 5
 """Panels side by side; the next ones go below."""

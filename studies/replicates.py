@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from mani_monai.utils import InputError
-from studies.machine import machine_of
+from mani_monai.utils.machine import machine_of
 from studies.report import SELECTIONS, arrow
 from studies.rows import evaluation_title
 

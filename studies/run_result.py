@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mani_monai.run.run_folder import SNAPSHOTS
 from studies.plan import PLAIN, Run, Table
 from studies.run_config import label_free_images
-from studies.run_folder import SNAPSHOTS
 
 CHOICE = "label_free"
 """Key of what chose among the snapshots: the criterion, and the number of images."""

@@ -9,6 +9,7 @@ from mani_monai.apps.prepare.toy import TOY_TISSUES
 from mani_monai.data.datalists import check_data_set
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import end_on_signals, run_command
+from mani_monai.utils.machine import cores_of_a_job, made_on, visible_gpus
 from studies import (
     RunMaker,
     SubmititScheduler,
@@ -21,7 +22,6 @@ from studies import (
 from studies.costs import bargains
 from studies.figures import shown_selection, write_cost_figure, write_figure
 from studies.instance_tables import figures_table, tissues_table
-from studies.machine import cores_of_a_job, made_on, visible_gpus
 from studies.panels import draw_panels, shift_panels
 from studies.records import write_csv, write_json
 from studies.report import write_markdown

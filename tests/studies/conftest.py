@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mani_monai.run.launcher import Usage
 from studies import Method, RunMaker, Table
-from studies.launcher import Usage
 from studies.rows import collect_rows
 
 METHODS = {

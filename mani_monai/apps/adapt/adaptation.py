@@ -21,11 +21,11 @@ from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import TrainedRun, read_run
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.pixel_size import alike, given_pixel_size
+from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.hashes import file_hash
 from mani_monai.utils.overrides import check_range
 from studies import Run
-from studies.launcher import Launcher
 from studies.run_config import run_parser
 
 if TYPE_CHECKING:

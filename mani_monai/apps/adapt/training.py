@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mani_monai.run.config_match import check_same_config
+from mani_monai.run.run_folder import CHECKPOINT, is_begun, is_trained
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.atomic import replacing
+from mani_monai.utils.machine import visible_gpus
 from studies import Run, RunMaker, TableRunner, ThreadScheduler
-from studies.config_match import check_same_config
-from studies.machine import visible_gpus
 from studies.maker import DONE, FAILED
 from studies.run_config import resolved_config, write_config
-from studies.run_folder import CHECKPOINT, is_begun, is_trained
 
 TAIL = 200
 """Lines of a log that may say why a training failed."""

@@ -10,8 +10,8 @@ from bundle_files import REPOSITORY
 
 from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_table, make_plan
 from mani_monai.apps.adapt.training import TrainingMaker, train
+from mani_monai.run.launcher import Usage
 from mani_monai.utils import InputError
-from studies.launcher import Usage
 
 
 class Touching(InProcessLauncher):

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mani_monai.run.launcher import Usage
 from mani_monai.utils.json_files import save_json
-from studies.launcher import Usage
 
 Session = Mapping[str, float | None]
 """A ``Usage`` by name."""

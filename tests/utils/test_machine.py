@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from studies import machine
-from studies.machine import cores_of_a_job, device_name, made_on, usable_cores, versions, visible_gpus
+from mani_monai.utils import machine
+from mani_monai.utils.machine import cores_of_a_job, device_name, made_on, usable_cores, versions, visible_gpus
 
 
 @pytest.fixture

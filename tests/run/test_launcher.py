@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from studies.launcher import Launcher
+from mani_monai.run.launcher import Launcher
 
 SLEEP = [sys.executable, "-c", "import time; print('began', flush=True); time.sleep(60)"]
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from mani_monai.run.config_match import PLACES, check_same_config, first_difference
 from mani_monai.utils import InputError
-from studies.config_match import PLACES, check_same_config, first_difference
 
 CONFIG = {"seed": 0, "loss": {"weight": 1.0, "parts": ["a", {"kind": "mean"}]}, "resume": False, "output_dir": "here"}
 
