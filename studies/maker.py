@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mani_monai.run.config_match import check_same_config
+from mani_monai.run.bundle_training import BundleTraining
+from mani_monai.run.config_match import check_same_config, write_config
 from mani_monai.run.launcher import Launcher
+from mani_monai.run.launching import StepRunner, run_lock
 from mani_monai.run.run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
 from mani_monai.run.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
 from mani_monai.utils.machine import device_name, usable_cores, versions
 from studies.plan import PLAIN, Run, Table
-from studies.run_config import (
-    config_files,
-    evaluation_overlays,
-    label_free_images,
-    resolved_config,
-    run_overrides,
-    write_config,
-)
+from studies.run_config import bundle_training, evaluation_overlays, label_free_images, overlay_paths
 from studies.run_result import lacks, with_metrics
 
 DONE, FAILED, BUSY = "done", "failed", "busy"
@@ -94,20 +85,15 @@ class RunMaker:
         Returns:
             "done"; "failed", its logs say why; or "busy", another process is making it.
         """
-        self.folder(run).mkdir(parents=True, exist_ok=True)
-        with open(self.folder(run) / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return BUSY
-            return self._make(run, gpu, lock.fileno())
+        with run_lock(self.folder(run)) as lock:
+            return BUSY if lock is None else self._make(run, gpu, lock)
 
     def _make(self, run: Run, gpu: str | None, lock: int) -> str:
         result, folder = self._result(run), self.folder(run)
         missing = [PLAIN, *run.method.evaluations] if result is None else self._missing(run, result)
         if not missing:
             return DONE
-        config = resolved_config(self.table, run, self.dataset_dir, folder)
+        config = self._training(run).resolved()
         if is_begun(folder):
             check_same_config(folder, config)
         write_config(config, folder)
@@ -162,36 +148,27 @@ class RunMaker:
     def _threads(self) -> int:
         return self.threads or usable_cores()
 
+    def _training(self, run: Run) -> BundleTraining:
+        return bundle_training(self.table, run, self.dataset_dir, self.folder(run))
+
+    def _steps(self, gpu: str | None) -> StepRunner:
+        return StepRunner(self._threads(), self.launcher, gpu)
+
     def _train(self, run: Run, gpu: str | None, lock: int) -> bool:
         folder = self.folder(run)
         if is_begun(folder) and not read_sessions(folder, "train"):
             write_sessions(folder, "train", [UNKNOWN])  # begun by hand
-        return self._bundle(run, "train", [], {"resume": "True"}, gpu, lock)
+        return self._steps(gpu)(self._training(run), folder, lock, options={"resume": "True"})
 
     def _metrics(self, run: Run, name: str, gpu: str | None, lock: int) -> dict[str, Any] | None:
         """What an evaluation gives; None where it fails."""
         snapshots = label_free_images(self.table, run, name) > 0
-        found = finished_metrics(self.folder(run), name, snapshots)
+        folder = self.folder(run)
+        found = finished_metrics(folder, name, snapshots)
         if found is not None:
             return found
-        out = evaluation_folder(self.folder(run), name)
-        if not self._bundle(run, out.name, evaluation_overlays(name), {"evaluation_dir": str(out)}, gpu, lock):
+        out = evaluation_folder(folder, name)
+        overlays, options = overlay_paths(self.table, evaluation_overlays(name)), {"evaluation_dir": str(out)}
+        if not self._steps(gpu)(self._training(run), folder, lock, out.name, overlays, options):
             return None
         return json.loads((out / "metrics.json").read_text())
-
-    def _bundle(
-        self, run: Run, step: str, overlays: Sequence[str], options: dict[str, str], gpu: str | None, lock: int
-    ) -> bool:
-        folder = self.folder(run)
-        command = [sys.executable, "-m", "monai.bundle", "run"]
-        command += ["--config_file", str(config_files(self.table, run, overlays))]
-        for name, value in {**run_overrides(run, self.dataset_dir, folder), **options}.items():
-            command += [f"--{name}", value]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads())}
-        if gpu is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = gpu
-        sessions = read_sessions(folder, step)
-        write_sessions(folder, step, [*sessions, UNKNOWN])  # what stays where this process does not live to see the end
-        usage = self.launcher(command, folder / f"{step}.log", environment, [lock])
-        write_sessions(folder, step, [*sessions, asdict(usage)])
-        return usage.status == 0

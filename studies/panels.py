@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.data.datalists import load_datalist
-from mani_monai.data.writers import outline_nuclei
+from mani_monai.data.writers import outline_mask, outline_nuclei
 from mani_monai.run.run_folder import evaluation_folder
 from studies.instance_picture import extremes
-from studies.picture import PREDICTION, TRUTH, middle, outline
+from studies.picture import PREDICTION, TRUTH, middle
 from studies.plan import PLAIN, Run
 from studies.rows import BASELINE
 
@@ -64,7 +64,7 @@ def shift_panels(runs: Sequence[Run], work_dir: Path, dataset_dir: Path, metric:
         return []
     image = np.asarray(Image.open(item["image"]).convert("RGB"))
     truth = np.asarray(Image.open(item["label"]))
-    panels = [Panel(f"{run.target}: {name}", image), Panel("ground truth", outline(image, truth > 0, TRUTH))]
+    panels = [Panel(f"{run.target}: {name}", image), Panel("ground truth", outline_mask(image, truth > 0, TRUTH))]
     for run in runs:
         drawn = _drawn(evaluation_folder(work_dir / run.name, PLAIN) / "predictions", name, image)
         score = scores[run.method.name].get(name)
@@ -104,5 +104,5 @@ def _drawn(folder: Path, name: str, image: NDArray[np.uint8]) -> NDArray[np.uint
     """The image with a prediction outlined; None where there is no file of it."""
     mask, instances = folder / f"{name}_mask.png", folder / f"{name}_instances.tif"
     if mask.is_file():
-        return outline(image, np.asarray(Image.open(mask)) > 0, PREDICTION)
+        return outline_mask(image, np.asarray(Image.open(mask)) > 0, PREDICTION)
     return outline_nuclei(image, tifffile.imread(instances).astype(np.int64)) if instances.is_file() else None

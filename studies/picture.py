@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_erosion
 
+from mani_monai.data.writers import outline_mask
 from mani_monai.utils import InputError
 
 TRUTH = (0, 200, 0)
@@ -17,22 +17,6 @@ PREDICTION = (255, 230, 0)
 RIGHT, EXTRA, MISSED = (0, 170, 0), (230, 0, 0), (0, 60, 255)
 """Colours of a prediction beside the ground truth: found, taken for nuclei, not found."""
 GAP = 6
-
-
-def outline(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Draws the contour of a mask, two pixels wide.
-
-    Args:
-        image: HW3.
-        mask: HW.
-        colour: RGB.
-
-    Returns:
-        a new HW3 image.
-    """
-    drawn = image.copy()
-    drawn[binary_dilation(mask) & ~binary_erosion(mask)] = colour
-    return drawn
 
 
 def judged(
@@ -87,7 +71,7 @@ def draw_comparison(
     for number, (image_path, label_path) in enumerate(zip(images, labels, strict=True)):
         image = np.asarray(Image.open(image_path).convert("RGB"))
         truth = _mask(label_path, image)
-        panels = [image, outline(image, truth, TRUTH)]
+        panels = [image, outline_mask(image, truth, TRUTH)]
         panels += [judged(image, _mask(files[number], image), truth) for files in masks.values()]
         panels = [middle(panel, edge) for panel in panels]
         gap = np.full((len(panels[0]), GAP, 3), 255, np.uint8)

@@ -1,88 +1,16 @@
-"""How far the running runs are, as lines that are written anew in place."""
+"""How far the runs of a table are."""
 
 from __future__ import annotations
 
-import re
-import shutil
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TextIO
 
+from mani_monai.run.progress import LinesInPlace, Pace, Position, position_line
 from studies.plan import Run
 
-TAIL = 4096
-"""Bytes at the end of a log that are searched for the last iteration."""
-POSITION = re.compile(rb"training:?\s*\[(\d+)/(\d+)\]")
-"""What ignite's progress bar of a training starts with."""
-REMEMBERED = 120
-"""Looks at a run that its pace is measured over."""
 
-
-@dataclass(frozen=True)
-class Position:
-    """How far a run is.
-
-    Args:
-        step: "train", or the evaluation that is running.
-        iteration: of the training; 0 where nothing is known.
-        iterations: how many there will be; 0 where nothing is known.
-    """
-
-    step: str
-    iteration: int = 0
-    iterations: int = 0
-
-
-def read_position(folder: Path, since: float = 0) -> Position | None:
-    """How far a run is, from the end of its newest log.
-
-    Args:
-        folder: the run's folder.
-        since: time of day in seconds; a log that is older is of another session.
-
-    Returns:
-        None where the run has not begun.
-    """
-    logs = [(path.stat().st_mtime, path) for path in folder.glob("*.log")]
-    if not logs or max(logs)[0] < since:
-        return None
-    _, newest = max(logs)
-    with open(newest, "rb") as file:
-        file.seek(max(0, newest.stat().st_size - TAIL))
-        found = POSITION.findall(file.read())
-    if newest.stem != "train" or not found:
-        return Position(newest.stem)
-    return Position(newest.stem, *(int(number) for number in found[-1]))
-
-
-class Pace:
-    """Time that a training has left, from how fast it went of late."""
-
-    def __init__(self) -> None:
-        self.seen: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
-
-    def left(self, position: Position, now: float) -> float | None:
-        """
-        Args:
-            position: where the run is now.
-            now: time in seconds.
-
-        Returns:
-            seconds; None where nothing is known yet.
-        """
-        if self.seen and position.iteration < self.seen[-1][1]:
-            self.seen.clear()
-        self.seen.append((now, position.iteration))
-        start, first = self.seen[0]
-        if position.iteration == first:
-            return None
-        return (now - start) / (position.iteration - first) * (position.iterations - position.iteration)
-
-
-class ProgressTable:
+class ProgressTable(LinesInPlace):
     """Writes one line a running run and one for all, in place on a terminal, now and then elsewhere.
 
     Args:
@@ -92,12 +20,9 @@ class ProgressTable:
     """
 
     def __init__(self, total: int, file: TextIO, interval: float = 60) -> None:
+        super().__init__(file, interval)
         self.total = total
-        self.file = file
-        self.interval = interval
         self.paces: dict[Run, Pace] = {}
-        self.written: Sequence[str] = ()
-        self.last = 0.0
 
     def lines(self, positions: Mapping[Run, Position], done: int, failed: int, now: float) -> list[str]:
         """The table as text.
@@ -110,12 +35,7 @@ class ProgressTable:
         """
         lines = [f"runs: {done} of {self.total} done, {len(positions)} running, {failed} failed"]
         for run, position in positions.items():
-            line = f"  {run.name}: {position.step.replace('_', ' ')}"
-            if position.iterations:
-                left = self.paces.setdefault(run, Pace()).left(position, now)
-                line += f" {position.iteration}/{position.iterations}"
-                line += f", {duration(left)} left" if left is not None else ""
-            lines.append(line)
+            lines.append(position_line(run.name, position, self.paces.setdefault(run, Pace()), now))
         return lines
 
     def update(self, positions: Mapping[Run, Position], done: int, failed: int, last: bool = False) -> None:
@@ -127,21 +47,4 @@ class ProgressTable:
             failed: runs that did not.
             last: whether to write in any case.
         """
-        now = time.monotonic()
-        lines = self.lines(positions, done, failed, now)
-        if self.file.isatty():
-            lines = [line[: shutil.get_terminal_size().columns - 1] for line in lines]  # a broken line counts as two
-            up = f"\x1b[{len(self.written)}A" if self.written else ""
-            self.file.write(up + "".join(f"\x1b[2K{line}\n" for line in lines) + "\x1b[J")
-        elif last or now - self.last >= self.interval:
-            self.file.write("\n".join(lines) + "\n")
-            self.last = now
-        self.file.flush()
-        self.written = lines
-
-
-def duration(seconds: float) -> str:
-    """A duration as 0:42, 12:05 or 3:07:09."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        self.write(self.lines(positions, done, failed, time.monotonic()), last)

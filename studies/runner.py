@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mani_monai.run.progress import read_position
 from studies.maker import BUSY, DONE, FAILED, RunMaker
 from studies.plan import Run
-from studies.progress import ProgressTable, read_position
+from studies.progress import ProgressTable
 from studies.scheduler import Job
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import read_object
+from mani_monai.utils.json_files import read_object, save_json
 
 PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume")
 """Keys that say where things lie, not what is trained."""
@@ -54,3 +54,10 @@ def first_difference(one: Any, other: Any, key: str = "") -> str | None:
         if found is not None:
             return found
     return None
+
+
+def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
+    """Writes a resolved config as ``config.json`` into a run's folder and returns its path."""
+    path = Path(folder) / "config.json"
+    save_json(path, config)
+    return path

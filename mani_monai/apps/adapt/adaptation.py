@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from mani_monai.apps.adapt.domains import prepare_domains, read_domains, source_folder, write_domains
 from mani_monai.apps.adapt.given_model import GivenModel, model_hash, take_model
-from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, base_table, check_method, make_plan, read_configs
+from mani_monai.apps.adapt.methods import (
+    DEFAULT_METHOD,
+    METHODS,
+    Training,
+    base_of,
+    check_method,
+    make_plan,
+    read_configs,
+)
 from mani_monai.apps.adapt.request import check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, normalises_stains
 from mani_monai.apps.adapt.target_images import list_target_images
@@ -25,8 +33,6 @@ from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.hashes import file_hash
 from mani_monai.utils.overrides import check_range
-from studies import Run
-from studies.run_config import run_parser
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -97,8 +103,8 @@ def adapt(job: Adaptation) -> Adapted:
     size = given_pixel_size(job.mpp)
     check_range("seed", str(job.seed))
     job.say("1/4 checking the images")
-    table = base_table(job.bundles / BUNDLE, job.preset)
-    configs = read_configs(table, job.method, job.options)
+    base = base_of(job.bundles / BUNDLE, job.preset)
+    configs = read_configs(base, job.method, job.options)
     domains = _domains(job, configs)
     given = take_model(job.model, job.out / "model") if job.model else None
     if given and given.mpp and size and not alike(given.mpp, size.um):
@@ -115,20 +121,20 @@ def adapt(job: Adaptation) -> Adapted:
         overlays, notes = start.overlays, (start.note,)
     names = (domains.source, domains.target)
     options = {**job.options, "crop_size": str(domains.crop_size)}
-    plan = make_plan(table, job.method, names, options, job.seed, given is not None, overlays)
+    plan = make_plan(base, job.method, names, options, job.seed, given is not None, overlays)
     for run in plan.runs:  # before the first one trains: an option of one method's overlay fits no other
-        run_parser(table, run, "", "")
+        run.of_bundle("", "").parser()
     runs = job.out / "runs"
-    make = TrainingMaker(table, str(domains.dataset_dir), runs, runs, launcher=job.launcher, continued=plan.continued)
+    make = TrainingMaker(str(domains.dataset_dir), runs, launcher=job.launcher, continued=plan.continued)
 
     job.say(f"2/4 training on {domains.images} target images: {', then '.join(run.method.title for run in plan.runs)}")
     train(make, plan.runs)
 
     job.say("3/4 exporting")
     trained = _trained(job, make, plan.after, given if overlays else None)
-    adapted = export_bundle(table.bundle, trained, job.out / "adapted", overwrite=True)
+    adapted = export_bundle(base.bundle, trained, job.out / "adapted", overwrite=True)
     source_model = plan.before and export_bundle(
-        table.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True
+        base.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True
     )
 
     job.say("4/4 measuring both models on the target, writing the report")
@@ -163,7 +169,7 @@ def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
     return read_domains(kept)
 
 
-def _trained(job: Adaptation, make: TrainingMaker, run: Run, start: GivenModel | None = None) -> TrainedRun:
+def _trained(job: Adaptation, make: TrainingMaker, run: Training, start: GivenModel | None = None) -> TrainedRun:
     """A training for its export; weights that began as another model's stay bound to what that was trained on."""
     said = run.method.title + (f", started from {start.name}" if start else "")
     trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said, mpp=job.mpp)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
 from mani_monai.apps.adapt.nuclei import NucleiFigures
-from studies.picture import GAP, PREDICTION, outline
+from mani_monai.data.writers import outline_mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PANEL = 384
 """Pixels of a region's longer side in the picture, about."""
+GAP = 6
+"""Pixels between two panels."""
 POINTS = 60
 """Points of a smoothed curve."""
 MOST = 95
@@ -40,7 +42,7 @@ def panel_picture(image: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]]) 
     large = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
     panels = [large]
     for mask in masks:
-        panels.append(outline(large, mask.repeat(zoom, axis=0).repeat(zoom, axis=1), PREDICTION))
+        panels.append(outline_mask(large, mask.repeat(zoom, axis=0).repeat(zoom, axis=1)))
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     picture = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
     stream = io.BytesIO()

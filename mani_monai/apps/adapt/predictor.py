@@ -15,10 +15,9 @@ from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mani_monai.apps.adapt.methods import Training
 from mani_monai.evaluation import LabelFreeScorer, shows_normalised_stains
 from mani_monai.utils.files import load_network, load_tensors
-from studies import Run, Table
-from studies.run_config import run_parser
 
 WHOLE = 1024
 """Pixels of a side up to which an image may go through the network whole, where the preset does that."""
@@ -30,8 +29,7 @@ class Predictor:
     """Runs weights over unlabelled images as a training's validation does.
 
     Args:
-        table: the plan that names the configs.
-        run: a training of it.
+        run: a training.
         dataset_dir: folder of the data sets.
         largest: the largest side of an image, in pixels.
         features: channels of the weights' U-Net, where they are not the training's.
@@ -40,8 +38,7 @@ class Predictor:
 
     def __init__(
         self,
-        table: Table,
-        run: Run,
+        run: Training,
         dataset_dir: Path,
         largest: int,
         features: Sequence[int] | None = None,
@@ -49,10 +46,10 @@ class Predictor:
     ) -> None:
         overlays = run.method.overlays if overlays is None else tuple(overlays)
         bare = replace(run.method, overlays=overlays, options=())
-        known = run_parser(table, replace(run, method=bare), str(dataset_dir), str(dataset_dir))
+        known = replace(run, method=bare).of_bundle(str(dataset_dir), str(dataset_dir)).parser()
         options = tuple((name, value) for name, value in run.method.options if name in known)
         plain = replace(run, method=replace(bare, options=options))
-        parser = run_parser(table, plain, str(dataset_dir), str(dataset_dir))
+        parser = plain.of_bundle(str(dataset_dir), str(dataset_dir)).parser()
         if features is not None:
             parser["features"] = list(features)
         if parser.get("window") == -1 and largest > WHOLE:

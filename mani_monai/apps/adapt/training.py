@@ -1,79 +1,120 @@
-"""The trainings of an adaptation: the harness's runs without their scores, which would need target labels."""
+"""The trainings of an adaptation, without scores, which would need target labels."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from mani_monai.run.config_match import check_same_config
+from mani_monai.apps.adapt.methods import Training
+from mani_monai.run.bundle_training import BundleTraining
+from mani_monai.run.config_match import check_same_config, write_config
+from mani_monai.run.launcher import Launcher
+from mani_monai.run.launching import StepRunner, run_lock
+from mani_monai.run.progress import watched
 from mani_monai.run.run_folder import CHECKPOINT, is_begun, is_trained
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.machine import visible_gpus
-from studies import Run, RunMaker, TableRunner, ThreadScheduler
-from studies.maker import DONE, FAILED
-from studies.run_config import resolved_config, write_config
 
 TAIL = 200
 """Lines of a log that may say why a training failed."""
 
 
 @dataclass(frozen=True)
-class TrainingMaker(RunMaker):
-    """Makes a run's training alone: done once its last weights lie in its folder, resumed where it was cut off.
+class TrainingMaker:
+    """Makes trainings, each in a folder of its own: resumed where it was cut off, done once its last weights lie there.
 
     Args:
+        dataset_dir: folder of the prepared data sets.
+        work_dir: receives one folder a training.
+        threads: of each training; all cores that its process may use where None.
+        launcher: what starts the processes.
         continued: trainings that are another one to its end, which comes before them: they go on from its last
             checkpoint, to the weights that they would have come to by themselves, bit for bit.
     """
 
-    continued: Mapping[Run, Run] = field(default_factory=dict)
+    dataset_dir: str
+    work_dir: Path
+    threads: int | None = None
+    launcher: Launcher = field(default_factory=Launcher)
+    continued: Mapping[Training, Training] = field(default_factory=dict)
 
-    def is_done(self, run: Run) -> bool:
+    def folder(self, training: Training) -> Path:
+        """Where a training's weights and logs lie."""
+        return self.work_dir / training.name
+
+    def is_done(self, training: Training) -> bool:
         """Whether the training has come to its end.
 
         Raises:
             InputError: when a training with other configs or options lies there.
         """
-        folder = self.folder(run)
+        folder = self.folder(training)
         if is_begun(folder):
-            check_same_config(folder, resolved_config(self.table, run, self.dataset_dir, folder))
+            check_same_config(folder, self._bundle(training).resolved())
         return is_trained(folder)
 
-    def lost(self, run: Run) -> list[str]:
-        """Nothing: there are no scores that could be lacking."""
-        return []
+    def __call__(self, training: Training, gpu: str | None = None) -> bool:
+        """Trains what is left to train.
 
-    def _make(self, run: Run, gpu: str | None, lock: int) -> str:
-        if self.is_done(run):
-            return DONE
-        folder, first = self.folder(run), self.continued.get(run)
-        last = first and self.folder(first) / CHECKPOINT
-        if last and last.exists() and is_trained(last.parent) and not is_begun(folder):
+        Args:
+            training: the training.
+            gpu: the only one that it may see, as CUDA_VISIBLE_DEVICES names it; all of them where None.
+
+        Returns:
+            whether it has come to its end.
+
+        Raises:
+            InputError: when another process is training in the folder.
+        """
+        folder = self.folder(training)
+        with run_lock(folder) as lock:
+            if lock is None:
+                raise InputError(f"{folder}: another process is training there; wait for it, or choose another --out.")
+            if self.is_done(training):
+                return True
+            self._begin_where_another_ended(training)
+            write_config(self._bundle(training).resolved(), folder)
+            step = StepRunner(self.threads, self.launcher, gpu)
+            return step(self._bundle(training), folder, lock, options={"resume": "True"})
+
+    def _bundle(self, training: Training) -> BundleTraining:
+        return training.of_bundle(self.dataset_dir, self.folder(training))
+
+    def _begin_where_another_ended(self, training: Training) -> None:
+        folder, first = self.folder(training), self.continued.get(training)
+        if first is None or is_begun(folder) or not is_trained(self.folder(first)):
+            return
+        last = self.folder(first) / CHECKPOINT
+        if last.exists():
             with replacing(folder / CHECKPOINT) as path:
                 shutil.copyfile(last, path)
-        write_config(resolved_config(self.table, run, self.dataset_dir, folder), folder)
-        return DONE if self._train(run, gpu, lock) else FAILED
 
 
-def train(make: TrainingMaker, runs: Sequence[Run], seconds: float = 1.0) -> None:
+def train(make: TrainingMaker, trainings: Sequence[Training], seconds: float = 1.0) -> None:
     """Trains what is left to train, one after the other, and shows how far it is and how long it will take.
 
     Args:
         make: makes a training.
-        runs: the trainings, in order.
+        trainings: in order.
         seconds: between two looks at them.
 
     Raises:
         InputError: when a training failed, with the reason in its log, or another process is making it; those after
             it are not begun.
     """
-    for run in runs:
-        failed = TableRunner(make, ThreadScheduler(make, 1, visible_gpus()), seconds)([run])
-        log = make.folder(run) / "train.log"
-        if failed:
+    gpu = next(iter(visible_gpus()), None)
+    for training in trainings:
+        folder = make.folder(training)
+        if make.is_done(training):
+            continue
+
+        def make_it(training: Training = training) -> bool:
+            return make(training, gpu)
+
+        if not watched(make_it, folder, training.method.title, make.launcher.stop, seconds):
+            log = folder / "train.log"
             said = log.read_text(encoding="utf-8", errors="replace").split("\n")[-TAIL:] if log.is_file() else []
             raise InputError(f"{log}: the training failed: {failure_reason(said)}")
-        if not make.is_done(run):
-            raise InputError(f"{log.parent}: another process is training there; wait for it, or choose another --out.")

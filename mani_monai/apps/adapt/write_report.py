@@ -15,7 +15,7 @@ from mani_monai.apps.adapt.domains import SPLIT
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.given_model import GivenModel
 from mani_monai.apps.adapt.measurement import Measured, measure_labels, measure_model, measured_images, scored_images
-from mani_monai.apps.adapt.methods import Plan
+from mani_monai.apps.adapt.methods import Plan, Training
 from mani_monai.apps.adapt.outcome import Outcome
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.pictures import curves_picture, panel_picture, sizes_picture
@@ -26,7 +26,6 @@ from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.utils.atomic import replacing
-from studies import Run
 
 PAGE, RECORD = "report.html", "report.json"
 
@@ -98,15 +97,15 @@ def _models(
 ) -> tuple[Measured, Measured]:
     """The source model and the adapted one, measured; the same where they are."""
 
-    def predictor(run: Run) -> Predictor:
-        return Predictor(plan.table, run, domains.dataset_dir, domains.largest)
+    def predictor(run: Training) -> Predictor:
+        return Predictor(run, domains.dataset_dir, domains.largest)
 
     after = measure_model(predictor(plan.after), make.folder(plan.after) / "model.pt", paths)
     if plan.before == plan.after:
         return after, after
     if given is not None:
         steps = (NORMALISED,) if given.normalised else ()
-        own = Predictor(plan.table, plan.after, domains.dataset_dir, domains.largest, given.features, steps)
+        own = Predictor(plan.after, domains.dataset_dir, domains.largest, given.features, steps)
         return measure_model(own, given.weights, paths), after
     return measure_model(predictor(plan.before), make.folder(plan.before) / "model.pt", paths), after
 

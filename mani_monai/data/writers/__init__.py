@@ -1,9 +1,10 @@
 from .geojson import read_geojson, write_geojson
 from .instance_maps import write_instance_map
-from .overlays import outline_nuclei, write_overlay
+from .overlays import outline_mask, outline_nuclei, write_overlay
 from .tables import write_nuclei_csv
 
 __all__ = [
+    "outline_mask",
     "outline_nuclei",
     "read_geojson",
     "write_geojson",

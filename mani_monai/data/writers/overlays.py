@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.segmentation import find_boundaries
 
 from mani_monai.utils.atomic import replacing
 
-from .classes import nucleus_class
+from .classes import YELLOW, nucleus_class
 from .instance_maps import checked
 
 
@@ -44,6 +45,24 @@ def outline_nuclei(
     edge = find_boundaries(instances, mode="inner")
     drawn = image.copy()
     drawn[edge] = colours[instances[edge]]
+    return drawn
+
+
+def outline_mask(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int] = YELLOW
+) -> NDArray[np.uint8]:
+    """Draws the contour of a mask, two pixels wide.
+
+    Args:
+        image: HW3.
+        mask: HW.
+        colour: RGB.
+
+    Returns:
+        a new HW3 image.
+    """
+    drawn = image.copy()
+    drawn[binary_dilation(mask) & ~binary_erosion(mask)] = colour
     return drawn
 
 

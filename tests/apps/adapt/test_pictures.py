@@ -9,8 +9,8 @@ import pytest
 from adapted import figures
 from PIL import Image
 
-from mani_monai.apps.adapt.pictures import curves_picture, panel_picture, sizes_picture, smoothed
-from studies.picture import GAP, PREDICTION
+from mani_monai.apps.adapt.pictures import GAP, curves_picture, panel_picture, sizes_picture, smoothed
+from mani_monai.data.writers.classes import YELLOW
 
 
 def pixels(picture):
@@ -23,7 +23,7 @@ def test_a_panel_shows_the_region_and_each_contour(discs):
     shown = pixels(panel_picture(image, [one, other]))
     zoom = 6
     assert shown.shape == (40 * zoom, 3 * 60 * zoom + 2 * GAP, 3)
-    drawn = (shown == PREDICTION).all(axis=-1)
+    drawn = (shown == YELLOW).all(axis=-1)
     starts = [number * (60 * zoom + GAP) for number in range(3)]
     counts = [int(drawn[:, start : start + 60 * zoom].sum()) for start in starts]
     assert counts[0] == counts[2] == 0

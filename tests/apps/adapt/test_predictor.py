@@ -11,7 +11,7 @@ from monai.networks.nets import BasicUNet
 from PIL import Image
 
 from mani_monai.apps.adapt.measurement import MEASURED, SCORED, measure_labels, measure_model
-from mani_monai.apps.adapt.methods import base_table, make_plan
+from mani_monai.apps.adapt.methods import base_of, make_plan
 from mani_monai.apps.adapt.predictor import Predictor
 from mani_monai.transforms import normalise_stains
 from mani_monai.utils import InputError
@@ -23,9 +23,9 @@ def paths(toy_dir):
 
 
 def predictor(tiny_options, features=None, largest=64, **options):
-    table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
+    table = base_of(REPOSITORY / "bundles" / "mani_unet", "small")
     plan = make_plan(table, "mean_teacher_stain_augmentation", ("a", "b"), {**tiny_options, **options})
-    return Predictor(table, plan.after, "nowhere", largest, features)
+    return Predictor(plan.after, "nowhere", largest, features)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_an_option_of_the_methods_overlay_is_no_hindrance(tiny_options):
 def test_images_reach_a_network_as_it_was_trained(tiny_options, slide):
     """Normalised by the method that was trained so, by no other; and as a given model asks for."""
     image, name = slide
-    table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
+    table = base_of(REPOSITORY / "bundles" / "mani_unet", "small")
     runs = {method: make_plan(table, method, ("a", "b"), tiny_options).after for method in ("stain_adabn", "mani")}
     expected = {False: image[0].transpose(1, 2).numpy(), True: normalise_stains(image[0].transpose(1, 2).numpy())}
     assert np.abs(expected[True] - expected[False]).mean() > 0.02
@@ -113,7 +113,7 @@ def test_images_reach_a_network_as_it_was_trained(tiny_options, slide):
         ("stain_adabn", (), False),
         ("mani", ("stain_normalisation.json",), True),
     ):
-        shown = Predictor(table, runs[method], "nowhere", 80, overlays=overlays)
+        shown = Predictor(runs[method], "nowhere", 80, overlays=overlays)
         assert shown.normalised == normalised
         (item,) = shown.images([name])
         np.testing.assert_allclose(item["image"], expected[normalised], atol=0.51 / 255)

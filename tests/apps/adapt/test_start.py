@@ -10,7 +10,7 @@ from bundle_files import REPOSITORY
 from monai.networks.nets import BasicUNet
 
 from mani_monai.apps.adapt.given_model import GivenModel
-from mani_monai.apps.adapt.methods import METHODS, base_table, read_configs
+from mani_monai.apps.adapt.methods import METHODS, base_of, read_configs
 from mani_monai.apps.adapt.start import choose_start, normalises_stains, started_from, write_start
 from mani_monai.utils import InputError
 
@@ -76,5 +76,5 @@ def test_weights_of_normalised_stains_go_on_with_them(tmp_path, normalised, norm
 
 
 def test_one_method_normalises_by_itself():
-    table = base_table(REPOSITORY / "bundles" / "mani_unet", "small")
+    table = base_of(REPOSITORY / "bundles" / "mani_unet", "small")
     assert [name for name in METHODS if normalises_stains(read_configs(table, name, {}))] == ["stain_adabn"]

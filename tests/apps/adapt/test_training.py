@@ -8,7 +8,7 @@ import pytest
 from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
 
-from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_table, make_plan
+from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_of, make_plan
 from mani_monai.apps.adapt.training import TrainingMaker, train
 from mani_monai.run.launcher import Usage
 from mani_monai.utils import InputError
@@ -31,12 +31,12 @@ class Touching(InProcessLauncher):
 
 @pytest.fixture
 def plan():
-    return make_plan(base_table(REPOSITORY / "bundles" / "mani_unet", "quick"), MEAN_TEACHER, ("a", "b"), {})
+    return make_plan(base_of(REPOSITORY / "bundles" / "mani_unet", "quick"), MEAN_TEACHER, ("a", "b"), {})
 
 
 @pytest.fixture
-def make(plan, tmp_path):
-    return TrainingMaker(plan.table, "data", tmp_path, tmp_path, 1, Touching())
+def make(tmp_path):
+    return TrainingMaker("data", tmp_path, 1, Touching())
 
 
 def test_all_runs_are_trained_in_order_and_never_scored(make, plan, tmp_path):
@@ -63,7 +63,7 @@ def test_a_training_that_fails_is_named_with_its_last_line_and_resumed(make, pla
 
 def test_a_folder_of_another_training_is_refused(make, plan):
     train(make, plan.runs, 0.01)
-    other = make_plan(plan.table, MEAN_TEACHER, ("a", "b"), {"iterations": "7"})
+    other = make_plan(plan.after.base, MEAN_TEACHER, ("a", "b"), {"iterations": "7"})
     with pytest.raises(InputError, match="whose iterations is not what is asked for now"):
         train(make, other.runs, 0.01)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.writers import outline_nuclei, write_overlay
+from mani_monai.data.writers import outline_mask, outline_nuclei, write_overlay
 from mani_monai.data.writers.classes import PALETTE, YELLOW
 
 GREY = np.full((7, 12, 3), 100, np.uint8)
@@ -59,3 +59,13 @@ def test_picture_is_written_whole(tmp_path):
 def test_another_size_is_refused():
     with pytest.raises(ValueError, match=r"image must be \(7, 12, 3\), got \(12, 7, 3\)"):
         outline_nuclei(GREY.transpose(1, 0, 2), INSTANCES)
+
+
+def test_outline_leaves_inside_and_outside_alone():
+    mask = np.zeros((12, 12), bool)
+    mask[3:9, 3:9] = True
+    drawn = outline_mask(np.full((12, 12, 3), 7, np.uint8), mask, (0, 200, 0))
+    assert tuple(drawn[3, 5]) == (0, 200, 0)
+    assert tuple(drawn[2, 5]) == (0, 200, 0)
+    assert (drawn[5, 5] == 7).all()
+    assert (drawn[0, 0] == 7).all()
