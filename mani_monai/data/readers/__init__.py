@@ -5,6 +5,7 @@ from .monuseg import read_monuseg
 from .pannuke import read_pannuke
 from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
+from .tissue_reader import TissueReader
 from .tnbc import read_tnbc
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "RawImage",
     "RawMask",
     "Record",
+    "TissueReader",
     "read_consep",
     "read_folder",
     "read_kirc",

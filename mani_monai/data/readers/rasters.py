@@ -1,4 +1,4 @@
-"""Decode the image files and mask files of public data sets, whatever they are stored as."""
+"""Decode image files and mask files, whatever they are stored as: one way for preparation, inference and adaptation."""
 
 from __future__ import annotations
 
@@ -6,77 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image
+from tifffile import COMPRESSION, PHOTOMETRIC
 
-from mani_monai.utils import InputError
+from mani_monai.utils.errors import InputError
 
+from .opened_picture import OpenedPicture, opened_picture
 from .records import RawImage, RawMask
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
-_BITS_PER_SAMPLE = 258  # the TIFF tag
+_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
+_UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
+_HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
+_BRIGHTEST = 99.9  # percentile, so that single hot pixels do not speak for the picture
 
 
-def decode(path: Path) -> Image.Image:
-    """Opens and decodes an image file.
-
-    Of a pyramid the largest level is taken, the first page.
-
-    Raises:
-        InputError: missing, truncated, or no image at all; several pages, or pixels that are to be shown turned.
-    """
-    try:
-        with Image.open(path) as image:
-            _check_pages(path, image)
-            _check_orientation(path, image)
-            image.load()
-            return image
-    except FileNotFoundError:
-        raise InputError(f"{path}: does not exist.") from None
-    except UnidentifiedImageError:
-        remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
-        raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be decoded ({error}); copy or download it again.") from error
-
-
-def _check_pages(path: Path, image: Image.Image) -> None:
-    """Refuses a stack, of which one page alone would be read."""
-    size, pages = image.size, getattr(image, "n_frames", 1)
-    for page in range(1, pages):
-        image.seek(page)
-        if image.size == size:
-            raise InputError(
-                f"{path}: is a stack of {pages} pages; store each as an image of its own, its channels as one RGB "
-                "image, or its nuclei as one mask of numbers."
-            )
-    if pages > 1:
-        image.seek(0)
-
-
-def _check_orientation(path: Path, image: Image.Image) -> None:
-    """Refuses pixels that viewers show otherwise than they are stored: a mask or an outline would lie elsewhere."""
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if turned not in (0, 1):
-        raise InputError(f"{path}: is stored turned or mirrored (EXIF orientation {turned}); save it upright.")
-
-
-def bits_per_channel(image: Image.Image) -> int:
-    """How many bits the file holds per channel: Pillow itself reduces 16-bit colour to 8 bits without a word."""
-    if image.mode.startswith("I;16"):
-        return 16
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)  # TIFF
-    if image.format == "PNG":
-        with open(image.filename, "rb") as stream:
-            bits = stream.read(25)[24]  # the header's ninth byte
-    return max(bits) if isinstance(bits, tuple) else int(bits)
-
-
-def read_image(path: Path) -> RawImage:
+def read_image(path: str | Path) -> RawImage:
     """Reads an image as 8-bit RGB.
 
-    Alpha is dropped, not blended; grey is repeated; palettes are looked up. Of 16-bit values the high byte is kept
-    (value // 256, the same for every image).
+    Grey is repeated, palettes are looked up, transparent parts become white as on a slide's glass. An alpha channel of
+    one value is dropped. Of 16-bit values the high byte is kept (value // 256, the same for every image). Of several
+    pages the largest is taken where the others show it smaller.
 
     Args:
         path: an image file.
@@ -85,38 +38,72 @@ def read_image(path: Path) -> RawImage:
         HW3 uint8 and what was converted.
 
     Raises:
-        InputError: it cannot be decoded, or holds something other than 8 or 16 bits of grey or RGB.
+        InputError: it cannot be decoded, holds several pictures, is shown turned, holds something other than 8 or 16
+            bits of grey or RGB, or uses less than half of its 16 bits.
     """
-    image = decode(path)
-    bits = bits_per_channel(image)
-    notes: list[tuple[str, int]] = []
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        notes.append(("alpha dropped", 1))
-    if image.mode in ("L", "LA", "1") or image.mode.startswith("I"):
-        notes.append(("grey to RGB", 1))
-    if image.mode.startswith("I"):  # 16-bit grey; older PNG decoders say 32 bits
-        grey = np.asarray(image)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise InputError(f"{path}: holds values beyond 16 bits; store it with 8 bits per channel.")
-        pixels = np.repeat((grey // 256).astype(np.uint8)[..., None], 3, axis=2)
-        bits = 16
-    elif image.mode in ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1"):
-        # not convert("RGB") alone: a palette with transparency must keep its colours
-        pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image.convert("RGB"))[..., :3]
+    with opened_picture(path) as opened:
+        return rgb_of(opened)
+
+
+def rgb_of(opened: OpenedPicture) -> RawImage:
+    """As :func:`read_image`, of a file that is open."""
+    path, image = opened.path, opened.decoded()
+    notes = list(opened.notes)
+    deep = 8 < opened.bits <= 16
+    if image.mode.startswith("I") and deep:
+        values = np.asarray(image).astype(np.int64)
+        if values.min(initial=0) < 0:
+            raise InputError(f"{path}: holds negative values; store it as 8-bit RGB.")
+        values >>= opened.bits - 8
+        if opened.page is not None and opened.page.photometric == PHOTOMETRIC.MINISWHITE:
+            values = 255 - values
+        pixels = np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
+    elif image.mode in _READABLE and opened.bits in (1, 2, 4, 8, 16):
+        pixels = _colours(image, notes)
     else:
-        raise InputError(f"{path}: has the colour mode {image.mode}; store it as 8-bit RGB.")
-    if bits == 16:
-        notes.append(("16 bits to 8 (value // 256)", 1))
-        if pixels.max(initial=0) < 16:
-            raise InputError(f"{path}: uses a sixteenth of its 16-bit range or less; rescale it to 8 bits yourself.")
+        kind = f"{opened.bits} bits per channel" if opened.bits > 8 else f"the colour mode {image.mode}"
+        raise InputError(f"{path}: has {kind}; store it as 8-bit RGB.")
+    if image.mode in ("L", "LA", "La", "1") or image.mode.startswith("I"):
+        notes.append(("grey to RGB", 1))
+    if deep:
+        notes.append((f"{opened.bits} bits to 8 (value // {2 ** (opened.bits - 8)})", 1))
+        _check_depth(path, pixels)
     return RawImage(np.ascontiguousarray(pixels), tuple(notes))
 
 
-def read_mask(path: Path, kind: str = "auto") -> RawMask:
+def _colours(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.uint8]:
+    """HW3 of an image with 8 bits per channel."""
+    if image.mode not in (*_ALPHA, "P"):
+        return np.asarray(image.convert("RGB"))
+    transparent = image.mode != "P" or "transparency" in image.info
+    if image.mode == "La":
+        image = image.convert("LA")
+    pixels = np.asarray(image.convert("RGBA"))  # not convert("RGB"): a palette must keep its colours
+    alpha = pixels[..., 3:].astype(np.uint16)
+    if not transparent or alpha.min() == alpha.max():
+        if transparent:
+            notes.append(("alpha dropped", 1))
+        return pixels[..., :3]
+    notes.append(("transparent parts to white", 1))
+    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
+    if pixels.size and np.percentile(pixels, _BRIGHTEST) < _HALF:
+        brightest = (int(pixels.max()) + 1) * 256
+        raise InputError(
+            f"{path}: its values stay below {brightest} of 65536, as those of cameras of fewer bits do; save it with 8 "
+            "bits per channel, scaled as all images of the set."
+        )
+
+
+def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
     """Reads a mask that is stored as an image.
 
     Grey of any depth, 1-bit and palette images (their indices) are taken as they are. Of RGB(A) the one channel
-    is taken when all three are equal; colours are refused, since a colour names no nucleus reliably.
+    is taken when all three are equal; colours are refused, since a colour names no nucleus reliably. A TIFF whose
+    tags say that zero is white is read so where it holds two values; ids stay as they are stored.
 
     Args:
         path: a mask file; not JPEG, whose compression changes values.
@@ -128,29 +115,63 @@ def read_mask(path: Path, kind: str = "auto") -> RawMask:
     Raises:
         InputError: it cannot be decoded or is no mask.
     """
-    image = decode(path)
-    if image.format == "JPEG":
-        raise InputError(f"{path}: is a JPEG, which changes the values of a mask; store masks as PNG.")
-    values = np.asarray(image)
-    notes: list[tuple[str, int]] = []
+    with opened_picture(path) as opened:
+        path, notes = opened.path, list(opened.notes)
+        if opened.is_jpeg:
+            raise InputError(f"{path}: is a JPEG, which changes the values of a mask; store masks as PNG.")
+        values, mode = _stored(opened)
     if values.ndim == 3:
-        if bits_per_channel(image) != 8:
-            raise InputError(f"{path}: is a 16-bit colour image; store a mask as one 16-bit grey channel.")
-        colours = values[..., : 1 if image.mode == "LA" else 3]
-        if (colours != colours[..., :1]).any():
-            raise InputError(f"{path}: is a mask in colours; store instance ids as one 16-bit grey channel.")
-        alpha = values[..., -1]
-        if image.mode in ("RGBA", "LA") and not colours.any() and alpha.min() != alpha.max():
-            raise InputError(f"{path}: holds its mask in the alpha channel; store it as one grey channel.")
-        values = colours[..., 0]
+        if opened.bits != 8:
+            raise InputError(f"{path}: is a {opened.bits}-bit colour image; store a mask as one 16-bit grey channel.")
+        values = _one_channel(path, values, mode)
         notes.append(("mask stored as RGB(A)", 1))
     if values.dtype.kind == "f":
         if not np.array_equal(values, np.round(values)):
-            raise InputError(f"{path}: holds fractions; store a mask as whole numbers.")
+            raise InputError(
+                f"{path}: holds fractions, as a map of probabilities does; threshold it, and store whole numbers."
+            )
         values = values.astype(np.int64)
     if values.dtype.kind == "i" and values.min(initial=0) < 0:
         raise InputError(f"{path}: holds negative values; a mask has 0 as background and ids above it.")
+    if opened.page is not None and opened.page.photometric == PHOTOMETRIC.MINISWHITE:
+        values, note = _white_is_zero(opened, values)
+        notes.append((note, 1))
     return RawMask(values, kind, tuple(notes))
+
+
+def _stored(opened: OpenedPicture) -> tuple[NDArray, str]:
+    """The values as the file stores them, and what Pillow calls their layout."""
+    page = opened.page
+    if page is not None and opened.pages == 1 and page.compression in _UNPACKED and not opened.turned:
+        values = opened.stored()
+        mode = {2: "LA", 3: "RGB", 4: "RGBA"}.get(values.shape[-1], "") if values.ndim == 3 else ""
+        return values, mode
+    image = opened.decoded()
+    values = np.asarray(image)
+    inverted = page is not None and page.photometric == PHOTOMETRIC.MINISWHITE and image.mode in ("1", "L")
+    return (~values if inverted else values), image.mode  # Pillow went by the tag
+
+
+def _one_channel(path: Path, values: NDArray, mode: str) -> NDArray:
+    colours = values[..., : 1 if mode == "LA" else 3]
+    if (colours != colours[..., :1]).any():
+        raise InputError(f"{path}: is a mask in colours; store instance ids as one 16-bit grey channel.")
+    alpha = values[..., -1]
+    if mode in ("RGBA", "LA") and not colours.any() and alpha.min() != alpha.max():
+        raise InputError(f"{path}: holds its mask in the alpha channel; store it as one grey channel.")
+    return colours[..., 0]
+
+
+def _white_is_zero(opened: OpenedPicture, values: NDArray) -> tuple[NDArray, str]:
+    """A mask whose TIFF says that zero is white: two values are a picture in which nuclei are white."""
+    present = np.unique(values)
+    if opened.page.is_imagej:  # its inverting look-up table changes the display, not what is foreground
+        return values, "white is zero, by ImageJ's display alone"
+    if len(present) > 2:
+        return values, "white is zero, ids as stored"
+    if len(present) == 2:
+        return values == present[0], "white is zero, read so"
+    return values == 0, "white is zero, read so"
 
 
 def mask_file(path: Path, kind: str = "auto") -> Callable[[tuple[int, int]], RawMask]:

@@ -1,0 +1,70 @@
+"""The decoder behind MONAI's LoadImaged, from a config and from a folder of modules that a bundle carries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from monai.bundle import ConfigParser
+from monai.transforms import EnsureChannelFirstd, LoadImaged, SaveImaged
+from PIL import Image
+
+from mani_monai.apps.export.carried_modules import carry_modules, renamed
+from mani_monai.data.readers import TissueReader
+from mani_monai.utils import InputError
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
+NAME = "mani_monai.data.readers.TissueReader"
+
+
+def loader(**options):
+    reader = {"_target_": NAME, **options}
+    config = {"_target_": "LoadImaged", "keys": "image", "reader": reader, "dtype": "uint8"}
+    return ConfigParser({"load": config}).get_parsed_content("load")
+
+
+@pytest.mark.parametrize("reverse_indexing", [True, False])
+def test_a_plain_image_is_what_pil_reader_gives(tmp_path, reverse_indexing):
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    stock = LoadImaged("image", reader="PILReader", reverse_indexing=reverse_indexing, dtype="uint8")
+    own = loader(reverse_indexing=reverse_indexing)({"image": str(tmp_path / "a.png")})["image"]
+    expected = stock({"image": str(tmp_path / "a.png")})["image"]
+    np.testing.assert_array_equal(own, expected)
+    assert own.shape == ((7, 5, 3) if reverse_indexing else (5, 7, 3))
+    assert own.meta.keys() == expected.meta.keys()
+    assert own.meta["filename_or_obj"] == str(tmp_path / "a.png")
+
+
+def test_grey_of_16_bits_and_several_files(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS[..., 0].astype(np.uint16) * 257, photometric="minisblack")
+    image = loader(reverse_indexing=False)({"image": str(tmp_path / "a.tif")})["image"]
+    np.testing.assert_array_equal(image, np.repeat(PIXELS[..., :1], 3, axis=2))
+    assert len(TissueReader().read([tmp_path / "a.tif"] * 2)) == 2
+
+
+def test_what_is_refused_names_its_file_and_ends_the_run(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS.astype(np.uint16) * 16, photometric="rgb")
+    with pytest.raises(InputError, match=r"^[^\n]*a\.tif: its values stay below 4096 of 65536"):
+        loader()({"image": str(tmp_path / "a.tif")})
+
+
+def test_outputs_are_named_after_the_file(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    image = loader()({"image": str(tmp_path / "a.png")})["image"]
+    save = {"output_ext": ".png", "separate_folder": False, "print_log": False, "output_dtype": "uint8"}
+    write = SaveImaged("image", output_dir=tmp_path / "out", output_postfix="copy", **save)
+    write({"image": EnsureChannelFirstd("image")({"image": image})["image"]})
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a_copy.png")), PIXELS)
+
+
+def test_an_export_carries_it_and_runs_it_alone(tmp_path):
+    carried = carry_modules([NAME], tmp_path)
+    assert len(carried) < 10, carried
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    program = f"from {renamed(NAME).rpartition('.')[0]} import TissueReader; print(TissueReader().read('a.png').size)"
+    blocked = f"import sys; sys.modules['mani_monai'] = None; {program}"
+    answer = subprocess.run([sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.stdout.strip() == "(7, 5)", answer.stderr
