@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from mani_monai.utils import InputError
+
+from .readers.opened_picture import OpenedPicture, opened_picture
+from .readers.rasters import rgb_of
+from .readers.records import RawImage
+from .readers.stated_sizes import positive, stated_sizes
 
 SMALLEST, LARGEST = 0.05, 5.0  # um: what microscopes give; print's 72 to 600 dpi are 353 to 42 um
 TOLERATED = 1.1  # ratio of pixel sizes up to which they count as equal
 MOST = 4.0  # ratio beyond which an image holds too little, or too much, to be brought to the network's pixel size
 _SQUARE = 1.02
-_DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 270, 282, 283, 296  # TIFF tags
-_PER_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0}  # um: inch, centimetre
-_NUMBER = r"([0-9.]+(?:[eE][-+]?[0-9]+)?)"
-# a description's "um" arrives in several encodings, of which some went wrong on the way
-_MICRON = {"um", "micron", "microns", "micrometer", "\u00b5m", "\u03bcm", "\u00c2\u00b5m", "\u00ce\u00bcm", r"\u00b5m"}
 
 
 @dataclass(frozen=True)
@@ -31,10 +26,12 @@ class PixelSize:
     Attributes:
         um: in micrometres.
         origin: who says so.
+        doubt: what else the file says of it, where that is another size; empty where it does not.
     """
 
     um: float
     origin: str
+    doubt: str = ""
 
 
 def given_pixel_size(mpp: Any, option: str = "--mpp") -> PixelSize | None:
@@ -45,18 +42,14 @@ def given_pixel_size(mpp: Any, option: str = "--mpp") -> PixelSize | None:
     """
     if mpp is None:
         return None
-    number = None if isinstance(mpp, bool) else _number(mpp)
+    number = None if isinstance(mpp, bool) else positive(mpp)
     if number is None or not SMALLEST <= number <= LARGEST:
         raise InputError(f"{option} {mpp}: write micrometres per pixel, {SMALLEST} to {LARGEST}; 40x is about 0.25.")
     return PixelSize(number, option)
 
 
 def read_pixel_size(path: str | Path) -> PixelSize | None:
-    """Reads a pixel size from an image's file.
-
-    OME-XML, Aperio's "MPP =" and ImageJ's unit in a TIFF's description come first, then the TIFF's resolution, the
-    density of a PNG (pHYs) or a JPEG. Sizes that no microscope gives are passed over: 72 dpi is nothing that anybody
-    measured.
+    """Reads a pixel size from an image's file, as :func:`pixel_size_of`.
 
     Args:
         path: an image file; one that cannot be decoded says nothing.
@@ -65,16 +58,62 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
         InputError: when pixels are not square.
     """
     try:
-        with Image.open(path) as image:
-            said = [(x, y, origin) for x, y, origin in _said(image) if x is not None and SMALLEST <= x <= LARGEST]
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, Image.DecompressionBombError):
+        with opened_picture(path) as opened:
+            stated = _plausible(opened)
+    except InputError:
         return None
-    if not said:
+    return _size(path, stated)
+
+
+def read_sized_image(path: str | Path) -> tuple[RawImage, PixelSize | None]:
+    """Reads an image and what its file says of its pixels' size, at once.
+
+    Args:
+        path: an image file.
+
+    Returns:
+        HW3 uint8 with notes, as :func:`mani_monai.data.readers.rasters.read_image`, and the size.
+
+    Raises:
+        InputError: as that function, and when pixels are not square.
+    """
+    with opened_picture(path) as opened:
+        return rgb_of(opened), pixel_size_of(opened)
+
+
+def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
+    """What an open file says of its pixels' size.
+
+    Descriptions come first: OME-XML, Aperio's "MPP =", Philips' spacing, ImageJ's unit. The resolution of a TIFF and
+    the density of another image follow. Sizes that no microscope gives are passed over: 72 dpi is nothing that anybody
+    measured.
+
+    Returns:
+        the size; None where the file says none.
+
+    Raises:
+        InputError: when pixels are not square.
+    """
+    return _size(opened.path, _plausible(opened))
+
+
+def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:
+    """Width and height in um with their origin, the most trustworthy first."""
+    return [
+        (size.x or size.y, size.y or size.x, size.origin)
+        for size in stated_sizes(opened)
+        if any(side is not None and SMALLEST <= side <= LARGEST for side in (size.x, size.y))
+    ]
+
+
+def _size(path: str | Path, stated: list[tuple[float, float, str]]) -> PixelSize | None:
+    if not stated:
         return None
-    x, y, origin = said[0]
-    if y is not None and not 1 / _SQUARE <= x / y <= _SQUARE:
+    x, y, origin = stated[0]
+    if not 1 / _SQUARE <= x / y <= _SQUARE:
         raise InputError(f"{path}: its pixels are not square ({x:.3g} x {y:.3g} um by its {origin}); resample it.")
-    return PixelSize(x, origin)
+    others = [f"its {other} says {width:.3g} um" for width, _, other in stated[1:] if not alike(width, x)]
+    return PixelSize(x, origin, ", ".join(others))
 
 
 def alike(first: float, second: float) -> bool:
@@ -104,57 +143,3 @@ def scale_for(image: PixelSize | None, network_um: float | None) -> float:
             f"{MOST:.0f} times apart; take images of another magnification, or name the right size with --mpp."
         )
     return 1.0 if alike(image.um, network_um) else ratio
-
-
-def _said(image: Image.Image) -> Iterator[tuple[float | None, float | None, str]]:
-    """What a file says of its pixels' width and height in um, the most trustworthy first."""
-    tags = getattr(image, "tag_v2", None)
-    if tags is not None:
-        yield from _description(str(tags.get(_DESCRIPTION, "")), tags)
-        unit = _PER_RESOLUTION_UNIT.get(tags.get(_UNIT, 2))
-        if unit is not None:
-            yield *(_inverse(tags.get(tag), unit) for tag in (_X_RESOLUTION, _Y_RESOLUTION)), "TIFF resolution"
-    elif "dpi" in image.info:
-        x, y = image.info["dpi"]
-        yield _inverse(x, 25400.0), _inverse(y, 25400.0), f"{image.format} density"
-
-
-def _description(text: str, tags: Mapping[int, Any]) -> Iterator[tuple[float | None, float | None, str]]:
-    # by patterns, not by an XML parser: a file's text is nobody's to expand
-    x, y = (_ome(text, axis) for axis in "XY")
-    if x is not None:
-        yield x, y, "OME description"
-    if found := re.search(rf"\bMPP\s*=\s*{_NUMBER}", text):
-        yield _number(found[1]), None, "MPP in its description"
-    if text.startswith("ImageJ=") and (unit := re.search(r"^unit=(\S+)", text, re.M)):
-        factor = _unit(unit[1])
-        if factor is not None:
-            yield *(_inverse(tags.get(tag), factor) for tag in (_X_RESOLUTION, _Y_RESOLUTION)), "ImageJ description"
-
-
-def _ome(text: str, axis: str) -> float | None:
-    size = re.search(rf'\bPhysicalSize{axis}="{_NUMBER}"', text)
-    unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]*)"', text)
-    factor = _unit(unit[1]) if unit else 1.0  # OME's default is um
-    number = _number(size[1]) if size else None
-    return None if number is None or factor is None else number * factor
-
-
-def _unit(name: str) -> float | None:
-    """Micrometres in a unit."""
-    name = name.replace("&#181;", "\u00b5").replace("&#956;", "\u03bc")
-    return 1.0 if name.lower() in _MICRON else {"nm": 1e-3, "mm": 1e3, "cm": 1e4}.get(name)
-
-
-def _inverse(resolution: Any, unit: float) -> float | None:
-    number = _number(resolution)
-    return unit / number if number else None
-
-
-def _number(value: Any) -> float | None:
-    """A positive, finite number; None where it is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None

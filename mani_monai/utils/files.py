@@ -12,6 +12,7 @@ from ignite.handlers import DiskSaver
 from torch import Tensor, nn
 
 from .errors import InputError
+from .leftovers import FETCH, is_lfs_pointer
 
 
 def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
@@ -44,6 +45,8 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; train first, or name the folder of a finished run.")
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: {FETCH}.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

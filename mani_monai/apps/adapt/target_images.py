@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from pathlib import Path
 
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
-from mani_monai.data.readers.records import Listing, Record, check_folder
+from mani_monai.data.readers.records import Listing, Record, check_folder, is_text, paths_in, shown
 from mani_monai.utils import InputError
 
 WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
@@ -35,14 +36,16 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     """
     place = check_folder(folder, "the unlabelled images")
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(place.iterdir()):
-        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and not path.is_dir():
-            found[path.stem].append(path)
-    if not found:
+    problems = []
+    for path in paths_in(place):
+        if path.suffix.lower() in IMAGE_ENDINGS and is_text(path.name):
+            found[unicodedata.normalize("NFC", path.stem)].append(path)
+        elif path.suffix.lower() in IMAGE_ENDINGS:
+            problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+    if not found and not problems:
         raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
     masks = {stem for stem in found if is_mask_name(stem, found)}
     left_out = [f"{path}: is named like a mask of another file and was not opened" for m in masks for path in found[m]]
-    problems = []
     for stem, paths in found.items():
         if stem not in masks and len(paths) > 1:
             names = " and ".join(path.name for path in paths)

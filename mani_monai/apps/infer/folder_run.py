@@ -16,7 +16,7 @@ from mani_monai.apps.infer.segmenters import MASK
 from mani_monai.apps.infer.served_model import ServedModel, read_model
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
-from mani_monai.data.readers.records import check_folder, files_by_stem
+from mani_monai.data.readers.records import check_folder, files_by_stem, paths_in
 from mani_monai.utils import InputError
 
 SUMMARY = "summary.csv"
@@ -62,7 +62,7 @@ def infer_folder(
         raise InputError(f"{out}: is a file; name a folder with --out.")
     twins: list[str] = []
     paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
-    if not paths:
+    if not paths and not twins:
         raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images.")
     with opened_bundle(bundle) as place:
         model = read_model(place, precision, device)
@@ -76,7 +76,7 @@ def infer_folder(
             results.append(result)
             bar.update()
     results.sort(key=lambda result: result.image)
-    files = sum(not path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+    files = len(paths_in(folder))
     facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.segmenter.device)}
     finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
     write_summary(finished)

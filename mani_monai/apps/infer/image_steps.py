@@ -116,8 +116,6 @@ class ImageSteps:
             return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
         scale = scale_for(size, self.model.um)
         image = read_image(path)
-        if any(note.startswith("16 bits") for note, _ in image.notes):
-            raise InputError("has 16 bits a channel, the network was trained on 8; convert it to 8 bits.")
         height, width = image.pixels.shape[:2]
         result = replace(
             item.result,
@@ -162,7 +160,8 @@ class ImageSteps:
     def _pixel_size(self, path: Path) -> tuple[PixelSize | None, list[str]]:
         """How large an image's pixels are, and what its file says where that is something else."""
         if self.size is None:
-            return read_pixel_size(path), []
+            size = read_pixel_size(path)
+            return size, [size.doubt] if size and size.doubt else []
         try:
             said = read_pixel_size(path)
         except InputError as error:

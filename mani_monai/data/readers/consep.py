@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from mani_monai.utils import InputError
+from mani_monai.utils.leftovers import FETCH, is_lfs_pointer
 
 from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair
 
@@ -106,7 +106,11 @@ def _read_mask(path: Path, types: tuple[int, ...] | range | None, shape: tuple[i
 def _load(path: Path, only: str | None = None) -> dict[str, Any]:
     try:
         return loadmat(path, variable_names=only)
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
+    except NotImplementedError as error:  # HDF5 inside
+        raise InputError(f"{path}: is of MATLAB's version 7.3; save it again with -v7.") from error
+    except Exception as error:  # of a broken file the reader raises whatever it stumbles over
+        if is_lfs_pointer(path):
+            raise InputError(f"{path}: {FETCH}.") from error
         raise InputError(f"{path}: cannot be read as .mat ({error}); copy or download it again.") from error
 
 

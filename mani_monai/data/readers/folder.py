@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from mani_monai.utils import InputError
@@ -41,7 +42,7 @@ def read_folder(
     folder = check_folder(images, "the images")
     problems: list[str] = []
     found = files_by_stem([folder], IMAGE_ENDINGS, problems)
-    if not found:
+    if not found and not problems:
         raise InputError(f"{folder}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
     group_of = _groups(Path(str(groups)), found) if groups is not None else {name: name for name in found}
     if masks is None:
@@ -71,11 +72,14 @@ def _image_stem(stem: str, images: dict[str, Path]) -> str:
 def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
     if not table.is_file():
         raise InputError(f"{table}: does not exist; name a CSV with the columns image and group.")
-    rows = read_csv(table, ("image", "group"))
-    group_of = {row["image"]: row["group"] for row in rows}
-    group_of |= {
-        Path(name).stem: group for name, group in group_of.items() if Path(name).suffix.lower() in IMAGE_ENDINGS
-    }
+    group_of: dict[str, str] = {}
+    for row in read_csv(table, ("image", "group")):
+        name = unicodedata.normalize("NFC", row["image"])
+        ending = next((e for e in IMAGE_ENDINGS if name.lower().endswith(e)), "")
+        for known in {name, name[: len(name) - len(ending)]}:
+            if group_of.setdefault(known, row["group"]) != row["group"]:
+                groups = f"{group_of[known]} and {row['group']}"
+                raise InputError(f"{table}: gives {row['image']} the groups {groups}; keep one of the two lines.")
     missing = [name for name in images if not group_of.get(name)]
     if missing:
         raise InputError(f"{table}: gives no group for {missing[0]} ({len(missing)} such); add a line for each image.")

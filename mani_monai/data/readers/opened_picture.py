@@ -36,6 +36,8 @@ class OpenedPicture:
         image: Pillow's, at the page that holds the picture; not decoded yet. None where Pillow cannot, of a TIFF alone.
         page: tifffile's view of that page; None where the file is no TIFF.
         pages: how many pages the file has.
+        number: of that page, from 0.
+        description: what a TIFF says of that page in words; where its first page speaks for all, as in OME, that.
         aside: numbers of the pages that are no tissue by their tags: transparency, Aperio's label and macro picture.
         bits: per channel, as the file holds them: Pillow itself reduces 16-bit colour to 8 bits without a word.
     """
@@ -45,6 +47,8 @@ class OpenedPicture:
     page: TiffPage | None = None
     pages: int = 1
     bits: int = 8
+    number: int = 0
+    description: str = ""
     aside: frozenset[int] = frozenset()
 
     def decoded(self) -> Image.Image:
@@ -161,7 +165,9 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
     except UnidentifiedImageError:
         image = None
     aside = frozenset(number for number, page in enumerate(pages) if _is_aside(page))
-    return OpenedPicture(path, image, page, len(pages), _bits(page), aside)
+    words = [str(each.description).strip("\0\ufeff \r\n") for each in (pages[0], page)]
+    description = words[0] if "<OME" in words[0] or ":OME" in words[0] else words[1]
+    return OpenedPicture(path, image, page, len(pages), _bits(page), largest, description, aside)
 
 
 def _is_aside(page: TiffPage) -> bool:

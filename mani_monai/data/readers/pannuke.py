@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mani_monai.utils import InputError
+from mani_monai.utils.leftovers import is_leftover
 
 from .records import Listing, RawImage, RawMask, Record, check_folder
 
@@ -128,8 +129,7 @@ def _find(root: Path, problems: list[str]) -> dict[int, dict[str, Path]]:
         inner = path.absolute().relative_to(root.absolute().parent)
         numbers = re.findall(r"fold[ _-]*([123])(?!\d)", inner.parent.as_posix().lower())
         what = path.stem.lower()
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(root).parts)
-        if hidden or not numbers or what not in ("images", "masks", "types"):
+        if is_leftover(path, root) or not numbers or what not in ("images", "masks", "types"):
             continue
         found = folds.setdefault(int(numbers[-1]), {})
         if what in found:

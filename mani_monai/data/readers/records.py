@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mani_monai.utils import InputError
+from mani_monai.utils.errors import InputError
+from mani_monai.utils.leftovers import is_leftover
 
 KINDS = ("auto", "binary", "ids")
 
@@ -93,7 +96,11 @@ def check_folder(path: str | Path, what: str) -> Path:
         InputError: it does not exist or is a file.
     """
     folder = Path(str(path)).expanduser()
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"{folder}: may not be read; mend the permissions of the folders above it.") from None
+    if not is_folder:
         state = "is a file" if folder.is_file() else "does not exist"
         raise InputError(f"{folder}: {state}; name the folder that holds {what}.")
     return folder
@@ -102,21 +109,37 @@ def check_folder(path: str | Path, what: str) -> Path:
 def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The lines of a table by their columns, as text editors and spreadsheets save it in UTF-8.
 
+    Cells are stripped of spaces. Commas, semicolons or tabs separate them, whichever make the columns.
+
     Args:
         table: the file.
-        columns: what its first line has to name.
+        columns: what its first line has to name, in any case.
+
+    Returns:
+        a dictionary a line, its keys in lower case.
 
     Raises:
-        InputError: when it is not UTF-8, or lacks a column or any line.
+        InputError: when it is not UTF-8, or lacks a column or any line, or has a line of more cells than the first.
     """
     try:
-        with open(table, newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
+        text = table.read_text(encoding="utf-8-sig")
+        tables = [list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) for mark in ",;\t"]
     except UnicodeDecodeError as error:
         raise InputError(f"{table}: is not UTF-8 ({error.reason}); save it as CSV UTF-8.") from error
-    if not rows or set(columns) - set(rows[0]):
-        raise InputError(f"{table}: needs a first line {','.join(columns)} and a line for each image.")
-    return rows
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{table}: cannot be read ({error}); save it as CSV UTF-8.") from error
+    for lines in tables:
+        header, *rows = [[cell.strip() for cell in line] for line in lines if any(map(str.strip, line))] or [[]]
+        header = [name.lower() for name in header]
+        if set(columns) <= set(header) and rows:
+            long = next((row for row in rows if len(row) > len(header)), None)
+            if long is not None:
+                raise InputError(
+                    f"{table}: the line of {long[0]} has {len(long)} cells, the first line {len(header)}; mend it."
+                )
+            return [dict(zip(header, row + [""] * len(header), strict=False)) for row in rows]
+    needed = ",".join(columns)
+    raise InputError(f"{table}: needs a first line {needed} and a line for each image, with commas between cells.")
 
 
 def files_by_stem(
@@ -128,25 +151,62 @@ def files_by_stem(
 ) -> dict[str, Path]:
     """Maps the stem of every file in some folders to the file, in the order of the paths.
 
+    Stems are in Unicode's composed form, so that an image from macOS finds its mask from elsewhere.
+
     Args:
-        folders: hidden files and ``__MACOSX`` in them are passed over.
+        folders: leftovers of systems in them are passed over.
         endings: in lower case, with the dot.
-        problems: gets a line for each stem that two files share; the first one stays.
+        problems: gets a line for each stem that two files share, the first of which stays, and for each file whose
+            name is in bytes that are no text.
         stem_of: makes an image's id of a file's stem; None passes the file over.
         deep: search the folders' subfolders, too.
+
+    Raises:
+        InputError: when a folder may not be read.
     """
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
-            hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
-            stem = stem_of(path.stem)
-            if hidden or stem is None or path.suffix.lower() not in endings or path.is_dir():
+        for path in paths_in(folder, deep):
+            name = unicodedata.normalize("NFC", path.name)
+            ending = next((e for e in sorted(endings, key=len, reverse=True) if name.lower().endswith(e)), None)
+            stem = None if ending is None else stem_of(name[: len(name) - len(ending)])
+            if stem is None:
                 continue
-            if stem in found:
+            if not is_text(name):
+                problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+            elif stem in found:
                 problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
             else:
                 found[stem] = path
     return found
+
+
+def paths_in(folder: Path, deep: bool = False) -> list[Path]:
+    """The files of a folder in order, without leftovers of systems.
+
+    Args:
+        folder: where they lie.
+        deep: search its subfolders, too.
+
+    Raises:
+        InputError: when it may not be read.
+    """
+    try:
+        paths = sorted(folder.rglob("*") if deep else folder.iterdir())
+        return [path for path in paths if not is_leftover(path, folder) and not path.is_dir()]
+    except PermissionError as error:
+        place = error.filename or folder
+        raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is text, and not bytes of another encoding."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def shown(path: Path | str) -> str:
+    """A path that can be printed and written: bytes that are no text are escaped."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def pair(images: dict[str, Path], masks: dict[str, Path], problems: list[str], looked_for: str = "") -> list[str]:

@@ -45,7 +45,22 @@ def test_inst_map_of_something_else_is_refused(tmp_path, values):
         read_consep(tmp_path).records[0].read_mask((2, 3))
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"MATLAB 7.3 MAT-file" + b" " * 105 + b"\0\2IM" + b"\0" * 400])
+MATLAB_7_3 = b"MATLAB 7.3 MAT-file" + b" " * 105 + b"\0\2IM" + b"\0" * 400
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(MATLAB_7_3, "is of MATLAB's version 7.3; save it again with -v7"), (POINTER, "is a Git LFS pointer")],
+)
+def test_mat_that_is_whole_but_of_another_kind(tmp_path, content, line):
+    write(tmp_path, "Train", "train_1", inst_map=IDS)
+    (tmp_path / "Train" / "Labels" / "train_1.mat").write_bytes(content)
+    with pytest.raises(InputError, match=rf"train_1\.mat: {line}"):
+        read_consep(tmp_path).records[0].read_mask((2, 3))
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense"])
 def test_broken_mat(tmp_path, content):
     write(tmp_path, "Train", "train_1", inst_map=IDS)
     (tmp_path / "Train" / "Labels" / "train_1.mat").write_bytes(content)

@@ -65,6 +65,21 @@ def test_groups(tmp_path):
         read_folder(tmp_path, groups=tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("lines", ["a,p1\na,p2", "a,p1\na.png,p2", "a.png,p1\n a.tif ,p2"])
+def test_groups_that_contradict_each_other(tmp_path, lines):
+    write(tmp_path / "a.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\n{lines}\n")
+    with pytest.raises(InputError, match=r"groups\.csv: gives a.* the groups p1 and p2; keep one of the two lines"):
+        read_folder(tmp_path, groups=tmp_path / "groups.csv")
+
+
+def test_a_line_twice_and_spaces_around_it_are_no_contradiction(tmp_path):
+    write(tmp_path / "M\u00fc.png")
+    (tmp_path / "groups.csv").write_text("image;group\nMu\u0308.png; p1\nM\u00fc ;p1 \n", encoding="utf-8")
+    (record,) = read_folder(tmp_path, groups=tmp_path / "groups.csv").records
+    assert (record.id, record.group) == ("M\u00fc", "p1")
+
+
 def test_refusals(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
         read_folder(tmp_path)

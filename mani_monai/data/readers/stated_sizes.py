@@ -1,0 +1,153 @@
+"""What an image file says of the size of its pixels, in each of the ways that files have."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from tifffile import TiffPage
+from tifffile.tifffile import imagej_description_metadata
+
+from .opened_picture import OpenedPicture
+
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296  # TIFF tags
+_PER_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}  # um: inch, centimetre, tifffile's mm and um
+_MICROMETRES = {
+    "\u03bcm": 1.0, "um": 1.0, "micron": 1.0, "micrometer": 1.0, "micrometre": 1.0, "\ufffdm": 1.0,
+    "nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3, "pm": 1e-6, "\u00e5": 1e-4, "angstrom": 1e-4,
+    "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "centimeter": 1e4, "centimetre": 1e4,
+    "m": 1e6, "meter": 1e6, "metre": 1e6, "in": 25400.0, "inch": 25400.0, "inche": 25400.0, "thou": 25.4, "mil": 25.4,
+}  # fmt: skip
+"""By a unit's name in lower case, without the plural's s."""
+_MPP = re.compile(r"\bMPP\s*=\s*([^\s|]+)")
+_SPACING = re.compile(
+    r'"DICOM_PIXEL_SPACING"[^>]*>\s*(?:"|&quot;)([^"&]+)(?:"|&quot;)\s+(?:"|&quot;)([^"&]+)(?:"|&quot;)'
+)
+
+
+@dataclass(frozen=True)
+class StatedSize:
+    """A pixel's width and height in micrometres, each None where the file does not say it, and who says so."""
+
+    x: float | None
+    y: float | None
+    origin: str
+
+
+def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
+    """All that a file says, the most trustworthy first.
+
+    Args:
+        opened: the file.
+    """
+    if opened.page is None:
+        x, y = opened.image.info.get("dpi", (None, None))
+        yield StatedSize(_inverse(x, 25400.0), _inverse(y, 25400.0), f"{opened.image.format} density")
+        return
+    page, text = opened.page, opened.description
+    yield from _ome(text, opened)
+    if mpp := _MPP.search(text):
+        yield StatedSize(positive(mpp[1]), None, "MPP in its description")
+    if spacing := _SPACING.search(text):  # mm, rows first
+        y, x = (number and number * 1e3 for number in map(positive, spacing.groups()))
+        yield StatedSize(x, y, "DICOM spacing in its description")
+    if text.startswith(("ImageJ=", "SCIFIO=")):
+        yield _imagej(text, page)
+    unit = _PER_RESOLUTION_UNIT.get(int(page.tags.valueof(_RESOLUTION_UNIT, 2)))
+    if unit is not None:
+        yield StatedSize(*(_inverse(ratio, unit) for ratio in _resolution(page)), "TIFF resolution")
+
+
+def micrometres_in(unit: str) -> float | None:
+    """How long a unit is; None for those that are no length, such as pixels.
+
+    Args:
+        unit: in any spelling: of the micro sign's two code points, escaped, or in an encoding that went wrong.
+    """
+    name = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(unit))
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            name = name.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    name = unicodedata.normalize("NFKC", name).strip().casefold()
+    name = re.sub(r"\s*(/|per)\s*(pixel|px)$", "", name)
+    return _MICROMETRES.get(name, _MICROMETRES.get(name.removesuffix("s")))
+
+
+def positive(value: Any) -> float | None:
+    """A positive, finite number, with a decimal comma if need be; None where it is none."""
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and re.fullmatch(r"\d+,\d+(?:[eE][-+]?\d+)?", text):
+        text = text.replace(",", ".")
+    try:
+        number = float(text)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:
+    """The size in OME-XML of the image that the file's picture is, where it describes several."""
+    if not text.startswith("<") or "OME" not in text or "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return  # a file's text is nobody's to expand
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
+        return
+    described = [element for element in root.iter() if _local(element) == "Pixels"]
+    size = [str(opened.page.imagewidth), str(opened.page.imagelength)]
+    own = [element for element in described if [element.get("SizeX"), element.get("SizeY")] == size] or described
+    pages = [element for element in own if opened.number in _pages_of(element)]
+    stated = {_ome_size(element) for element in (pages if len(own) > 1 and pages else own)}
+    if len(stated) == 1:  # of images that differ, none is known to be this one
+        yield stated.pop()
+
+
+def _pages_of(pixels: ElementTree.Element) -> set[int]:
+    data = (element for element in pixels if _local(element) == "TiffData")
+    return {int(element.get("IFD", "0")) for element in data if element.get("IFD", "0").isdigit()}
+
+
+def _ome_size(pixels: ElementTree.Element) -> StatedSize:
+    sides = []
+    for axis in "XY":
+        number = positive(pixels.get(f"PhysicalSize{axis}"))
+        factor = micrometres_in(pixels.get(f"PhysicalSize{axis}Unit", "um"))  # um is OME's default
+        sides.append(None if number is None or factor is None else number * factor)
+    return StatedSize(*sides, "OME description")
+
+
+def _local(element: ElementTree.Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _imagej(text: str, page: TiffPage) -> StatedSize:
+    facts = imagej_description_metadata(text)
+    units = [str(facts.get("unit", "")), str(facts.get("yunit", facts.get("unit", "")))]
+    factors = [micrometres_in(unit) for unit in units]
+    sides = [
+        None if factor is None else _inverse(ratio, factor)
+        for ratio, factor in zip(_resolution(page), factors, strict=True)
+    ]
+    return StatedSize(*sides, "ImageJ description")
+
+
+def _resolution(page: TiffPage) -> list[float | None]:
+    """Pixels a unit along x and y, as a TIFF's two ratios say it."""
+    ratios = (page.tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
+    return [
+        positive(ratio[0] / ratio[1]) if isinstance(ratio, tuple) and len(ratio) == 2 and ratio[1] else None
+        for ratio in ratios
+    ]
+
+
+def _inverse(resolution: Any, unit: float) -> float | None:
+    number = positive(resolution)
+    return unit / number if number else None
