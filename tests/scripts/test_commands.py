@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+FOLDERS = (ROOT / "scripts", ROOT / "studies" / "commands")
+SCRIPTS = sorted(path for folder in FOLDERS for path in folder.glob("[!_]*.py"))
 
 
 def command(script: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    place = next(path for path in SCRIPTS if path.name == script)
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script), *arguments],
+        [sys.executable, str(place), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
