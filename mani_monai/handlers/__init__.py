@@ -2,6 +2,7 @@ from .adabn import AdaBNHandler
 from .adaptation_handler import AdaptationHandler
 from .best_model import BestModelHandler
 from .checkpoint import CheckpointHandler
+from .cosine_rate import CosineRateHandler
 from .distributed import RankAverageHandler
 from .reproducibility import IterationSeedHandler
 from .schedule import ScheduleHandler
@@ -16,6 +17,7 @@ __all__ = [
     "AdaptationHandler",
     "BestModelHandler",
     "CheckpointHandler",
+    "CosineRateHandler",
     "IterationSeedHandler",
     "RankAverageHandler",
     "ScheduleHandler",
