@@ -1,0 +1,72 @@
+"""Scores by image and tissue, and the baseline that learned nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studies.unseen_tissue import haematoxylin_nuclei, score_images, scores_table, summarise
+
+NUCLEI, STROMA = (90, 60, 140), (240, 190, 215)
+
+
+def disks(*centres: tuple[int, int], size: int = 64, radius: int = 9) -> np.ndarray:
+    rows, columns = np.mgrid[:size, :size]
+    ids = np.zeros((size, size), np.uint16)
+    for number, (row, column) in enumerate(centres, start=1):
+        ids[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = number
+    return ids
+
+
+@pytest.fixture
+def items(tmp_path):
+    """Two images of "colon" with two nuclei each, one of "liver" with one."""
+    items = []
+    for name, tissue, centres in [
+        ("a", "colon", [(20, 20), (45, 45)]),
+        ("b", "colon", [(20, 44), (44, 20)]),
+        ("c", "liver", [(32, 32)]),
+    ]:
+        ids = disks(*centres)
+        Image.fromarray(np.where(ids[..., None] > 0, NUCLEI, STROMA).astype(np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(ids).save(tmp_path / f"{name}_label.png")
+        paths = {"image": str(tmp_path / f"{name}.png"), "label": str(tmp_path / f"{name}_label.png")}
+        items.append({**paths, "tissue": tissue})
+    return items
+
+
+def test_the_baseline_finds_every_nucleus(items):
+    rows = score_images(items, haematoxylin_nuclei)
+    assert [(row["image"], row["found"], row["true"]) for row in rows] == [("a", 2, 2), ("b", 2, 2), ("c", 1, 1)]
+    assert min(row["pq"] for row in rows) > 0.8
+
+
+def test_the_baseline_parts_nuclei_that_touch():
+    image = np.where(disks((32, 24), (32, 41))[..., None] > 0, NUCLEI, STROMA).astype(np.uint8)
+    assert haematoxylin_nuclei(image).max() == 2
+
+
+def test_the_baseline_finds_nothing_on_glass():
+    assert not haematoxylin_nuclei(np.full((20, 30, 3), 240, np.uint8)).any()
+
+
+def test_figures_by_tissue_are_means_over_images(items):
+    answers = iter([disks((20, 20), (45, 45)), disks((20, 44)), np.zeros((64, 64), int)])
+    summary = summarise(score_images(items, lambda image: next(answers)))
+    assert list(summary) == ["colon", "liver", "all"]
+    colon = summary["colon"]
+    assert (colon["images"], colon["found"], colon["true"]) == (2, 3, 4)
+    assert colon["pq"] == pytest.approx((1 + 1 / 1.5) / 2)
+    assert colon["dice"] == pytest.approx((1 + 2 / 3) / 2)
+    assert colon["median_count_error"] == pytest.approx(0.25)
+    assert (summary["liver"]["pq"], summary["liver"]["median_count_error"]) == (0, 1)
+    assert summary["all"]["aji"] == pytest.approx(np.mean([1, 0.5, 0]))
+
+
+def test_a_table_has_a_row_a_tissue(items):
+    summary = summarise(score_images(items[:2], lambda image: disks((20, 20))))
+    lines = scores_table({"mine": summary}).splitlines()
+    assert len(lines) == 3  # one tissue: no row of its own
+    assert lines[2].startswith("| mine | all | 2 | ")
+    assert lines[2].endswith("| 2 / 4 | 50.0% |")
