@@ -125,13 +125,21 @@ def data_set_names(name: str | Sequence[str]) -> list[str]:
 def _load_each(
     dataset_dir: str | Path, name: str, role: str, split: str | int, part: str
 ) -> dict[Path, list[dict[str, str]]]:
-    """Items by the list that they are in; those of several data sets say which one they are of."""
+    """Items by the list that they are in; those of several data sets say which one they are of.
+
+    Of several, only the keys that all have are kept: a batch needs one set of keys.
+    """
     names = data_set_names(name)
     lists = {each: _list_path(dataset_dir, each, role, split) for each in names}
     if len(names) == 1:
         return {path: load_datalist(path, part) for path in lists.values()}
     _check_pixel_sizes(dataset_dir, names, role)
-    return {path: [{**item, "domain": each} for item in load_datalist(path, part)] for each, path in lists.items()}
+    loaded = {each: load_datalist(path, part) for each, path in lists.items()}
+    common = set.intersection(*(set(item) for items in loaded.values() for item in items))
+    return {
+        lists[each]: [{key: item[key] for key in item if key in common} | {"domain": each} for item in items]
+        for each, items in loaded.items()
+    }
 
 
 def _check_pixel_sizes(dataset_dir: str | Path, names: list[str], role: str) -> None:

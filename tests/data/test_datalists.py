@@ -222,6 +222,15 @@ def test_several_data_sets_are_joined_and_every_item_says_its_own(two, name):
     assert [set(item) for item in load_target_list(two, name)] == [{"image", "domain"}] * 2
 
 
+def test_items_of_several_have_one_set_of_keys(two):
+    path = two / "other" / "source_split_0.json"
+    content = json.loads(path.read_text())
+    content["training"][0] |= {"tissue": "liver", "types": content["training"][0]["label"]}
+    write(path, content)
+    assert [set(item) for item in load_source_list(two, "mine,other")] == [{"image", "label", "domain"}] * 2
+    assert set(load_source_list(two, "other")[0]) == {"image", "label", "tissue", "types"}
+
+
 @pytest.mark.parametrize("name", ["mine,", "mine,mine", ",", ""])
 def test_names_that_are_no_list(two, name):
     with pytest.raises(InputError, match="tnbc,consep") as error:

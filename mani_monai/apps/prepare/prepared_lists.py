@@ -70,6 +70,8 @@ def summary(found: Preparation, seed: int) -> dict:
         "group_is": found.listing.group,
         "groups": {image.id: image.group for image in images},
     }
+    if found.listing.mpp is not None:
+        content["mpp"] = found.listing.mpp
     names = found.listing.types
     if names:
         content["types"] = {str(value): name for value, name in enumerate(names, start=1)}

@@ -12,7 +12,7 @@ from scipy.io import loadmat
 from mani_monai.utils import InputError
 from mani_monai.utils.leftovers import FETCH, is_lfs_pointer
 
-from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair
+from .records import FORTY_TIMES, Listing, RawMask, Record, check_folder, files_by_stem, pair
 
 SEVEN_TYPES = (
     "other",
@@ -71,7 +71,8 @@ def read_consep(root: str | Path, merge_types: bool = False) -> Listing:
         for name in names
         for path in [images[name]]
     ]
-    return Listing("consep", tuple(records), "Apache-2.0", "image", tuple(left_out), tuple(problems), types)
+    found = (tuple(left_out), tuple(problems))
+    return Listing("consep", tuple(records), "Apache-2.0", "image", *found, types, FORTY_TIMES)
 
 
 def read_instance_map(path: Path, types: tuple[int, ...] | range | None = None) -> RawMask:

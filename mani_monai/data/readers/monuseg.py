@@ -12,7 +12,7 @@ from skimage.draw import polygon
 from mani_monai.utils import InputError
 
 from .rasters import mask_file
-from .records import Listing, RawMask, Record, check_folder, files_by_stem, pair, read_csv
+from .records import FORTY_TIMES, Listing, RawMask, Record, check_folder, files_by_stem, pair, read_csv
 
 # The 30 training images, by organ as Kumar et al. give it.
 ORGANS = {
@@ -52,6 +52,22 @@ ORGANS = {
     ),
     "stomach": ("TCGA-KB-A93J-01A-01-TS1", "TCGA-RD-A8N9-01A-01-TS1"),
 }
+# The 14 test images of Kumar et al.'s protocol, as hover_net's data README lists them: 8 of the four organs of the 16
+# training images, then 6 of other organs.
+KUMAR_TEST = {
+    "TCGA-21-5786-01Z-00-DX1",
+    "TCGA-49-4488-01Z-00-DX1",
+    "TCGA-A7-A13F-01Z-00-DX1",
+    "TCGA-B0-5698-01Z-00-DX1",
+    "TCGA-B0-5710-01Z-00-DX1",
+    "TCGA-CH-5767-01Z-00-DX1",
+    "TCGA-E2-A1B5-01Z-00-DX1",
+    "TCGA-G9-6336-01Z-00-DX1",
+    *ORGANS["bladder"],
+    *ORGANS["colon"],
+    *ORGANS["stomach"],
+}
+_KUMAR = {name for names in ORGANS.values() for name in names}
 # Aperio counts pixels from 1. The rest makes an edge that runs through pixel centres belong to one side only, as in
 # MATLAB's poly2mask, with which the official masks were made.
 _OFFSET = -1 + 1e-4
@@ -66,7 +82,8 @@ def read_monuseg(
     """Reads ``Tissue Images/*.tif`` with ``Annotations/*.xml``, or the flat folder of the test set.
 
     A mask comes from an instance PNG of the same name where there is one, else from the XML. A group is a patient,
-    the first twelve characters of the TCGA barcode.
+    the first twelve characters of the TCGA barcode. The data set's own partition is Kumar et al.'s, of the 30 training
+    images: 16 to train, 8 of the same organs and 6 of other organs to test.
 
     Args:
         root: the folder that holds both, at any depth. A folder ``labels_instance`` below it counts as ``instances``,
@@ -104,9 +121,10 @@ def read_monuseg(
     records = []
     for name in pair(images, outlines | pngs, problems):
         read = mask_file(pngs[name], "ids") if name in pngs else partial(read_outlines, outlines[name])
-        records.append(Record(name, name[:12], images[name], read, tissue=organ_of.get(name) or None))
+        part = None if name not in _KUMAR else "test" if name in KUMAR_TEST else "training"
+        records.append(Record(name, name[:12], images[name], read, tissue=organ_of.get(name) or None, part=part))
     licence = "CC BY-NC-SA 4.0 (non-commercial)"
-    return Listing("monuseg", tuple(records), licence, "patient", tuple(left_out), tuple(problems))
+    return Listing("monuseg", tuple(records), licence, "patient", tuple(left_out), tuple(problems), mpp=FORTY_TIMES)
 
 
 def read_outlines(path: Path, shape: tuple[int, int]) -> RawMask:

@@ -15,6 +15,8 @@ from mani_monai.utils.errors import InputError
 from mani_monai.utils.leftovers import is_leftover
 
 KINDS = ("auto", "binary", "ids")
+FORTY_TIMES = 0.25
+"""Micrometres per pixel of 40x, nominally: data sets that say no more than "40x"."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Listing:
         left_out: images left out by the data set's own rule, and why: not an error.
         problems: images without a mask, masks without an image, ...: one line each, an error.
         types: names of the cell types, value 1 first; every mask of the listing gives ``types`` then.
+        mpp: micrometres per pixel of all images; None where that is not known.
     """
 
     reader: str
@@ -87,6 +90,7 @@ class Listing:
     left_out: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    mpp: float | None = None
 
 
 def check_folder(path: str | Path, what: str) -> Path:

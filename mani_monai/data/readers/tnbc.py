@@ -8,7 +8,7 @@ from pathlib import Path
 from mani_monai.utils import InputError
 
 from .rasters import mask_file
-from .records import Listing, Record, check_folder, files_by_stem, pair
+from .records import FORTY_TIMES, Listing, Record, check_folder, files_by_stem, pair
 
 _FIRST_BRAIN_SLIDE = 12
 
@@ -53,7 +53,8 @@ def read_tnbc(root: str | Path, instances: str | Path | None = None) -> Listing:
         Record(name, images[name].parent.name.replace("Slide", "patient"), images[name], mask_file(masks[name], kind))
         for name in pair(images, masks, problems)
     ]
-    return Listing("tnbc", tuple(records), "CC BY 4.0", "patient", tuple(left_out), tuple(problems))
+    found = (tuple(left_out), tuple(problems))
+    return Listing("tnbc", tuple(records), "CC BY 4.0", "patient", *found, mpp=FORTY_TIMES)
 
 
 def _parts(root: Path, prefix: str) -> dict[int, Path]:

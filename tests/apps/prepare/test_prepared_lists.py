@@ -73,3 +73,11 @@ def test_nothing_is_added_where_nothing_is_known():
 
 def test_count_by_type():
     assert count_by_type([facts("a", types=(1, 0, 2)), facts("b", types=(0, 4, 1))]) == [1, 4, 3]
+
+
+def test_summary_says_the_pixel_size_where_it_is_known():
+    known = Preparation(
+        "mine", Path("mine"), True, Listing("made", (), "none", mpp=0.25), (facts("a"),), (), (SPLIT,), ()
+    )
+    assert summary(known, 0)["mpp"] == 0.25
+    assert "mpp" not in summary(preparation([facts("a")]), 0)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from mani_monai.apps.prepare.masks import to_instances
 from mani_monai.data.readers import read_monuseg
-from mani_monai.data.readers.monuseg import ORGANS, crosses_itself, read_outlines
+from mani_monai.data.readers.monuseg import KUMAR_TEST, ORGANS, crosses_itself, read_outlines
 from mani_monai.utils import InputError
 
 DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[4] / "shared" / "data")) / "MoNuSeg"
@@ -183,3 +183,17 @@ def test_rasterised_xml_equals_the_instance_pngs(every):
         both = ((ours > 0) & (theirs > 0)).sum()
         assert 2 * both / ((ours > 0).sum() + (theirs > 0).sum()) > 0.995, xml.stem
         assert ours.max() == theirs.max(), xml.stem
+
+
+def test_the_partition_is_kumars(tmp_path):
+    for name in (KIDNEY, BREAST, ORGANS["colon"][0], "mine"):
+        write(tmp_path, name, aperio([(3, 2), (7, 2), (7, 5)]))
+    parts = {record.id: record.part for record in read_monuseg(tmp_path).records}
+    assert parts == {KIDNEY: "test", BREAST: "training", ORGANS["colon"][0]: "test", "mine": None}
+
+
+def test_kumars_test_images_are_8_of_the_trained_organs_and_6_of_others():
+    tested = {organ: len(KUMAR_TEST.intersection(names)) for organ, names in ORGANS.items()}
+    assert tested == {"bladder": 2, "breast": 2, "colon": 2, "kidney": 2, "liver": 2, "prostate": 2, "stomach": 2}
+    assert len(KUMAR_TEST) == 14
+    assert sum(map(len, ORGANS.values())) == 30
