@@ -1,0 +1,132 @@
+"""Records what the code computes: short trainings, nuclei of the sample image, an export and an adaptation.
+
+``OMP_NUM_THREADS=1 PYTHONPATH=.:tests/support python tests/golden/record.py OUT`` writes one JSON file a subject.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import torch
+from golden_commands import (
+    REPOSITORY,
+    TRAININGS,
+    adaptation_command,
+    config_files,
+    export_command,
+    inference_command,
+    sample_command,
+    training_options,
+)
+from ignite.engine import Events
+from monai.bundle import ConfigWorkflow
+from PIL import Image
+
+from mani_monai.data.toy import make_toy_data
+from mani_monai.utils.files import fingerprint
+from mani_monai.utils.hashes import file_hash
+
+
+def machine() -> dict[str, str]:
+    """What bit-exact sums depend on: the processor's kind, the instructions in use and the libraries' versions."""
+    kind = {"model name", "cpu family", "model", "stepping"}
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().split("\n\n")[0].splitlines() if information.exists() else []
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    processor = ", ".join(f"{key} {fields[key]}" for key in sorted(kind & fields.keys()))
+    capability = torch.backends.cpu.get_cpu_capability()
+    versions = {"torch": torch.__version__, "monai": monai.__version__, "numpy": np.__version__}
+    return {"processor": processor, "capability": capability, **versions}
+
+
+def record_training(bundle: str, overlay: str, data: Path, run: Path) -> dict[str, Any]:
+    """Trains as ``monai.bundle run`` does, in this process.
+
+    Returns:
+        the fingerprint of ``model.pt``, the mean loss of the iterations, and the norm of each tensor by name.
+    """
+    options = training_options(bundle, overlay, data, run)
+    workflow = ConfigWorkflow(config_file=config_files(bundle, overlay), logging_file=False, **options)
+    workflow.initialize()
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    losses: list[float] = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: losses.append(trainer.state.output["loss"].item()))
+    workflow.run()
+    workflow.finalize()
+    state = torch.load(run / "model.pt", weights_only=True)
+    norms = {name: float(value.double().norm()) for name, value in state.items()}
+    return {
+        "fingerprint": fingerprint(state),
+        "iterations": len(losses),
+        "mean_loss": float(np.mean(losses)),
+        "norms": norms,
+    }
+
+
+def record_inference(folder: Path) -> dict[str, Any]:
+    """Finds the sample image's nuclei by the pretrained bundle: hashes of the results, the mask's share, the count."""
+    _run(sample_command(folder / "images"))
+    out = folder / "nuclei"
+    _run(inference_command(folder / "images", out))
+    mask = np.asarray(Image.open(next(out.glob("*_mask.png"))))
+    with open(next(out.glob("*_nuclei.csv")), newline="", encoding="utf-8") as stream:
+        count = sum(1 for _ in csv.DictReader(stream))
+    hashes = {path.name: file_hash(path) for path in sorted(out.iterdir()) if path.name.startswith("immuno")}
+    return {"files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
+
+
+def record_export(run: Path, data: Path, out: Path) -> dict[str, str]:
+    """Exports a run: the hash of every file and of the archive."""
+    _run(export_command(run, data, out))
+    return {path.relative_to(out).as_posix(): file_hash(path) for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def record_adaptation(data: Path, out: Path) -> dict[str, Any]:
+    """Adapts to toy images: the content of ``report.json``."""
+    _run(adaptation_command(data, out))
+    text = (out / "report.json").read_text(encoding="utf-8")
+    return json.loads(text.replace(str(out.parent), "<folder>"))
+
+
+def record(out: Path) -> None:
+    """Writes machine.json, trainings.json, inference.json, export.json and adaptation.json into a folder."""
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "machine.json", machine())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = folder / "data"
+        make_toy_data(data, images=10, size=(256, 256))
+        trainings = {}
+        for bundle, overlays in TRAININGS.items():
+            for overlay in overlays:
+                key = f"{bundle}/{overlay}"
+                trainings[key] = record_training(bundle, overlay, data, folder / "runs" / key)
+        _write(out / "trainings.json", trainings)
+        _write(out / "export.json", record_export(folder / "runs" / "mani_unet" / "source_only", data, folder / "dist"))
+        _write(out / "adaptation.json", record_adaptation(data, folder / "adapted"))
+        _write(out / "inference.json", record_inference(folder))
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-3000:]}")
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
