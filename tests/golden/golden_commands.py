@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mani_monai.config_index import find_config
+
 REPOSITORY = Path(__file__).parents[2]
 TRAININGS = {
     "mani_unet": ("mani", "source_only", "mean_teacher", "stain_adabn"),
@@ -39,13 +41,17 @@ CHANNELS = {("mani_hovernet", "grl"): {"adaptation_losses::domain_adversarial::c
 def config_files(bundle: str, *overlays: str) -> list[str]:
     """Paths of a bundle's train.json and overlays on it, as ``monai.bundle run`` takes them."""
     names = ("train", "quick", *(name for name in overlays if name != "mani"))
-    return [str(REPOSITORY / "bundles" / bundle / "configs" / f"{name}.json") for name in names]
+    return [str(find_config(REPOSITORY / "bundles" / bundle, name)) for name in names]
 
 
 def training_options(bundle: str, overlay: str, data: Path, run: Path) -> dict[str, Any]:
     """Overrides of a short training on toy data."""
     folders = {"dataset_dir": str(data), "output_dir": str(run)}
     return {**SHORT, **BUDGETS[bundle], **CHANNELS.get((bundle, overlay), {}), **folders}
+
+
+def data_command(data: Path) -> list[str]:
+    return _script("make_toy_data", dataset_dir=data, images=10)
 
 
 def sample_command(out: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Records what the code computes: short trainings, nuclei of the sample image, an export and an adaptation.
 
-``OMP_NUM_THREADS=1 PYTHONPATH=.:tests/support python tests/golden/record.py OUT`` writes one JSON file a subject.
+``OMP_NUM_THREADS=1 PYTHONPATH=.:tests/support python tests/golden/record.py OUT [SUBJECT ...]`` writes one JSON file a
+subject: trainings, export, adaptation, inference; all of them where none is named.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from golden_commands import (
     TRAININGS,
     adaptation_command,
     config_files,
+    data_command,
     export_command,
     inference_command,
     sample_command,
@@ -31,9 +34,10 @@ from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 
-from mani_monai.data.toy import make_toy_data
 from mani_monai.utils.files import fingerprint
 from mani_monai.utils.hashes import file_hash
+
+SUBJECTS = ("trainings", "export", "adaptation", "inference")
 
 
 def machine() -> dict[str, str]:
@@ -97,24 +101,34 @@ def record_adaptation(data: Path, out: Path) -> dict[str, Any]:
     return json.loads(text.replace(str(out.parent), "<folder>"))
 
 
-def record(out: Path) -> None:
-    """Writes machine.json, trainings.json, inference.json, export.json and adaptation.json into a folder."""
+def record_trainings(data: Path, runs: Path) -> dict[str, Any]:
+    """Trains all of ``TRAININGS``, each into a folder of its name."""
     torch.set_num_threads(1)
+    names = [(bundle, overlay) for bundle, overlays in TRAININGS.items() for overlay in overlays]
+    return {"/".join(name): record_training(*name, data, runs / Path(*name)) for name in names}
+
+
+def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
+    """Writes machine.json and a JSON file a subject.
+
+    Args:
+        out: the folder for them.
+        subjects: some of ``SUBJECTS``; the export is of a run of the trainings, so that it needs them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "machine.json", machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = folder / "data"
-        make_toy_data(data, images=10, size=(256, 256))
-        trainings = {}
-        for bundle, overlays in TRAININGS.items():
-            for overlay in overlays:
-                key = f"{bundle}/{overlay}"
-                trainings[key] = record_training(bundle, overlay, data, folder / "runs" / key)
-        _write(out / "trainings.json", trainings)
-        _write(out / "export.json", record_export(folder / "runs" / "mani_unet" / "source_only", data, folder / "dist"))
-        _write(out / "adaptation.json", record_adaptation(data, folder / "adapted"))
-        _write(out / "inference.json", record_inference(folder))
+        data, runs = folder / "data", folder / "runs"
+        _run(data_command(data))
+        makers = {
+            "trainings": lambda: record_trainings(data, runs),
+            "export": lambda: record_export(runs / "mani_unet" / "source_only", data, folder / "dist"),
+            "adaptation": lambda: record_adaptation(data, folder / "adapted"),
+            "inference": lambda: record_inference(folder),
+        }
+        for subject in subjects:
+            _write(out / f"{subject}.json", makers[subject]())
 
 
 def _run(command: list[str]) -> None:
@@ -129,4 +143,5 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    folder, *named = sys.argv[1:] or [str(Path(__file__).parent)]
+    record(Path(folder), named or SUBJECTS)
