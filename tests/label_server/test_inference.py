@@ -11,7 +11,7 @@ import pytest
 from label_server import pixels_of
 from PIL import Image
 
-from mani_monai.data.writers.geojson import pixels_within
+from mani_monai.data.readers.outlines import pixels_within
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
 pytestmark = pytest.mark.label

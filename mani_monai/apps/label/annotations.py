@@ -13,9 +13,9 @@ from monai.utils import optional_import
 from numpy.typing import NDArray
 
 from mani_monai.apps.infer.segmenters import Nuclei
+from mani_monai.data.readers.outlines import Outline, rasterised
 from mani_monai.data.readers.records import RawMask
 from mani_monai.data.writers.classes import NUCLEUS, nucleus_class
-from mani_monai.data.writers.geojson import pixels_within
 from mani_monai.transforms.polygons import instance_polygons
 from mani_monai.utils import InputError
 
@@ -74,18 +74,25 @@ def read_asap_mask(path: str | Path, shape: tuple[int, int]) -> RawMask:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise ValueError("it defines entities")
-        found = [
-            [(float(point.attrib["X"]), float(point.attrib["Y"])) for point in annotation.iter("Coordinate")]
-            for annotation in ElementTree.fromstring(text).iter("Annotation")
-        ]
-        rings = [np.array(ring) for ring in found if len(ring) > 2]
-        if not all(np.isfinite(ring).all() for ring in rings):
-            raise ValueError("a coordinate is not finite")
+        outlines = [_asap_outline(annotation) for annotation in ElementTree.fromstring(text).iter("Annotation")]
     except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
         raise InputError(f"{path}: are no annotations in ASAP's XML ({error}); submit the label again.") from error
-    if not rings:
+    outlines = [outline for outline in outlines if outline is not None]
+    if not outlines:
         raise InputError(f"{path}: holds no outline; draw nuclei, or remove the label.")
-    return RawMask(_filled(rings, shape), "ids")
+    nuclei = rasterised(path, outlines, shape)
+    return RawMask(nuclei.ids, "ids", nuclei.notes)
+
+
+def _asap_outline(annotation: ElementTree.Element) -> Outline | None:
+    """An annotation's ring; None for dots, lines and what has no area."""
+    points = [[float(point.attrib[axis].replace(",", ".")) for axis in "XY"] for point in annotation.iter("Coordinate")]
+    if len(points) < 3 or annotation.get("Type", "").lower() in ("dot", "pointset", "measurement"):
+        return None
+    ring = np.array(points)
+    if not np.isfinite(ring).all():
+        raise ValueError("a coordinate is not finite")
+    return Outline([[ring]], kind=annotation.get("PartOfGroup"))
 
 
 def read_volume_mask(path: str | Path) -> RawMask:
@@ -123,10 +130,3 @@ def _volume(path: Path) -> NDArray:
     if not found:
         raise InputError(f"{path}: reading NRRD takes the package pynrrd; install it, or submit NIfTI or PNG.")
     return nrrd.read(str(path))[0]
-
-
-def _filled(rings: Sequence[NDArray], shape: tuple[int, int]) -> NDArray[np.int32]:
-    ids = np.zeros(shape, np.int32)
-    for number, ring in enumerate(rings, start=1):
-        ids[pixels_within([ring], shape)] = number
-    return ids

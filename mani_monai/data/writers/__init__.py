@@ -1,4 +1,6 @@
-from .geojson import read_geojson, write_geojson
+from mani_monai.data.readers.geojson_outlines import read_geojson
+
+from .geojson import write_geojson
 from .instance_maps import write_instance_map
 from .overlays import outline_mask, outline_nuclei, write_overlay
 from .tables import write_nuclei_csv

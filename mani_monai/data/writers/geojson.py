@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon as pixels_inside
 
 from mani_monai.transforms.polygons import instance_polygons
-from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
 
 from .classes import nucleus_class
@@ -79,44 +77,3 @@ def _feature(
             "measurements": {name: value for name, value in row.items() if name != "type"},
         },
     }
-
-
-def read_geojson(path: str | Path, shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Rasterises a FeatureCollection of polygons: a pixel belongs to the nucleus whose outline holds its centre.
-
-    Args:
-        path: a file of :func:`write_geojson` or of another program.
-        shape: height and width of the image, in pixels; what reaches beyond is cut off.
-
-    Returns:
-        HW ids: the measurement ``id`` of each feature, its position in the file (from 1) where there is none.
-
-    Raises:
-        InputError: when the file is missing or is no FeatureCollection of polygons.
-    """
-    instances = np.zeros(shape, np.int32)
-    try:
-        features = json.loads(Path(path).read_text(encoding="utf-8"))["features"]
-        for position, feature in enumerate(features, start=1):
-            geometry = feature["geometry"]
-            polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[geometry["type"]]
-            identifier = ((feature.get("properties") or {}).get("measurements") or {}).get("id", position)
-            for rings in polygons:
-                rows, columns = pixels_within([np.asarray(ring, float)[:, :2] for ring in rings], shape)
-                instances[rows, columns] = identifier
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        reason = f"{type(error).__name__} {error}".splitlines()[0]
-        raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
-    return instances
-
-
-def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
-    """Rows and columns of the pixels whose centres lie within the first ring and in none of the others."""
-    left, top = np.clip(np.floor(rings[0].min(axis=0)), 0, shape[::-1]).astype(int)
-    right, bottom = np.clip(np.ceil(rings[0].max(axis=0)), 0, shape[::-1]).astype(int)
-    inside = np.zeros((bottom - top, right - left), bool)
-    for number, ring in enumerate(rings):
-        x, y = (ring - (left, top) - 0.5).T  # pixels_inside counts from pixel centres
-        inside[pixels_inside(y, x, inside.shape)] = number == 0
-    rows, columns = np.nonzero(inside)
-    return rows + top, columns + left

@@ -8,7 +8,7 @@ import pytest
 
 from mani_monai.apps.infer.segmenters import Nuclei
 from mani_monai.apps.label.annotations import annotation_of, label_names, read_asap_mask, read_volume_mask
-from mani_monai.data.writers.geojson import pixels_within
+from mani_monai.data.readers.outlines import pixels_within
 from mani_monai.transforms import nuclei_table
 from mani_monai.utils import InputError
 

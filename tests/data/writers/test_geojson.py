@@ -196,7 +196,6 @@ def test_what_another_program_wrote_is_cut_to_the_image_and_numbered(tmp_path):
     "text",
     [
         "",
-        "[]",
         "no json",
         '{"type":"FeatureCollection"}',
         '{"features":[{"geometry":null}]}',

@@ -1,0 +1,147 @@
+"""Outlines in GeoJSON, as QuPath and others write them, in this year's layout and in older ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mani_monai.utils.errors import InputError
+from mani_monai.utils.leftovers import FETCH, is_leftover, is_lfs_pointer
+
+from .outlines import Outline, OutlinedNuclei, rasterised
+
+OUTLINE_ENDINGS = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip", ".zip")
+_NO_NUCLEI = {"tile", "tma_core", "tmacore", "root"}  # QuPath's kinds of objects, in lower case
+_MOST_BYTES = 2**31  # of a file that is unpacked
+
+
+def read_geojson(path: str | Path, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Rasterises a file of polygons; see :func:`read_outlines`.
+
+    Args:
+        path: a file of ``write_geojson`` or of another program.
+        shape: height and width of the image, in pixels.
+
+    Returns:
+        HW ids, 0 background.
+
+    Raises:
+        InputError: as :func:`read_outlines`.
+    """
+    return read_outlines(path, shape).ids
+
+
+def read_outlines(path: str | Path, shape: tuple[int, int]) -> OutlinedNuclei:
+    """Reads nuclei from GeoJSON: a FeatureCollection, an array of features, one feature, or a bare geometry.
+
+    A nucleus keeps the measurement ``id`` as its number where it is the first with it; a detection that has one, as
+    this project writes them, is never a region. Points and lines are left out,
+    and so are regions, see :func:`mani_monai.data.readers.outlines.rasterised`. Of a cell the nucleus is taken.
+
+    Args:
+        path: the file, packed with gzip or zip or not.
+        shape: height and width of the image, in pixels; what reaches beyond is cut off.
+
+    Raises:
+        InputError: when the file is missing or is no such file, or when none of its outlines is a nucleus of the image.
+    """
+    path = Path(path)
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: {FETCH}.")
+    try:
+        features = list(_features(json.loads(_text(path))))
+        outlines = [outline for feature in features if (outline := _outline(feature)) is not None]
+        if features and not outlines:
+            raise ValueError("no polygon")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error,
+            EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # fmt: skip
+        reason = f"{type(error).__name__} {error}".splitlines()[0]
+        raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
+    nuclei = rasterised(path, outlines, shape)
+    left_out = len(features) - len(outlines)
+    if not left_out:
+        return nuclei
+    return OutlinedNuclei(nuclei.ids, nuclei.kinds, (*nuclei.notes, ("points and lines left out", left_out)))
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rb") as stream:
+            content = stream.read(_MOST_BYTES)
+    elif path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith((".geojson", ".json"))]
+            names = [name for name in names if not is_leftover(Path(name), Path())]
+            if len(names) != 1:
+                raise ValueError(f"the zip holds {len(names)} such files, not one")
+            with archive.open(names[0]) as stream:
+                content = stream.read(_MOST_BYTES)
+    else:
+        content = path.read_bytes()
+    return content.decode("utf-8-sig")
+
+
+def _features(content: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(content, list):
+        for part in content:
+            yield from _features(part)
+    elif "features" in content:
+        yield from _features(content["features"])
+    elif "geometry" in content:
+        yield content
+    elif "coordinates" in content or "geometries" in content:
+        yield {"geometry": content}
+    else:
+        raise ValueError("a feature without a geometry")
+
+
+def _outline(feature: Mapping[str, Any]) -> Outline | None:
+    polygons = list(_polygons(feature.get("nucleusGeometry") or feature["geometry"]))
+    if not polygons:
+        return None
+    properties = feature.get("properties") or {}
+    kind = str(properties.get("objectType", properties.get("object_type", ""))).lower()
+    classification = properties.get("classification") or {}
+    name = classification.get("name") if isinstance(classification, Mapping) else str(classification)
+    names = classification.get("names") if isinstance(classification, Mapping) else None
+    number = _number(properties)
+    is_region = True if kind in _NO_NUCLEI else False if kind == "detection" and number is not None else None
+    return Outline(polygons, number, name or (": ".join(names) if names else None), is_region)
+
+
+def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:
+    """Polygons as lists of rings; nothing for points, lines and what has no geometry."""
+    if geometry is None:
+        return
+    kind = geometry["type"]
+    if kind == "GeometryCollection":
+        for part in geometry["geometries"]:
+            yield from _polygons(part)
+    elif kind in ("Polygon", "MultiPolygon"):
+        coordinates = geometry["coordinates"]
+        for rings in [coordinates] if kind == "Polygon" else coordinates:
+            polygon = [np.asarray(ring, float)[:, :2] for ring in rings]
+            if not polygon or not all(np.isfinite(ring).all() for ring in polygon):
+                raise ValueError("a polygon without finite coordinates")
+            yield polygon
+    elif kind not in ("Point", "MultiPoint", "LineString", "MultiLineString"):
+        raise ValueError(f"a geometry of type {kind}")
+
+
+def _number(properties: Mapping[str, Any]) -> int | None:
+    measurements = properties.get("measurements") or {}
+    if isinstance(measurements, list):  # QuPath up to 0.3
+        measurements = {each.get("name"): each.get("value") for each in measurements}
+    number = measurements.get("id")
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        return None
+    return int(number) if number == int(number) else None

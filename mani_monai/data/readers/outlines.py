@@ -1,0 +1,190 @@
+"""Nuclei from outlines: what a viewer gives back, one number a nucleus, none lost and no region among them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import polygon as pixels_inside
+
+from mani_monai.utils.errors import InputError
+
+REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore"}
+"""Classes, in lower case, whose outlines are no nuclei; QuPath's own end with a star."""
+_MOST_PARTS = 8  # of one nucleus; more are nuclei that a viewer joined
+_MOST = 0.5  # share of the image from which an outline is a region
+_LARGE = 5.0  # times the median area: an outline of that size that holds even one other is a region
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One object of a viewer.
+
+    Attributes:
+        polygons: each a list of rings N2 (x, y) in pixels from the image's top left corner, the exterior first.
+        number: the nucleus's own, where the file gives it one.
+        kind: its class, where it has one.
+        is_region: whether the file itself says that it is no single nucleus; None where it says nothing of it.
+    """
+
+    polygons: Sequence[Sequence[NDArray]]
+    number: int | None = None
+    kind: str | None = None
+    is_region: bool | None = None
+
+
+@dataclass(frozen=True)
+class OutlinedNuclei:
+    """Nuclei of a file of outlines.
+
+    Attributes:
+        ids: HW int32, 0 background.
+        kinds: class by id, of those that have one.
+        notes: (what was left out or changed, how often).
+    """
+
+    ids: NDArray[np.int32]
+    kinds: dict[int, str] = field(default_factory=dict)
+    notes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """An outline's pixels within the image."""
+
+    outline: Outline
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    @property
+    def area(self) -> int:
+        return len(self.rows)
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """A pixel of it, amid the others."""
+        return int(self.rows[self.area // 2]), int(self.columns[self.area // 2])
+
+
+def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) -> OutlinedNuclei:
+    """Paints outlines: a pixel belongs to the nucleus whose outline holds its centre.
+
+    Larger nuclei are painted first, so that a smaller one that overlaps stays. A nucleus keeps its number where no
+    other claims it before; the rest get numbers that are free. Outlines that hold others, cover most of the image or
+    are called a region are left out.
+
+    Args:
+        path: their file, for the message.
+        outlines: in the file's order.
+        shape: height and width of the image; what reaches beyond is cut off.
+
+    Raises:
+        InputError: when outlines are there, but none is a nucleus of this image.
+    """
+    notes: Counter[str] = Counter()
+    drawn: list[_Pixels] = []
+    for outline in _parted(outlines, notes):
+        rows, columns = _pixels_of(outline, shape)
+        if not len(rows):
+            notes["outlines beyond the image left out"] += 1
+        elif outline.is_region or (outline.is_region is None and _is_regions_name(outline.kind or "")):
+            notes["regions left out"] += 1
+        else:
+            drawn.append(_Pixels(outline, rows, columns))
+    regions = _regions(drawn, shape)
+    notes["regions left out"] += len(regions)
+    nuclei = [each for number, each in enumerate(drawn) if number not in regions]
+    if outlines and not nuclei:
+        why = ", ".join(f"{count} {what}" for what, count in notes.items() if count)
+        raise InputError(f"{path}: holds no nucleus of this image ({why}); export the outlines of this very image.")
+    ids = np.zeros(shape, np.int32)
+    numbers = _numbers([each.outline for each in nuclei], notes)
+    for position in sorted(range(len(nuclei)), key=lambda position: -nuclei[position].area):
+        ids[nuclei[position].rows, nuclei[position].columns] = numbers[position]
+    hidden = len(numbers) - len(np.setdiff1d(np.unique(ids), [0]))
+    notes["nuclei drawn twice, kept once"] += hidden
+    kinds = {number: each.outline.kind for number, each in zip(numbers, nuclei, strict=True) if each.outline.kind}
+    return OutlinedNuclei(ids, kinds, tuple((what, count) for what, count in notes.items() if count))
+
+
+def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
+    """Rows and columns of the pixels whose centres lie within the first ring and in none of the others."""
+    left, top = np.clip(np.floor(rings[0].min(axis=0)), 0, shape[::-1]).astype(int)
+    right, bottom = np.clip(np.ceil(rings[0].max(axis=0)), 0, shape[::-1]).astype(int)
+    inside = np.zeros((bottom - top, right - left), bool)
+    for number, ring in enumerate(rings):
+        x, y = (ring - (left, top) - 0.5).T  # pixels_inside counts from pixel centres
+        inside[pixels_inside(y, x, inside.shape)] = number == 0
+    rows, columns = np.nonzero(inside)
+    return rows + top, columns + left
+
+
+def _is_regions_name(kind: str) -> bool:
+    return kind.endswith("*") or kind.lower() in REGION_NAMES
+
+
+def _parted(outlines: Sequence[Outline], notes: Counter[str]) -> Iterator[Outline]:
+    """The outlines, those that a viewer joined as nuclei of their own."""
+    for outline in outlines:
+        if len(outline.polygons) <= _MOST_PARTS or outline.is_region is False:
+            yield outline
+        else:
+            notes["joined objects taken apart"] += 1
+            yield from (Outline([polygon], None, outline.kind, outline.is_region) for polygon in outline.polygons)
+
+
+def _pixels_of(outline: Outline, shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
+    parts = [pixels_within(rings, shape) for rings in outline.polygons]
+    rows, columns = (np.concatenate(side) for side in zip(*parts, strict=True))
+    if not len(rows):  # smaller than a pixel: the one that its middle lies in
+        x, y = np.floor(outline.polygons[0][0].mean(axis=0)).astype(int)
+        if 0 <= y < shape[0] and 0 <= x < shape[1]:
+            return np.array([y]), np.array([x])
+    return rows, columns
+
+
+def _regions(drawn: Sequence[_Pixels], shape: tuple[int, int]) -> set[int]:
+    """Positions of the outlines that cover most of the image, or hold others."""
+    if not drawn:
+        return set()
+    areas = np.array([each.area for each in drawn])
+    inner = np.array([each.inner for each in drawn])
+    open_to_doubt = np.array([each.outline.is_region is None for each in drawn])
+    large = (areas > _MOST * shape[0] * shape[1]) & open_to_doubt
+    regions = set(np.flatnonzero(large).tolist())
+    median = float(np.median(areas[~large])) if (~large).any() else 0.0
+    for number, each in enumerate(drawn):
+        if number in regions or not open_to_doubt[number] or each.area < 2 * areas.min():
+            continue
+        top, left = each.rows.min(), each.columns.min()
+        inside = np.zeros((each.rows.max() - top + 1, each.columns.max() - left + 1), bool)
+        inside[each.rows - top, each.columns - left] = True
+        near = inner - (top, left)
+        within = ((near >= 0) & (near < inside.shape)).all(axis=1) & (areas < each.area / 2)
+        held = int(inside[tuple(near[within].T)].sum())
+        if held > 1 or (held == 1 and each.area > _LARGE * median):
+            regions.add(number)
+    return regions
+
+
+def _numbers(outlines: Sequence[Outline], notes: Counter[str]) -> list[int]:
+    """A number for each nucleus, its own where it is the first to claim it."""
+    taken: set[int] = set()
+    numbers: list[int] = []
+    for outline in outlines:
+        own = outline.number is not None and 0 < outline.number < 2**31 and outline.number not in taken
+        numbers.append(outline.number if own else 0)
+        taken |= {numbers[-1]}
+    following = max(taken, default=0)
+    if following > 2**31 - 1 - len(numbers):
+        return list(range(1, len(numbers) + 1))
+    for position, number in enumerate(numbers):
+        if not number:
+            following += 1
+            numbers[position] = following
+            notes["nuclei numbered anew"] += any(outline.number is not None for outline in outlines)
+    return numbers
