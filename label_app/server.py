@@ -12,6 +12,8 @@ from monailabel.interfaces.exception import MONAILabelException
 from monailabel.interfaces.utils.app import app_instance
 from pydantic import ValidationError
 
+from mani_monai.utils import InputError
+
 __all__ = ["app"]
 
 
@@ -36,6 +38,8 @@ async def refuse_trainings(request: Request, call_next: Callable[[Request], Awai
             app_instance().check_training({**(options or {}), "model": model})
         except HTTPException as error:
             return JSONResponse({"detail": error.detail}, error.status_code)
+        except InputError as error:
+            return JSONResponse({"detail": str(error)}, 400)
         except (ValueError, TypeError) as error:
             return JSONResponse({"detail": f"the request cannot be understood: {error}"}, 400)
     return await call_next(request)

@@ -88,7 +88,7 @@ class TableRunner:
 def _outcome(run: Run, job: Job) -> str:
     try:
         return job.result()
-    except (Exception, SystemExit) as error:  # one run's trouble is not the table's
+    except Exception as error:  # one run's trouble is not the table's
         reason = [repr(error), *str(error).splitlines()][-1]
         print(f"{run.name}: {reason}", file=sys.stderr, flush=True)
         return FAILED

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from fastapi import HTTPException
 
-from mani_monai.utils import InputError
+from mani_monai.utils import InputError, input_error_of
 
 logger = logging.getLogger(__name__)
 
@@ -32,20 +32,18 @@ class Answer:
 def answering(over_http: bool) -> Iterator[Answer]:
     """Turns errors of a block into HTTP answers: bad input into status 400, what nobody foresaw into 500.
 
-    An :class:`InputError` must not pass: it ends a process, here the server.
-
     Args:
-        over_http: as for :class:`Answer`; False passes errors on as they are.
+        over_http: as for :class:`Answer`; False ends the process with the line of bad input, and passes on the rest.
     """
     try:
         yield Answer(over_http)
-    except InputError as error:
-        if not over_http:
-            raise
-        raise HTTPException(400, " ".join(str(error).split())) from error
     except HTTPException:
         raise
     except Exception as error:
+        bad_input = input_error_of(error)
+        if bad_input is not None:
+            line = " ".join(str(bad_input).split())
+            raise (HTTPException(400, line) if over_http else SystemExit(line)) from error
         if not over_http:
             raise
         logger.exception("A request failed.")

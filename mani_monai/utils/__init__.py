@@ -1,3 +1,6 @@
-from .errors import InputError, failure_reason
+from .errors import InputError, failure_reason, input_error_of
+from .one_line import install_in_bundle_runs
 
-__all__ = ["InputError", "failure_reason"]
+__all__ = ["InputError", "failure_reason", "input_error_of"]
+
+install_in_bundle_runs()

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import functools
+import difflib
 import inspect
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import fire
-from fire.decorators import SetParseFn, SetParseFns
 from fire.parser import DefaultParseValue
 
 from .errors import InputError
+from .one_line import ending_in_one_line
 
 TEXT = {"str", "str | None"}
 """Annotations of values that stay as they were typed: fire itself would make a number of the folder 2024."""
+HELP = ("--help", "-h")
+_FLAG = re.compile(r"--.+|-[A-Za-z].*")
 
-
-@dataclass(frozen=True)
-class _Understood:
-    """A command line that fits a function; fire has nothing left to do with it."""
-
-    function: Callable[..., Any]
-    given: inspect.BoundArguments
-
-    def __dir__(self) -> tuple[str, ...]:
-        """Empty: fire would take a surplus word for the name of a member."""
-        return ()
+Command = Callable[..., Any]
 
 
 def run_command(
-    commands: Callable[..., Any] | Mapping[str, Callable[..., Any]], arguments: Sequence[str] | None = None
+    commands: Command | Mapping[str, Command], arguments: Sequence[str] | None = None, program: str | None = None
 ) -> Any:
-    """Runs a function by its command line: fire's, help included, but nothing starts before all of it is understood.
+    """Runs a function by its command line: values and help are fire's, what does not fit is said in one line.
 
     Fire by itself calls the function and complains of an unknown flag afterwards, when the work is done; and it hands
     on values of any kind.
@@ -45,52 +38,129 @@ def run_command(
             ``str``, ``int``, ``float`` and ``bool``, or one of these and None, get nothing else; the function checks
             the others.
         arguments: the command line after the program; by default this process's own.
+        program: its name in messages and help.
 
     Returns:
-        What the function returns; None where only help was asked for.
+        What the function returns.
 
     Raises:
-        InputError: for a value of another kind than its flag's.
+        SystemExit: with its line for an InputError of the function, and for a line that does not fit; after help.
     """
     line = list(sys.argv[1:] if arguments is None else arguments)
-    several = isinstance(commands, Mapping)
-    # Fire would help with what it has come to by then, and name what tells it how to parse as a group of commands.
-    if "--help" in line:
-        return fire.Fire(commands, [*(line[:1] if several else []), "--help"])
-    parts = {name: _understanding(part) for name, part in commands.items()} if several else _understanding(commands)
-    found = fire.Fire(parts, line, serialize=lambda _: None)
-    if not isinstance(found, _Understood):
-        return None
-    for name, value in found.given.arguments.items():
-        _check_kind(name, value, str(found.given.signature.parameters[name].annotation))
-    return found.function(*found.given.args, **found.given.kwargs)
+    program = program or Path(sys.argv[0]).name
+    with ending_in_one_line():
+        if isinstance(commands, Mapping):
+            if not line:
+                raise InputError(f"{program}: name what to do: {', '.join(commands)}; {program} --help says more.")
+            if line[0] in HELP:
+                return fire.Fire(dict(commands), ["--help"], name=program)
+            commands, program = _chosen(commands, line.pop(0), program)
+        if any(word in HELP for word in line):
+            return fire.Fire(commands, ["--help"], name=program)
+        given = understood(commands, line, program)
+        return commands(*given.args, **given.kwargs)
 
 
-def _understanding(function: Callable[..., Any]) -> Callable[..., _Understood]:
-    """What fire calls in a function's place."""
+def understood(function: Command, line: Sequence[str], program: str) -> inspect.BoundArguments:
+    """The values that a command line gives a function.
+
+    Args:
+        function: as for :func:`run_command`.
+        line: the words after the program.
+        program: its name in messages.
+
+    Raises:
+        InputError: for an unknown or repeated flag, a surplus word, a missing value, a value of another kind.
+    """
     signature = inspect.signature(function)
-    parsed = [name for name, parameter in signature.parameters.items() if str(parameter.annotation) not in TEXT]
+    parameters = signature.parameters
+    words, flags = _sorted_out(line)
+    open_list = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values())
+    given: dict[str, str] = {}
+    for name, text in flags:
+        if name not in parameters:
+            raise InputError(f"--{name}: no such option of {program}; {_nearest(name, [*parameters], '--', program)}")
+        if name in given:
+            raise InputError(f"--{name}: is given twice; give it once.")
+        given[name] = text
+    if not open_list:
+        free = [name for name in parameters if name not in given]
+        if len(words) > len(free):
+            raise InputError(_surplus(words[len(free) :], given, program))
+        given |= dict(zip(free, words, strict=False))
+        words = []
+    missing = [name for name, parameter in parameters.items() if _is_needed(parameter) and name not in given]
+    if missing:
+        flags_missing = " and ".join(f"--{name}" for name in missing)
+        raise InputError(f"{program}: needs {flags_missing}; {program} --help says more.")
+    values = {name: _value(name, text, str(parameters[name].annotation)) for name, text in given.items()}
+    return signature.bind(*words, **values)
 
-    @SetParseFn(str)
-    @SetParseFns(**dict.fromkeys(parsed, DefaultParseValue))
-    @functools.wraps(function)
-    def understood(*args: Any, **kwargs: Any) -> _Understood:
-        return _Understood(function, signature.bind(*args, **kwargs))
 
-    return understood
+def end_on_signals(line: str = "stopped: start the same command again to go on.") -> None:
+    """Has an interrupt or a request to end be the end of a command, in one line and without a traceback.
 
-
-def end_on_signals() -> None:
-    """Has an interrupt or a request to end be the end of a command that goes on where it was, without a traceback."""
+    Args:
+        line: what it says.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit("stopped: start the same command again to go on."))
+        signal.signal(number, lambda *_: sys.exit(line))
 
 
-def _check_kind(name: str, value: Any, kind: str) -> None:
-    kind, _, optional = kind.partition(" | ")
+def nearest_command(word: str, known: Sequence[str], program: str) -> str:
+    """What to say of a word that names no command."""
+    return f"{word}: no such command of {program}; {_nearest(word, known, '', program)}"
+
+
+def _chosen(commands: Mapping[str, Command], word: str, program: str) -> tuple[Command, str]:
+    if word not in commands:
+        raise InputError(nearest_command(word, list(commands), program))
+    return commands[word], f"{program} {word}"
+
+
+def _sorted_out(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Words that stand alone, and flags with their values; a flag without one is a switch."""
+    words: list[str] = []
+    flags: list[tuple[str, str]] = []
+    rest = list(line)
+    while rest:
+        word = rest.pop(0)
+        if not _FLAG.fullmatch(word):
+            words.append(word)
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
+        if not equals:
+            value = rest.pop(0) if rest and not _FLAG.fullmatch(rest[0]) else "True"
+        flags.append((name.replace("-", "_"), value))
+    return words, flags
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+
+
+def _nearest(word: str, known: Sequence[str], mark: str, program: str) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    near = near or [name for name in known if name.startswith(word)][:1]
+    return f"did you mean {mark}{near[0]}?" if near else f"{program} --help names them."
+
+
+def _surplus(words: Sequence[str], given: Mapping[str, str], program: str) -> str:
+    more = f" (and {len(words) - 1} more)" if len(words) > 1 else ""
+    suffix = Path(words[0]).suffix
+    files = [name for name, value in given.items() if suffix and Path(value).suffix == suffix]
+    if files:
+        folder = Path(words[0]).parent
+        return f"{words[0]}{more}: --{files[0]} takes one; a shell made many of a *: name their folder, {folder}."
+    return f"{words[0]}{more}: one word too many; {program} --help names the options."
+
+
+def _value(name: str, text: str, annotation: str) -> Any:
+    value = text if annotation in TEXT else DefaultParseValue(text)
+    kind, _, optional = annotation.partition(" | ")
     if optional == "None" and value is None:
-        return
-    if kind == "str" and value == "True":  # what fire makes of a flag without a value
+        return None
+    if kind == "str" and value == "True":  # of a flag without a value
         raise InputError(f"--{name}: needs a value.")
     if kind == "bool" and type(value) is not bool:
         raise InputError(f"--{name} {value}: takes no value; write --{name} alone, or leave it out.")
@@ -98,3 +168,4 @@ def _check_kind(name: str, value: Any, kind: str) -> None:
         raise InputError(f"--{name} {value}: is no whole number.")
     if kind == "float" and type(value) not in (int, float):
         raise InputError(f"--{name} {value}: is no number.")
+    return value

@@ -12,6 +12,7 @@ from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser
 
 from .errors import InputError
+from .one_line import is_bundle_run
 
 RUN_OPTIONS = {
     "run_id",
@@ -57,7 +58,7 @@ def check_overrides(arguments: Sequence[str] | None = None) -> None:
             or is out of its range.
     """
     if arguments is None:
-        arguments = sys.argv[1:] if sys.argv[0].replace("\\", "/").endswith("monai/bundle/__main__.py") else []
+        arguments = sys.argv[1:] if is_bundle_run() else []
     options = _options(arguments)
     if not options.get("config_file"):
         return

@@ -11,10 +11,10 @@ import pytest
 import torch
 from monai.networks.nets import BasicUNet
 from PIL import Image
+from refusals import refusing
 from trainings import FEW_BATCHES, equal, run, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
-from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
 
@@ -153,11 +153,11 @@ def test_averaged_weights_score_as_the_average(make_workflow, finished, tmp_path
 def test_what_has_no_average(make_workflow, finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
     (folder / "model.pt").rename(tmp_path / "model.pt")
-    with pytest.raises(InputError, match=r"run: holds no finished training to average; train there first"):
+    with refusing(r"run: holds no finished training to average; train there first"):
         make_workflow(folder, "average").run()
     (tmp_path / "model.pt").rename(folder / "model.pt")
     shutil.rmtree(folder / "snapshots")
-    with pytest.raises(InputError, match=r"run: has 0 snapshots to average"):
+    with refusing(r"run: has 0 snapshots to average"):
         make_workflow(folder, "average").run()
     assert not (folder / "model_average.pt").exists()
 
@@ -182,25 +182,25 @@ def test_no_oracle_where_validation_has_no_labels(make_workflow, finished, data_
 
 def test_no_score_where_the_test_has_no_labels(make_workflow, finished, data_copy):
     strip_labels(data_copy, "test")
-    with pytest.raises(InputError, match="the target's test list has no labels to score"):
+    with refusing("the target's test list has no labels to score"):
         make_workflow(finished, "evaluate", dataset_dir=str(data_copy)).run()
 
 
 def test_another_networks_run_is_refused(make_workflow, finished):
-    with pytest.raises(InputError, match=r"model\.pt: holds another network"):
+    with refusing(r"model\.pt: holds another network"):
         make_workflow(finished, "evaluate", features=[8] * 6).run()
 
 
 @pytest.mark.parametrize("overlay", ["evaluate", "reestimate"])
 def test_a_network_is_not_shown_other_images_than_it_was_trained_on(make_workflow, finished, tmp_path, overlay):
     folder = shutil.copytree(finished, tmp_path / "run")
-    with pytest.raises(InputError, match="which these configs add; leave out the overlay"):
+    with refusing("which these configs add; leave out the overlay"):
         make_workflow(folder, "stain_normalisation", overlay).run()
     record = json.loads((folder / "training.json").read_text())
     record["image_steps"].append("NormaliseStainsd")
     (folder / "training.json").write_text(json.dumps(record))
     before = sorted(folder.rglob("*"))
-    with pytest.raises(InputError, match=r"name the overlays .*, such as stain_normalisation\.json"):
+    with refusing(r"name the overlays .*, such as stain_normalisation\.json"):
         make_workflow(folder, overlay).run()
     assert sorted(folder.rglob("*")) == before
     make_workflow(folder, "stain_normalisation", overlay, **FEW_BATCHES).run()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from ignite.engine import Events
+from refusals import refusing
 from trainings import assert_same_results, overrides, run_until
 
-from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
 REPOSITORY = Path(__file__).parents[2]
@@ -101,13 +101,13 @@ def test_a_longer_run_goes_on_from_a_finished_one(make_workflow, whole, tmp_path
 def test_an_unfinished_run_is_not_overwritten(make_workflow, tmp_path):
     workflow = make_workflow(tmp_path, **SETTINGS)
     run_until(workflow, 4)
-    with pytest.raises(InputError, match="holds an unfinished training"):
+    with refusing("holds an unfinished training"):
         make_workflow(tmp_path, **SETTINGS).run()
     assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 4
 
 
 def test_another_loss_does_not_resume_it(make_workflow, whole):
-    with pytest.raises(InputError, match="holds another network"):
+    with refusing("holds another network"):
         make_workflow(whole, **{**SETTINGS, PROJECTION: False}, resume=True).run()
 
 

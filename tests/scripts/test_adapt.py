@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import wait_for
 
-from mani_monai.utils import InputError
+from mani_monai.apps.adapt.adapt_command import adapt
 from mani_monai.utils.command_line import run_command
 
 ROOT = Path(__file__).parents[2]
@@ -73,12 +72,9 @@ def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, t
 @pytest.fixture
 def call():
     """Calls the command in this process."""
-    spec = importlib.util.spec_from_file_location("adapt_script", ROOT / "scripts" / "adapt.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
 
     def run(*arguments: str) -> None:
-        run_command(script.adapt, arguments)
+        run_command(adapt, arguments)
 
     handler = signal.getsignal(signal.SIGTERM)
     yield run
@@ -88,7 +84,7 @@ def call():
 def test_bad_input_is_one_line(call, toy_dir, tmp_path):
     source, out = str(toy_dir / "toy_source"), str(tmp_path / "out")
     options = ("--source", source, "--target", str(tmp_path), "--out", out)
-    with pytest.raises(InputError, match=f"{tmp_path}: holds no images"):
+    with pytest.raises(SystemExit, match=f"{tmp_path}: holds no images"):
         call(*options)
     for option, value, message in (
         ("--method", "hovernet", "--method hovernet: no such method"),
@@ -96,7 +92,7 @@ def test_bad_input_is_one_line(call, toy_dir, tmp_path):
         ("--options", "3", "--options 3: is no dictionary"),
         ("--options", "{'iteration':3}", "there is no option 'iteration'"),
     ):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(SystemExit, match=message):
             call(*options, option, value)
     assert not Path(out).exists()
 
@@ -104,7 +100,6 @@ def test_bad_input_is_one_line(call, toy_dir, tmp_path):
 def test_there_is_no_option_for_target_labels(call, toy_dir, tmp_path):
     """An unknown option is found before anything is made."""
     options = ("--source", str(toy_dir / "toy_source"), "--target", str(toy_dir / "toy_target" / "images"))
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit, match=r"^--target_masks: no such option"):
         call(*options, "--out", str(tmp_path / "out"), "--target_masks", str(toy_dir / "toy_target" / "labels"))
-    assert left.value.code == 2
     assert not (tmp_path / "out").exists()

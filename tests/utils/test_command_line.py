@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from mani_monai.utils import InputError
 from mani_monai.utils.command_line import run_command
 
 started = []
@@ -57,13 +56,13 @@ def test_what_is_not_given_is_the_default():
     ],
 )
 def test_values_of_another_kind_are_refused(line, said):
-    with pytest.raises(InputError, match=said.replace(".", r"\.")):
+    with pytest.raises(SystemExit, match=said.replace(".", r"\.")):
         run_command(command, ["--out", "x", *line])
     assert not started
 
 
 def test_a_flag_of_text_needs_a_value():
-    with pytest.raises(InputError, match=r"^--out: needs a value\.$"):
+    with pytest.raises(SystemExit, match=r"^--out: needs a value\.$"):
         run_command(command, ["--out", "--count", "3"])
     assert not started
 
@@ -75,13 +74,57 @@ def test_a_signal_ends_in_one_line(number):
     assert (ended.returncode, ended.stderr) == (1, "stopped: start the same command again to go on.\n")
 
 
-@pytest.mark.parametrize("line", [["--out", "x", "--counts", "3"], ["--count", "3"], ["--out", "x", "--help"]])
-def test_nothing_starts_on_a_line_that_does_not_fit(line, capsys):
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["--out", "x", "--counts", "3"], "--counts: no such option of tool; did you mean --count?"),
+        (["--out", "x", "--co", "3"], "--co: no such option of tool; did you mean --count?"),
+        (["--out", "x", "--metadata", "3"], "--metadata: no such option of tool; tool --help names them."),
+        (["--count", "3"], "tool: needs --out; tool --help says more."),
+        (["--out", "x", "--out=y"], "--out: is given twice; give it once."),
+    ],
+)
+def test_nothing_starts_on_a_line_that_does_not_fit(line, said):
     with pytest.raises(SystemExit) as stop:
-        run_command(command, line)
+        run_command(command, line, "tool")
+    assert stop.value.code == said
     assert not started
-    assert stop.value.code == (0 if "--help" in line else 2)
-    assert "Does something." in capsys.readouterr().err or "--help" not in line
+
+
+def test_help_starts_nothing(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_command(command, ["--out", "x", "--help"])
+    assert not started
+    assert stop.value.code == 0
+    assert "Does something." in capsys.readouterr().err
+
+
+def closed(images: str, width: int = 1) -> None:
+    """Takes no list of words."""
+    started.append((images, width))
+
+
+def test_words_are_values_in_order_and_a_flag_takes_the_next_one():
+    run_command(closed, ["x", "--width=2"])
+    run_command(closed, ["--width", "-3", "x"])
+    assert started == [("x", 2), ("x", -3)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["x", "3", "y"], "y: one word too many; tool --help names the options."),
+        (
+            ["--width", "2", "--images", "dir/a.png", "dir/b.png", "dir/c.png"],
+            "dir/b.png (and 1 more): --images takes one; a shell made many of a *: name their folder, dir.",
+        ),
+    ],
+)
+def test_surplus_words_are_named(line, said):
+    with pytest.raises(SystemExit) as stop:
+        run_command(closed, line, "tool")
+    assert stop.value.code == said
+    assert not started
 
 
 def other(width: int = 1) -> int:
@@ -97,23 +140,27 @@ def test_the_first_word_names_one_of_several_commands():
     assert run_command(COMMANDS, ["first", "--out", "7"]) == "done"
     assert run_command(COMMANDS, ["second", "--width", "3"]) == 3
     assert started == [((), "7", 1, None, False, None), 3]
-    with pytest.raises(InputError, match=r"--width wide: is no whole number\."):
+    with pytest.raises(SystemExit, match=r"--width wide: is no whole number\."):
         run_command(COMMANDS, ["second", "--width", "wide"])
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["third"], "Cannot find key: third"),
-        (["second", "--count", "3"], "Could not consume arg: --count"),
-        (["second", "3", "given"], "Could not consume arg: given"),
+        (["secnd"], "secnd: no such command of tool; did you mean second?"),
+        ([], "tool: name what to do: first, second; tool --help says more."),
+        (["second", "--cuont", "3"], "--cuont: no such option of tool second; tool second --help names them."),
+        (["second", "3", "given"], "given: one word too many; tool second --help names the options."),
         (["--help"], "second"),
         (["second", "--width", "3", "--help"], "Does another thing."),
     ],
 )
 def test_none_of_several_starts_on_a_line_that_does_not_fit(line, said, capsys):
     with pytest.raises(SystemExit) as stop:
-        run_command(COMMANDS, line)
+        run_command(COMMANDS, line, "tool")
     assert not started
-    assert stop.value.code == (0 if "--help" in line else 2)
-    assert said in capsys.readouterr().err
+    if "--help" in line:
+        assert stop.value.code == 0
+        assert said in capsys.readouterr().err
+    else:
+        assert stop.value.code == said

@@ -1,28 +1,61 @@
-"""The exception for bad input: one line and exit status 1, wherever it is raised."""
+"""The exception for bad input, found again in what other libraries raise from it."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+import torch
 from monai.bundle import ConfigParser
+from monai.data import DataLoader, Dataset
 
-from mani_monai.utils import InputError, failure_reason
+from mani_monai.utils import InputError, failure_reason, input_error_of
 
 EXPRESSION = "$(_ for _ in ()).throw(__import__('mani_monai.utils').utils.InputError('data.json: broken; mend it.'))"
 
 
-def test_passes_through_the_config_parser():
-    """MONAI wraps an exception of an expression in a RuntimeError; the line would drown in a traceback."""
-    with pytest.raises(InputError, match=r"^data\.json: broken; mend it\.$"):
-        ConfigParser({"run": EXPRESSION}).get_parsed_content("run")
+def refuse(item):
+    raise InputError("x.png: broken; mend it.")
 
 
-def test_ends_a_process_with_its_line(command_environment):
-    code = "from mani_monai.utils import InputError\nraise InputError('data.json: broken; mend it.')"
-    done = subprocess.run([sys.executable, "-c", code], env=command_environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "data.json: broken; mend it.\n")
+class Refusing(torch.utils.data.Dataset):
+    """A data set that refuses by itself, with no transform around it."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        refuse(index)
+
+
+def line_of(call):
+    try:
+        call()
+    except Exception as error:
+        return str(input_error_of(error))
+
+
+def test_it_is_a_value_error():
+    with pytest.raises(ValueError, match=r"^x\.png: broken; mend it\.$"):
+        refuse(None)
+
+
+def test_is_found_behind_the_errors_of_the_config_parser():
+    line = line_of(lambda: ConfigParser({"run": EXPRESSION}).get_parsed_content("run"))
+    assert line == "data.json: broken; mend it."
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("data", [Dataset([{"image": 1}], refuse), Refusing()], ids=["transform", "dataset"])
+def test_is_found_behind_those_of_transforms_and_workers(data, workers):
+    """A worker hands on the text of a traceback alone."""
+    loader = DataLoader(data, num_workers=workers, multiprocessing_context="fork" if workers else None)
+    assert line_of(lambda: next(iter(loader))) == "x.png: broken; mend it."
+
+
+def test_other_errors_are_none():
+    assert input_error_of(ValueError("InputError: no traceback")) is None
+    own = KeyError("a fault of its own")
+    own.__context__ = InputError("x.png: broken; mend it.")  # raised while that was handled, not of it
+    assert input_error_of(own) is None
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ class ImageSteps:
         start = time.perf_counter()
         try:
             item = step(item)
-        except (InputError, Exception) as error:
+        except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
             if not isinstance(error, InputError):
                 text = f"{type(error).__name__}: {text[:200]}"

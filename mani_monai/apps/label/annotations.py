@@ -110,6 +110,8 @@ def read_volume_mask(path: str | Path) -> RawMask:
     path = Path(path)
     try:
         values = _volume(path)
+    except InputError:
+        raise
     except Exception as error:  # of a broken file the readers raise whatever they stumble over
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise InputError(f"{path}: cannot be read as a label ({reason}); submit the label again.") from error

@@ -1,0 +1,65 @@
+"""Bad input as the one line that a process prints before it ends."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from .errors import input_error_of, input_line
+
+BUNDLE_PROGRAM = "monai/bundle/__main__.py"
+
+
+@contextmanager
+def ending_in_one_line() -> Iterator[None]:
+    """Ends the process with an :class:`~mani_monai.utils.InputError`'s line and status 1; for commands alone.
+
+    Raises:
+        SystemExit: in the place of an InputError, or of an error that was raised from one.
+    """
+    try:
+        yield
+    except Exception as error:
+        bad_input = input_error_of(error)
+        if bad_input is None:
+            raise
+        raise SystemExit(str(bad_input)) from error
+
+
+def is_bundle_run() -> bool:
+    """Whether this process is ``python -m monai.bundle``, where no code of the project stands around the run."""
+    return sys.argv[:1] != [] and sys.argv[0].replace("\\", "/").endswith(BUNDLE_PROGRAM)
+
+
+def install_in_bundle_runs() -> None:
+    """Has ``python -m monai.bundle`` print an InputError as one line; other processes are left alone.
+
+    The package calls this on import, since a config's import is all that it sees of such a process.
+    """
+    if is_bundle_run() and sys.excepthook is not _print_line:
+        sys.excepthook = _print_line
+        make = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(lambda *args, **kwargs: _without_traceback(make(*args, **kwargs)))
+
+
+def _print_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    bad_input = input_error_of(error)
+    if bad_input is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(bad_input, file=sys.stderr)
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    """Ignite and MONAI log an error that ends a run, each with a traceback of its own."""
+    error: Any = record.exc_info[1] if record.exc_info else None
+    line = input_line(record.getMessage())
+    if error is not None and input_error_of(error) is not None:
+        record.exc_info = None
+    if line is not None:
+        record.msg, record.args = line, ()
+    return record

@@ -1,0 +1,74 @@
+"""Bad input ends a command, and a run of MONAI's bundle program, with one line; it leaves other programs alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mani_monai.utils import InputError
+from mani_monai.utils.one_line import ending_in_one_line
+
+RAISING = "__import__('refusals').refuse('data.json: broken; mend it.')"
+DURING_A_RUN = {
+    "_target_": "SupervisedEvaluator",
+    "device": "$torch.device('cpu')",
+    "val_data_loader": {
+        "_target_": "DataLoader",
+        "dataset": {"_target_": "Dataset", "data": [{"image": 1}], "transform": f"$lambda item: {RAISING}"},
+        "num_workers": 1,
+    },
+    "network": "$torch.nn.Identity()",
+    "val_handlers": [{"_target_": "StatsHandler", "output_transform": "$lambda output: None"}],
+}
+
+
+def test_a_command_ends_with_the_line():
+    with pytest.raises(SystemExit, match=r"^a\.png: broken; mend it\.$"), ending_in_one_line():
+        raise RuntimeError("Failed to evaluate") from InputError("a.png: broken; mend it.")
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+    with pytest.raises(KeyError), ending_in_one_line():
+        raise KeyError("a")
+
+
+def run(config, tmp_path, environment, logging=False):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"imports": ["$import torch", "$import mani_monai.utils"], **config}))
+    line = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(path)]
+    line += [] if logging else ["--logging_file", "False"]
+    support = f"{environment['PYTHONPATH']}/tests/support"
+    environment = {**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{support}"}
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_bundle_run_ends_with_the_line(tmp_path, command_environment):
+    done = run({"initialize": [f"${RAISING}"], "run": []}, tmp_path, command_environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "data.json: broken; mend it."
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_so_does_one_whose_worker_meets_it_in_the_midst(tmp_path, command_environment):
+    """Ignite's engine and MONAI's handler each log the error, with the worker's traceback and their own."""
+    done = run({"engine": DURING_A_RUN, "run": ["$@engine.run()"]}, tmp_path, command_environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "data.json: broken; mend it."
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_fault_in_a_bundle_run_keeps_its_traceback(tmp_path, command_environment):
+    done = run({"initialize": ["$[][3]"], "run": []}, tmp_path, command_environment)
+    assert done.returncode == 1
+    assert "IndexError: list index out of range" in done.stderr
+    assert "Traceback" in done.stderr
+
+
+def test_another_program_gets_an_exception(command_environment):
+    code = "import sys, mani_monai.utils as u\nassert sys.excepthook is sys.__excepthook__\nraise u.InputError('x')"
+    done = subprocess.run([sys.executable, "-c", code], env=command_environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("mani_monai.utils.errors.InputError: x\n")
