@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.places import folder_of
 
-BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
+BUNDLES = folder_of("bundles")
 SHARED = "shared"
 """The folder beside the bundles with what they have in common."""
 KINDS = {

@@ -1,75 +1,8 @@
-"""Exports a finished training as a bundle that others run without this project."""
+"""``mani export`` from a checkout."""
 
 from __future__ import annotations
 
-import json
-
-from mani_monai.apps.export.documents import terms_of_use
-from mani_monai.apps.export.export_bundle import export_bundle
-from mani_monai.apps.export.exported_configs import read_overlays
-from mani_monai.apps.export.trained_run import read_run
-from mani_monai.config_index import BUNDLES, bundle_folders
-from mani_monai.utils import InputError
-from mani_monai.utils.command_line import run_command
-
-
-def export(
-    bundle: str,
-    run: str,
-    out: str = "dist",
-    version: str | None = None,
-    changelog: str | None = None,
-    weights: str = "model.pt",
-    overlays: str = "",
-    method: str | None = None,
-    source: str | None = None,
-    target: str | None = None,
-    dataset_dir: str | None = None,
-    evaluation: str | None = None,
-    selection: str | None = None,
-    overwrite: bool = False,
-    mpp: float | None = None,
-) -> None:
-    """Writes <out>/<bundle>/ and <out>/<bundle>_v<version>.zip: weights in three forms, configs, docs, licences.
-
-    Args:
-        bundle: mani_unet or mani_hovernet.
-        run: output_dir of the training.
-        out: the folder for exports.
-        version: three numbers, e.g. 1.0.0; the bundle's own by default.
-        changelog: what is new in it, one line.
-        weights: the file in the run's folder: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
-            model_average_adabn.pt or a snapshot.
-        overlays: overlays that the run was trained with, e.g. small, where the run does not say so in its training.json
-            or config.json.
-        method: how it was adapted, in words, for the model card; the adaptation losses' names where the run says them.
-        source: the data set with labels that it was trained on, where the run does not say so.
-        target: the one without.
-        dataset_dir: folder of the prepared data sets, whose licences are named.
-        evaluation: folder that evaluate.json wrote; evaluation in the run's folder by default.
-        selection: whose scores there; by default those of the very file.
-        overwrite: replace another export in <out>.
-        mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x; scripts/infer.py compares
-            them with those of the images that it is given.
-    """
-    place = BUNDLES / bundle
-    if place not in bundle_folders():
-        known = ", ".join(folder.name for folder in bundle_folders())
-        raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
-    names = [name for name in overlays.split(",") if name]
-    overlay = read_overlays(place, names)
-    trained = read_run(run, weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
-    done = export_bundle(place, trained, out, version, changelog, overwrite)
-    state = "written" if done.written else "the same export was there already"
-    print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")
-    for name, value in done.difference.items():
-        print(f"{name} differs from PyTorch by {value:.1e} at most")
-    if trained.scores is None:
-        print("no scores: this file was not evaluated, so the model card says so")
-    else:
-        print(f"scores: {json.dumps({k: v for k, v in trained.scores['figures'].items() if k.endswith('_mean')})}")
-    print(terms_of_use(trained.domains))
-
+from mani_monai.__main__ import main
 
 if __name__ == "__main__":
-    run_command(export)
+    main(first="export")

@@ -1,53 +1,8 @@
-"""Finds nuclei in a folder of images with an exported bundle."""
+"""``mani infer`` from a checkout."""
 
 from __future__ import annotations
 
-import sys
-import warnings
-
-from mani_monai.utils.command_line import run_command
-
-
-def infer(
-    bundle: str,
-    images: str,
-    out: str,
-    mpp: float | None = None,
-    outputs: str | None = None,
-    precision: str = "auto",
-    device: str | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Writes masks or instance maps, GeoJSON for QuPath, tables and overlays of every image, and <out>/summary.csv.
-
-    Nothing of the bundle is executed. Bad images are named at the end, and the exit status is then 1. What is done is
-    not done again, so a run that was stopped goes on. Images whose pixels differ by more than a tenth from those that
-    the network was trained on are rescaled for it; all outputs are of the image's own size.
-
-    Args:
-        bundle: folder or zip that scripts/export_bundle.py wrote, of mani_unet or mani_hovernet.
-        images: folder of PNG, TIFF, JPEG or BMP images, 8 bits a channel.
-        out: the folder for results.
-        mpp: micrometres per pixel of all images, for files that do not say it, or say it wrongly.
-        outputs: which, with commas: mask (mani_unet), tiff, png, nifti, geojson, csv, overlay. By default mask,
-            geojson, csv, overlay of mani_unet; tiff, png, geojson, csv, overlay of mani_hovernet.
-        precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
-        device: cpu or cuda; the GPU by default, where there is one.
-        overwrite: do again what is done.
-    """
-    from mani_monai.apps.infer.folder_result import report
-    from mani_monai.apps.infer.folder_run import infer_folder
-    from mani_monai.utils import InputError
-
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged files: they are named at the end
-    names = outputs and outputs.split(",")
-    try:
-        result = infer_folder(bundle, images, out, mpp, names, precision, device, overwrite)
-    except KeyboardInterrupt:
-        raise InputError(f"stopped: the same command goes on in {out}.") from None
-    report(result)
-    sys.exit(int(len(result.failed) > 0))
-
+from mani_monai.__main__ import main
 
 if __name__ == "__main__":
-    run_command(infer)
+    main(first="infer")

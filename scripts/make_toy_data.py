@@ -1,37 +1,8 @@
-"""Draw the toy data sets: two procedural H&E tissues with exact nuclei."""
+"""``mani toy`` from a checkout."""
 
 from __future__ import annotations
 
-from mani_monai.apps.prepare.toy import MIN_IMAGES, make_toy_data
-from mani_monai.apps.prepare.toy_histology import MIN_SIDE
-from mani_monai.utils import InputError
-from mani_monai.utils.command_line import run_command
-
-
-def main(
-    dataset_dir: str = "data",
-    images: int = 40,
-    size: tuple[int, int] = (256, 256),
-    seed: int = 0,
-    overwrite: bool = False,
-) -> None:
-    """Draw toy_source and toy_target into DATASET_DIR, with splits and folds, ready for any of the bundles.
-
-    Args:
-        dataset_dir: folder that gets one folder a data set.
-        images: images a data set, at least 5.
-        size: height and width in pixels, as 256,256.
-        seed: the same seed draws the same data.
-        overwrite: replace toy data that are there already; without it they are left alone.
-    """
-    if images < MIN_IMAGES:
-        raise InputError(f"--images {images}: five folds need {MIN_IMAGES} at least.")
-    sides = size if isinstance(size, (tuple, list)) else (size,)
-    if len(sides) != 2 or any(type(side) is not int or side < MIN_SIDE for side in sides):
-        raise InputError(f"--size {size}: is no height and width of {MIN_SIDE} pixels or more, such as 256,256.")
-    made = make_toy_data(dataset_dir, images, tuple(sides), seed, overwrite)
-    print("\n".join(f"Made {folder}." for folder in made) or f"Toy data are in {dataset_dir} already.")
-
+from mani_monai.__main__ import main
 
 if __name__ == "__main__":
-    run_command(main)
+    main(first="toy")

@@ -1,46 +1,8 @@
-"""Starts a MONAI Label server that offers exported bundles to QuPath, 3D Slicer and other clients."""
+"""``mani label`` from a checkout."""
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
-from mani_monai.utils import InputError
-from mani_monai.utils.command_line import run_command
-
-APP = Path(__file__).resolve().parents[1] / "label_app"
-
-
-def start(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, verbose: str = "INFO") -> None:
-    """Serves until it is interrupted. It needs the environment of requirements-label.txt.
-
-    Args:
-        bundles: an exported bundle's folder or zip, or a folder that holds some, e.g. dist; several with commas
-            between. One that an inspection finds dangerous is not served.
-        images: the folder of the images; labels go into its labels/, what is trained into its trained/.
-        host: the address it listens on; by default for this machine alone. It has no password: anyone who reaches it
-            may read, label and delete these images.
-        port: the port.
-        verbose: DEBUG, INFO, WARNING or ERROR.
-    """
-    places = [str(Path(place.strip()).expanduser().absolute()) for place in bundles.split(",")]
-    missing = [place for place in places if not os.path.exists(place)]
-    if missing:
-        raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with scripts/export_bundle.py.")
-    if not Path(images).is_dir():
-        raise InputError(f"--images {images}: no such folder; name the folder of the images.")
-    try:
-        from monailabel.main import Main
-    except ModuleNotFoundError as error:
-        needed = "make test-label makes the environment .venv-label; start this with its python"
-        raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error
-    sys.path.insert(0, str(APP))
-    options = ["--app", str(APP), "--studies", os.path.abspath(images), "--conf", "bundles", ",".join(places)]
-    options += ["--host", host, "--port", str(port), "--verbose", verbose, "--uvicorn_app", "server:app"]
-    sys.argv = ["monailabel", "start_server", *options]
-    Main().run()
-
+from mani_monai.__main__ import main
 
 if __name__ == "__main__":
-    run_command(start)
+    main(first="label")

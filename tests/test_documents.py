@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
+<<<<<<< HEAD
 from mani_monai.apps.configs.configs_command import methods_page
 from mani_monai.config_index import bundle_folders
+=======
+from mani_monai.__main__ import COMMANDS, command
+>>>>>>> 766d70e (One program, mani, with a command a word; scripts are thin)
 
 REPOSITORY = Path(__file__).parents[1]
 BUNDLES = bundle_folders()
@@ -35,7 +39,7 @@ def commands_of(text):
     return [
         shlex.split(line, comments=True)
         for line in lines
-        if re.search(r"\bpython3? (-m monai|scripts/|benchmarks/)", line)
+        if re.search(r"\bpython3? (-m monai|scripts/|benchmarks/)|^\s*mani ", line)
     ]
 
 
@@ -75,9 +79,14 @@ def faults_of(words):
             for key, value in json.loads((REPOSITORY / file).read_text()).items():
                 parser[key.removeprefix("+")] = value
         return faults + [name for name in options if name not in known and name not in parser]
+    if "mani" in words:
+        return faults_of_mani(words[words.index("mani") + 1 :], options)
     script = next(word for word in words if word.startswith(("scripts/", "benchmarks/")))
     if not (REPOSITORY / script).is_file():
         return [script]
+    if script.startswith("scripts/"):
+        first = re.search(r'main\(first="(\w+)"\)', (REPOSITORY / script).read_text())[1]
+        return faults_of_mani([first, *words[words.index(script) + 1 :]], options)
     module = module_of(REPOSITORY / script)
     functions = {
         name: function
@@ -88,6 +97,19 @@ def faults_of(words):
     named = [functions[command[0]]] if command and command[0] in functions else list(functions.values())
     known = {name for function in named for name in inspect.signature(function).parameters}
     return [name for name in options if name.replace("-", "_") not in known | {"help"}]
+
+
+def faults_of_mani(words, options):
+    """What of a command of ``mani`` does not exist: the command, its part, an option."""
+    if not words or words[0] not in COMMANDS:
+        return words[:1] if words and words[0] not in ("--help", "--version") else []
+    found = command(words[0])
+    if isinstance(found, dict):
+        if len(words) < 2 or words[1] not in found:
+            return words[1:2]
+        found = found[words[1]]
+    known = set(inspect.signature(found).parameters) | {"help"}
+    return [name for name in options if name.replace("-", "_") not in known]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -111,6 +133,10 @@ def test_commands_in_documents_exist(path):
         ("python scripts/prepare_data.py tnbc --organ kidney", 1),
         ("python scripts/prepare_data.py consep --root path --window 540 --step 164", 0),
         ("python scripts/none.py", 1),
+        ("mani infer --bundle b --mppp 1", 1),
+        ("mani prepare folder --images i --name n", 0),
+        ("mani prepares", 1),
+        ("mani --help", 0),
         ("python benchmarks/iteration_cost.py --size 128 --pairz 4", 1),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from mani_monai.config_index import KINDS, ConfigEntry, bundle_folders, list_configs
 from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
-from mani_monai.utils.command_line import run_command
+from mani_monai.utils.places import place_of
 
 INTRODUCTION = """\
 # Methods, budgets and other overlays
@@ -43,9 +43,9 @@ def configs(bundle: str | None = None, page: str | None = None) -> None:
         bundle: mani_unet or mani_hovernet; both by default.
         page: writes the list as a Markdown page instead, docs/methods.md.
     """
-    folders = [folder for folder in bundle_folders() if bundle in (None, folder.name)]
+    folders = [folder for folder in bundle_folders(place_of("bundles")) if bundle in (None, folder.name)]
     if not folders:
-        known = ", ".join(folder.name for folder in bundle_folders())
+        known = ", ".join(folder.name for folder in bundle_folders(place_of("bundles")))
         raise InputError(f"--bundle {bundle}: no such bundle; choose from {known}.")
     if page is not None:
         with replacing(page) as path:
@@ -84,6 +84,7 @@ def _link(entry: ConfigEntry | None, folder: Path) -> str:
 
 def _lines(bundles: Sequence[Path]) -> Iterator[str]:
     for bundle in bundles:
+        yield f"{bundle.name}: {bundle}"
         entries = list_configs(bundle)
         width = max(len(entry.name) for entry in entries)
         for kind, purpose in KINDS.items():
@@ -92,7 +93,3 @@ def _lines(bundles: Sequence[Path]) -> Iterator[str]:
                 if entry.kind == kind:
                     shared = "" if entry.owner == bundle.name else f"  ({entry.owner})"
                     yield f"  {entry.name:<{width}}  {entry.description}{shared}"
-
-
-if __name__ == "__main__":
-    run_command(configs)

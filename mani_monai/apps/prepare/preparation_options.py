@@ -1,17 +1,19 @@
-"""The options that all commands of ``scripts/prepare_data.py`` take."""
+"""What all commands of ``mani prepare`` have in common: their options, and what they print."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mani_monai.apps.prepare.windows import WindowGrid
-from mani_monai.data.image_checks import MIN_SIZE
-from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from mani_monai.apps.prepare.windows import WindowGrid
+    from mani_monai.data.readers.records import Listing
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class PreparationOptions:
     no_mirror: bool = False
 
     def __post_init__(self) -> None:
+        from mani_monai.data.image_checks import MIN_SIZE
+
         if self.window is None:
             if self.step is not None or self.no_mirror:
                 raise InputError(f"--{'no_mirror' if self.step is None else 'step'}: needs --window; give it, too.")
@@ -52,7 +56,11 @@ class PreparationOptions:
     @property
     def windows(self) -> WindowGrid | None:
         """How to cut the images; None where they stay whole."""
-        return self.window and WindowGrid(self.window, self.step or self.window, not self.no_mirror)
+        from mani_monai.apps.prepare.windows import WindowGrid
+
+        if self.window is None:
+            return None
+        return WindowGrid(self.window, self.step or self.window, not self.no_mirror)
 
 
 @dataclass(frozen=True)
@@ -72,25 +80,41 @@ class PreparationJob:
     options: PreparationOptions = PreparationOptions()
 
 
-def preparation_command(function: Callable[..., PreparationJob]) -> Callable[..., PreparationJob]:
-    """Gives a command the options that every command takes, in its signature and its help, which fire reads.
+def preparation_command(function: Callable[..., PreparationJob]) -> Callable[..., None]:
+    """Makes a command of a job: with the options that every command takes in its signature and help, which fire reads.
 
     Args:
         function: makes a job of its own options; ``Args`` ends its docstring.
 
     Returns:
-        The command.
+        The command, which does the job and prints its table.
     """
     own, shared = inspect.signature(function), inspect.signature(PreparationOptions)
     whole = own.replace(parameters=[*own.parameters.values(), *shared.parameters.values()])
-    lines = inspect.getdoc(PreparationOptions).partition("Args:\n")[2].partition("\n\n")[0]
+    lines = str(inspect.getdoc(PreparationOptions)).partition("Args:\n")[2].partition("\n\n")[0]
 
     @functools.wraps(function)
-    def command(*args: Any, **kwargs: Any) -> PreparationJob:
+    def command(*args: Any, **kwargs: Any) -> None:
         given = whole.bind(*args, **kwargs).arguments
         options = PreparationOptions(**{name: given.pop(name) for name in shared.parameters if name in given})
-        return replace(function(**given), options=options)
+        _do(replace(function(**given), options=options))
 
-    command.__signature__ = whole
+    command.__signature__ = whole  # type: ignore[attr-defined]
     command.__doc__ = f"{inspect.getdoc(function)}\n{lines}"
     return command
+
+
+def _do(job: PreparationJob) -> None:
+    """Does a job and prints its table; raises InputError where images failed."""
+    from mani_monai.apps.prepare.preparation import prepare
+    from mani_monai.apps.prepare.preparation_table import format_table
+
+    options, progress = job.options, sys.stderr.isatty()
+    found = prepare(
+        job.listing, job.out, job.name, options.overwrite, options.skip_bad, options.seed, progress, options.windows
+    )
+    print(format_table(found))
+    if found.failures and found.written:
+        raise InputError(f"{found.folder}: written without what failed above ({len(found.failures)}).")
+    if found.failures:
+        raise InputError(f"{found.folder}: not written, see above; mend the {len(found.failures)} or pass --skip_bad.")

@@ -1,0 +1,74 @@
+"""The program ``mani``: its first word names a command, whose module is imported then."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from mani_monai.utils.command_line import HELP, nearest_command, run_command
+
+PROGRAM = "mani"
+COMMANDS = {
+    "demo": "infer.demo_command:demo",
+    "infer": "infer.infer_command:infer",
+    "prepare": "prepare.prepare_command:COMMANDS",
+    "adapt": "adapt.adapt_command:adapt",
+    "export": "export.export_command:export",
+    "inspect": "inspect.inspect_command:inspect",
+    "configs": "configs.configs_command:configs",
+    "label": "label.label_command:label",
+    "sample": "infer.sample_command:sample",
+    "toy": "prepare.toy_command:toy",
+}
+"""Where each command is: a module of ``mani_monai.apps``, and a function in it or several by their names."""
+
+
+def main(arguments: Sequence[str] | None = None, first: str | None = None) -> None:
+    """Runs a command and ends the process with its status.
+
+    Args:
+        arguments: the command line after the program; by default this process's own.
+        first: the command, where the program is one command's script.
+
+    Raises:
+        SystemExit: always; with the command's status, or the line of a refusal.
+    """
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    line = [first, *line] if first else line
+    if not line or line[0] in HELP:
+        print(listing())
+    elif line[0] == "--version":
+        print(f"{PROGRAM} {version('mani-monai')}")
+    elif line[0] not in COMMANDS:
+        sys.exit(nearest_command(line[0], list(COMMANDS), PROGRAM))
+    else:
+        sys.exit(run_command(command(line[0]), line[1:], f"{PROGRAM} {line[0]}"))
+    sys.exit(0)
+
+
+def command(name: str) -> Callable[..., Any] | Mapping[str, Callable[..., Any]]:
+    """The function of a command, or several by the next word."""
+    module, _, member = COMMANDS[name].partition(":")
+    return getattr(importlib.import_module(f"mani_monai.apps.{module}"), member)
+
+
+def listing() -> str:
+    """All commands with the first line of what each says of itself."""
+    lines = ["Finds nuclei in tissue images, and adapts to other tissues without their labels.", ""]
+    lines += [f"  {PROGRAM} {name:<10} {_summary(name)}" for name in COMMANDS]
+    return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help says what each takes."])
+
+
+def _summary(name: str) -> str:
+    described: Any = command(name)
+    if isinstance(described, Mapping):  # several: their module says what they are
+        described = sys.modules[f"mani_monai.apps.{COMMANDS[name].partition(':')[0]}"]
+    return (inspect.getdoc(described) or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    main()

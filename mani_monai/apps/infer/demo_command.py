@@ -1,0 +1,27 @@
+"""The weights that come along on the sample of tissue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mani_monai.apps.infer.infer_command import infer
+from mani_monai.apps.infer.sample_command import write_sample
+
+SAMPLE_MPP = 0.5
+"""Micrometres per pixel at which the sample's nuclei have the size of those that the weights were trained on."""
+
+
+def demo(out: str = "demo", device: str | None = None) -> int:
+    """Finds the nuclei of a sample image with the weights that come along.
+
+    Args:
+        out: folder for the image, in tissue/, and for its nuclei, in nuclei/.
+        device: cpu, cuda or mps; the GPU by default, where there is one.
+    """
+    from mani_monai.utils.places import place_of
+
+    image = write_sample(Path(out) / "tissue")
+    nuclei = Path(out) / "nuclei"
+    status = infer(str(place_of("pretrained") / "mani_unet"), str(image.parent), str(nuclei), SAMPLE_MPP, device=device)
+    print(f"Look at {nuclei / f'{image.stem}_overlay.png'}.")
+    return status

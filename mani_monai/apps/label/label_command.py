@@ -1,0 +1,43 @@
+"""Starts a MONAI Label server that offers exported bundles to QuPath, 3D Slicer and other clients."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, verbose: str = "INFO") -> None:
+    """Starts a MONAI Label server that offers exported bundles to QuPath, 3D Slicer and other clients.
+
+    It serves until it is interrupted. It needs the environment of requirements-label.txt.
+
+    Args:
+        bundles: an exported bundle's folder or zip, or a folder that holds some, e.g. dist; several with commas
+            between. One that an inspection finds dangerous is not served.
+        images: the folder of the images; labels go into its labels/, what is trained into its trained/.
+        host: the address it listens on; by default for this machine alone. It has no password: anyone who reaches it
+            may read, label and delete these images.
+        port: the port.
+        verbose: DEBUG, INFO, WARNING or ERROR.
+    """
+    from mani_monai.utils import InputError
+    from mani_monai.utils.places import place_of
+
+    places = [str(Path(place.strip()).expanduser().absolute()) for place in bundles.split(",")]
+    missing = [place for place in places if not os.path.exists(place)]
+    if missing:
+        raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with scripts/export_bundle.py.")
+    if not Path(images).is_dir():
+        raise InputError(f"--images {images}: no such folder; name the folder of the images.")
+    try:
+        from monailabel.main import Main
+    except ModuleNotFoundError as error:
+        needed = "make test-label makes the environment .venv-label; start this with its python"
+        raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error
+    app = str(place_of("label_app"))
+    sys.path.insert(0, app)
+    options = ["--app", app, "--studies", os.path.abspath(images), "--conf", "bundles", ",".join(places)]
+    options += ["--host", host, "--port", str(port), "--verbose", verbose, "--uvicorn_app", "server:app"]
+    sys.argv = ["monailabel", "start_server", *options]
+    Main().run()

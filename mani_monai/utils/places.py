@@ -1,0 +1,37 @@
+"""Where the files beside the code are: bundles with their overlays, trained weights, the MONAI Label app."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import InputError
+
+PARTS = ("bundles", "pretrained", "label_app")
+VARIABLE = "MANI_HOME"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def folder_of(part: str) -> Path:
+    """Where one of ``PARTS`` belongs: in $MANI_HOME, else in the repository around the package, else in the package."""
+    home = os.environ.get(VARIABLE)
+    if home:
+        return Path(home).absolute() / part
+    inside = not (_PACKAGE.parent / "pyproject.toml").is_file()
+    return _PACKAGE / "share" / part if inside else _PACKAGE.parent / part
+
+
+def place_of(part: str) -> Path:
+    """The folder of one of ``PARTS``, which is there.
+
+    Args:
+        part: "bundles", "pretrained" or "label_app".
+
+    Raises:
+        InputError: when MANI_HOME names a place without it, or the installation lacks it.
+    """
+    folder = folder_of(part)
+    if not folder.is_dir():
+        remedy = f"mend {VARIABLE}, or take it away" if os.environ.get(VARIABLE) else "install mani-monai again"
+        raise InputError(f"{folder}: is not there; {remedy}.")
+    return folder
