@@ -15,12 +15,9 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-<<<<<<< HEAD
+from mani_monai.__main__ import COMMANDS, command
 from mani_monai.apps.configs.configs_command import methods_page
 from mani_monai.config_index import bundle_folders
-=======
-from mani_monai.__main__ import COMMANDS, command
->>>>>>> 766d70e (One program, mani, with a command a word; scripts are thin)
 
 REPOSITORY = Path(__file__).parents[1]
 BUNDLES = bundle_folders()

@@ -43,14 +43,15 @@ class PreparationOptions:
     no_mirror: bool = False
 
     def __post_init__(self) -> None:
-        from mani_monai.data.image_checks import MIN_SIZE
-
         if self.window is None:
             if self.step is not None or self.no_mirror:
                 raise InputError(f"--{'no_mirror' if self.step is None else 'step'}: needs --window; give it, too.")
-        elif self.window < MIN_SIZE:
+            return
+        from mani_monai.data.image_checks import MIN_SIZE  # slow, and only windows need it
+
+        if self.window < MIN_SIZE:
             raise InputError(f"--window {self.window}: no network takes less than {MIN_SIZE} px; choose a larger one.")
-        elif self.step is not None and not 1 <= self.step <= self.window:
+        if self.step is not None and not 1 <= self.step <= self.window:
             raise InputError(f"--step {self.step}: choose 1 to {self.window}, the window's side.")
 
     @property
