@@ -28,6 +28,7 @@ from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.inferers.autocast_inferer import PRECISIONS, computes_bfloat16
 from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.utils import InputError
+from mani_monai.utils.devices import choose_device
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.hashes import file_hash
 
@@ -71,7 +72,7 @@ def read_model(folder: Path, precision: str = "auto", device: str | torch.device
     name, normalised = _check_pipeline(config)
     if precision not in PRECISIONS:
         raise InputError(f"--precision {precision}: choose from {', '.join(PRECISIONS)}.")
-    device = _device(device)
+    device = choose_device(device)
     if precision == "auto":
         precision = "bfloat16" if computes_bfloat16(device) else "float32"
     path = folder / "models" / "model.pt"
@@ -93,15 +94,6 @@ def read_model(folder: Path, precision: str = "auto", device: str | torch.device
     names = _class_names(config, settings.get("out_classes", 0))
     size = given_pixel_size(metadata.get("mpp"), "configs/metadata.json: mpp")
     return ServedModel(name, str(metadata.get("version")), file_hash(path), size and size.um, names, segmenter)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    try:
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device {device}: {str(error).splitlines()[0]} Choose cpu, or cuda:0.") from error
-    return chosen
 
 
 def _check_pipeline(config: Mapping[str, Any]) -> tuple[str, bool]:

@@ -1,0 +1,48 @@
+"""The device that a network runs on, and in words why it cannot."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from .errors import InputError
+
+DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+
+
+def choose_device(device: str | torch.device | None = None) -> torch.device:
+    """The device that was asked for, or the best that there is.
+
+    Args:
+        device: cpu, cuda, cuda:1 or mps; None takes the GPU where there is one, NVIDIA's before Apple's.
+
+    Raises:
+        InputError: for another name, and for a device that this machine or this torch lacks.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+    name = str(device).lower()
+    if not DEVICE.fullmatch(name):
+        raise InputError(f"--device {device}: is no device; write cpu, cuda, cuda:1 or mps.")
+    if name.startswith("cuda"):
+        _check_cuda(name)
+    elif name == "mps" and not _has_mps():
+        raise InputError("--device mps: is for Apple's processors, and this torch finds none; write cpu.")
+    return torch.device(name)
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()
+
+
+def _check_cuda(name: str) -> None:
+    if not torch.backends.cuda.is_built():
+        raise InputError(f"--device {name}: this torch has no CUDA; write cpu, or install torch for CUDA.")
+    count = torch.cuda.device_count()
+    if count == 0:
+        raise InputError(f"--device {name}: torch finds no NVIDIA GPU or its driver; write cpu.")
+    number = int(name.partition(":")[2] or 0)
+    if number >= count:
+        last = f"cuda:0 to cuda:{count - 1}" if count > 1 else "cuda:0"
+        raise InputError(f"--device {name}: there is no such GPU; there {'are' if count > 1 else 'is'} {last}.")
