@@ -216,6 +216,8 @@ def _failures_named(path: Path) -> Iterator[None]:
     """Turns what the libraries raise into one line."""
     try:
         yield
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: does not exist.") from None
     except PermissionError:
