@@ -1,0 +1,102 @@
+"""Whether a nucleus's score is the share of such nuclei that are right, and one number that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from mani_monai.metrics.overlap_table import InstanceMap, compute_overlap_table
+from mani_monai.metrics.panoptic_counts import MATCH_IOU
+from mani_monai.utils import InputError
+
+EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+_LEAST = 1e-6  # scores keep this distance from 0 and 1, whose logits are infinite
+_COLDEST, _HOTTEST = 0.05, 100.0
+
+
+def matched_nuclei(prediction: InstanceMap, label: InstanceMap) -> NDArray[np.bool_]:
+    """Which predicted nuclei are right: those with an IoU above 0.5 with a nucleus of the label.
+
+    Args:
+        prediction: HW ids, 0 background.
+        label: HW ids, likewise.
+
+    Returns:
+        one value a predicted nucleus, by ascending id, as the rows of ``nuclei_table``.
+    """
+    table = compute_overlap_table(prediction, label)
+    matched = np.zeros(len(table.prediction_ids), bool)
+    matched[table.prediction_index[table.iou > MATCH_IOU]] = True
+    return matched[np.argsort(table.prediction_ids)]
+
+
+def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """Scores whose logits are divided by a temperature (Guo et al. 2017).
+
+    Args:
+        scores: N in 0..1.
+        temperature: above 0; above 1 it makes scores less certain.
+    """
+    values = np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST)
+    return expit(logit(values) / temperature)
+
+
+def fit_temperature(scores: ArrayLike, matched: ArrayLike) -> float:
+    """The temperature with the highest likelihood of what was right.
+
+    Args:
+        scores: N in 0..1, such as "mean_probability" of ``nuclei_table``.
+        matched: N, whether each nucleus is right.
+
+    Raises:
+        InputError: without nuclei, or where all are right or all are wrong: no temperature fits those best.
+    """
+    values = logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST))
+    right = np.asarray(matched, bool)
+    if not right.any() or right.all():
+        raise InputError(f"calibration: {right.sum()} of {len(right)} nuclei are right; take more labelled images.")
+    signed = np.where(right, values, -values)
+
+    def cost(log_temperature: float) -> float:
+        return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
+
+    bounds = (np.log(_COLDEST), np.log(_HOTTEST))
+    return float(np.exp(minimize_scalar(cost, bounds=bounds, method="bounded").x))
+
+
+def reliability(scores: ArrayLike, matched: ArrayLike, edges: Sequence[float] = EDGES) -> list[dict[str, float]]:
+    """How many nuclei of each score are right.
+
+    Args:
+        scores: N in 0..1.
+        matched: N, whether each nucleus is right.
+        edges: of the intervals of the score, ascending; the last one holds its upper edge, too.
+
+    Returns:
+        a row an interval that has nuclei: "from", "to", "nuclei", their mean "score" and the share "right".
+    """
+    values, right = np.asarray(scores, np.float64), np.asarray(matched, bool)
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, -1, len(edges) - 2)
+    place[values > edges[-1]] = -1
+    rows = []
+    for number, (low, high) in enumerate(pairwise(edges)):
+        inside = place == number
+        if inside.any():
+            means = {"score": float(values[inside].mean()), "right": float(right[inside].mean())}
+            rows.append({"from": low, "to": high, "nuclei": int(inside.sum()), **means})
+    return rows
+
+
+def calibration_error(rows: Sequence[dict[str, float]]) -> float:
+    """Mean distance of score and share of right nuclei, weighted by nuclei: the expected calibration error.
+
+    Args:
+        rows: of :func:`reliability`.
+    """
+    nuclei = np.array([row["nuclei"] for row in rows])
+    return float(np.average([abs(row["score"] - row["right"]) for row in rows], weights=nuclei))
