@@ -70,10 +70,14 @@ def test_the_type_branch_is_out_classes():
 def test_the_real_network_has_the_layer_that_the_handler_names():
     with torch.device("meta"):
         layers = dict(HoVerNet("fast").named_modules())
-    head = parsed_training()["train"]["handlers"][2]["head"]
+    training = parsed_training()
+    assert training["train"]["handlers"][2]["head"] == "@head"
+    head = training["head"]
     assert head == "nucleus_prediction.output_features.decoderblock4.conv"
     assert (layers[head].in_channels, layers[head].out_channels) == (64, 2)
-    assert parsed_training()["adaptation_losses"]["mutual_information"]["channels"] == 64
+    assert training["head_channels"] == 64
+    assert training["adaptation_losses"]["mutual_information"]["channels"] == "@head_channels"
+    assert training["bottleneck_channels"] == layers[training["bottleneck"]].conv_bottleneck.out_channels
 
 
 def test_augmentation_is_hovernets():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from trainings import (
     weights_equal,
 )
 
-from mani_monai.config_index import list_configs
+from mani_monai.config_index import find_config, list_configs
+from mani_monai.networks.nets import LightHoVerNet
 from mani_monai.utils.files import load_tensors
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_hovernet"
@@ -35,7 +37,25 @@ OF_TINY_NETWORK = {
 def test_every_overlay_has_a_test():
     overlays = {entry.name for entry in list_configs(BUNDLE)} - {"train"}
     elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train", "stain_normalisation_inference"}
-    assert overlays == {name for name in TRAININGS if name} | elsewhere
+    assert overlays == {name for name in TRAININGS if name} | elsewhere | {"light"}
+
+
+def light_options() -> dict[str, object]:
+    """Options that give the tiny workflows the light network, narrow."""
+    overlay = json.loads(find_config(BUNDLE, "light").read_text())
+    return {"network_def": overlay["network_def"], "features": [4, 4, 4, 4, 8, 6], "iterations": 2, "warmup": 1}
+
+
+@pytest.mark.parametrize("method", [None, "source_only", "grl", "weak_labels", "cyclic_pseudo_labels"])
+def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, tmp_path, method):
+    workflow = make_hovernet(tmp_path, "light", *([method] if method else []), **light_options())
+    network = workflow.parser.get_parsed_content("network")
+    outputs = run(workflow)
+    assert isinstance(network, LightHoVerNet)
+    assert all(np.isfinite(value) for output in outputs for value in output.values())
+    assert set(outputs[1]) >= {"loss", *workflow.parser.get_parsed_content("adaptation")}
+    assert equal(dict(load_tensors(tmp_path / "model.pt")), network.state_dict())
+    assert (tmp_path / "model_source_val.pt").is_file()
 
 
 @pytest.mark.parametrize("overlay", TRAININGS)
