@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studies.unseen_tissue import haematoxylin_nuclei, score_images, scores_table, summarise
+from studies.unseen_tissue import Found, haematoxylin_nuclei, measure, scores_table, summarise
 
 NUCLEI, STROMA = (90, 60, 140), (240, 190, 215)
 
@@ -37,23 +37,23 @@ def items(tmp_path):
 
 
 def test_the_baseline_finds_every_nucleus(items):
-    rows = score_images(items, haematoxylin_nuclei)
+    rows = measure(items, haematoxylin_nuclei).rows
     assert [(row["image"], row["found"], row["true"]) for row in rows] == [("a", 2, 2), ("b", 2, 2), ("c", 1, 1)]
     assert min(row["pq"] for row in rows) > 0.8
 
 
 def test_the_baseline_parts_nuclei_that_touch():
     image = np.where(disks((32, 24), (32, 41))[..., None] > 0, NUCLEI, STROMA).astype(np.uint8)
-    assert haematoxylin_nuclei(image).max() == 2
+    assert haematoxylin_nuclei(image).instances.max() == 2
 
 
 def test_the_baseline_finds_nothing_on_glass():
-    assert not haematoxylin_nuclei(np.full((20, 30, 3), 240, np.uint8)).any()
+    assert not haematoxylin_nuclei(np.full((20, 30, 3), 240, np.uint8)).instances.any()
 
 
 def test_figures_by_tissue_are_means_over_images(items):
     answers = iter([disks((20, 20), (45, 45)), disks((20, 44)), np.zeros((64, 64), int)])
-    summary = summarise(score_images(items, lambda image: next(answers)))
+    summary = summarise(measure(items, lambda image: Found(next(answers))).rows)
     assert list(summary) == ["colon", "liver", "all"]
     colon = summary["colon"]
     assert (colon["images"], colon["found"], colon["true"]) == (2, 3, 4)
@@ -65,8 +65,28 @@ def test_figures_by_tissue_are_means_over_images(items):
 
 
 def test_a_table_has_a_row_a_tissue(items):
-    summary = summarise(score_images(items[:2], lambda image: disks((20, 20))))
+    summary = summarise(measure(items[:2], lambda image: Found(disks((20, 20)))).rows)
     lines = scores_table({"mine": summary}).splitlines()
     assert len(lines) == 3  # one tissue: no row of its own
     assert lines[2].startswith("| mine | all | 2 | ")
     assert lines[2].endswith("| 2 / 4 | 50.0% |")
+
+
+def test_scores_stand_beside_what_is_right(items):
+    found = Found(disks((20, 20), (5, 60)), np.array([0.9, 0.6]))
+    measured = measure(items[:1], lambda image: found)
+    assert (measured.scores, measured.right) == ([0.9, 0.6], [True, False])
+    assert measure(items, haematoxylin_nuclei).scores == []
+
+
+def test_images_and_labels_are_made_smaller_together(items):
+    seen = []
+
+    def find(image: np.ndarray) -> Found:
+        seen.append(image.shape)
+        return haematoxylin_nuclei(image)
+
+    rows = measure(items, find, downscale=2).rows
+    assert seen == [(32, 32, 3)] * 3
+    assert [(row["found"], row["true"]) for row in rows] == [(2, 2), (2, 2), (1, 1)]
+    assert min(row["pq"] for row in rows) > 0.6
