@@ -23,7 +23,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 # their scores on the target, masks of target images, a table and a picture.
 demo: env
 	$(BIN)/python scripts/sample_image.py --out $(DEMO)/tissue
-	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --mpp 0.5 --out $(DEMO)/tissue_nuclei
+	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --out $(DEMO)/tissue_nuclei
 	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani

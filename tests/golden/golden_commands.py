@@ -54,10 +54,6 @@ def data_command(data: Path) -> list[str]:
     return _script("make_toy_data", dataset_dir=data, images=10)
 
 
-def sample_command(out: Path) -> list[str]:
-    return _script("sample_image", out=out)
-
-
 def inference_command(images: Path, out: Path) -> list[str]:
     bundle = REPOSITORY / "pretrained" / "mani_unet"
     return _script("infer", bundle=bundle, images=images, out=out, mpp=0.5, device="cpu", precision="float32")

@@ -174,7 +174,7 @@ def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
         ("study_label_free.py --results_dir nowhere", "--results_dir nowhere: no such folder"),
         ("study_adabn.py --tables nowhere.json", "nowhere.json: cannot be read"),
         ("study_critic.py --run x --config_file nowhere.json", "--config_file nowhere.json: no such file"),
-        ("sample_image.py --out pyproject.toml", "pyproject.toml/immunohistochemistry.png: cannot be written"),
+        ("sample_image.py --out pyproject.toml", "pyproject.toml/skin.tif: cannot be written"),
     ],
 )
 def test_bad_values_are_one_line(line, message, tmp_path):

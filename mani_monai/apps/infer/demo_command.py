@@ -7,9 +7,6 @@ from pathlib import Path
 from mani_monai.apps.infer.infer_command import infer
 from mani_monai.apps.infer.sample_command import write_sample
 
-SAMPLE_MPP = 0.5
-"""Micrometres per pixel at which the sample's nuclei have the size of those that the weights were trained on."""
-
 
 def demo(out: str = "demo", device: str | None = None) -> int:
     """Finds the nuclei of a sample image with the weights that come along.
@@ -22,6 +19,6 @@ def demo(out: str = "demo", device: str | None = None) -> int:
 
     image = write_sample(Path(out) / "tissue")
     nuclei = Path(out) / "nuclei"
-    status = infer(str(place_of("pretrained") / "mani_unet"), str(image.parent), str(nuclei), SAMPLE_MPP, device=device)
+    status = infer(str(place_of("pretrained") / "mani_unet"), str(image.parent), str(nuclei), device=device)
     print(f"Look at {nuclei / f'{image.stem}_overlay.png'}.")
     return status
