@@ -77,7 +77,7 @@ def record_training(bundle: str, overlay: str, data: Path, run: Path) -> dict[st
 
 
 def record_inference(folder: Path) -> dict[str, Any]:
-    """Finds nuclei of scikit-image's sample by the pretrained bundle: hashes of the results, the mask's share, the count."""
+    """Finds nuclei of scikit-image's sample by the pretrained bundle: hashes of files, the mask's share, the count."""
     (folder / "images").mkdir(parents=True)
     Image.fromarray(samples.immunohistochemistry()).save(folder / "images" / "immunohistochemistry.png")
     out = folder / "nuclei"
