@@ -59,7 +59,7 @@ def export(
         raise InputError(f"--bundle {bundle}: no such bundle; choose from {', '.join(folders)}.")
     place = folders[bundle]
     names = [name for name in overlays.split(",") if name]
-    overlay = read_overlays(place / "configs", names)
+    overlay = read_overlays(place, names)
     trained = read_run(run, weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
     done = export_bundle(place, trained, out, version, changelog, overwrite)
     state = "written" if done.written else "the same export was there already"

@@ -20,8 +20,8 @@ FACTS = ("source", "target", "split", "seed", "iterations")
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 AGAIN = "write it again"
 ORACLE = "oracle"  # the selection that target labels chose
-READING = ("LoadImaged", "EnsureChannelFirstd", "AsDiscreted", "CastToTyped", "EnsureTyped")
-"""Steps by which images are read and changed in nothing else, which an export's inference does in its own way."""
+READING = ("LoadImaged", "EnsureChannelFirstd", "AsDiscreted", "CastToTyped", "EnsureTyped", "MarkSeamsd")
+"""Steps that read images, which an export's inference does in its own way, or change labels alone."""
 SETTINGS = ("features", "mode", "out_classes", "window")
 
 
