@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 
-.PHONY: env demo test test-slow test-label lint benchmark clean
+.PHONY: env demo test test-slow test-label lint pages benchmark clean
 
 env: $(VENV)/installed
 
@@ -34,7 +34,7 @@ demo: env
 	done
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
 	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/steps/stain_normalisation_inference.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/stain_adabn/model.pt --output_dir $(DEMO)/stain_adabn/masks
-	$(BIN)/python studies/commands/compare_runs.py $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
+	$(BIN)/python -m studies compare $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.
 test: env lint
@@ -57,6 +57,10 @@ $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Every page of the studies anew from their results; the text around the tables stays.
+pages: env
+	$(BIN)/python -m studies pages
 
 benchmark: env
 	$(BIN)/python benchmarks/iteration_cost.py

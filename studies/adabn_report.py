@@ -1,4 +1,4 @@
-"""The study of AdaBN's images as Markdown and JSON."""
+"""The study of AdaBN's images as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -7,50 +7,59 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from mani_monai.utils.json_files import save_json
+from pandas import DataFrame
+
 from studies.adabn_study import DEPTHS
-from studies.report import arrow, write_between_marks
+from studies.markdown import arrow, markdown_table, write_between_marks
+from studies.results import write_records
 from studies.shifts import rounded
 
 NONE = "No run has weights, and scores before and after AdaBN, yet."
 
 
-def write_adabn_study(found: Mapping[str, Mapping[str, Any]], markdown: str | Path, figures: str | Path) -> str:
-    """Writes a table a method between the marks of a page, and the figures as JSON.
+def write_adabn_study(found: Mapping[str, Mapping[str, Any]], markdown: str | Path, figures: Path) -> str:
+    """Writes a table a method between the marks of a page, and the figures as CSV, a row a run.
 
     Args:
         found: by run, what ``study_table`` gives.
         markdown: the page.
-        figures: the JSON file; it is left as it is where there are no runs.
+        figures: the CSV file; it is left as it is where there are no runs.
 
     Returns:
         the tables.
     """
     if not found:
         return write_between_marks(NONE, markdown)
-    save_json(figures, rounded(dict(found)))
+    write_records(({"run": name, **_flat(rounded(of_run))} for name, of_run in found.items()), figures)
     methods = dict.fromkeys(run["method"] for run in found.values())
     blocks = [_table(method, [run for run in found.values() if run["method"] == method]) for method in methods]
     return write_between_marks("\n\n".join(blocks), markdown)
 
 
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """One level: ``before.encoder`` for ``before``'s ``encoder``."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= {f"{name}.{part}": one for part, one in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
 def _table(method: str, runs: list[Mapping[str, Any]]) -> str:
     heads = ["images", "gain", *[f"{depth}: before, after" for depth in DEPTHS], *[f"ρ, {depth}" for depth in DEPTHS]]
-    lines = [f"**{method}**", "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    rows = []
     for run in runs:
         distances = [f"{run['before'][depth]:.2f}, {run['after'][depth]:.2f}" for depth in DEPTHS]
-        cells = [str(run["images"]), f"{run['gain']:+.3f}", *distances]
-        cells += [_rho(run, depth) for depth in DEPTHS]
-        lines.append(f"| {arrow(run['shift'])}, {run['seed']} | {' | '.join(cells)} |")
+        rhos = [_shown(run["correlation"][depth]) for depth in DEPTHS]
+        name = f"{arrow(run['shift'])}, {run['seed']}"
+        rows.append([name, run["images"], f"{run['gain']:+.3f}", *distances, *rhos])
     distances = [", ".join(f"{_median(runs, part, depth):.2f}" for part in ("before", "after")) for depth in DEPTHS]
-    rhos = [_median(runs, "correlation", depth) for depth in DEPTHS]
-    cells = [str(sum(run["images"] for run in runs)), f"{median(run['gain'] for run in runs):+.3f}", *distances]
-    shown = ["" if rho is None else f"{rho:+.2f}" for rho in rhos]
-    return "\n".join([*lines, f"| **median** (images: sum) | {' | '.join(cells)} | {' | '.join(shown)} |"])
+    rhos = [_shown(_median(runs, "correlation", depth)) for depth in DEPTHS]
+    images, gain = sum(run["images"] for run in runs), f"{median(run['gain'] for run in runs):+.3f}"
+    rows.append(["**median** (images: sum)", images, gain, *distances, *rhos])
+    return markdown_table(DataFrame(rows, columns=["", *heads]), f"**{method}**")
 
 
-def _rho(run: Mapping[str, Any], depth: str) -> str:
-    rho = run["correlation"][depth]
+def _shown(rho: float | None) -> str:
     return "" if rho is None else f"{rho:+.2f}"
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pandas import DataFrame
+
+from studies.markdown import markdown_table
 
 FIGURES = {
     "positives": "positives scored > 0",
@@ -46,12 +49,32 @@ def study_tables(found: Mapping[str, Any]) -> str:
     """What ``critic_study.study_run`` gives, as Markdown."""
     blocks = []
     for name, study in found.items():
-        lines = [f"**{name}**: pairs {study['pairs']}, bound {study['bound']}", ""]
-        lines += [f"| target vector | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
-        for condition, figures in study["conditions"].items():
-            lines.append(f"| {condition} | " + " | ".join(f"{figures[figure]:.3f}" for figure in FIGURES) + " |")
+        rows = [
+            [condition, *(f"{figures[figure]:.3f}" for figure in FIGURES)]
+            for condition, figures in study["conditions"].items()
+        ]
+        title = f"**{name}**: pairs {study['pairs']}, bound {study['bound']}"
+        blocks.append(markdown_table(DataFrame(rows, columns=["target vector", *FIGURES.values()]), title))
         if study["training"]:
-            lines += ["", "| iterations | bound in training |", "|---|---|"]
-            lines += [f"| {part['first']} to {part['last']} | {part['bound']:.4f} |" for part in study["training"]]
-        blocks.append("\n".join(lines))
+            parts = [[f"{part['first']} to {part['last']}", f"{part['bound']:.4f}"] for part in study["training"]]
+            blocks.append(markdown_table(DataFrame(parts, columns=["iterations", "bound in training"])))
     return "\n\n".join(blocks) + "\n"
+
+
+def critic_records(run: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What ``critic_study.study_run`` gives, as rows of ``critic.csv``, a figure each.
+
+    Args:
+        run: the run's name.
+        found: what the study gives.
+    """
+    records = []
+    for loss, study in found.items():
+        named = {"run": run, "loss": loss, "pairs": study["pairs"], "bound": study["bound"]}
+        for condition, figures in study["conditions"].items():
+            rows = [{"first": None, "last": None, "figure": name, "value": value} for name, value in figures.items()]
+            records += [{**named, "part": condition, **row} for row in rows]
+        for part in study["training"]:
+            stretch = {"first": part["first"], "last": part["last"], "figure": "bound", "value": part["bound"]}
+            records.append({**named, "part": "training", **stretch})
+    return records

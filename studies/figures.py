@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.costs import Bargain
-from studies.report import SELECTIONS, arrow, metric_title
+from studies.markdown import SELECTIONS, arrow, metric_title
 from studies.rows import Row, merged_titles
 from studies.statistics import summarise
 

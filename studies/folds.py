@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from pandas import DataFrame
+
 from mani_monai.utils import InputError
+from studies.markdown import SELECTIONS, arrow, markdown_table
 from studies.plan import PLAIN
-from studies.report import SELECTIONS, arrow
+from studies.results import read_folder, table_names
 from studies.rows import evaluation_title
 from studies.statistics import Difference, paired_difference
 
@@ -27,7 +29,7 @@ def read_folds(
     """Reads what every one of some rows has scored.
 
     Args:
-        folders: of runs' JSON files, as studies/commands/run_table.py leaves them.
+        folders: tables of finished runs, as ``read_folder`` takes them.
         rows: methods, "source_only", or evaluations of them, "source_only/adabn".
         selection: whose scores.
         metric: which of them.
@@ -43,12 +45,11 @@ def read_folds(
     """
     found: dict[Fold, dict[str, dict[str, float]]] = {}
     for folder in map(Path, folders):
-        paths = sorted(folder.glob("*.json"))
-        if not paths:
-            raise InputError(
-                f"{folder}: holds no finished run; name a folder that studies/commands/run_table.py wrote to."
-            )
-        for run in (json.loads(path.read_text()) for path in paths):
+        runs = read_folder(folder)
+        if not runs:
+            known = ", ".join(table_names(folder.parent)) or "none"
+            raise InputError(f"{folder}: holds no finished run; there are some of {known}.")
+        for run in runs.values():
             fold = (f"{run['source']}__{run['target']}", run["seed"])
             for evaluation, scores in run["scores"].items():
                 row = run["method"] if evaluation == PLAIN else f"{run['method']}/{evaluation}"
@@ -81,25 +82,20 @@ def folds_table(folds: Mapping[Fold, Mapping[str, Mapping[str, float]]], selecti
     means = {fold: {row: fmean(of_row.values()) for row, of_row in scores.items()} for fold, scores in folds.items()}
     images = {fold: len(next(iter(scores.values()))) for fold, scores in folds.items()}
     rows = list(next(iter(folds.values())))
-    lines = [
-        f"**{len(folds)} {'folds' if len(folds) > 1 else 'fold'}, {SELECTIONS[selection]}**",
-        "",
-        f"| shift, seed | images | {' | '.join(map(row_title, rows))} |",
-        "|---" * (len(rows) + 2) + "|",
-    ]
-    for (shift, seed), of_fold in means.items():
-        cells = " | ".join(f"{of_fold[row]:.3f}" for row in rows)
-        lines.append(f"| {arrow(shift)}, {seed} | {images[shift, seed]} | {cells} |")
-    over = " | ".join(f"**{fmean(of_fold[row] for of_fold in means.values()):.3f}**" for row in rows)
     last = rows[-1]
-    lead = " | ".join(str(_lead(means, last, row)) for row in rows[:-1])
-    ahead = " | ".join(str(sum(of_fold[last] > of_fold[row] for of_fold in means.values())) for row in rows[:-1])
-    lines += [
-        f"| **mean over folds** (images: sum) | {sum(images.values())} | {over} |",
-        f"| lead of {row_title(last)} |  | {lead} |  |",
-        f"| folds where it is ahead |  | {ahead} |  |",
+    cells = [
+        [f"{arrow(shift)}, {seed}", images[shift, seed], *(f"{of_fold[row]:.3f}" for row in rows)]
+        for (shift, seed), of_fold in means.items()
     ]
-    return "\n".join(lines)
+    over = [f"**{fmean(of_fold[row] for of_fold in means.values()):.3f}**" for row in rows]
+    ahead = [str(sum(of_fold[last] > of_fold[row] for of_fold in means.values())) for row in rows[:-1]]
+    cells += [
+        ["**mean over folds** (images: sum)", sum(images.values()), *over],
+        [f"lead of {row_title(last)}", "", *(str(_lead(means, last, row)) for row in rows[:-1]), ""],
+        ["folds where it is ahead", "", *ahead, ""],
+    ]
+    frame = DataFrame(cells, columns=["shift, seed", "images", *map(row_title, rows)])
+    return markdown_table(frame, f"**{len(folds)} {'folds' if len(folds) > 1 else 'fold'}, {SELECTIONS[selection]}**")
 
 
 def row_title(row: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pandas import DataFrame
+
+from studies.markdown import SELECTIONS, arrow, markdown_table, metric_title
 from studies.plan import Run
-from studies.report import SELECTIONS, arrow, metric_title
 from studies.rows import Row, collect_rows, merged_titles, read_results
 from studies.statistics import summarise
 
@@ -17,7 +19,7 @@ def figures_table(runs: Sequence[Run], results_dir: str | Path, metrics: Sequenc
 
     Args:
         runs: the runs of the table.
-        results_dir: folder of their JSON files.
+        results_dir: the table's folder, as ``read_result`` takes it.
         metrics: the columns.
         selection: whose scores.
 
@@ -37,7 +39,7 @@ def tissues_table(runs: Sequence[Run], results_dir: str | Path, metric: str, sel
 
     Args:
         runs: the runs of the table.
-        results_dir: folder of their JSON files, which say the tissue of each image.
+        results_dir: the table's folder, as ``read_result`` takes it.
         metric: the figure.
         selection: whose scores.
 
@@ -73,11 +75,8 @@ def _only(row: Row, images: set[str], selection: str) -> Row:
 
 def _table(title: str, columns: dict[str, dict[str, Row]], selection: str) -> str:
     rows = merged_titles(list(column) for column in columns.values())
-    lines = [f"**{title}**", "", "| row | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name in rows:
-        cells = [_mean(column.get(name), selection) for column in columns.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    cells = [[name, *(_mean(column.get(name), selection) for column in columns.values())] for name in rows]
+    return markdown_table(DataFrame(cells, columns=["row", *columns]), f"**{title}**")
 
 
 def _mean(row: Row | None, selection: str) -> str:

@@ -1,4 +1,4 @@
-"""The study of scores without labels as Markdown and JSON."""
+"""The study of scores without labels as Markdown."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
+
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION, SHARE
-from mani_monai.utils.json_files import save_json
 from studies.label_free_study import FIGURES, ScoredRun, study, summarised
-from studies.report import arrow, write_between_marks
+from studies.markdown import arrow, markdown_table, write_between_marks
 
 NONE = "No run has snapshots yet."
 HEADS = {
@@ -21,13 +22,12 @@ HEADS = {
 }
 
 
-def write_study(runs: Sequence[ScoredRun], markdown: str | Path, figures: str | Path) -> str:
-    """Writes the tables of all runs and of each shift between the marks of a page, and the figures as JSON.
+def write_study(runs: Sequence[ScoredRun], markdown: str | Path) -> str:
+    """Writes the tables of all runs and of each shift between the marks of a page.
 
     Args:
         runs: what ``read_scored_runs`` gives.
         markdown: the page.
-        figures: the JSON file; it is left as it is where there are no runs.
 
     Returns:
         the tables.
@@ -40,23 +40,17 @@ def write_study(runs: Sequence[ScoredRun], markdown: str | Path, figures: str | 
     blocks = [
         _table("all shifts" if name == "all" else arrow(name), groups[name], found) for name, found in studies.items()
     ]
-    content = {"criterion": DEFAULT_CRITERION, "evaluations": len(runs), "studies": studies}
-    save_json(figures, content)
     return write_between_marks("\n\n".join(blocks), markdown)
 
 
 def _table(title: str, runs: Sequence[ScoredRun], found: Mapping[str, Mapping[str, Any]]) -> str:
     snapshots = sum(len(run.snapshots) for run in runs)
-    lines = [
-        f"**{title}** (evaluations: {len(runs)}, snapshots: {snapshots})",
-        "",
-        "| | " + " | ".join(HEADS[figure] for figure in FIGURES) + " |",
-        "|---" * (len(FIGURES) + 1) + "|",
+    cells = [
+        [_title(name), *(_cell(row.get(figure), figure in ("within", "across", "gained")) for figure in FIGURES)]
+        for name, row in found.items()
     ]
-    for name, row in found.items():
-        cells = [_cell(row.get(figure), signed=figure in ("within", "across", "gained")) for figure in FIGURES]
-        lines.append(f"| {_title(name)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    frame = DataFrame(cells, columns=["", *(HEADS[figure] for figure in FIGURES)])
+    return markdown_table(frame, f"**{title}** (evaluations: {len(runs)}, snapshots: {snapshots})")
 
 
 def _title(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE, best_weights
+from studies.results import read_folder
 
 LAST, SOURCE_VALIDATION = "model.pt", "model_source_val.pt"
 REFERENCES = ("last", "source_validation", "mean of the snapshots")
@@ -60,12 +60,12 @@ def read_scored_runs(folders: Sequence[str | Path], metric: str = "dice") -> lis
     """The runs whose evaluations scored snapshots; those that target labels trained are left out, and what diverged.
 
     Args:
-        folders: each holds one JSON a finished run.
+        folders: tables of finished runs, as ``read_folder`` takes them.
         metric: the truth.
     """
     runs = []
-    for path in sorted(path for folder in folders for path in Path(folder).glob("*.json")):
-        result = json.loads(path.read_text())
+    every = [(str(folder), result) for folder in sorted(map(Path, folders)) for result in read_folder(folder).values()]
+    for folder, result in every:
         for evaluation, entries in result.get("snapshots", {}).items():
             weights = {
                 entry["weights"]: Weights(entry["label_free"], entry["test"][metric])
@@ -75,7 +75,7 @@ def read_scored_runs(folders: Sequence[str | Path], metric: str = "dice") -> lis
             snapshots = tuple(weights[name] for name in sorted(weights) if name.startswith("snapshots/"))
             if snapshots and LAST in weights and SOURCE_VALIDATION in weights and not result["target_labels_train"]:
                 shift = f"{result['source']}__{result['target']}"
-                names = shift, result["method"], result["seed"], evaluation, str(path.parent)
+                names = shift, result["method"], result["seed"], evaluation, folder
                 runs.append(ScoredRun(*names, snapshots, weights[LAST], weights[SOURCE_VALIDATION]))
     return runs
 

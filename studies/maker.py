@@ -17,6 +17,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
 from mani_monai.utils.machine import device_name, usable_cores, versions
 from studies.plan import PLAIN, Run, Table
+from studies.results import read_result
 from studies.run_config import bundle_training, evaluation_overlays, label_free_images, overlay_paths
 from studies.run_result import lacks, with_metrics
 
@@ -27,17 +28,17 @@ DONE, FAILED, BUSY = "done", "failed", "busy"
 class RunMaker:
     """Makes a run in a folder of its own; a scheduler calls it in a thread, or pickles it for another machine.
 
-    A finished run leaves ``results_dir/<run>.json``. A killed one resumes from its last checkpoint in
-    ``work_dir/<run>``, where its resolved config, its logs and scores lie, too; a training and evaluations that are
-    finished there are not made again. What a finished run lacks of what is asked for now is scored for as long as its
-    weights lie there, and added to its JSON. Two processes never make the same run: a lock is held for as long as any
-    process of the run lives.
+    A finished run leaves ``results_dir/<run>.json``, which ``results.take_up`` moves into the tables. A killed one
+    resumes from its last checkpoint in ``work_dir/<run>``, where its resolved config, its logs and scores lie, too; a
+    training and evaluations that are finished there are not made again. What a finished run lacks of what is asked for
+    now is scored for as long as its weights lie there, and added to its JSON. Two processes never make the same run: a
+    lock is held for as long as any process of the run lives.
 
     Args:
         table: the plan.
         dataset_dir: folder of the prepared data sets.
         work_dir: receives one folder a run.
-        results_dir: receives one small JSON a finished run.
+        results_dir: receives one small JSON a finished run: the table's folder in that of the results.
         threads: of each training; all cores that its process may use where None.
         launcher: what starts the processes.
     """
@@ -108,14 +109,15 @@ class RunMaker:
         return DONE
 
     def _result(self, run: Run) -> dict[str, Any] | None:
-        """A finished run's JSON; None where there is none."""
-        path = self.result_path(run)
-        if not path.exists():
+        """What a finished run left; None where there is nothing."""
+        result, asked = read_result(self.results_dir, run.name), self._identity(run)
+        if result is None:
             return None
-        result, asked = json.loads(path.read_text()), self._identity(run)
         made = {name: result.get(name, value) for name, value in asked.items()}
         if made != asked:
-            raise InputError(f"{path}: is of a run with {made}, not {asked}: give the method another name.")
+            raise InputError(
+                f"{self.result_path(run)}: is of a run with {made}, not {asked}: give the method another name."
+            )
         return result
 
     def _missing(self, run: Run, result: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A table's rows as figures for other programs: CSV and JSON."""
+"""A table's rows as figures for other programs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mani_monai.utils.json_files import save_json
 from studies.rows import Row, compare
-from studies.statistics import summarise
 
 COLUMNS = ("shift", "method", "selection", "mean", "seed_spread", "image_spread", "seeds", "images")
 DIFFERENCES = ("from_source_only", "from_control")
@@ -50,29 +48,6 @@ def write_csv(rows: dict[str, list[Row]], path: str | Path) -> None:
         writer.writeheader()
         for record in row_records(rows):
             writer.writerow({name: _shown(value) for name, value in record.items()})
-
-
-def write_json(rows: dict[str, list[Row]], path: str | Path, facts: dict[str, Any]) -> None:
-    """Writes the records and the means of each seed.
-
-    Args:
-        rows: what ``collect_rows`` gives.
-        path: the file.
-        facts: what else to write: name of the table, its configs, its metric.
-    """
-    seeds = [
-        {
-            "shift": shift,
-            "method": row.title,
-            "selection": selection,
-            "means": {str(seed): summarise({seed: images}).mean for seed, images in scores.items() if images},
-        }
-        for shift, shift_rows in rows.items()
-        for row in shift_rows
-        for selection, scores in row.scores.items()
-    ]
-    content = {**facts, "rows": row_records(rows), "seeds": seeds}
-    save_json(path, content)
 
 
 def _finite(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from pandas import DataFrame
+
 from mani_monai.utils import InputError
 from mani_monai.utils.machine import machine_of
-from studies.report import SELECTIONS, arrow
+from studies.markdown import SELECTIONS, arrow, markdown_table
+from studies.results import read_folder
 from studies.rows import evaluation_title
 
 
@@ -41,7 +43,7 @@ def read_replicates(first: str | Path, second: str | Path, metric: str = "dice")
     """Pairs the runs of the same name in two folders of results.
 
     Args:
-        first: folder of runs' JSON files.
+        first: a table of finished runs, as ``read_folder`` takes it.
         second: another one.
         metric: the score.
 
@@ -52,14 +54,13 @@ def read_replicates(first: str | Path, second: str | Path, metric: str = "dice")
         InputError: when the folders have no run in common, or two runs of a name differ in configs or options.
     """
     folders = (Path(first), Path(second))
-    names = sorted(
-        {path.name for path in folders[0].glob("*.json")} & {path.name for path in folders[1].glob("*.json")}
-    )
+    results = [read_folder(folder) for folder in folders]
+    names = sorted(results[0].keys() & results[1].keys())
     if not names:
         raise InputError(f"{first} and {second} have no run in common: name two folders of results of one table.")
     replicates = []
     for name in names:
-        pair = [json.loads((folder / name).read_text()) for folder in folders]
+        pair = [found[name] for found in results]
         for key in ("configs", "options"):
             if all(key in result for result in pair) and pair[0][key] != pair[1][key]:  # the oldest recorded neither
                 raise InputError(f"{folders[1] / name}: has other {key} than {folders[0] / name}: no replicate of it.")
@@ -75,24 +76,21 @@ def replicates_table(replicates: Sequence[Replicate]) -> str:
     selections = [name for name in SELECTIONS if any(name in replicate.means for replicate in replicates)]
     complete = [replicate for replicate in replicates if all(name in replicate.means for name in selections)]
     machines = [", or ".join(sorted(set(sides))) for sides in zip(*(r.machines for r in replicates), strict=True)]
-    lines = [
-        "**mean size of the difference between two trainings of one seed (largest; pairs)**",
-        "",
-        "| row | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
-        "|---" * (len(selections) + 1) + "|",
-        *(f"| {title} | {' | '.join(_sizes(members, selections))} |" for title, members in groups.items()),
-        f"| all | {' | '.join(_sizes(replicates, selections))} |",
-        f"| all that have every selection | {' | '.join(_sizes(complete, selections))} |",
-        "",
-        f"**every pair** (first: {machines[0]}; second: {machines[1]})",
-        "",
-        "| shift | row | seed | " + " | ".join(SELECTIONS[name] for name in selections) + " |",
-        "|---" * (len(selections) + 3) + "|",
-    ]
-    for replicate in replicates:
-        cells = [_pair(replicate.means.get(name)) for name in selections]
-        lines.append(f"| {arrow(replicate.shift)} | {_title(replicate)} | {replicate.seed} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    heads = [SELECTIONS[name] for name in selections]
+    named = {**groups, "all": replicates, "all that have every selection": complete}
+    sizes = DataFrame(
+        [[title, *_sizes(members, selections)] for title, members in named.items()], columns=["row", *heads]
+    )
+    pairs = DataFrame(
+        [
+            [arrow(one.shift), _title(one), one.seed, *(_pair(one.means.get(name)) for name in selections)]
+            for one in replicates
+        ],
+        columns=["shift", "row", "seed", *heads],
+    )
+    title = "**mean size of the difference between two trainings of one seed (largest; pairs)**"
+    every = f"**every pair** (first: {machines[0]}; second: {machines[1]})"
+    return f"{markdown_table(sizes, title)}\n\n{markdown_table(pairs, every)}"
 
 
 def _evaluations(pair: Sequence[dict[str, Any]], metric: str) -> list[Replicate]:

@@ -8,18 +8,11 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from pandas import DataFrame
+
+from studies.markdown import SELECTIONS, arrow, markdown_table, metric_title, write_between_marks
 from studies.rows import BASELINE, Comparison, Row, compare, merged_titles
 from studies.statistics import Summary, summarise
-
-SELECTIONS = {
-    "last": "last iterate",
-    "source_validation": "best on source validation",
-    "average": "mean of the second half's snapshots",
-    "label_free": "best on unlabelled target images",
-    "oracle": "oracle: best on target validation",
-}
 
 
 def write_markdown(
@@ -47,36 +40,6 @@ def write_markdown(
     )
 
 
-def write_between_marks(text: str, path: str | Path) -> str:
-    """Writes text between the lines ``<!-- tables -->`` and ``<!-- /tables -->`` of a file and keeps the rest of it.
-
-    Args:
-        text: what replaces the text between the marks.
-        path: the file; it is made where it is missing, and replaced where it has no marks.
-
-    Returns:
-        the text.
-
-    Raises:
-        InputError: when the second line is missing, or the file cannot be written.
-    """
-    path = Path(path)
-    before, after = "", "\n"
-    if path.exists() and "<!-- tables -->" in path.read_text():
-        before, rest = path.read_text().split("<!-- tables -->", 1)
-        _, mark, after = rest.partition("<!-- /tables -->")
-        if not mark:
-            raise InputError(f"{path}: has no line <!-- /tables --> to end its tables; add it.")
-    with replacing(path) as partial:
-        partial.write_text(f"{before}<!-- tables -->\n{text}\n<!-- /tables -->{after}")
-    return text
-
-
-def metric_title(metric: str) -> str:
-    """A metric as tables call it: Dice, AJI, AJI+, DQ, SQ or PQ."""
-    return metric.capitalize() if metric == "dice" else metric.upper().replace("_PLUS", "+")
-
-
 def _head(selection: str, rows: Sequence[Row]) -> str:
     """A selection's column head; what chose without labels stands in it, as the runs recorded it."""
     if selection != "label_free":
@@ -101,20 +64,18 @@ def _mean_table(rows: dict[str, list[Row]]) -> str:
             found[row.title].append(row)
     every = list(chain(*rows.values()))
     selections = [name for name in SELECTIONS if any(name in row.scores for row in every)]
-    lines = [
-        f"**mean over {len(rows)} shifts**"
-        if len(rows) == given
-        else f"**mean over the {len(rows)} shifts with source-only**",
-        "",
-        "| row | seeds of each shift | " + " | ".join(_head(name, every) for name in selections) + " |",
-        "|---" * (len(selections) + 2) + "|",
+    shown = f"{len(rows)} shifts" if len(rows) == given else f"the {len(rows)} shifts with source-only"
+    cells = [
+        [title, _seed_counts(of_title), *(_over_shifts(of_title, name) for name in selections)]
+        for title, of_title in found.items()
+        if len(of_title) == len(rows)
     ]
-    for title, title_rows in found.items():
-        if len(title_rows) == len(rows):
-            seeds = ", ".join(str(len(row.scores["last"])) for row in title_rows)
-            means = " | ".join(_over_shifts(title_rows, name) for name in selections)
-            lines.append(f"| {title} | {seeds} | {means} |")
-    return "\n".join(lines)
+    heads = ["row", "seeds of each shift", *(_head(name, every) for name in selections)]
+    return markdown_table(DataFrame(cells, columns=heads), f"**mean over {shown}**")
+
+
+def _seed_counts(rows: Sequence[Row]) -> str:
+    return ", ".join(str(len(row.scores["last"])) for row in rows)
 
 
 def _over_shifts(rows: Sequence[Row], selection: str) -> str:
@@ -144,11 +105,9 @@ def _average_table(rows: dict[str, list[Row]], metric: str, selection: str = "av
 def _by_shift(title: str, rows: dict[str, list[Row]], cell: Callable[[Row, Sequence[Row]], str]) -> str:
     """A table in the paper's shape, a row a method and a column a shift; ``cell`` gets a row and its shift's rows."""
     cells = {arrow(shift): {row.title: cell(row, found) for row in found} for shift, found in rows.items()}
-    titles = merged_titles(list(column) for column in cells.values())
-    lines = [f"**{title}**", "", "| row | " + " | ".join(cells) + " |", "|---" * (len(cells) + 1) + "|"]
-    for row_title in titles:
-        lines.append(f"| {row_title} | {' | '.join(column.get(row_title, '') for column in cells.values())} |")
-    return "\n".join(lines)
+    columns = [list(column) for column in cells.values()]
+    table = DataFrame(cells, index=merged_titles(columns)).rename_axis("row").reset_index()
+    return markdown_table(table, f"**{title}**")
 
 
 def _gain(row: Row, compared: Comparison, selection: str) -> str:
@@ -165,32 +124,23 @@ def _lacking(row: Row, selection: str) -> str:
 
 def _shift_table(shift: str, rows: Sequence[Row]) -> str:
     selections = [name for name in SELECTIONS if any(name in row.scores for row in rows)]
-    heads = [_head(name, rows) for name in selections]
-    memory = any(row.memory for row in rows)  # older runs did not record it
-    lines = [
-        f"**{arrow(shift)}**",
-        "",
-        "| row | seeds | images | "
-        + " | ".join(heads)
-        + " | last, from source-only | last, from control | minutes |"
-        + (" memory, GiB |" if memory else ""),
-        "|---" * (len(heads) + 6 + memory) + "|",
-    ]
+    columns: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         figures = {name: compare(row, rows, name) for name in selections if name in row.scores}
         last = figures["last"]
-        cells = [_mean(figures[name].summary) + _lacking(row, name) if name in figures else "" for name in selections]
-        lines.append(
-            f"| {row.title} | {last.summary.seeds} | {last.summary.images} | {' | '.join(cells)} "
-            f"| {last.from_baseline or ''} | {last.from_control or ''} | {_minutes(row.seconds)} |"
-            + (f" {row.memory / 1024:.1f} |" if row.memory else "  |" * memory)
-        )
-    return "\n".join(lines)
-
-
-def arrow(shift: str) -> str:
-    """A shift as tables call it: source → target."""
-    return shift.replace("__", " → ")
+        columns["row"].append(row.title)
+        columns["seeds"].append(str(last.summary.seeds))
+        columns["images"].append(str(last.summary.images))
+        for name in selections:
+            shown = _mean(figures[name].summary) + _lacking(row, name) if name in figures else ""
+            columns[_head(name, rows)].append(shown)
+        columns["last, from source-only"].append(str(last.from_baseline or ""))
+        columns["last, from control"].append(str(last.from_control or ""))
+        columns["minutes"].append("" if row.seconds is None else f"{row.seconds / 60:.0f}")
+        columns["memory, GiB"].append(f"{row.memory / 1024:.1f}" if row.memory else "")
+    if not any(columns["memory, GiB"]):  # nothing recorded it
+        del columns["memory, GiB"]
+    return markdown_table(DataFrame(columns), f"**{arrow(shift)}**")
 
 
 def _seeds(summary: Summary) -> str:
@@ -202,7 +152,3 @@ def _mean(summary: Summary) -> str:
     if summary.seeds == 1:
         return f"{summary.mean:.3f} (images ± {summary.image_spread:.3f})"
     return f"{summary.mean:.3f} ± {summary.seed_spread:.3f}"
-
-
-def _minutes(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds / 60:.0f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from studies.plan import PLAIN, Method, Run
+from studies.results import read_result
 from studies.statistics import Difference, Scores, Summary, paired_difference, summarise
 
 BASELINE = "source_only"
@@ -67,8 +67,8 @@ class Comparison:
 
 def read_results(runs: Sequence[Run], results_dir: str | Path) -> dict[Run, dict[str, Any]]:
     """What the finished ones of some runs left, in the runs' order."""
-    paths = {run: Path(results_dir) / f"{run.name}.json" for run in runs}
-    return {run: json.loads(path.read_text()) for run, path in paths.items() if path.exists()}
+    found = {run: read_result(results_dir, run.name) for run in runs}
+    return {run: result for run, result in found.items() if result is not None}
 
 
 def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "dice") -> dict[str, list[Row]]:
@@ -76,7 +76,7 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
 
     Args:
         runs: the runs of the table.
-        results_dir: folder of their JSON files.
+        results_dir: what ``read_result`` takes: the folder of a table's runs in that of the results.
         metric: which of the scores; images that have none are left out.
 
     Returns:

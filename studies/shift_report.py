@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pandas import DataFrame
 
+from studies.markdown import arrow, markdown_table, write_between_marks
 from studies.plan import Run, Table
-from studies.report import write_between_marks
 from studies.shift_images import MEASURES, Images, values_of
 from studies.shift_statistics import BASIC_UNET_DEPTHS
-from studies.shifts import GAINS
+from studies.shifts import GAINS, rounded
 from studies.statistics import Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LEVELS = ("part", "of", "item", "measure", "figure")
+"""Columns of ``shifts.csv`` before the value: the levels of a description."""
 FIGURES = {
     "nuclei": "nuclei, ratio",
     "background": "background, ratio",
@@ -49,7 +52,7 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
         ),
         _block(
             "Shifts: target mean - source mean, over the spread of images",
-            [_arrow(shift) for shift in shifts],
+            [arrow(shift) for shift in shifts],
             {
                 **{
                     t: [_number(shift["distances"][m], "+.2f") for shift in shifts.values()]
@@ -71,7 +74,7 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
         ),
         _block(
             "Dice: what batch statistics gain, and what the loss adds to them [95 % interval]",
-            [_arrow(shift) for shift in shifts],
+            [arrow(shift) for shift in shifts],
             {title: [_gain(shift["gains"].get(title)) for shift in shifts.values()] for title in GAINS},
         ),
         _block(
@@ -87,7 +90,7 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
         blocks.append(
             _block(
                 f"Rank correlation over the target's test images: {title}",
-                [_arrow(shift) for shift in shifts],
+                [arrow(shift) for shift in shifts],
                 {
                     name: [_correlation(shift["correlations"][of].get(m)) for shift in shifts.values()]
                     for m, name in {"colour_distance": "**colour distance to the source**", **MEASURES}.items()
@@ -96,6 +99,23 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
         )
     blocks.append(f"Runs without weights, not in the tables: {_missing(found['missing'], table.runs(seeds))}.")
     return write_between_marks("\n\n".join(blocks), path)
+
+
+def shift_records(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A description as rows of ``shifts.csv``: one figure each, its names by level before it."""
+
+    def flat(content: Any, names: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+        if isinstance(content, dict):
+            for name, value in content.items():
+                yield from flat(value, (*names, str(name)))
+        elif isinstance(content, list):
+            for number, value in enumerate(content):
+                yield from flat(value, (*names, str(number)))
+        else:
+            yield {**dict(zip(LEVELS, names, strict=False)), "value": content}
+
+    columns = dict.fromkeys((*LEVELS, "value"))
+    return [{**columns, **record} for record in flat(rounded(dict(found)))]
 
 
 def draw_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str | Path) -> None:
@@ -140,7 +160,10 @@ def _draw_distances(panel: Axes, shifts: Mapping[str, Any]) -> None:
         colour = "white" if abs(values[row, column]) > 2 else "black"
         text = _number(values[row, column], "+.1f")
         panel.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
-    heads = [f"{_arrow(name, chr(10))}\ncolour {shift['colour_distance']:.0f}" for name, shift in shifts.items()]
+    heads = [
+        f"{arrow(name).replace(' →', chr(10) + '→')}\ncolour {shift['colour_distance']:.0f}"
+        for name, shift in shifts.items()
+    ]
     panel.set_xticks(range(len(shifts)), heads, fontsize=8)
     panel.set_yticks(range(len(MEASURES)), MEASURES.values(), fontsize=8)
     panel.set_title("Target - source, in spreads of images; colour in CIELAB", fontsize=10)
@@ -154,7 +177,7 @@ def _draw_failures(panel: Axes, shifts: Mapping[str, Any]) -> None:
         ):
             points = [(image["colour_distance"], image[key]) for image in shift["images"].values() if key in image]
             if points:
-                label = f"{_arrow(name)}: {title}"
+                label = f"{arrow(name)}: {title}"
                 panel.plot(*zip(*points, strict=True), "o", color=f"C{number}", markerfacecolor=face, label=label)
     panel.axhline(0, color="0.7", linewidth=0.8)
     panel.set(xlabel="colour distance of the image to the source, CIELAB")
@@ -193,7 +216,7 @@ def _groups(figures: Mapping[str, Any], runs: Iterable[Run]) -> dict[str, list[d
     """Figures of the seeds of each shift and method, shift by shift."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
-        group = groups.setdefault(f"{_arrow(run.shift)}: {run.method.name}", [])
+        group = groups.setdefault(f"{arrow(run.shift)}: {run.method.name}", [])
         group += [figures[run.name]] if run.name in figures else []
     return {title: found for title, found in groups.items() if found}
 
@@ -202,17 +225,13 @@ def _missing(names: Sequence[str], runs: Iterable[Run]) -> str:
     seeds: dict[str, list[str]] = {}
     for run in runs:
         if run.name in names:
-            seeds.setdefault(f"{_arrow(run.shift)}: {run.method.name}", []).append(str(run.seed))
+            seeds.setdefault(f"{arrow(run.shift)}: {run.method.name}", []).append(str(run.seed))
     return "; ".join(f"{title}, seeds {', '.join(found)}" for title, found in seeds.items()) or "none"
 
 
 def _block(title: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    lines = [f"**{title}**", "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
-    return "\n".join([*lines, *[f"| {title} | {' | '.join(cells)} |" for title, cells in rows.items()]])
-
-
-def _arrow(shift: str, between: str = " ") -> str:
-    return shift.replace("__", f"{between}→ ")
+    frame = DataFrame([[name, *cells] for name, cells in rows.items()], columns=["", *heads])
+    return markdown_table(frame, f"**{title}**")
 
 
 def _number(value: float, form: str) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "scripts", ROOT / "studies" / "commands")
@@ -37,160 +33,30 @@ def test_help_says_what_a_command_does(script):
     assert "DESCRIPTION" in text or "COMMANDS" in text
 
 
-@pytest.fixture
-def runs(tmp_path):
-    """A prepared target with one labelled test image, and a run that was scored on it."""
-    data, run = tmp_path / "data", tmp_path / "mani"
-    for folder in (data / "images", data / "labels", run / "masks", run / "evaluation"):
-        folder.mkdir(parents=True)
-    Image.new("RGB", (40, 30)).save(data / "images" / "x.png")
-    Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(data / "labels" / "x.png")
-    Image.new("L", (40, 30)).save(run / "masks" / "x_mask.png")
-    lists = {"test": [{"image": "images/x.png", "label": "labels/x.png"}]}
-    (data / "target_split_0.json").write_text(json.dumps(lists))
-    scores = {"last": {"dice_mean": 0.5, "dice_std": 0.1, "dice": {"x": 0.5}}}
-    scores["oracle"] = {"dice_mean": 0.625, "dice_std": 0.1, "dice": {"x": 0.625}}
-    (run / "evaluation" / "metrics.json").write_text(json.dumps({"selections": scores}))
-    return data, run
-
-
-def test_compare_runs_prints_the_table_and_draws_the_picture(runs, tmp_path):
-    data, run = runs
-    done = command("compare_runs.py", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[1].split() == ["mani", "last", "0.500", "0.100", "1"]
-    assert lines[2].split() == ["mani", "oracle", "0.625", "0.100", "1", "uses", "target", "labels"]
-    assert Image.open(tmp_path / "out.png").width == 3 * 40 + 2 * 6
-
-
-def test_compare_runs_puts_any_number_beside_each_other(runs, tmp_path):
-    """The runs of a table, too, whose plain evaluation is one of several."""
-    data, run = runs
-    others = [tmp_path / "tnbc__monuseg__mani__seed0", tmp_path / "other"]
-    for other in others:
-        shutil.copytree(run, other)
-        (other / "evaluation").rename(other / "evaluation_plain")
-    paths = [str(path) for path in (run, *others)]
-    done = command("compare_runs.py", *paths, "--images", str(data), "--out", str(tmp_path / "out.png"))
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()[1:-1]
-    assert [line.split()[0] for line in lines] == [name for path in paths for name in [Path(path).name] * 2]
-    assert len({line.index("0.") for line in lines}) == 1, "columns stand under each other"
-    assert Image.open(tmp_path / "out.png").width == 5 * 40 + 4 * 6
-
-
-def test_compare_runs_names_what_is_missing(runs, tmp_path):
-    data, run = runs
-    (run / "evaluation" / "metrics.json").unlink()
-    done = command("compare_runs.py", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith("score the run with evaluate.json first.")
-    assert "Traceback" not in done.stderr
-
-
-TITLES = {"source_only": "source-only", "mani": "MaNi"}
-
-
-def test_run_table_writes_what_is_done(tmp_path):
-    """All runs of the plan are done: nothing is trained, the table, the CSV and the figures are written."""
-    plan = json.loads((ROOT / "studies" / "plans" / "unet.json").read_text())
-    methods = {name: {"title": title, "overlays": []} for name, title in TITLES.items()}
-    plan["shifts"], plan["methods"] = plan["shifts"][:1], methods
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    result = {"seed": 0, "training_seconds": 60, "training_cpu_seconds": 50}
-    (tmp_path / "done" / "plan").mkdir(parents=True)
-    for name in methods:
-        scores = {"plain": {"last": {"dice": {"x": 0.25}}}}
-        path = tmp_path / "done" / "plan" / f"tnbc__monuseg__{name}__seed0.json"
-        path.write_text(json.dumps({**result, "scores": scores}))
-    done = command(
-        "run_table.py",
-        *["--table", str(tmp_path / "plan.json"), "--seeds", "1", "--results_dir", str(tmp_path / "done")],
-        *["--work_dir", str(tmp_path / "runs"), "--out", str(tmp_path)],
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 of 2 runs are done" in done.stdout
-    assert "| MaNi | 1 | 1 | 0.250" in (tmp_path / "plan.md").read_text()
-    for name in ("plan.csv", "plan.png", "plan_cost.png"):
-        assert (tmp_path / name).exists()
-    assert json.loads((tmp_path / "plan.json").read_text())["rows"][0]["mean"] == 0.25
-
-
-def test_run_table_writes_a_table_by_its_number(tmp_path):
-    """Table 3 shares the finished runs of other tables; with no seed nothing is run."""
-    done = command("run_table.py", "--table", "3", "--seeds", "0", "--out", str(tmp_path), "--work_dir", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert "0 of 0 runs are done, 0 to go." in done.stdout
-    assert "| MaNi, weight 1 | 3 | 18 |" in (tmp_path / "table3.md").read_text()
-    written = {path.name for path in tmp_path.iterdir()}
-    # the figure of costs is there once two rows of a shift recorded their CPU time
-    assert written - {"table3_cost.png"} == {"table3.csv", "table3.json", "table3.md", "table3.png"}
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [("preset", "huge", "no such preset"), ("cluster", "ray", "no such scheduler; there are slurm, local")],
-)
-def test_run_table_refuses_what_there_is_not(option, value, message):
-    done = command("run_table.py", "--table", "3", f"--{option}", value)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_run_table_refuses_a_method_that_the_plan_lacks():
-    done = command("run_table.py", "--methods", "nothing")
-    assert done.returncode == 1
-    assert "has no method 'nothing'" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
-    data, run = runs
-    Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(run / "masks" / "x_instances.png")
-    metrics = run / "evaluation" / "metrics.json"
-    metrics.write_text(json.dumps({"selections": {"last": {"pq": {"x": 0.25}}}}))
-    folders = ("--evaluation", str(metrics.parent), "--instances", str(run / "masks"), "--images", str(data))
-    done = command("draw_instances.py", *folders, "--out", str(tmp_path / "new" / "out.png"))
-    assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "new" / "out.png").size[0] > 3 * 40
-    done = command("draw_instances.py", *folders, "--out", str(tmp_path / "out.png"), "--metric", "iou")
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith("holds no iou of last; choose another --metric or --selection.")
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("run_table.py --seeds abc", "--seeds abc: is no whole number."),
-        ("run_table.py --seeds 9", "--seeds 9: choose 0 to 5; the lists have no further folds."),
-        ("run_table.py --jobs 0", "--jobs 0: choose 1 or more."),
-        ("run_table.py --dataset_dir nowhere", "nowhere: has no data set "),
         ("make_toy_data.py --size 256", "--size 256: is no height and width of "),
         ("make_toy_data.py --size wide,high", "--size ("),
         ("make_toy_data.py --images 3", "--images 3: five folds need 5 at least."),
         ("make_toy_data.py --overwrite false", "--overwrite false: takes no value"),
-        ("study_label_free.py --results_dir nowhere", "--results_dir nowhere: no such folder"),
-        ("study_adabn.py --tables nowhere.json", "nowhere.json: cannot be read"),
-        ("study_critic.py --run x --config_file nowhere.json", "--config_file nowhere.json: no such file"),
         ("sample_image.py --out pyproject.toml", "pyproject.toml/skin.tif: cannot be written"),
     ],
 )
 def test_bad_values_are_one_line(line, message, tmp_path):
     (tmp_path / "pyproject.toml").touch()
     script, *arguments = line.split()
-    done = command(script, *arguments, cwd=ROOT if script == "run_table.py" else tmp_path)
+    done = command(script, *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("script", ["infer.py", "inspect_bundle.py", "sample_image.py", "run_table.py"])
+@pytest.mark.parametrize("script", ["infer.py", "inspect_bundle.py", "sample_image.py"])
 def test_an_unknown_flag_is_found_before_the_work(script, tmp_path):
     needed = {"infer.py": ["--bundle", "b", "--images", "i", "--out", "o"], "inspect_bundle.py": ["b"]}
-    needed |= {"sample_image.py": ["--out", "o"], "run_table.py": ["--seeds", "0", "--out", str(tmp_path)]}
-    done = command(script, *needed[script], "--overwritte", cwd=ROOT if script == "run_table.py" else tmp_path)
+    needed |= {"sample_image.py": ["--out", "o"]}
+    done = command(script, *needed[script], "--overwritte", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("--overwritte: no such option of ")
     assert len(done.stderr.splitlines()) == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from processes import wait_for
 
+from studies.results import read_result
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,7 +31,7 @@ def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, co
     }
     plan["methods"]["source_only"]["options"] = {name: str(value) for name, value in settings.items()}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "studies/commands/run_table.py", "--table", str(tmp_path / "plan.json"), "--seeds", "1"]
+    command = [sys.executable, "-m", "studies", "table", "--table", str(tmp_path / "plan.json"), "--seeds", "1"]
     for name, path in (("dataset_dir", toy_dir), ("work_dir", tmp_path / "runs"), ("results_dir", tmp_path / "done")):
         command += [f"--{name}", str(path)]
     command += ["--out", str(tmp_path)]
@@ -42,14 +44,14 @@ def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, co
         first.send_signal(signal.SIGTERM)
         status = first.wait()
     assert status == 1
-    result = tmp_path / "done" / "plan" / f"{run.name}.json"
-    assert not result.exists()
+    assert read_result(tmp_path / "done" / "plan", run.name) is None
     assert not (run / "model.pt").exists(), "the training went on to its end"
 
     again = subprocess.run(command, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "another process is making" not in again.stdout
-    found = json.loads(result.read_text())
+    found = read_result(tmp_path / "done" / "plan", run.name)
+    assert (tmp_path / "done" / "runs.csv").exists()
     assert found["sessions"] == 2
     assert set(found["scores"]["plain"]) >= {"last", "source_validation", "oracle"}
     assert "Going on from iteration" in (run / "train.log").read_text()

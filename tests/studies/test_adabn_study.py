@@ -13,6 +13,7 @@ from mani_monai.data.datalists import load_target_list
 from studies import Method, Table, adabn_study
 from studies.adabn_report import NONE, write_adabn_study
 from studies.adabn_study import DEPTHS, image_distances, run_figures, study_table
+from studies.results import read_records
 
 TINY = {"features": "[4,4,4,4,4,4]", "batch_size": "2", "crop_size": "32", "precision": "float32"}
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_unet"
@@ -110,13 +111,14 @@ def test_finished_runs_are_studied_once_and_written(table, run, work_dir, toy_di
 
     page = tmp_path / "page.md"
     page.write_text("prose\n<!-- tables -->\nold\n<!-- /tables -->\nafter\n")
-    text = write_adabn_study(found, page, tmp_path / "page.json")
+    text = write_adabn_study(found, page, tmp_path / "page.csv")
     assert page.read_text() == f"prose\n<!-- tables -->\n{text}\n<!-- /tables -->\nafter\n"
     assert f"| toy_source → toy_target, 0 | {found[run.name]['images']} | +0.250 | " in text
-    written = json.loads((tmp_path / "page.json").read_text())
-    assert written[run.name]["gain"] == 0.25
-    assert write_adabn_study({}, page, tmp_path / "none.json") == NONE
-    assert not (tmp_path / "none.json").exists()
+    (written,) = read_records(tmp_path / "page.csv")
+    assert (written["run"], written["gain"]) == (run.name, "0.25")
+    assert float(written["before.encoder"]) == pytest.approx(found[run.name]["before"]["encoder"], abs=1e-5)
+    assert write_adabn_study({}, page, tmp_path / "none.csv") == NONE
+    assert not (tmp_path / "none.csv").exists()
 
 
 def test_the_median_stands_below_the_shifts(tmp_path):
@@ -124,5 +126,5 @@ def test_the_median_stands_below_the_shifts(tmp_path):
         name: {"shift": "a__b", "seed": 0, "method": "m"} | run_figures(distances((1, after)), {"a": 0.5}, {"a": dice})
         for name, after, dice in (("one", 0.2, 0.6), ("two", 0.4, 0.7), ("three", 0.9, 0.4))
     }
-    last = write_adabn_study(runs, tmp_path / "page.md", tmp_path / "page.json").splitlines()[-1]
+    last = write_adabn_study(runs, tmp_path / "page.md", tmp_path / "page.csv").splitlines()[-1]
     assert last == "| **median** (images: sum) | 3 | +0.100 | 1.00, 0.40 | 1.00, 0.40 | 1.00, 0.40 |  |  |  |"

@@ -130,7 +130,7 @@ def test_summary():
 def test_page_and_figures(folder, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- tables -->\nold\n<!-- /tables -->\nafter\n")
-    write_study(read_scored_runs([folder]), page, tmp_path / "figures.json")
+    write_study(read_scored_runs([folder]), page)
     text = page.read_text()
     assert text.startswith("before\n<!-- tables -->\n**all shifts** (evaluations: 4, snapshots: 16)\n")
     assert text.endswith("<!-- /tables -->\nafter\n")
@@ -141,20 +141,12 @@ def test_page_and_figures(folder, tmp_path):
         "| +0.800 ± 0.000 (4) | -1.000 ± 0.000 (1) | 0.200 ± 0.000 (4) | +0.080 ± 0.079 (4) | 0.200 ± 0.000 (1) |"
     )
     assert "| _last_ |  |  | 0.280 ± 0.079 (4) | +0.000 ± 0.000 (4) |  |" in text
-    written = json.loads((tmp_path / "figures.json").read_text())
-    assert (written["criterion"], written["evaluations"]) == ("stain", 4)
-    assert written["studies"]["a__b"]["stain"]["lost"] == {
-        "mean": pytest.approx(0.2),
-        "spread": pytest.approx(0),
-        "count": 3,
-    }
 
 
 def test_no_run_yet(tmp_path):
-    text = write_study([], tmp_path / "page.md", tmp_path / "figures.json")
+    text = write_study([], tmp_path / "page.md")
     assert text == NONE
     assert NONE in (tmp_path / "page.md").read_text()
-    assert not (tmp_path / "figures.json").exists()
 
 
 def test_what_diverged_is_left_out(folder):

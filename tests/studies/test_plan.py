@@ -11,6 +11,7 @@ import pytest
 from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 from studies import RunMaker, load_table, table_path
+from studies.results import read_folder, table_names
 
 ROOT = Path(__file__).parents[2]
 PLAN = {
@@ -120,7 +121,7 @@ def test_tables_that_share_runs_mean_the_same_by_a_name():
 
 
 def test_the_finished_runs_of_unet_count_in_tables_1_3_and_4():
-    names = {path.stem for path in (ROOT / "studies" / "results" / "runs" / "unet").glob("*.json")}
+    names = read_folder(ROOT / "studies" / "results" / "unet").keys()
     counts = [len({run.name for run in table.runs(5)} & names) for table in repository_tables()]
     by_name = dict(zip([table.name for table in repository_tables()], counts, strict=True))
     assert by_name["table1"] >= by_name["unet"] >= 31
@@ -130,13 +131,13 @@ def test_the_finished_runs_of_unet_count_in_tables_1_3_and_4():
 
 def test_finished_runs_were_made_as_the_plans_say():
     """Each is a run of a plan, with the plan's configs and options, which ``is_done`` checks."""
-    results = ROOT / "studies" / "results" / "runs"
+    results = ROOT / "studies" / "results"
     done = defaultdict(set)
     for table in repository_tables():
         make = RunMaker(table, "data", Path("runs"), results / table.folder)
         done[table.folder] |= {run.name for run in table.runs(5) if make.is_done(run)}
-    found = {folder.name: {path.stem for path in folder.glob("*.json")} for folder in results.iterdir()}
-    assert {name: runs for name, runs in done.items() if runs} == {name: runs for name, runs in found.items() if runs}
+    found = {name: set(read_folder(results / name)) for name in table_names(results)}
+    assert {name: runs for name, runs in done.items() if runs} == found
 
 
 def test_ablations_are_options_alone():

@@ -72,7 +72,7 @@ def test_every_evaluation_is_named(folders):
 def test_runs_of_other_configs_or_options_are_no_replicates(folders, key, value):
     write(folders[0], "source_only", 0.4, options={})
     write(folders[1], "source_only", 0.4, **({"options": {}} | {key: value}))
-    with pytest.raises(InputError, match=rf"a__b__source_only__seed1\.json: has other {key} than"):
+    with pytest.raises(InputError, match=rf"a__b__source_only__seed1: has other {key} than"):
         read_replicates(*folders)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mani_monai.utils import InputError
-from studies.report import metric_title, write_between_marks, write_markdown
+from studies.markdown import metric_title, write_between_marks
+from studies.report import write_markdown
 
 
 def test_markdown_replaces_the_tables_and_keeps_the_rest(rows, tmp_path):

@@ -66,6 +66,7 @@ def test_many_images_are_drawn_in_parts(monkeypatch):
     other = {0: dict.fromkeys(row[0], 0.5)}
     whole = paired_difference(row, other, resamples=2000)
     monkeypatch.setattr(statistics, "MOST_DRAWS", 400 * 300)
+    statistics._interval.cache_clear()
     drawn = []
     monkeypatch.setattr(statistics, "_drawn_means", lambda *given: drawn.append(given[1]) or drawn_means(*given))
     parts = paired_difference(row, other, resamples=2000)

@@ -82,7 +82,7 @@ def read_run(
     """Reads a run's folder.
 
     What is not given is taken from the training's own record, ``training.json``, from the run's ``config.json``, which
-    ``studies/commands/run_table.py`` writes, or from the scores that ``evaluate.json`` wrote.
+    ``python -m studies table`` writes, or from the scores that ``evaluate.json`` wrote.
 
     Args:
         folder: the training's ``output_dir``.

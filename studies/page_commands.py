@@ -1,0 +1,112 @@
+"""Commands that read results alone: pages, and comparisons of rows, machines and criteria."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mani_monai.utils import InputError
+from studies.folds import Fold, folds_table, read_folds
+from studies.label_free_report import write_study
+from studies.label_free_study import read_scored_runs
+from studies.markdown import SELECTIONS, write_between_marks
+from studies.plan_file import FOLDER, load_table
+from studies.replicates import read_replicates, replicates_table
+from studies.results import table_names, take_up
+from studies.table_command import write_report
+
+RESULTS, GPU = Path("studies/results"), Path("studies/results/gpu")
+GPU_TABLES = {"table1": "", "table2": "medium", "normalisation": "", "variants": ""}
+"""Plans whose runs were made on a GPU as well, and their presets."""
+ROWS = "source_only,source_only/adabn,stain_normalisation,stain_normalisation/adabn"
+
+
+def pages(out: str = str(RESULTS)) -> None:
+    """Writes every page's tables, figures and pictures anew from the results; text around the tables stays.
+
+    Tables of shifts and of AdaBN's images need weights; ``shifts`` and ``adabn`` write these.
+
+    Args:
+        out: folder of the pages.
+    """
+    for results in (RESULTS, GPU):
+        take_up(results)
+    for path in sorted(FOLDER.glob("*.json")):
+        write_report(load_table(path), RESULTS, Path(out))
+    for name, preset in GPU_TABLES.items():
+        plan = load_table(FOLDER / f"{name}.json")
+        write_report(plan.with_preset(preset) if preset else plan, GPU, Path(out, "gpu"))
+    folds(out=f"{out}/folds.md")
+    label_free(out=f"{out}/label_free.md")
+    replicates(out=f"{out}/replicates.md")
+
+
+def folds(
+    rows: str = ROWS,
+    tables: str = "unet,held_out,confirmation,choice",
+    folds: str = "",
+    selection: str = "average",
+    metric: str = "dice",
+    results_dir: str = str(RESULTS),
+    out: str = "",
+) -> None:
+    """Prints the mean of each row on every fold, their means over folds, and how far the last row is ahead.
+
+    Args:
+        rows: methods as names of runs have them, plain or with an evaluation: source_only,source_only/adabn.
+        tables: names of tables of finished runs.
+        folds: only these, in their order, e.g. tnbc__monuseg/0,consep__tnbc/1.
+        selection: last, source_validation, average, label_free or oracle.
+        metric: the score.
+        results_dir: folder of the results.
+        out: a page to write the table to, between its table marks; it is printed only where empty.
+    """
+    if selection not in SELECTIONS:
+        raise InputError(f"--selection {selection}: choose from {', '.join(SELECTIONS)}.")
+    places = [Path(results_dir, name) for name in _names(tables)]
+    found = read_folds(places, _names(rows), selection, metric, [_fold(name) for name in _names(folds)])
+    table = folds_table(found, selection)
+    print(write_between_marks(table, out) if out else table)
+
+
+def label_free(results_dir: str = str(RESULTS), metric: str = "dice", out: str = f"{RESULTS}/label_free.md") -> None:
+    """Writes how well scores without labels choose among the snapshots and methods of finished runs.
+
+    It reads test scores of snapshots: a study of the criteria, which chooses nothing.
+
+    Args:
+        results_dir: folder of the results.
+        metric: the truth: a score of labelled test images.
+        out: the page.
+    """
+    if not Path(results_dir).is_dir():
+        raise InputError(f"--results_dir {results_dir}: no such folder; name the one that holds runs.csv.")
+    tables = [Path(results_dir, name) for name in table_names(results_dir)]
+    print(write_study(read_scored_runs(tables, metric), out))
+
+
+def replicates(
+    first: str = f"{RESULTS}/unet",
+    second: str = f"{GPU}/unet",
+    metric: str = "dice",
+    out: str = f"{RESULTS}/replicates.md",
+) -> None:
+    """Prints, and writes between the table marks of a page, how far two trainings of one seed lie apart.
+
+    Args:
+        first: a table of finished runs: its name in the folder of the results.
+        second: another one.
+        metric: the score.
+        out: the page.
+    """
+    print(write_between_marks(replicates_table(read_replicates(first, second, metric)), out))
+
+
+def _names(given: str) -> list[str]:
+    return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def _fold(name: str) -> Fold:
+    shift, _, seed = name.partition("/")
+    if not seed.isdecimal():
+        raise InputError(f"--folds {name}: write SOURCE__TARGET/SEED, e.g. tnbc__monuseg/0.")
+    return shift, int(seed)

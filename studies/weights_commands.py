@@ -1,0 +1,119 @@
+"""Commands that need weights or images: descriptions of shifts, of AdaBN and of a discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mani_monai.utils import InputError
+from studies.adabn_report import write_adabn_study
+from studies.adabn_study import study_table
+from studies.critic_report import critic_records, study_tables
+from studies.critic_study import study_run
+from studies.plan_file import load_table
+from studies.results import read_records, write_records
+from studies.shift_report import draw_shifts, shift_records, write_shifts
+from studies.shifts import describe_shifts
+
+PLANS = tuple(f"studies/plans/{name}.json" for name in ("table1", "held_out", "confirmation", "choice"))
+
+
+def shifts(
+    table: str = "studies/plans/unet.json",
+    dataset_dir: str = "data",
+    work_dir: str = "runs",
+    results_dir: str = "studies/results",
+    out: str = "studies/results",
+    seeds: int = 5,
+    batches: int = 24,
+) -> None:
+    """Writes shifts.md (between its table marks), shifts.csv and shifts.png; runs whose weights are missing are named.
+
+    It reads labels of source and target: a description, which no method sees. What it finds for a run is kept in
+    <work_dir>/<table>/<run>/shifts.json for as long as its weights stay the same.
+
+    Args:
+        table: the plan: bundle, configs, shifts and methods.
+        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        work_dir: folder where python -m studies table left weights, one folder a run.
+        results_dir: folder of the results.
+        out: folder for the three files.
+        seeds: seeds 0 to seeds - 1.
+        batches: training batches of each domain to estimate batch statistics on, up to 100.
+    """
+    plan = load_table(table)
+    folders = (f"{work_dir}/{plan.folder}", f"{results_dir}/{plan.folder}")
+    found = describe_shifts(plan, dataset_dir, *folders, seeds, batches)
+    print(write_shifts(found, plan, seeds, f"{out}/shifts.md"))
+    write_records(shift_records(found), Path(out, "shifts.csv"))
+    draw_shifts(found, plan, seeds, f"{out}/shifts.png")
+
+
+def adabn(
+    tables: str | Sequence[str] = PLANS,
+    methods: str | Sequence[str] = ("source_only", "stain_normalisation"),
+    dataset_dir: str = "data",
+    work_dir: str = "runs",
+    results_dir: str = "studies/results",
+    out: str = "studies/results",
+    seeds: int = 1,
+    batches: int = 48,
+) -> None:
+    """Writes stain_adabn.md (between its table marks) and stain_adabn.csv from runs whose weights are there.
+
+    It reads test scores of finished runs, and chooses nothing. What it finds for a run is kept in
+    <work_dir>/<table>/<run>/adabn_study.json for as long as its weights stay the same.
+
+    Args:
+        tables: the plans.
+        methods: the rows to study, by name.
+        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        work_dir: folder where python -m studies table left weights.
+        results_dir: folder of the results.
+        out: folder for the two files.
+        seeds: seeds 0 to seeds - 1.
+        batches: training batches of the target to re-estimate statistics on, up to the 100 of the configs.
+    """
+    methods = [methods] if isinstance(methods, str) else list(methods)
+    found = {}
+    for path in [tables] if isinstance(tables, str) else tables:
+        plan = load_table(path)
+        folders = (f"{work_dir}/{plan.folder}", f"{results_dir}/{plan.folder}")
+        found |= study_table(plan, methods, dataset_dir, *folders, seeds, batches)
+    print(write_adabn_study(found, Path(out, "stain_adabn.md"), Path(out, "stain_adabn.csv")))
+
+
+def critic(
+    run: str,
+    config_file: str | list[str],
+    dataset_dir: str = "data",
+    source: str = "toy_source",
+    target: str = "toy_target",
+    split: str = "split_0",
+    batches: int = 24,
+    out: str = "studies/results",
+) -> None:
+    """Prints decisions with the target vector as it is and exchanged, and keeps the figures in critic.csv.
+
+    It reads no label of the target.
+
+    Args:
+        run: folder of the run.
+        config_file: its training's, as "['<configs>/train.json','<configs>/variants/both_classes.json']".
+        dataset_dir: folder of the prepared data sets.
+        source: its labelled data set.
+        target: its unlabelled one.
+        split: of both, as in the training.
+        batches: training batches to look at, up to the 100 of the configs' adabn_loader.
+        out: folder of critic.csv, whose rows of this run are replaced.
+    """
+    files = [config_file] if isinstance(config_file, str) else list(config_file)
+    for path in files:
+        if not Path(path).is_file():
+            raise InputError(f"--config_file {path}: no such file; name the configs of the run's training.")
+    options = {"dataset_dir": dataset_dir, "source": source, "target": target, "split": split}
+    found = study_run(run, files, options, batches)
+    path, name = Path(out, "critic.csv"), Path(run).name
+    others = [record for record in read_records(path) if record["run"] != name]
+    write_records([*others, *critic_records(name, found)], path)
+    print(study_tables(found), end="")
