@@ -1,6 +1,5 @@
 from .maker import RunMaker
-from .plan import Method, Run, Table
-from .plan_file import load_table, table_path
+from .plan import Method, Run, Table, load_table, table_path
 from .runner import TableRunner
 from .scheduler import SubmititScheduler, ThreadScheduler
 

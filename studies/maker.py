@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from mani_monai.run.bundle_training import BundleTraining
 from mani_monai.run.config_match import check_same_config, write_config
 from mani_monai.run.launcher import Launcher
 from mani_monai.run.launching import StepRunner, run_lock
-from mani_monai.run.run_folder import evaluation_folder, finished_metrics, has_snapshots, is_begun, is_trained
+from mani_monai.run.run_folder import (
+    SNAPSHOTS,
+    evaluation_folder,
+    finished_metrics,
+    has_snapshots,
+    is_begun,
+    is_trained,
+)
 from mani_monai.run.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
@@ -19,7 +27,52 @@ from mani_monai.utils.machine import device_name, usable_cores, versions
 from studies.plan import PLAIN, Run, Table
 from studies.results import read_result
 from studies.run_config import bundle_training, evaluation_overlays, label_free_images, overlay_paths
-from studies.run_result import lacks, with_metrics
+
+CHOICE = "label_free"
+"""Key of what chose among the snapshots: the criterion, and the number of images."""
+PARTS = {SNAPSHOTS: "snapshots", CHOICE: "what chose among the snapshots"}
+"""Parts of an evaluation, as they are called where they are missing."""
+
+
+def lacks(table: Table, run: Run, result: Mapping[str, Any]) -> dict[str, str]:
+    """What a finished run lacks.
+
+    Args:
+        table: the plan.
+        run: the run.
+        result: its JSON.
+
+    Returns:
+        by evaluation what it lacks first: itself, by its name; one of ``PARTS``, where the bundle's evaluation writes
+        them.
+    """
+    found = {}
+    for name in (PLAIN, *run.method.evaluations):
+        parts = [title for part, title in PARTS.items() if not result.get(part, {}).get(name)]
+        if name not in result["scores"]:
+            found[name] = name
+        elif parts and label_free_images(table, run, name):
+            found[name] = parts[0]
+    return found
+
+
+def with_metrics(result: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A run's JSON with the scores of further evaluations; whatever else it holds is kept.
+
+    Args:
+        result: what the JSON holds, or what is known of the training alone.
+        metrics: what each evaluation's ``metrics.json`` holds, by name.
+    """
+    merged = {"tissues": {}, **result}
+    scores, snapshots, choice = (dict(result.get(part, {})) for part in ("scores", SNAPSHOTS, CHOICE))
+    for name, found in metrics.items():
+        scores[name] = {**scores.get(name, {}), **found["selections"]}
+        snapshots[name] = found.get(SNAPSHOTS, [])
+        if CHOICE in found:
+            choice[name] = {part: found[CHOICE][part] for part in ("criterion", "images")}
+        merged["tissues"] = found.get("tissues") or merged["tissues"]
+    return {**merged, "scores": scores, SNAPSHOTS: snapshots, CHOICE: choice}
+
 
 DONE, FAILED, BUSY = "done", "failed", "busy"
 

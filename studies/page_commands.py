@@ -6,10 +6,9 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from studies.folds import Fold, folds_table, read_folds
-from studies.label_free_report import write_study
-from studies.label_free_study import read_scored_runs
+from studies.label_free import read_scored_runs, write_study
 from studies.markdown import SELECTIONS, write_between_marks
-from studies.plan_file import FOLDER, load_table
+from studies.plan import FOLDER, load_table
 from studies.replicates import read_replicates, replicates_table
 from studies.results import table_names, take_up
 from studies.table_command import write_report

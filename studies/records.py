@@ -1,58 +1,41 @@
-"""A table's rows as figures for other programs."""
+"""Tables of records as CSV files that lose no digit."""
 
 from __future__ import annotations
 
 import csv
-import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from studies.rows import Row, compare
-
-COLUMNS = ("shift", "method", "selection", "mean", "seed_spread", "image_spread", "seeds", "images")
-DIFFERENCES = ("from_source_only", "from_control")
-COSTS = ("training_seconds", "peak_memory_mib")
+from mani_monai.utils.atomic import replacing
 
 
-def row_records(rows: dict[str, list[Row]]) -> list[dict[str, Any]]:
-    """Every figure of the tables, one record a shift, row and selection.
+def write_records(records: Iterable[Mapping[str, Any]], path: Path, columns: Iterable[str] = ()) -> None:
+    """Writes a table; None is an empty cell, and numbers keep every digit.
 
     Args:
-        rows: what ``collect_rows`` gives.
-
-    Returns:
-        flat records in the order of the tables; None where there is no figure.
+        records: its rows.
+        path: the CSV file.
+        columns: the first ones; further ones follow in the order of the records.
     """
-    records = []
-    for shift, shift_rows in rows.items():
-        for row in shift_rows:
-            for selection in row.scores:
-                found = compare(row, shift_rows, selection)
-                summary = found.summary
-                record = {"shift": shift, "method": row.title, "selection": selection, "mean": summary.mean}
-                record |= {"seed_spread": summary.seed_spread, "image_spread": summary.image_spread}
-                record |= {"seeds": summary.seeds, "images": summary.images}
-                for name, difference in zip(DIFFERENCES, (found.from_baseline, found.from_control), strict=True):
-                    for end in ("mean", "low", "high"):
-                        record[f"{name}_{end}"] = getattr(difference, end) if difference else None
-                record |= {"training_seconds": row.seconds, "peak_memory_mib": row.memory}
-                records.append({name: _finite(value) for name, value in record.items()})
-    return records
-
-
-def write_csv(rows: dict[str, list[Row]], path: str | Path) -> None:
-    """Writes the records, one line each, with four decimals; no figure is an empty cell."""
-    columns = [*COLUMNS, *(f"{name}_{end}" for name in DIFFERENCES for end in ("mean", "low", "high")), *COSTS]
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
+    records = list(records)
+    names = dict.fromkeys([*columns, *(name for record in records for name in record)])
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(names), lineterminator="\n")
         writer.writeheader()
-        for record in row_records(rows):
-            writer.writerow({name: _shown(value) for name, value in record.items()})
+        writer.writerows(records)
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def read_records(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, as texts; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
-def _shown(value: Any) -> Any:
-    return f"{value:.4f}" if isinstance(value, float) else value
+def number(text: str) -> float | int | None:
+    """A cell's number; None of an empty one."""
+    if not text:
+        return None
+    return int(text) if text.lstrip("-").isdigit() else float(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import json
 import os
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mani_monai.utils.atomic import replacing
+from studies.records import number, read_records, write_records
 
 Result = dict[str, Any]
 """What a finished run says of itself: who it is, what it cost, its scores. ``with_metrics`` makes it."""
@@ -102,30 +101,6 @@ def write_results(found: Mapping[tuple[str, str], Result], results: Path) -> Non
         write_records(records, results / f"{name}.csv", COLUMNS[name])
 
 
-def write_records(records: Iterable[Mapping[str, Any]], path: Path, columns: Iterable[str] = ()) -> None:
-    """Writes a table; None is an empty cell, and numbers keep every digit.
-
-    Args:
-        records: its rows.
-        path: the CSV file.
-        columns: the first ones; further ones follow in the order of the records.
-    """
-    records = list(records)
-    names = dict.fromkeys([*columns, *(name for record in records for name in record)])
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(names), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-
-
-def read_records(path: Path) -> list[dict[str, str]]:
-    """The rows of a table, as texts; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _records(result: Result) -> dict[str, Records]:
     """A result's rows of every table."""
     known = {*FACTS, *COSTS, "versions", "scores", "snapshots", "label_free", "tissues"}
@@ -194,7 +169,7 @@ def _parsed(results: Path, _: tuple[int, ...]) -> dict[tuple[str, str], Result]:
         result = found[row["table"], row["run"]]
         if row["tissue"]:
             result["tissues"][row["image"]] = row["tissue"]
-        record = {"metric": row["metric"], "image": row["image"], "score": _number(row["score"])}
+        record = {"metric": row["metric"], "image": row["image"], "score": number(row["score"])}
         scores[row["table"], row["run"], row["evaluation"], row["selection"]].append(record)
     for row in read_records(results / "selections.csv"):
         result, evaluation, selection = found[row["table"], row["run"]], row["evaluation"], row["selection"]
@@ -210,13 +185,13 @@ def _parsed(results: Path, _: tuple[int, ...]) -> dict[tuple[str, str], Result]:
         for name, value in row.items():
             part, point, score = name.partition(".")
             if point:
-                entry[part][score] = _number(value)
+                entry[part][score] = number(value)
         found[row["table"], row["run"]]["snapshots"].setdefault(row["evaluation"], []).append(entry)
     return found
 
 
 def _facts(row: Mapping[str, str]) -> Result:
-    result: Result = {name: _number(row[name]) for name in COSTS if name != "device" and row[name]}
+    result: Result = {name: number(row[name]) for name in COSTS if name != "device" and row[name]}
     result |= {name: row[name] for name in ("source", "target", "method", "split", "device") if row[name]}
     result |= {"seed": int(row["seed"]), "configs": row["configs"].split()}
     result |= {"options": json.loads(row["options"])} if row["options"] else {}
@@ -229,12 +204,6 @@ def _facts(row: Mapping[str, str]) -> Result:
 
 def _further(content: Mapping[str, Any]) -> str | None:
     return json.dumps(content) if content else None
-
-
-def _number(text: str) -> float | int | None:
-    if not text:
-        return None
-    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def _left(results: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,12 @@ from studies.markdown import arrow, markdown_table, write_between_marks
 from studies.plan import Run, Table
 from studies.shift_images import MEASURES, Images, values_of
 from studies.shift_statistics import BASIC_UNET_DEPTHS
-from studies.shifts import GAINS, rounded
+from studies.shifts import GAINS
 from studies.statistics import Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVELS = ("part", "of", "item", "measure", "figure")
-"""Columns of ``shifts.csv`` before the value: the levels of a description."""
 FIGURES = {
     "nuclei": "nuclei, ratio",
     "background": "background, ratio",
@@ -99,23 +97,6 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
         )
     blocks.append(f"Runs without weights, not in the tables: {_missing(found['missing'], table.runs(seeds))}.")
     return write_between_marks("\n\n".join(blocks), path)
-
-
-def shift_records(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A description as rows of ``shifts.csv``: one figure each, its names by level before it."""
-
-    def flat(content: Any, names: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-        if isinstance(content, dict):
-            for name, value in content.items():
-                yield from flat(value, (*names, str(name)))
-        elif isinstance(content, list):
-            for number, value in enumerate(content):
-                yield from flat(value, (*names, str(number)))
-        else:
-            yield {**dict(zip(LEVELS, names, strict=False)), "value": content}
-
-    columns = dict.fromkeys((*LEVELS, "value"))
-    return [{**columns, **record} for record in flat(rounded(dict(found)))]
 
 
 def draw_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str | Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -35,6 +35,8 @@ from studies.statistics import Scores, paired_difference
 HEAD = "final_conv"
 FEWEST_IMAGES = 5
 """Below so many images a rank correlation says nothing."""
+LEVELS = ("part", "of", "item", "measure", "figure")
+"""Columns of ``shifts.csv`` before the value: the levels of a description."""
 GAINS = {
     "target statistics in training (control) - source-only": ("target_statistics/plain", f"{BASELINE}/plain"),
     "AdaBN of source-only - source-only": (f"{BASELINE}/adabn", f"{BASELINE}/plain"),
@@ -181,6 +183,23 @@ def describe_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches
     target = [item for part in parts for item in load_target_list(dataset_dir, run.target, run.split, part)]
     target = labelled_items(target)
     return {"statistics": statistics, "separation": separation(pooled(source), pooled(target))}
+
+
+def shift_records(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A description as rows of ``shifts.csv``: one figure each, its names by level before it."""
+
+    def flat(content: Any, names: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+        if isinstance(content, dict):
+            for name, value in content.items():
+                yield from flat(value, (*names, str(name)))
+        elif isinstance(content, list):
+            for number, value in enumerate(content):
+                yield from flat(value, (*names, str(number)))
+        else:
+            yield {**dict(zip(LEVELS, names, strict=False)), "value": content}
+
+    columns = dict.fromkeys((*LEVELS, "value"))
+    return [{**columns, **record} for record in flat(rounded(dict(found)))]
 
 
 def rounded(content: Any) -> Any:

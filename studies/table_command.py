@@ -19,12 +19,10 @@ from studies import (
     load_table,
     table_path,
 )
-from studies.costs import bargains
-from studies.figures import shown_selection, write_cost_figure, write_figure
+from studies.figures import bargains, shown_selection, write_cost_figure, write_figure
 from studies.instance_tables import figures_table, tissues_table
 from studies.panels import draw_panels, shift_panels
-from studies.records import write_csv
-from studies.report import write_markdown
+from studies.report import write_csv, write_markdown
 from studies.results import take_up
 from studies.rows import collect_rows, read_results
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mani_monai.utils import InputError
-from studies.adabn_report import write_adabn_study
-from studies.adabn_study import study_table
+from studies.adabn import study_table, write_adabn_study
 from studies.critic_report import critic_records, study_tables
 from studies.critic_study import study_run
-from studies.plan_file import load_table
-from studies.results import read_records, write_records
-from studies.shift_report import draw_shifts, shift_records, write_shifts
-from studies.shifts import describe_shifts
+from studies.plan import load_table
+from studies.records import read_records, write_records
+from studies.shift_report import draw_shifts, write_shifts
+from studies.shifts import describe_shifts, shift_records
 
 PLANS = tuple(f"studies/plans/{name}.json" for name in ("table1", "held_out", "confirmation", "choice"))
 

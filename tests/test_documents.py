@@ -18,6 +18,7 @@ from monai.bundle import ConfigParser
 from mani_monai.__main__ import COMMANDS, command
 from mani_monai.apps.configs.configs_command import methods_page
 from mani_monai.config_index import bundle_folders
+from studies.__main__ import COMMANDS as STUDIES
 
 REPOSITORY = Path(__file__).parents[1]
 BUNDLES = bundle_folders()
@@ -26,7 +27,12 @@ DOCUMENTS = [
     *(bundle / "docs" / "README.md" for bundle in BUNDLES),
     REPOSITORY / "pretrained" / "README.md",
     *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "studies").rglob("*.md")),
 ]
+
+
+NO_COMMANDS = ("weights_plan.md",)
+"""Pages that give none."""
 
 
 def commands_of(text):
@@ -36,7 +42,7 @@ def commands_of(text):
     return [
         shlex.split(line, comments=True)
         for line in lines
-        if re.search(r"\bpython3? (-m monai|scripts/|benchmarks/)|^\s*mani ", line)
+        if re.search(r"\bpython3? (-m monai|-m studies \w|scripts/|benchmarks/)|^\s*mani ", line)
     ]
 
 
@@ -76,6 +82,12 @@ def faults_of(words):
             for key, value in json.loads((REPOSITORY / file).read_text()).items():
                 parser[key.removeprefix("+")] = value
         return faults + [name for name in options if name not in known and name not in parser]
+    if "studies" in words:
+        name = words[words.index("studies") + 1]
+        if name not in STUDIES:
+            return [name]
+        function = getattr(importlib.import_module(f"studies.{STUDIES[name][0]}"), name)
+        return [option for option in options if option not in inspect.signature(function).parameters]
     if "mani" in words:
         return faults_of_mani(words[words.index("mani") + 1 :], options)
     script = next(word for word in words if word.startswith(("scripts/", "benchmarks/")))
@@ -112,7 +124,7 @@ def faults_of_mani(words, options):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_commands_in_documents_exist(path):
     commands = commands_of(path.read_text())
-    assert commands
+    assert commands or path.name in NO_COMMANDS
     assert {" ".join(words): faults for words in commands if (faults := faults_of(words))} == {}
 
 
@@ -134,6 +146,8 @@ def test_commands_in_documents_exist(path):
         ("mani prepare folder --images i --name n", 0),
         ("mani prepares", 1),
         ("mani --help", 0),
+        ("python -m studies tabel --seeds 1", 1),
+        ("python -m studies table --seeds 1 --jbos 2", 1),
         ("python benchmarks/iteration_cost.py --size 128 --pairz 4", 1),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from studies.costs import bargains
+from studies.figures import bargains
 from studies.rows import collect_rows
 
 

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from studies import figures
-from studies.costs import bargains
-from studies.figures import shown_selection, write_cost_figure, write_figure
+from studies.figures import bargains, shown_selection, write_cost_figure, write_figure
 
 
 @pytest.fixture

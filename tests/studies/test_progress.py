@@ -7,7 +7,7 @@ import os
 
 from mani_monai.run.progress import Position
 from studies import Method, Run
-from studies.progress import ProgressTable
+from studies.runner import ProgressTable
 
 MANI, OTHER = (Run("a", "b", Method(name, name), 0) for name in ("mani", "other"))
 

@@ -1,34 +1,23 @@
-"""A table's figures for other programs."""
+"""Records as CSV: every digit there and back."""
 
 from __future__ import annotations
 
-import csv
-
 import pytest
 
-from studies.records import row_records, write_csv
+from studies.records import number, read_records, write_records
 
 
-def test_a_record_a_shift_row_and_selection(rows):
-    records = row_records(rows)
-    assert len(records) == 5 * 2
-    mani = next(record for record in records if (record["method"], record["selection"]) == ("MaNi", "last"))
-    assert mani["shift"] == "a__b"
-    assert mani["mean"] == pytest.approx(0.7)
-    assert mani["from_source_only_mean"] == pytest.approx(0.2)
-    assert mani["from_control_mean"] == pytest.approx(0.15)
-    assert mani["from_control_low"] is None  # three images have no interval
-    assert (mani["seeds"], mani["images"]) == (2, 3)
-    assert (mani["training_seconds"], mani["peak_memory_mib"]) == (300, 1536)
-    assert records[0]["from_source_only_mean"] is None
+def test_records_come_back_as_texts(tmp_path):
+    path = tmp_path / "new" / "table.csv"
+    write_records([{"a": 0.1 + 0.2, "b": None}, {"a": 3, "c": 'one, "two"'}], path, ("b", "a"))
+    assert path.read_text().splitlines()[0] == "b,a,c"
+    rows = read_records(path)
+    assert rows == [{"b": "", "a": "0.30000000000000004", "c": ""}, {"b": "", "a": "3", "c": 'one, "two"'}]
+    assert read_records(tmp_path / "none.csv") == []
 
 
-def test_csv_has_a_line_a_record(rows, tmp_path):
-    write_csv(rows, tmp_path / "table.csv")
-    lines = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
-    assert [line["method"] for line in lines] == [record["method"] for record in row_records(rows)]
-    mani = next(line for line in lines if line["method"] == "MaNi" and line["selection"] == "last")
-    assert mani["mean"] == "0.7000"
-    assert mani["from_control_mean"] == "0.1500"
-    assert mani["training_seconds"] == "300.0000"
-    assert lines[0]["from_source_only_mean"] == ""
+@pytest.mark.parametrize(("text", "value"), [("", None), ("-3", -3), ("0.5", 0.5), ("1e-05", 1e-05), ("12", 12)])
+def test_numbers(text, value):
+    found = number(text)
+    assert found == value
+    assert type(found) is type(value)

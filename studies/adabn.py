@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 from monai.transforms import Compose
+from pandas import DataFrame
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
@@ -19,7 +21,9 @@ from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.utils.files import load_network
 from mani_monai.utils.hashes import file_hash
 from studies.kept_figures import kept_figures
+from studies.markdown import arrow, markdown_table, write_between_marks
 from studies.plan import PLAIN, Run, Table
+from studies.records import write_records
 from studies.rows import read_results
 from studies.run_config import run_parser
 from studies.shift_statistics import (
@@ -29,6 +33,7 @@ from studies.shift_statistics import (
     reestimated_network,
     running_statistics,
 )
+from studies.shifts import rounded
 
 ADABN = "adabn"
 SELECTION = "average"
@@ -142,3 +147,57 @@ def run_figures(
 
 def _has_both(scores: Mapping[str, Any]) -> bool:
     return all(SELECTION in scores.get(evaluation, {}) for evaluation in (PLAIN, ADABN))
+
+
+NONE = "No run has weights, and scores before and after AdaBN, yet."
+
+
+def write_adabn_study(found: Mapping[str, Mapping[str, Any]], markdown: str | Path, figures: Path) -> str:
+    """Writes a table a method between the marks of a page, and the figures as CSV, a row a run.
+
+    Args:
+        found: by run, what ``study_table`` gives.
+        markdown: the page.
+        figures: the CSV file; it is left as it is where there are no runs.
+
+    Returns:
+        the tables.
+    """
+    if not found:
+        return write_between_marks(NONE, markdown)
+    write_records(({"run": name, **_flat(rounded(of_run))} for name, of_run in found.items()), figures)
+    methods = dict.fromkeys(run["method"] for run in found.values())
+    blocks = [_table(method, [run for run in found.values() if run["method"] == method]) for method in methods]
+    return write_between_marks("\n\n".join(blocks), markdown)
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """One level: ``before.encoder`` for ``before``'s ``encoder``."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= {f"{name}.{part}": one for part, one in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _table(method: str, runs: list[Mapping[str, Any]]) -> str:
+    heads = ["images", "gain", *[f"{depth}: before, after" for depth in DEPTHS], *[f"ρ, {depth}" for depth in DEPTHS]]
+    rows = []
+    for run in runs:
+        distances = [f"{run['before'][depth]:.2f}, {run['after'][depth]:.2f}" for depth in DEPTHS]
+        rhos = [_shown(run["correlation"][depth]) for depth in DEPTHS]
+        name = f"{arrow(run['shift'])}, {run['seed']}"
+        rows.append([name, run["images"], f"{run['gain']:+.3f}", *distances, *rhos])
+    distances = [", ".join(f"{_median(runs, part, depth):.2f}" for part in ("before", "after")) for depth in DEPTHS]
+    rhos = [_shown(_median(runs, "correlation", depth)) for depth in DEPTHS]
+    images, gain = sum(run["images"] for run in runs), f"{median(run['gain'] for run in runs):+.3f}"
+    rows.append(["**median** (images: sum)", images, gain, *distances, *rhos])
+    return markdown_table(DataFrame(rows, columns=["", *heads]), f"**{method}**")
+
+
+def _shown(rho: float | None) -> str:
+    return "" if rho is None else f"{rho:+.2f}"
+
+
+def _median(runs: list[Mapping[str, Any]], part: str, depth: str) -> float | None:
+    values = [run[part][depth] for run in runs if run[part][depth] is not None]
+    return median(values) if values else None

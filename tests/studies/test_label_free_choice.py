@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
-from studies.label_free_report import NONE, write_study
-from studies.label_free_study import (
+from studies.label_free import (
+    NONE,
     REFERENCES,
     Weights,
     chosen,
@@ -18,6 +18,7 @@ from studies.label_free_study import (
     read_scored_runs,
     study,
     summarised,
+    write_study,
 )
 
 

@@ -10,10 +10,9 @@ import torch
 from monai.networks.nets import BasicUNet
 
 from mani_monai.data.datalists import load_target_list
-from studies import Method, Table, adabn_study
-from studies.adabn_report import NONE, write_adabn_study
-from studies.adabn_study import DEPTHS, image_distances, run_figures, study_table
-from studies.results import read_records
+from studies import Method, Table, adabn
+from studies.adabn import DEPTHS, NONE, image_distances, run_figures, study_table, write_adabn_study
+from studies.records import read_records
 
 TINY = {"features": "[4,4,4,4,4,4]", "batch_size": "2", "crop_size": "32", "precision": "float32"}
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_unet"
@@ -106,7 +105,7 @@ def test_finished_runs_are_studied_once_and_written(table, run, work_dir, toy_di
     facts = {"shift": "toy_source__toy_target", "seed": 0, "method": "source-only"}
     assert {name: found[run.name][name] for name in facts} == facts
 
-    monkeypatch.setattr(adabn_study, "image_distances", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(adabn, "image_distances", lambda *_: pytest.fail("made again"))
     assert study() == found
 
     page = tmp_path / "page.md"
