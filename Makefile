@@ -57,6 +57,7 @@ $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 # Every page of the studies anew from their results; the text around the tables stays.
 pages: env

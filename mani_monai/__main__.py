@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     """
     line = list(sys.argv[1:] if arguments is None else arguments)
     line = [first, *line] if first else line
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt
     if not line or line[0] in HELP:
         print(listing())
     elif line[0] == "--version":

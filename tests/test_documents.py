@@ -29,6 +29,7 @@ DOCUMENTS = [
     *sorted((REPOSITORY / "docs").rglob("*.md")),
     *sorted((REPOSITORY / "studies").rglob("*.md")),
 ]
+ABOUT = [REPOSITORY / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 
 
 NO_COMMANDS = ("weights_plan.md",)
@@ -172,7 +173,7 @@ def test_the_row_shown_is_that_of_the_table():
     assert json.loads(f"{{{shown[1]}}}")["entropy_minimisation"] == methods["entropy_minimisation"]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("path", [*DOCUMENTS, *ABOUT], ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_links_lead_to_files(path):
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []

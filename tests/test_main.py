@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
 
@@ -52,6 +53,17 @@ def test_refusals_are_one_line_without_words_of_fire(line, said):
     with pytest.raises(SystemExit) as stop:
         main(line)
     assert stop.value.code == said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_in_one_line(number, tmp_path, command_environment):
+    code = (
+        "import signal, mani_monai.__main__ as m, mani_monai.apps.prepare.toy_command as c\n"
+        f"c.toy = lambda: signal.raise_signal({int(number)})\nm.main(['toy'])"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, env=command_environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "stopped: start the same command again to go on.\n")
 
 
 def test_the_status_is_the_commands(tmp_path, capsys):

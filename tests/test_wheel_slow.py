@@ -79,13 +79,13 @@ def test_it_holds_the_bundles_and_the_weights_but_nothing_of_a_working_folder(wh
 def test_demo_and_infer_and_inspect(run):
     assert run("mani", "--version").startswith("mani ")
     run("mani", "demo", "--out", "demo", "--device", "cpu")
-    assert Image.open(run.folder / "demo" / "nuclei" / "immunohistochemistry_overlay.png").size == (512, 512)
+    assert Image.open(run.folder / "demo" / "nuclei" / "skin_overlay.png").size == (800, 640)
     run("mani", "sample", "--out", "tissue")
     path = run("python", "-c", "from mani_monai.utils.places import place_of; print(place_of('pretrained'))").strip()
     assert Path(path).is_relative_to(run.folder.parents[0]) or "site-packages" in path
     assert str(REPOSITORY) not in path
     run("mani", "inspect", f"{path}/mani_unet")
-    words = ["--bundle", f"{path}/mani_unet", "--images", "tissue", "--mpp", "0.5", "--out", "nuclei"]
+    words = ["--bundle", f"{path}/mani_unet", "--images", "tissue", "--out", "nuclei"]
     run("mani", "infer", *words, "--device", "cpu")
     assert (run.folder / "nuclei" / "summary.csv").is_file()
     config = f"{path}/mani_unet/configs/inference.json"

@@ -15,7 +15,7 @@ import fire
 from fire.parser import DefaultParseValue
 
 from .errors import InputError
-from .one_line import ending_in_one_line
+from .one_line import STOPPED, ending_in_one_line
 
 TEXT = {"str", "str | None"}
 """Annotations of values that stay as they were typed: fire itself would make a number of the folder 2024."""
@@ -97,7 +97,7 @@ def understood(function: Command, line: Sequence[str], program: str) -> inspect.
     return signature.bind(*words, **values)
 
 
-def end_on_signals(line: str = "stopped: start the same command again to go on.") -> None:
+def end_on_signals(line: str = STOPPED) -> None:
     """Has an interrupt or a request to end be the end of a command, in one line and without a traceback.
 
     Args:

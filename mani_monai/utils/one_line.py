@@ -12,6 +12,7 @@ from typing import Any
 from .errors import input_error_of, input_line
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
+STOPPED = "stopped: start the same command again to go on."
 
 
 @contextmanager
@@ -19,10 +20,12 @@ def ending_in_one_line() -> Iterator[None]:
     """Ends the process with an :class:`~mani_monai.utils.InputError`'s line and status 1; for commands alone.
 
     Raises:
-        SystemExit: in the place of an InputError, or of an error that was raised from one.
+        SystemExit: in the place of an InputError, of an error that was raised from one, and of an interrupt.
     """
     try:
         yield
+    except KeyboardInterrupt:
+        raise SystemExit(STOPPED) from None
     except Exception as error:
         bad_input = input_error_of(error)
         if bad_input is None:

@@ -30,6 +30,11 @@ def test_a_command_ends_with_the_line():
         raise RuntimeError("Failed to evaluate") from InputError("a.png: broken; mend it.")
 
 
+def test_an_interrupt_is_a_line_too():
+    with pytest.raises(SystemExit, match=r"^stopped: start the same command again to go on\.$"), ending_in_one_line():
+        raise KeyboardInterrupt
+
+
 def test_a_fault_of_the_program_keeps_its_traceback():
     with pytest.raises(KeyError), ending_in_one_line():
         raise KeyError("a")
