@@ -78,6 +78,10 @@ def test_unknown_names_are_refused():
         InputError, match=r"--method hovernet: no such method; choose from mean_teacher_stain_augmentation"
     ):
         check_method("hovernet", "small")
+    with pytest.raises(
+        InputError, match="--method recommended: is no method any more; the recommended recipe is stain_ad"
+    ):
+        check_method("recommended", "small")
     with pytest.raises(InputError, match=r"--preset huge: no such preset; choose from small, quick, paper"):
         check_method("mani", "huge")
     with pytest.raises(InputError, match="there is no option 'iteration'"):
