@@ -5,7 +5,8 @@ LABEL_VENV ?= .venv-label
 BIN = $(VENV)/bin
 CONFIGS = bundles/mani_unet/configs
 SHARED = bundles/shared/configs
-RUN = $(BIN)/python -m monai.bundle run
+# the configs are the project's own, so that MONAI's warning of strangers' ones says nothing
+RUN = $(BIN)/python -W "ignore:parsing config_file" -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import subprocess
@@ -80,12 +81,22 @@ def write_onnx(network: nn.Module, example: Tensor, multiple: int | None, path: 
         sides = {2 + i: multiple * torch.export.Dim(side, min=2, max=4096) for i, side in enumerate("hw")}
     dimensions = ({0: torch.export.Dim("batch"), **sides},)
     options = {"input_names": ["image"], "output_names": ["pred"], "dynamic_shapes": dimensions}
-    program = torch.onnx.export(network.eval().cpu(), (example,), dynamo=True, verbose=False, **options)
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    registration.addFilter(_is_no_lack_of_torchvision)
+    try:
+        program = torch.onnx.export(network.eval().cpu(), (example,), dynamo=True, verbose=False, **options)
+    finally:
+        registration.removeFilter(_is_no_lack_of_torchvision)
     model = program.model_proto
     for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # among them the stack that led to a node, with paths on this machine
     path.write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(path))
+
+
+def _is_no_lack_of_torchvision(record: logging.LogRecord) -> bool:
+    """No network here uses an operator of torchvision, whose absence the exporter tells of four times."""
+    return "torchvision is not installed" not in record.getMessage()
 
 
 def largest_difference(network: nn.Module, bundle: Path, images: Sequence[Tensor]) -> dict[str, float]:
