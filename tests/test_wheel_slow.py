@@ -103,7 +103,7 @@ def test_toy_training_and_export(run):
     run("python", "-m", "monai.bundle", "run", "--config_file", config, *words)
     shutil.copytree(run.folder / "data" / "toy_target" / "images", run.folder / "mine")
     run("mani", "prepare", "folder", "--images", "mine", "--name", "mine", "--out", "data")
-    assert (run.folder / "data" / "mine_split_0.json").is_file()
+    assert (run.folder / "data" / "mine" / "images").is_dir()
     run("mani", "export", "--bundle", "mani_unet", "--run", "runs/toy", "--dataset_dir", "data", "--out", "dist")
     assert (run.folder / "dist" / "mani_unet" / "models" / "model.ts").is_file()
 
