@@ -1,6 +1,7 @@
 from .colour_jitter import RandColourJitterd
 from .dense_crf import DenseCRFd, dense_crf
 from .fourier_style import FourierStyled, swap_low_frequencies
+from .haematoxylin import haematoxylin_probability
 from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
@@ -33,6 +34,7 @@ __all__ = [
     "Symmetry",
     "connected_nuclei",
     "dense_crf",
+    "haematoxylin_probability",
     "hover_instances",
     "hover_maps",
     "instance_polygons",

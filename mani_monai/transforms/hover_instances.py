@@ -12,6 +12,7 @@ from skimage.morphology import disk
 from skimage.segmentation import watershed
 
 from .hover_borders import BorderMap, Window, tiles
+from .nucleus import without_small
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
@@ -71,7 +72,7 @@ def hover_instances(
     probability, hover = np.asanyarray(probability), np.asanyarray(hover_maps)
     check_settings(kernel_size, radius, tile)
     _check_maps(probability, hover)
-    components, count = _without_small(*ndimage.label(probability >= threshold), min_size)
+    components, count = without_small(*ndimage.label(probability >= threshold), min_size)
     borders = BorderMap(hover, kernel_size, _CACHED, keep=tile is None) if count else None
     if borders is None or borders.is_empty:
         return components
@@ -119,16 +120,6 @@ def _check_maps(probability: NDArray, hover: NDArray) -> None:
     with np.errstate(invalid="ignore"):
         if not np.isfinite(probability.sum(dtype=np.float64)):
             raise ValueError("probability must be finite, got NaN or infinity.")
-
-
-def _without_small(components: NDArray, count: int, min_size: int) -> tuple[NDArray, int]:
-    """Drops the components of fewer than ``min_size`` pixels and renumbers the rest."""
-    kept = np.bincount(components[components > 0], minlength=count + 1) >= min_size
-    kept[0] = False
-    if kept[1:].all():
-        return components, count
-    numbers = np.cumsum(kept, dtype=np.int32) * kept
-    return numbers[components], int(numbers.max(initial=0))
 
 
 def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -103,3 +105,18 @@ def test_what_is_not_finite_is_refused(value):
 def test_a_map_with_channels_is_refused():
     with pytest.raises(ValueError, match=r"HW, got shape \(1, 9, 9\)"):
         part_nuclei(np.zeros((1, 9, 9)))
+
+
+@pytest.mark.slow
+def test_nine_times_the_area_takes_at_most_eleven_times_the_time():
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((1000, 1000)), 5, mode="wrap")
+    small = (1 / (1 + np.exp(-4 * (noise / noise.std() - 0.5)))).astype(np.float32)
+    seconds = {}
+    for name, maps in {"small": small, "large": np.tile(small, (3, 3))}.items():
+        times = []
+        for _ in range(5):
+            start = time.process_time()
+            part_nuclei(maps)
+            times.append(time.process_time() - start)
+        seconds[name] = min(times)
+    assert seconds["large"] <= 11 * seconds["small"]

@@ -42,8 +42,15 @@ def test_renaming_leaves_other_words_alone():
                 f"transforms.{name}"
                 for name in (
                     *("convex_areas", "hover_borders", "hover_instances", "hover_postprocessing"),
-                    *("nuclei_shapes", "nuclei_table", "polygons"),
+                    *("nuclei_shapes", "nuclei_table", "nucleus", "polygons"),
                 )
+            ],
+        ),
+        (
+            "mani_monai.transforms.PartNucleid",
+            [
+                *(f"transforms.{name}" for name in ("capped_distance", "nucleus", "part_nuclei", "part_nucleid")),
+                "utils.errors",
             ],
         ),
     ],
@@ -68,6 +75,12 @@ def test_an_inspection_passes_what_an_export_carries(bundle, overlays, tmp_path)
     texts = [find_config(REPOSITORY / "bundles" / bundle, name).read_text() for name in ("inference", *overlays)]
     carried = carry_modules({name for text in texts for name in names_in(text)}, tmp_path)
     assert bool(carried) == (bundle == "mani_hovernet" or bool(overlays))
+    findings = [finding for path in tmp_path.rglob("*.py") for finding in code_findings(path.name, path)]
+    assert [finding for finding in findings if finding.dangerous] == []
+
+
+def test_an_inspection_passes_what_parts_nuclei(tmp_path):
+    carry_modules(["mani_monai.transforms.PartNucleid"], tmp_path)
     findings = [finding for path in tmp_path.rglob("*.py") for finding in code_findings(path.name, path)]
     assert [finding for finding in findings if finding.dangerous] == []
 
