@@ -18,6 +18,7 @@ COMMANDS = {
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),
     "shifts": ("weights_commands", "describes the shifts of a table"),
     "adabn": ("weights_commands", "what AdaBN does to single images"),
+    "parting": ("parting_command", "how well nuclei are parted, beside the stain alone"),
     "critic": ("weights_commands", "whether the discriminator of a run looks at the target"),
 }
 """Names of commands, the module of each, and what it does."""

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
-from mani_monai.utils.command_line import run_command
 from studies.parting_study import WAYS, records_of, rule_of_thumb, score, sensitivity, table, tiles_of
 
 SETS = ("tnbc", "consep_train", "consep_test", "monuseg")
 
 
-def study_parting(
+def parting(
     data: str,
     bundle: str = "pretrained/mani_unet",
     sets: str | Sequence[str] = SETS,
@@ -52,7 +51,3 @@ def study_parting(
             print(f"\n{name}, one number changed\n\n{table(figures[f'{name}, varied'], 'change')}", flush=True)
         with replacing(path) as partial:
             partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    run_command(study_parting)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mani_monai.data.readers import RawMask, Record
 from mani_monai.utils import InputError
-from studies.commands.study_parting import study_parting
+from studies.parting_command import parting
 from studies.parting_study import Tile, score, table, tiles_of
 
 BUNDLE = Path(__file__).parents[2] / "pretrained" / "mani_unet"
@@ -50,6 +50,6 @@ def test_an_answer_is_kept_and_used_again(tile, tmp_path):
 
 def test_unknown_sets_and_folders_are_refused(tmp_path):
     with pytest.raises(InputError, match="--sets moon: unknown; choose from tnbc"):
-        study_parting(str(tmp_path), sets="moon")
+        parting(str(tmp_path), sets="moon")
     with pytest.raises(InputError, match="no such folder"):
-        study_parting(str(tmp_path / "none"))
+        parting(str(tmp_path / "none"))
