@@ -7,6 +7,7 @@ subject: trainings, export, adaptation, inference; all of them where none is nam
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -38,6 +39,7 @@ from mani_monai.utils.files import fingerprint
 from mani_monai.utils.hashes import file_hash
 
 SUBJECTS = ("trainings", "export", "adaptation", "inference")
+DERIVED = ("hashes.json", ".zip")
 
 
 def machine() -> dict[str, str]:
@@ -90,9 +92,10 @@ def record_inference(folder: Path) -> dict[str, Any]:
 
 
 def record_export(run: Path, data: Path, out: Path) -> dict[str, str]:
-    """Exports a run: the hash of every file and of the archive."""
+    """Exports a run: a digest of every file, of JSON by its content; none of what is derived from the other files."""
     _run(export_command(run, data, out))
-    return {path.relative_to(out).as_posix(): file_hash(path) for path in sorted(out.rglob("*")) if path.is_file()}
+    paths = {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file()}
+    return {name: "" if name.endswith(DERIVED) else _digest(path) for name, path in paths.items()}
 
 
 def record_adaptation(data: Path, out: Path) -> dict[str, Any]:
@@ -130,6 +133,13 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
         }
         for subject in subjects:
             _write(out / f"{subject}.json", makers[subject]())
+
+
+def _digest(path: Path) -> str:
+    if path.suffix != ".json":
+        return file_hash(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _run(command: list[str]) -> None:
