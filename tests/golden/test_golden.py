@@ -69,3 +69,14 @@ def test_export(computed, same_machine):
         return
     assert found.keys() == expected.keys()
     assert [name for name in expected if name.endswith(CONSTANT) and found[name] != expected[name]] == []
+
+
+def test_report_of_an_adaptation(computed, same_machine):
+    found, expected = (read(folder, "adaptation") for folder in (computed, FOLDER))
+    if same_machine:
+        assert found == expected
+        return
+    for name in ("source", "target", "settings", "notes", "left_out", "criterion"):
+        assert found[name] == expected[name]
+    assert found["nuclei"]["source_labels"] == expected["nuclei"]["source_labels"]
+    assert found["label_free"].keys() == expected["label_free"].keys()
