@@ -14,8 +14,11 @@ from golden_commands import REPOSITORY, TRAININGS
 
 pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parent
-NEARLY = 1e-4
-"""Relative difference of a summary that another processor or version of a library may cause."""
+LOSS, NORM = 1e-3, 0.1
+"""Relative differences that another processor may cause: Adam turns noise in small gradients into whole steps.
+
+With AVX2 in the place of AVX-512, norms of single tensors differ by .048 at most.
+"""
 CONSTANT = ("LICENSE", "data_license.txt", "inference.json", "logging.conf")
 """Exported files that hold no computed number."""
 
@@ -48,8 +51,8 @@ def test_training(computed, same_machine, name):
         assert found == expected
         return
     assert found["iterations"] == expected["iterations"]
-    assert found["mean_loss"] == pytest.approx(expected["mean_loss"], rel=NEARLY)
-    assert found["norms"] == pytest.approx(expected["norms"], rel=NEARLY)
+    assert found["mean_loss"] == pytest.approx(expected["mean_loss"], rel=LOSS)
+    assert found["norms"] == pytest.approx(expected["norms"], rel=NORM)
 
 
 def test_nuclei_of_the_sample_image(computed, same_machine):
