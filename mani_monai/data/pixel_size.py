@@ -99,9 +99,13 @@ def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
 
 def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:
     """Width and height in um with their origin, the most trustworthy first."""
+    try:
+        stated = list(stated_sizes(opened))
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):  # tags of other kinds say nothing
+        return []
     return [
         (size.x or size.y, size.y or size.x, size.origin)
-        for size in stated_sizes(opened)
+        for size in stated
         if any(side is not None and SMALLEST <= side <= LARGEST for side in (size.x, size.y))
     ]
 

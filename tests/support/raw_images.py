@@ -38,7 +38,7 @@ def build(raw: Path, **options) -> Preparation:
 def listing_of_parts(tmp_path: Path, parts: dict[str, str], types: np.ndarray | None = None) -> Listing:
     """A listing of drawn images that belong to parts of a partition."""
     image, ids = tmp_path / "a.png", np.eye(20, dtype=int)
-    Image.fromarray(np.full((20, 20, 3), 200, np.uint8)).save(image)
+    Image.fromarray(np.where(ids[..., None] > 0, NUCLEUS, TISSUE).astype(np.uint8)).save(image)
     records = tuple(
         Record(
             name, name, image, lambda shape, part=part: RawMask(ids * (part != "empty"), "ids", (), types), part=part

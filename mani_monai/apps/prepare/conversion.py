@@ -63,7 +63,11 @@ class Conversion:
 
 
 def convert_all(
-    listing: Listing, folder: Path, windows: WindowGrid | None = None, progress: bool = True
+    listing: Listing,
+    folder: Path,
+    windows: WindowGrid | None = None,
+    progress: bool = True,
+    accept_doubtful: bool = False,
 ) -> tuple[list[Conversion], list[str]]:
     """Converts every image of a listing, some at a time.
 
@@ -72,6 +76,7 @@ def convert_all(
         folder: holds ``images``, ``labels`` and, for cell types, ``types``.
         windows: cut the images so; None writes them whole.
         progress: show a bar.
+        accept_doubtful: take masks that cannot be what they say.
 
     Returns:
         The conversions, and one line for each image that failed.
@@ -79,7 +84,7 @@ def convert_all(
 
     def attempt(record: Record) -> Conversion | str:
         try:
-            return convert(record, folder, len(listing.types), windows)
+            return convert(record, folder, len(listing.types), windows, accept_doubtful)
         except InputError as error:
             return str(error)
 
@@ -93,7 +98,9 @@ def convert_all(
     return [r for r in results if isinstance(r, Conversion)], [r for r in results if isinstance(r, str)]
 
 
-def convert(record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | None = None) -> Conversion:
+def convert(
+    record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | None = None, accept_doubtful: bool = False
+) -> Conversion:
     """Writes one image and its mask below ``folder``.
 
     Args:
@@ -101,6 +108,7 @@ def convert(record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | 
         folder: holds ``images``, ``labels`` and, for cell types, ``types``.
         kinds: how many cell types the data set has; 0 leaves them out.
         windows: cut the image so; None writes it whole.
+        accept_doubtful: take a mask that cannot be what it says.
 
     Returns:
         What was found.
@@ -116,7 +124,7 @@ def convert(record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | 
     notes = image.notes
     if min(height, width) < MIN_SIZE:
         notes += ((f"kept although under {MIN_SIZE} px, which a run refuses", 1),)
-    mask = _read_mask(record, (height, width))
+    mask = _read_mask(record, (height, width), accept_doubtful)
     ids, types = (mask.values, mask.types if kinds else None) if mask else (None, None)
     whole = ImageFacts(
         record.id,
@@ -146,7 +154,7 @@ def convert(record: Record, folder: Path, kinds: int = 0, windows: WindowGrid | 
     return Conversion(whole, tuple(written))
 
 
-def _read_mask(record: Record, size: tuple[int, int]) -> RawMask | None:
+def _read_mask(record: Record, size: tuple[int, int], accept_doubtful: bool) -> RawMask | None:
     if record.read_mask is None:
         return None
     raw = record.read_mask(size)
@@ -154,7 +162,7 @@ def _read_mask(record: Record, size: tuple[int, int]) -> RawMask | None:
         sizes = f"is {size[0]}x{size[1]} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
         raise InputError(f"{record.image}: {sizes}; give it its own mask.")
     try:
-        return to_instances(raw)
+        return to_instances(raw, accept_doubtful)
     except ValueError as error:
         raise InputError(f"{record.image}: {error}.") from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from mani_monai.apps.prepare.mask_doubts import ACCEPT, mask_doubt
 from mani_monai.data.readers.records import RawMask
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _MAX_ID = 65535
-_MOST_TYPES = 12  # cell types that a data set tells apart at most
 
 
-def to_instances(raw: RawMask) -> RawMask:
+def to_instances(raw: RawMask, accept_doubtful: bool = False) -> RawMask:
     """Turns a mask into instance ids 1..N, 0 background.
 
     A mask of a single value above 0 (0/1, 0/255) is binary: its nuclei are its connected components, diagonal
@@ -21,12 +21,13 @@ def to_instances(raw: RawMask) -> RawMask:
 
     Args:
         raw: HW integers, >= 0; where it has types, those of pixels outside of nuclei are dropped.
+        accept_doubtful: take a mask that cannot be what it says all the same.
 
     Returns:
         HW uint16, kind ``"ids"``, with what was done in its notes.
 
     Raises:
-        ValueError: the values are neither binary nor ids: soft edges, a map of cell types, or more than 65535 nuclei.
+        ValueError: the values are neither binary nor ids, see :func:`mask_doubt`, or are more than 65535 nuclei.
     """
     values = raw.values
     if values.ndim != 2:
@@ -39,13 +40,16 @@ def to_instances(raw: RawMask) -> RawMask:
         if count:
             notes += (("binary mask to connected components", 1),)
     else:
-        if raw.kind == "auto":
-            _check_ids(values, ids, inverse)
+        if raw.kind == "auto" and not accept_doubtful:
+            _check_edges(ids, inverse)
         count = len(ids)
         instances = np.zeros(values.shape, dtype=np.int64)
         instances[foreground] = inverse + 1
     if count > _MAX_ID:
         raise ValueError(f"the mask has {count} nuclei, more than 16 bits hold; cut the image into tiles")
+    doubt = None if accept_doubtful else mask_doubt(instances, values)
+    if doubt:
+        raise ValueError(f"the mask is doubtful: {doubt}, or insist with {ACCEPT}")
     types = raw.types
     if types is not None and types[~foreground].any():
         types = np.where(foreground, types, 0).astype(np.uint8)
@@ -84,18 +88,10 @@ def count_types(ids: np.ndarray, types: np.ndarray, kinds: int) -> tuple[int, ..
     return tuple(np.bincount(winner, minlength=kinds + 1).tolist())
 
 
-def _check_ids(values: np.ndarray, ids: np.ndarray, inverse: np.ndarray) -> None:
+def _check_edges(ids: np.ndarray, inverse: np.ndarray) -> None:
     pixels = np.bincount(inverse)
     if ids[-1] == 255 and pixels[-1] > pixels[:-1].sum():
         raise ValueError(
             f"the mask is mostly 255 with {len(ids) - 1} other values, as a binary mask with soft edges is; "
             "threshold it, or say --mask_values binary or ids"
-        )
-    if len(ids) > _MOST_TYPES:
-        return
-    components = sum(ndimage.label(values == value, structure=_EIGHT_NEIGHBOURS)[1] for value in ids)
-    if components > 3 * len(ids):
-        raise ValueError(
-            f"the mask's {len(ids)} values lie in {components} pieces, as cell types do and ids do not; "
-            "store ids, or say --mask_values binary or ids"
         )

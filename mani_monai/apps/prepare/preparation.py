@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from mani_monai.apps.prepare.conversion import Conversion, convert_all
+from mani_monai.apps.prepare.mask_doubts import ACCEPT
 from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.prepared_lists import write_lists, write_summary
 from mani_monai.apps.prepare.splits import grouped_folds, native_split, random_split
@@ -28,6 +29,7 @@ def prepare(
     seed: int = 0,
     progress: bool = True,
     windows: WindowGrid | None = None,
+    accept_doubtful: bool = False,
 ) -> Preparation:
     """Checks every image of a listing and writes ``out/name``.
 
@@ -44,13 +46,14 @@ def prepare(
         seed: split k is drawn with seed + k, folds and the validation of the data set's own partition with seed.
         progress: show a bar.
         windows: cut the images so; None writes them whole.
+        accept_doubtful: take masks that cannot be what they say, and those of which most do not fit their images.
 
     Returns:
         What was found and whether it was written.
 
     Raises:
-        InputError: a name that is no folder name, a data set that is there already, no image that can be used, or
-            masks without a single nucleus.
+        InputError: a name that is no folder name, a data set that is there already, no image that can be used, masks
+            without a single nucleus, or masks of which most do not fit their images.
     """
     folder = _place(Path(str(out)).expanduser(), str(name), overwrite)
     if not listing.records and not listing.problems:
@@ -60,11 +63,13 @@ def prepare(
     try:
         for part in ("images", "labels", *(["types"] if listing.types else [])):
             (building / part).mkdir(parents=True)
-        conversions, failures = convert_all(listing, building, windows, progress)
+        conversions, failures = convert_all(listing, building, windows, progress, accept_doubtful)
         failures = [*listing.problems, *failures]
         found = _divide(name, folder, listing, conversions, failures, skip_bad, seed, windows)
         if found.written:
             _check_nuclei(found)
+            if not accept_doubtful:
+                _check_fit(found)
             if not found.labelled:
                 (building / "labels").rmdir()
             write_lists(building, found)
@@ -117,6 +122,16 @@ def _check_nuclei(found: Preparation) -> None:
         where = "" if len(empty) == len(nuclei) else f" of its {empty[0]} part"
         remedy = "a source needs nuclei: check the masks, or prepare the images without them as a target"
         raise InputError(f"{found.name}: no mask{where} holds a nucleus; {remedy}.")
+
+
+def _check_fit(found: Preparation) -> None:
+    """Masks that lie elsewhere, or say where nuclei are not, would teach the opposite."""
+    compared = sum(image.alignment is not None for image in found.originals)
+    if 2 * len(found.doubts) > compared:
+        count = f"{len(found.doubts)} of {compared} masks do not fit their images"
+        raise InputError(
+            f"{found.name}: {count}, e.g. {found.doubts[0]}; mend or swap the masks, or insist with {ACCEPT}."
+        )
 
 
 def _replace(folder: Path, new: Path) -> None:

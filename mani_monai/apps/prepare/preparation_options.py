@@ -24,6 +24,8 @@ class PreparationOptions:
         overwrite: replace a data set of that name; without it an existing one is kept and the command fails.
         skip_bad: where images fail, write the others. The failures are listed and the exit status is 1 either way;
             without this flag nothing is written then.
+        accept_doubtful: take masks that cannot be what they say (ids that repeat, levels of a map, one nucleus over
+            everything), and masks of which most do not fit their images.
         seed: split k is drawn with SEED + k, the folds with SEED.
         window: cut every image into windows of WINDOW x WINDOW pixels, which splits and folds keep together; images
             stay whole by default.
@@ -37,6 +39,7 @@ class PreparationOptions:
 
     overwrite: bool = False
     skip_bad: bool = False
+    accept_doubtful: bool = False
     seed: int = 0
     window: int | None = None
     step: int | None = None
@@ -112,7 +115,15 @@ def _do(job: PreparationJob) -> None:
 
     options, progress = job.options, sys.stderr.isatty()
     found = prepare(
-        job.listing, job.out, job.name, options.overwrite, options.skip_bad, options.seed, progress, options.windows
+        job.listing,
+        job.out,
+        job.name,
+        options.overwrite,
+        options.skip_bad,
+        options.seed,
+        progress,
+        options.windows,
+        options.accept_doubtful,
     )
     print(format_table(found))
     if found.failures and found.written:

@@ -12,18 +12,6 @@ from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.prepared_lists import count_by_type
 from mani_monai.apps.prepare.splits import Split
 
-_TOLERANCE = 3  # pixels; outlines drawn by hand differ by so much
-
-
-def doubts(found: Preparation) -> list[str]:
-    """One line for every mask that may not belong to its image: a warning, not an error."""
-    lines = []
-    for image in found.originals:
-        why = image.alignment and image.alignment.doubt(_TOLERANCE)
-        if why:
-            lines.append(f"{image.id}: {why}")
-    return lines
-
 
 def format_table(found: Preparation) -> str:
     """Formats what was found as lines of a name and a value.
@@ -97,7 +85,7 @@ def _alignment(found: Preparation) -> list[str]:
     median = np.median([image.alignment.contrast for image in measured])
     lowest_contrast = f"{lowest.alignment.contrast:.3f} ({lowest.id})"
     lines = [f"haematoxylin inside minus outside nuclei: median {median:.3f}, lowest {lowest_contrast}"]
-    suspicious = doubts(found)
+    suspicious = found.doubts
     return lines + [f"look at {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
 
 

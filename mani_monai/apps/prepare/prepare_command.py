@@ -134,7 +134,8 @@ def folder(
     Args:
         images: a folder of PNG, TIFF, JPEG or BMP; its subfolders are not searched.
         name: the prepared data set's name.
-        masks: a folder of PNG, TIFF or BMP with the images' names, or those with _mask, _label, ... behind them.
+        masks: a folder of PNG, TIFF, BMP or GeoJSON with the images' names, or those with _mask, _label, ... behind
+            them; the folder that mani infer wrote is one, too.
         out: the folder of all prepared data sets; this one goes into OUT/NAME.
         mask_values: what the masks hold: "binary", "ids", or "auto" to decide for each mask by its values.
         groups: a CSV with the columns image and group (the patient); folds keep groups whole.

@@ -11,6 +11,8 @@ from mani_monai.apps.prepare.splits import Split
 from mani_monai.apps.prepare.windows import WindowGrid
 from mani_monai.data.readers.records import Listing
 
+_TOLERANCE = 3  # pixels; outlines drawn by hand differ by so much
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -50,6 +52,12 @@ class Preparation:
     @property
     def labelled(self) -> bool:
         return any(image.nuclei is not None for image in self.images)
+
+    @property
+    def doubts(self) -> list[str]:
+        """One line for every mask that may not belong to its image."""
+        measured = [(image.id, image.alignment.doubt(_TOLERANCE)) for image in self.originals if image.alignment]
+        return [f"{name}: {why}" for name, why in measured if why]
 
     @property
     def converted(self) -> Counter[str]:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 
-from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
+from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
+from .rasters import IMAGE_ENDINGS
 from .records import KINDS, Listing, Record, check_folder, files_by_stem, pair, read_csv
-
-_MASK_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_instances")
 
 
 def read_folder(
@@ -24,8 +23,8 @@ def read_folder(
 
     Args:
         images: PNG, TIFF, JPEG or BMP.
-        masks: PNG, TIFF or BMP with the image's stem, or with _mask, _masks, _label, _labels or _instances behind
-            it. Without masks the data set can only be a target.
+        masks: PNG, TIFF, BMP or GeoJSON with the image's stem, or with _mask, _masks, _label, _labels or _instances
+            behind it; the folder that inference wrote is one, too. Without masks the data set can only be a target.
         mask_values: "auto", "binary" or "ids", see :class:`RawMask`.
         groups: a CSV with the columns image (its stem or file name) and group (the patient); without it every image is
             a group of its own.
@@ -51,22 +50,14 @@ def read_folder(
         mask_folder = check_folder(masks, "the masks")
         if mask_folder.samefile(folder):
             raise InputError(f"{folder}: is named for both images and masks; put the masks into a folder of their own.")
-        named = files_by_stem([mask_folder], MASK_ENDINGS, problems, lambda stem: _image_stem(stem, found))
-        looked_for = f" in {mask_folder} (of its name, or that with {', '.join(_MASK_SUFFIXES)} behind it)"
+        named = masks_of(mask_folder, found, problems)
+        looked_for = f" in {mask_folder} (of its name, or that with {', '.join(MASK_SUFFIXES)} behind it)"
         records = [
-            Record(name, group_of[name], found[name], mask_file(named[name], mask_values))
+            Record(name, group_of[name], found[name], read_mask_of(named[name], mask_values))
             for name in pair(found, named, problems, looked_for)
         ]
     kind = "image" if groups is None else "group"
     return Listing("folder", tuple(records), str(licence), kind, problems=tuple(problems))
-
-
-def _image_stem(stem: str, images: dict[str, Path]) -> str:
-    """The image that a mask's stem stands for: its own name first, so that an image "a_label" keeps its mask."""
-    if stem in images:
-        return stem
-    suffix = next((suffix for suffix in _MASK_SUFFIXES if stem.lower().endswith(suffix)), "")
-    return stem[: len(stem) - len(suffix)]
 
 
 def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:

@@ -24,7 +24,6 @@ MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
-_FAILURES = (OSError, SyntaxError, ValueError, EOFError, TypeError, TiffFileError)
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class OpenedPicture:
             try:
                 self.image.seek(number)
                 same = self.image.size != picture.size and _shows(picture, self.image)
-            except _FAILURES:
+            except Exception:  # a page that cannot be decoded is not known to show the same
                 same = False
             if not same:
                 raise InputError(
@@ -233,6 +232,6 @@ def _failures_named(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
     except MemoryError:
         raise InputError(f"{path}: does not fit into memory; cut it into tiles.") from None
-    except _FAILURES as error:
+    except Exception as error:  # of a damaged file the libraries raise whatever they stumble over
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be decoded ({reason}); copy it again, or save it as PNG.") from error

@@ -52,7 +52,7 @@ def test_cell_types_are_refused_as_ids():
     types = np.zeros((9, 9), int)
     types[::2, ::2] = 1
     types[::2, ::4] = 2
-    with pytest.raises(ValueError, match="2 values lie in 25 pieces"):
+    with pytest.raises(ValueError, match="its 2 ids lie in 25 pieces"):
         to_instances(RawMask(types))
     assert to_instances(RawMask(types, "binary")).values.max() == 25
 

@@ -123,7 +123,7 @@ def test_mask_of_types_names_the_image(raw):
     types[::2, ::2] = 1
     types[::2, ::4] = 2
     Image.fromarray(types).save(raw / "masks" / "i0.png")
-    assert "i0.png: the mask's 2 values lie in" in build(raw).failures[0]
+    assert "i0.png: the mask is doubtful: its 2 ids lie in" in build(raw).failures[0]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_command_has_its_own_options_and_the_shared_ones():
 
 
 def test_signature_and_help_are_what_fire_reads():
-    shared = ["overwrite", "skip_bad", "seed", "window", "step", "no_mirror"]
+    shared = ["overwrite", "skip_bad", "accept_doubtful", "seed", "window", "step", "no_mirror"]
     assert list(inspect.signature(example).parameters) == ["root", "out", *shared]
     head, _, lines = inspect.getdoc(example).partition("Args:\n")
     assert head == "Prepare an example.\n\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from mani_monai.apps.prepare.alignment import Alignment
 from mani_monai.apps.prepare.conversion import ImageFacts
-from mani_monai.apps.prepare.preparation_table import doubts, format_table
+from mani_monai.apps.prepare.preparation_table import format_table
 from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.splits import Split, grouped_folds, random_split
 from mani_monai.apps.prepare.windows import WindowGrid
@@ -60,7 +60,7 @@ def test_doubtful_pairs_are_named():
         facts("d", "d", fit=Alignment(0.2, (0, 4), None)),
         facts("e", "e", fit=Alignment(0.2, (3, -3), None)),
     ]
-    assert [line.split(":")[0] for line in doubts(preparation(images))] == ["b", "c", "d"]
+    assert [line.split(":")[0] for line in preparation(images).doubts] == ["b", "c", "d"]
     assert "look at c: the mask fits better transposed" in format_table(preparation(images))
 
 
@@ -107,7 +107,7 @@ def test_types_tissues_windows_and_the_own_partition():
     assert f"windows      {where}; nuclei and pieces: 12; a window has 1 / 2 / 3 (min / median / max)" in table
     assert "types        round 5, long 6 (nuclei); 1 without a type" in table
     doubtful = (*images[:2], replace(images[2], alignment=Alignment(0.2, (0, 9), None)))
-    assert len(doubts(replace(found, images=tuple(cut), uncut=doubtful))) == 1  # a line an image, not a window
+    assert len(replace(found, images=tuple(cut), uncut=doubtful).doubts) == 1  # a line an image, not a window
     assert any(line.endswith("training/validation/test windows") for line in table)
     assert any("no native lists: the data set's own partition leaves" in line for line in table)
     unmirrored = replace(found, images=tuple(cut), windows=WindowGrid(16, 8, mirror=False))

@@ -1,0 +1,89 @@
+"""Masks that cannot be what they say: numbers that repeat, rings within rings, one nucleus over everything."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import label
+
+ACCEPT = "--accept_doubtful"
+_MOST_COVERED = 0.5  # share of an image that one nucleus may have
+_SMALL = 64 * 64  # pixels; a nucleus may fill an image below
+_TORN, _LEAST_TORN = 0.02, 3  # share and number of ids in pieces far apart; of drawn nuclei it is one in thousands
+_RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
+_WRAPPED = 200  # ids from which an 8-bit mask that reaches 255 may have had more
+_MOST_PIECES = 3.0  # pieces an id
+
+
+def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
+    """Says why a mask is not believed, and the remedy.
+
+    Args:
+        instances: HW ids 1..N without gaps, 0 background.
+        stored: HW values that they were made of.
+
+    Returns:
+        the end of a sentence; None where nothing speaks against the mask.
+    """
+    count = int(instances.max(initial=0))
+    if not count:
+        return None
+    areas = np.bincount(instances.ravel(), minlength=count + 1)[1:]
+    if instances.size >= _SMALL and areas.max() > _MOST_COVERED * instances.size:
+        share = areas.max() / instances.size
+        return f"one nucleus covers {share:.0%} of the image; is the mask inverted, or a region? Mend it"
+    pieces = label(instances, connectivity=2)
+    number = int(pieces.max(initial=0))
+    torn = _torn(instances, pieces, count) if number > count else 0
+    eight_bits = stored.dtype.itemsize == 1 and int(stored.max(initial=0)) == 255 and count >= _WRAPPED
+    if eight_bits and torn:
+        return (
+            f"{torn} of its {count} ids lie in pieces far apart and end at 255; the ids wrapped at 8 bits? "
+            "Store them with 16 bits"
+        )
+    if number > _MOST_PIECES * count and number - count >= _LEAST_TORN:
+        return (
+            f"its {count} ids lie in {number} pieces, as noise, probabilities or cell types do; "
+            "store an id for each nucleus, or say --mask_values binary"
+        )
+    if torn >= max(_LEAST_TORN, _TORN * count):
+        return (
+            f"{torn} of its {count} ids lie in pieces far apart, so that ids repeat; "
+            "store an id for each nucleus, or say --mask_values binary"
+        )
+    rings = _rings(instances, count)
+    if rings >= max(_LEAST_RINGS, _RINGS * count):
+        return (
+            f"{rings} of its {count} ids lie around others, as levels of a map do; threshold it, "
+            "or store an id for each nucleus"
+        )
+    return None
+
+
+def _torn(instances: NDArray, pieces: NDArray, count: int) -> int:
+    """How many ids lie in pieces that are further apart than they are long."""
+    owner = np.zeros(int(pieces.max()) + 1, np.int64)
+    owner[pieces.ravel()] = instances.ravel()
+    lengths = np.bincount(owner[1:], _diagonals(pieces), minlength=count + 1)[1:]
+    several = np.bincount(owner[1:], minlength=count + 1)[1:] > 1
+    return int((several & (_diagonals(instances) > 2 * lengths + 4)).sum())
+
+
+def _diagonals(labels: NDArray) -> NDArray[np.float64]:
+    boxes = ndimage.find_objects(labels)
+    return np.array([np.hypot(*(side.stop - side.start for side in box)) for box in boxes])
+
+
+def _rings(instances: NDArray, count: int) -> int:
+    """How many ids have holes in which other ids lie."""
+    boxes = ndimage.find_objects(instances)
+    edges = np.array([[rows.start, columns.start, rows.stop, columns.stop] for rows, columns in boxes])
+    rings = 0
+    for number, (top, left, bottom, right) in enumerate(edges.tolist(), start=1):
+        inside = (edges[:, 0] > top) & (edges[:, 1] > left) & (edges[:, 2] < bottom) & (edges[:, 3] < right)
+        if inside.any():
+            part = instances[boxes[number - 1]]
+            holes = ndimage.binary_fill_holes(part == number) & (part != number)
+            rings += bool((part[holes] > 0).any())
+    return rings

@@ -1,0 +1,85 @@
+"""Masks that cannot be what they say."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from mani_monai.apps.prepare.mask_doubts import mask_doubt
+from mani_monai.apps.prepare.masks import to_instances
+from mani_monai.data.readers.records import RawMask
+
+SIDE = 24  # pixels from one nucleus to the next
+
+
+def nuclei(count):
+    """Round nuclei in rows, with ids in reading order."""
+    across = int(np.ceil(np.sqrt(count)))
+    ids = np.zeros((across * SIDE, across * SIDE), np.int64)
+    disc = np.hypot(*np.mgrid[-8:9, -8:9]) <= 8
+    for number in range(count):
+        row, column = (SIDE * place + 3 for place in divmod(number, across))
+        ids[row : row + 17, column : column + 17][disc] = number + 1
+    return ids
+
+
+def jpeg(mask):
+    stream = io.BytesIO()
+    Image.fromarray(mask).save(stream, "JPEG", quality=60)
+    return np.asarray(Image.open(stream))
+
+
+BINARY = (nuclei(60) > 0).astype(np.uint8) * 255
+LEVELS = ndimage.gaussian_filter(BINARY.astype(float), 3).round().astype(np.uint8)
+CONE = np.clip(120 - np.hypot(*np.mgrid[-100:100, -100:100]), 0, None).round().astype(np.uint8)
+RINGS = (np.hypot(*np.mgrid[-100:100, -100:100]) // 10).clip(0, 9).astype(np.uint8)
+BACKGROUND = np.where(nuclei(60) > 0, nuclei(60), 99).astype(np.uint16)
+TILED = np.tile(nuclei(25), (1, 2)).astype(np.uint16)
+
+DOUBTFUL = {
+    "wrapped by one": (nuclei(257).astype(np.uint8), "wrapped at 8 bits.*Store them with 16 bits"),
+    "wrapped thrice": (nuclei(891).astype(np.uint8), "wrapped at 8 bits"),
+    "noise of JPEG": (jpeg(BINARY), "(pieces|mostly 255)"),
+    "noise of JPEG in ids": (jpeg((nuclei(60) * 4).astype(np.uint8)), "pieces"),
+    "probabilities": (LEVELS, "(pieces|around others|mostly 255)"),
+    "probabilities of one nucleus": (CONE, "lie around others"),
+    "rings": (RINGS, "lie around others"),
+    "cell types": (np.where(nuclei(60) > 0, nuclei(60) % 4 + 1, 0).astype(np.uint8), "pieces.*cell types"),
+    "a number for the background": (BACKGROUND, "one nucleus covers"),
+    "inverted": (255 - BINARY, "one nucleus covers .* inverted"),
+    "everything": (np.full((100, 100), 255, np.uint8), "one nucleus covers 100%"),
+    "ids of tiles": (TILED, "so that ids repeat"),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_refused_unless_insisted_on(case):
+    values, why = DOUBTFUL[case]
+    with pytest.raises(ValueError, match=why):
+        to_instances(RawMask(values))
+    assert to_instances(RawMask(values), accept_doubtful=True).values.any()
+
+
+@pytest.mark.parametrize("case", ["wrapped thrice", "ids of tiles", "rings", "a number for the background"])
+def test_that_they_are_called_ids_makes_them_none(case):
+    with pytest.raises(ValueError, match="insist with --accept_doubtful"):
+        to_instances(RawMask(DOUBTFUL[case][0], "ids"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 60, 255, 256, 300])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+def test_honest_masks(count, dtype):
+    if count > np.iinfo(dtype).max:
+        pytest.skip("is the wrapped one")
+    assert to_instances(RawMask(nuclei(count).astype(dtype), "ids")).values.max() == count
+
+
+def test_few_faults_of_drawing_are_forgiven():
+    ids = nuclei(300)
+    ids[ids == 7] = 250  # one id on two nuclei
+    ids[10:13, 10:13] = 301  # a speck within a nucleus
+    assert mask_doubt(np.unique(ids, return_inverse=True)[1].reshape(ids.shape), ids.astype(np.uint16)) is None
