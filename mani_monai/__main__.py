@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     Raises:
         SystemExit: always; with the command's status, or the line of a refusal.
     """
+    if arguments is None:
+        for stream in (sys.stdout, sys.stderr):  # names in other bytes, and terminals without UTF-8
+            stream.reconfigure(errors="backslashreplace")
     line = list(sys.argv[1:] if arguments is None else arguments)
     line = [first, *line] if first else line
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt

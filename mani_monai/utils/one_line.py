@@ -20,7 +20,8 @@ def ending_in_one_line() -> Iterator[None]:
     """Ends the process with an :class:`~mani_monai.utils.InputError`'s line and status 1; for commands alone.
 
     Raises:
-        SystemExit: in the place of an InputError, of an error that was raised from one, and of an interrupt.
+        SystemExit: in the place of an InputError, of an error that was raised from one, of a file system's refusal, and
+            of an interrupt.
     """
     try:
         yield
@@ -28,9 +29,11 @@ def ending_in_one_line() -> Iterator[None]:
         raise SystemExit(STOPPED) from None
     except Exception as error:
         bad_input = input_error_of(error)
-        if bad_input is None:
-            raise
-        raise SystemExit(str(bad_input)) from error
+        if bad_input is not None:
+            raise SystemExit(str(bad_input)) from error
+        if isinstance(error, OSError) and error.filename is not None:  # what a file system refuses
+            raise SystemExit(f"{error.filename}: {error.strerror}; mend that, or name another place.") from error
+        raise
 
 
 def is_bundle_run() -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
@@ -89,12 +89,16 @@ def write_summary(result: FolderResult) -> None:
         InputError: when they cannot be written.
     """
     rows = [asdict(image) for image in result.images]
-    with replacing(result.summary) as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
+    with replacing(result.summary) as partial, _open_table(partial) as stream:
         writer = csv.DictWriter(stream, [column.name for column in fields(ImageResult)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     content = {**result.facts, "left_out": result.left_out, "images": rows}
     save_json(result.summary.with_suffix(".json"), content)
+
+
+def _open_table(path: Path) -> TextIO:
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # a path may be in other bytes
 
 
 def report(result: FolderResult) -> None:

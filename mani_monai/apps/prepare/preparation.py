@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
 from mani_monai.apps.prepare.conversion import Conversion, convert_all
+from mani_monai.apps.prepare.dataset_folder import building, move_to, place_of
 from mani_monai.apps.prepare.mask_doubts import ACCEPT
 from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.prepared_lists import write_lists, write_summary
@@ -55,30 +53,28 @@ def prepare(
         InputError: a name that is no folder name, a data set that is there already, no image that can be used, masks
             without a single nucleus, or masks of which most do not fit their images.
     """
-    folder = _place(Path(str(out)).expanduser(), str(name), overwrite)
+    folder = place_of(Path(str(out)).expanduser(), str(name), overwrite)
     if not listing.records and not listing.problems:
         why = f" ({listing.left_out[0]})" if listing.left_out else ""
         raise InputError(f"{name}: no image is left to prepare{why}; check the folder and the options.")
-    building = folder.parent / f".{folder.name}.{os.getpid()}.partial"
     try:
-        for part in ("images", "labels", *(["types"] if listing.types else [])):
-            (building / part).mkdir(parents=True)
-        conversions, failures = convert_all(listing, building, windows, progress, accept_doubtful)
-        failures = [*listing.problems, *failures]
-        found = _divide(name, folder, listing, conversions, failures, skip_bad, seed, windows)
-        if found.written:
-            _check_nuclei(found)
-            if not accept_doubtful:
-                _check_fit(found)
-            if not found.labelled:
-                (building / "labels").rmdir()
-            write_lists(building, found)
-            write_summary(building, found, seed)
-            _replace(folder, building)
+        with building(folder) as new:
+            for part in ("images", "labels", *(["types"] if listing.types else [])):
+                (new / part).mkdir(parents=True)
+            conversions, failures = convert_all(listing, new, windows, progress, accept_doubtful)
+            failures = [*listing.problems, *failures]
+            found = _divide(name, folder, listing, conversions, failures, skip_bad, seed, windows)
+            if found.written:
+                _check_nuclei(found)
+                if not accept_doubtful:
+                    _check_fit(found)
+                if not found.labelled:
+                    (new / "labels").rmdir()
+                write_lists(new, found)
+                write_summary(new, found, seed)
+                move_to(folder, new)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return found
 
 
@@ -132,26 +128,3 @@ def _check_fit(found: Preparation) -> None:
         raise InputError(
             f"{found.name}: {count}, e.g. {found.doubts[0]}; mend or swap the masks, or insist with {ACCEPT}."
         )
-
-
-def _replace(folder: Path, new: Path) -> None:
-    """Puts ``new`` in the place of ``folder``, which is gone for no longer than two renames take."""
-    old = new.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _place(out: Path, name: str, overwrite: bool) -> Path:
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise InputError(f"--name {name!r}: use letters, digits, '_', '-' and '.' only.")
-    folder = out / name
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; choose another --name or --out.")
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "dataset.json").is_file():
-            raise InputError(f"{folder}: holds something that was not prepared here; choose another --name or --out.")
-        if not overwrite:
-            raise InputError(f"{folder}: is there already; pass --overwrite to replace it, or choose another --name.")
-    return folder

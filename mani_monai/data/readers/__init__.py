@@ -5,11 +5,12 @@ from .monuseg import read_monuseg
 from .pannuke import read_pannuke
 from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
-from .tissue_reader import TissueReader
+from .tissue_reader import LoadTissued, TissueReader
 from .tnbc import read_tnbc
 
 __all__ = [
     "Listing",
+    "LoadTissued",
     "RawImage",
     "RawMask",
     "Record",

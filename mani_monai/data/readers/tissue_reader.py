@@ -1,12 +1,15 @@
-"""The project's decoder as a reader of MONAI's, so that a bundle's own config reads what every command reads."""
+"""The project's decoder as a transform of MONAI's, so that a bundle's own config reads what every command reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from monai.config import PathLike
-from monai.data import PILReader
+import numpy as np
+from monai.config import DtypeLike, KeysCollection, PathLike
+from monai.data import ImageReader, PILReader
+from monai.transforms import LoadImaged
+from monai.utils import ensure_tuple
 from PIL import Image
 
 from .rasters import read_image
@@ -15,9 +18,9 @@ from .rasters import read_image
 class TissueReader(PILReader):
     """Reads images of tissue as 8-bit RGB, or refuses a file in one line that names it.
 
-    It stands where MONAI's own reader does: ``{"_target_": "LoadImaged", "keys": "image", "reader": {"_target_":
-    "mani_monai.data.readers.TissueReader"}, "dtype": "uint8"}``. What it takes and refuses is
-    :func:`mani_monai.data.readers.rasters.read_image`'s; the rest, the axes among it, is ``PILReader``'s.
+    What it takes and refuses is :func:`mani_monai.data.readers.rasters.read_image`'s; the rest, the axes among it, is
+    ``PILReader``'s. MONAI's ``LoadImaged`` tries its other readers where this one refuses: :class:`LoadTissued` does
+    not.
 
     Args:
         reverse_indexing: give W, H, 3 as MONAI reads pictures by default; else H, W, 3.
@@ -36,6 +39,38 @@ class TissueReader(PILReader):
         Raises:
             InputError: as ``read_image``.
         """
-        several = isinstance(data, (list, tuple))
-        images = [Image.fromarray(read_image(path).pixels) for path in (data if several else [data])]
-        return images if several else images[0]
+        images = [Image.fromarray(read_image(path).pixels) for path in ensure_tuple(data)]
+        return images if len(images) > 1 else images[0]
+
+
+class LoadTissued(LoadImaged):
+    """MONAI's ``LoadImaged`` with the project's decoder alone: ``{"_target_": "mani_monai.data.readers.LoadTissued"}``.
+
+    Args:
+        keys: of paths; MetaTensors take their places.
+        dtype: of the pixels.
+        reverse_indexing: give W, H, 3 as MONAI reads pictures by default; else H, W, 3.
+        allow_missing_keys: pass over keys that are not there.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        dtype: DtypeLike = np.uint8,
+        reverse_indexing: bool = True,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, dtype=dtype, allow_missing_keys=allow_missing_keys)
+        self.reader = TissueReader(reverse_indexing)
+
+    def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
+        """Loads every key.
+
+        Args:
+            data: paths by key.
+            reader: another reader; this transform's own by default, whose refusal is no reason to try another.
+
+        Raises:
+            InputError: as ``read_image``.
+        """
+        return super().__call__(data, self.reader if reader is None else reader)

@@ -1,4 +1,4 @@
-"""The decoder behind MONAI's LoadImaged, from a config and from a folder of modules that a bundle carries."""
+"""The decoder as MONAI's LoadImaged, from a config and from a folder of modules that a bundle carries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from mani_monai.data.readers import TissueReader
 from mani_monai.utils import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
-NAME = "mani_monai.data.readers.TissueReader"
+NAME = "mani_monai.data.readers.LoadTissued"
 
 
 def loader(**options):
-    reader = {"_target_": NAME, **options}
-    config = {"_target_": "LoadImaged", "keys": "image", "reader": reader, "dtype": "uint8"}
+    config = {"_target_": NAME, "keys": "image", "dtype": "uint8", **options}
     return ConfigParser({"load": config}).get_parsed_content("load")
 
 
@@ -64,7 +63,8 @@ def test_an_export_carries_it_and_runs_it_alone(tmp_path):
     carried = carry_modules([NAME], tmp_path)
     assert len(carried) < 10, carried
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
-    program = f"from {renamed(NAME).rpartition('.')[0]} import TissueReader; print(TissueReader().read('a.png').size)"
+    program = f"from {renamed(NAME).rpartition('.')[0]} import LoadTissued as Load"
+    program += "; print(*Load('image')({'image': 'a.png'})['image'].shape)"
     blocked = f"import sys; sys.modules['mani_monai'] = None; {program}"
     answer = subprocess.run([sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True)
-    assert answer.stdout.strip() == "(7, 5)", answer.stderr
+    assert answer.stdout.strip() == "7 5 3", answer.stderr
