@@ -37,7 +37,8 @@ def build(raw: Path, **options) -> Preparation:
 
 def listing_of_parts(tmp_path: Path, parts: dict[str, str], types: np.ndarray | None = None) -> Listing:
     """A listing of drawn images that belong to parts of a partition."""
-    image, ids = tmp_path / "a.png", np.eye(20, dtype=int)
+    image, ids = tmp_path / "a.png", np.zeros((20, 20), int)
+    ids[3:9, 5:15] = 1
     Image.fromarray(np.where(ids[..., None] > 0, NUCLEUS, TISSUE).astype(np.uint8)).save(image)
     records = tuple(
         Record(

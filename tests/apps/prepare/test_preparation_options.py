@@ -2,6 +2,7 @@ import inspect
 
 import pytest
 
+from mani_monai.apps.prepare import preparation_options
 from mani_monai.apps.prepare.preparation_options import PreparationJob, PreparationOptions, preparation_command
 from mani_monai.apps.prepare.windows import WindowGrid
 from mani_monai.data.readers import Listing
@@ -21,11 +22,15 @@ def example(root: str, out: str = "data") -> PreparationJob:
     return PreparationJob(LISTING, out, root)
 
 
-def test_command_has_its_own_options_and_the_shared_ones():
-    job = example("r", seed=3, window=32)
+def test_command_has_its_own_options_and_the_shared_ones(monkeypatch):
+    jobs = []
+    monkeypatch.setattr(preparation_options, "_do", jobs.append)
+    example("r", seed=3, window=32)
+    example("r", "o", True)
+    job, by_place = jobs
     assert (job.name, job.out, job.listing) == ("r", "data", LISTING)
     assert job.options == PreparationOptions(seed=3, window=32)
-    assert example("r", "o", True).options.overwrite  # by place, too
+    assert by_place.options.overwrite
     with pytest.raises(TypeError, match="organ"):
         example("r", organ="x")
 
