@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import fire
 import numpy as np
@@ -35,8 +36,8 @@ from torch import Tensor, nn
 
 from mani_monai.apps.infer.image_steps import ImageSteps
 from mani_monai.apps.infer.overlapped import AHEAD, overlapped
-from mani_monai.apps.infer.segmenters import HoVerNetSegmenter, UNetSegmenter
-from mani_monai.apps.infer.served_model import ServedModel
+from mani_monai.declaration import HOVER_PARTING, HOVERNET, PARTING, UNET, Declaration
+from mani_monai.model import Model
 from mani_monai.transforms import hover_maps
 from mani_monai.transforms.save_nuclei import OUTPUTS
 from mani_monai.utils.files import load_tensors
@@ -72,14 +73,17 @@ def unet(
     network = BasicUNet(2, 3, 2, features, act="RELU", norm="BATCH")
     picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     for precision in [precisions] if isinstance(precisions, str) else precisions:
-        segmenter = UNetSegmenter(network, device_of_choice(), precision, window)
+        model = Model(
+            network, Declaration(UNET, unet_def(features), {"_target_": PARTING}, window), device_of_choice(), precision
+        )
         windows: list[Tensor] = []
         hook = network.register_forward_pre_hook(lambda _, inputs, windows=windows: windows.append(inputs[0].clone()))
-        segmenter.maps(picture)
+        model.maps(picture)
         hook.remove()
 
-        def whole(segmenter: UNetSegmenter = segmenter) -> NDArray[np.bool_]:
-            return segmenter.maps(picture)[0] > 0
+        def whole(model: Model = model) -> NDArray[np.bool_]:
+            maps = model.maps(picture)
+            return maps[1] > maps[0]
 
         def bare(windows: list[Tensor] = windows, half: bool = precision == "bfloat16") -> None:
             with torch.inference_mode(), torch.autocast(windows[0].device.type, torch.bfloat16, enabled=half):
@@ -128,8 +132,9 @@ def hovernet(size: int = 1000, tiles: int = 1, pairs: int = 3, classes: int = 5,
             Image.fromarray(painted(made_nuclei(size, seed=seed))).save(path)
         device = device_of_choice()
         precision = "bfloat16"
-        segmenter = HoVerNetSegmenter(Concatenated(network, paints), device, precision, WINDOW, OUTPUT)
-        model = ServedModel("mani_hovernet", "1.0.0", "0" * 64, None, None, segmenter)
+        definition = {"_target_": "HoVerNet", "mode": "fast", "in_channels": 3, "out_classes": classes}
+        declaration = Declaration(HOVERNET, definition, {"_target_": HOVER_PARTING}, WINDOW)
+        model = Model(Concatenated(network, paints), declaration, device, precision)
         steps = ImageSteps(model, Path(place) / "ours", OUTPUTS, None, True)
         zoo = zoo_evaluator(Branches(network, paints).to(device), paths, Path(place) / "zoo", device)
 
@@ -152,6 +157,12 @@ def hovernet(size: int = 1000, tiles: int = 1, pairs: int = 3, classes: int = 5,
             print(
                 f"ours, files in turn {turns:.1f} s, decoded and written beside the network {beside:.1f} s: {ratio:.2f}"
             )
+
+
+def unet_def(features: Sequence[int]) -> dict[str, Any]:
+    """A ``network_def`` of mani_unet."""
+    sizes = {"spatial_dims": 2, "in_channels": 3, "out_channels": 2, "features": list(features)}
+    return {"_target_": "BasicUNet", **sizes, "act": "RELU", "norm": "BATCH"}
 
 
 class Branches(nn.Module):

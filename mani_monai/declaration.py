@@ -19,7 +19,8 @@ KEY = "model"
 UNET, HOVERNET = "mani_unet", "mani_hovernet"
 ROWS, COLUMNS = "rows_columns", "columns_rows"
 PIECES = "mani_monai.transforms."
-PARTINGS = (f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd")
+PARTING, HOVER_PARTING = f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd"
+PARTINGS = (PARTING, HOVER_PARTING)
 """Transforms that make instances of a network's answer."""
 STEPS = {
     "CastToTyped",
@@ -55,7 +56,7 @@ class Declaration:
         preprocessing: what happens to each image between decoding (3HW RGB in 0..255) and scaling to 0..1.
         window: edge of the network's input in pixels; below 1 it takes whole images.
         mpp: micrometres per pixel of the images it was trained on; None where that is not known.
-        parting: the transform that makes instances of its answer, with its constants; None for connected pieces.
+        parting: the transform that makes instances of its answer, with its constants.
         class_names: of types of nuclei, background first; None where it tells no types.
 
     Raises:
@@ -64,11 +65,11 @@ class Declaration:
 
     bundle: str
     network: Mapping[str, Any]
+    parting: Mapping[str, Any]
     window: int
     axes: str = ROWS
     preprocessing: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     mpp: float | None = None
-    parting: Mapping[str, Any] | None = None
     class_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +122,7 @@ class Declaration:
         if not isinstance(content, Mapping):
             raise InputError(f"{place}: its key {KEY!r} is missing or no object; {_AGAIN}.")
         unknown = content.keys() - cls.__dataclass_fields__.keys()
-        missing = {"bundle", "network", "window"} - content.keys()
+        missing = {"bundle", "network", "parting", "window"} - content.keys()
         if unknown or missing:
             what = f"has an unknown entry {min(unknown)!r}" if unknown else f"lacks {min(missing)!r}"
             raise InputError(f"{place}: its key {KEY!r} {what}; {_AGAIN}.")
@@ -139,7 +140,7 @@ class Declaration:
             "preprocessing": [dict(step) for step in self.preprocessing],
             "window": self.window,
             "mpp": self.mpp,
-            "parting": None if self.parting is None else dict(self.parting),
+            "parting": dict(self.parting),
             "class_names": None if self.class_names is None else list(self.class_names),
         }
 
@@ -159,9 +160,17 @@ class Declaration:
         """
         return [_built(step) for step in self.preprocessing]
 
-    def build_parting(self) -> MapTransform | None:
-        """The transform that makes instances of the key "pred"; None for connected pieces."""
-        return None if self.parting is None else _built({**self.parting, "keys": "pred", "table_key": None})
+    def settled_parting(self) -> dict[str, Any]:
+        """The parting as it is for this pixel size: where it names no smallest nucleus, the project's own counts."""
+        if self.parting["_target_"] != PARTING or "min_size" in self.parting:
+            return dict(self.parting)
+        from mani_monai.transforms.nucleus import least_area
+
+        return {**self.parting, "min_size": least_area(self.mpp)}
+
+    def build_parting(self) -> MapTransform:
+        """The transform that makes instances of the key "pred"."""
+        return _built({**self.settled_parting(), "keys": "pred", "table_key": None})
 
 
 def is_known_target(name: str) -> bool:
@@ -185,9 +194,7 @@ def _step(step: Any) -> dict[str, Any]:
     return arguments
 
 
-def _parting(parting: Any) -> dict[str, Any] | None:
-    if parting is None:
-        return None
+def _parting(parting: Any) -> dict[str, Any]:
     return {name: value for name, value in _plain(parting, "parting", PARTINGS).items() if name not in _PLACES}
 
 

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mani_monai.declaration import HOVERNET, ROWS, Declaration
+from mani_monai.declaration import HOVERNET, ROWS, UNET, Declaration
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
+OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
+"""Files of an image by default."""
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 BESIDE = "$@bundle_root + '/images'"
 """``dataset_dir`` of a bundle that has no data of its own."""
@@ -23,11 +25,11 @@ TOY_DATA = "$@bundle_root + '/data/toy_target/images'"
 _READ = {
     "_target_": "LoadImaged",
     "keys": "image",
-    "reader": "PILReader",
-    "converter": "$methodcaller('convert', 'RGB')",
+    "reader": {"_target_": "mani_monai.data.readers.TissueReader", "reverse_indexing": False},
+    "dtype": "uint8",
 }
 _SCALE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1}
-_IMPORTS = ("$from operator import methodcaller", "$from pathlib import Path", "$from sys import exit")
+_IMPORTS = ("$from pathlib import Path", "$from sys import exit")
 _PROJECT_IMPORTS = (
     "$from mani_monai.utils.files import load_network",
     "$from mani_monai.utils.files import load_tensors",
@@ -39,12 +41,11 @@ _CHECKS = (
     "exit(@image_dir + ': two images differ in suffix alone.')",
     "$Path(@output_dir).resolve() != Path(@image_dir).resolve() or "
     "exit(@output_dir + ': holds the images; name another folder with --output_dir.')",
+    "$isinstance(@outputs, list) or exit('--outputs ' + str(@outputs) + ': write a list, e.g. --outputs "
+    "\"[\\'geojson\\']\".')",
     "$Path(@ckpt).is_file() or exit(@ckpt + ': no such weights; train first or name them with --ckpt.')",
 )
 _HOVERNET_CHECKS = (
-    "$@mode in ('fast', 'original') or exit('--mode ' + str(@mode) + ': choose fast or original.')",
-    "$isinstance(@outputs, list) or exit('--outputs ' + str(@outputs) + ': write a list, e.g. --outputs "
-    "\"[\\'geojson\\']\".')",
     "$@class_names is None or len(@class_names) == max(@out_classes, 1) or "
     "exit('--class_names: name as many as --out_classes, the background first.')",
     "$load_network(@network, load_tensors(@ckpt), @ckpt)",
@@ -68,9 +69,15 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
 
     Returns:
         the config for JSON, in the zoo's order.
+
+    Raises:
+        ValueError: for a network that sees columns first: older exports keep the config that they have.
     """
+    if declaration.axes != ROWS:
+        raise ValueError(f"axes must be {ROWS}, got {declaration.axes}.")
     hovernet = declaration.bundle == HOVERNET
-    named = {name: declaration.deployed[name] for name in declaration.kind.named if name in declaration.deployed}
+    network, keys = declaration.deployed, declaration.kind.named
+    named = {key: network[name] for name, key in keys.items() if name in network}
     return {
         "imports": [*_IMPORTS, *(_PROJECT_IMPORTS if hovernet else ())],
         "bundle_root": bundle_root,
@@ -80,9 +87,10 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
         "ckpt": "$@bundle_root + '/models/model.pt'",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         **(_hovernet_settings(declaration, named) if hovernet else {**named, "window": declaration.window}),
+        "outputs": list(OUTPUTS[declaration.bundle]),
         "suffixes": list(SUFFIXES),
         "images": "$sorted(str(p) for p in Path(@image_dir).glob('[!.]*') if p.suffix.lower() in @suffixes)",
-        "network_def": {**declaration.deployed, **{name: f"@{name}" for name in named}},
+        "network_def": {**network, **{name: f"@{key}" for name, key in keys.items() if name in network}},
         "network": "$@network_def.to(@device)",
         "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(declaration)},
         "dataset": {
@@ -94,7 +102,7 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
         **(_hovernet_inferer() if hovernet else _unet_inferer()),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": _hovernet_files(declaration) if hovernet else _unet_files(declaration),
+            "transforms": _files(declaration),
         },
         "handlers": [_PROGRESS] if hovernet else [_LOADER, _PROGRESS],
         "evaluator": {
@@ -110,17 +118,20 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
             *(["$check_overrides()"] if hovernet else []),
             "$setattr(torch.backends.cudnn, 'benchmark', True)",
         ],
-        "run": [*_CHECKS, *(_HOVERNET_CHECKS if hovernet else ()), "$@evaluator.run()"],
+        "run": [*_CHECKS, *_checks(declaration, named), "$@evaluator.run()"],
     }
+
+
+def _checks(declaration: Declaration, named: dict[str, Any]) -> list[str]:
+    """What is looked at before an image is."""
+    mode = "$@mode in ('fast', 'original') or exit('--mode ' + str(@mode) + ': choose fast or original.')"
+    return [*([mode] if "mode" in named else []), *(_HOVERNET_CHECKS if declaration.bundle == HOVERNET else ())]
 
 
 def _preprocessing(declaration: Declaration) -> list[dict[str, Any]]:
     """Decoding, the declared steps on 0..255, and scaling."""
-    read = dict(_READ)
-    if declaration.axes == ROWS:
-        read["reverse_indexing"] = False
     return [
-        {**read, "dtype": "uint8"},
+        _READ,
         {"_target_": "EnsureChannelFirstd", "keys": "image"},
         *(dict(step) for step in declaration.preprocessing),
         _SCALE,
@@ -133,29 +144,16 @@ def _unet_inferer() -> dict[str, Any]:
     return {"inferer": {"_target_": "SlidingWindowInferer", **windows}}
 
 
-def _unet_files(declaration: Declaration) -> list[dict[str, Any]]:
-    """A mask an image."""
-    mask = {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "output_postfix": "mask"}
-    mask |= {"output_ext": ".png", "output_dtype": "uint8", "scale": 255, "separate_folder": False, "print_log": False}
-    written = [mask]
-    if declaration.axes == ROWS:  # MONAI's writer wants the width first
-        turn = {"_target_": "Transposed", "keys": "mask", "indices": [0, 2, 1]}
-        written = [{"_target_": "CopyItemsd", "keys": "pred", "names": "mask"}, turn, {**mask, "keys": "mask"}]
-    argmax = {"_target_": "AsDiscreted", "keys": "pred", "argmax": True}
-    return [argmax, *written, {"_target_": "SqueezeDimd", "keys": "pred", "dim": 0}]
-
-
 def _hovernet_settings(declaration: Declaration, named: dict[str, Any]) -> dict[str, Any]:
-    names = declaration.class_names
+    names, window = declaration.class_names, declaration.window
+    sizes = {"window": window, "output_size": declaration.output}
+    if "mode" in named:  # which decides about both
+        sizes = {"window": "$256 if @mode == 'fast' else 270", "output_size": "$164 if @mode == 'fast' else 80"}
     return {
         "precision": "auto",
         "channels_last": True,
-        "mode": named.get("mode", "fast"),
-        "window": "$256 if @mode == 'fast' else 270",
-        "output_size": "$164 if @mode == 'fast' else 80",
-        "out_classes": named.get("out_classes", 0),
+        **{"out_classes": 0, **named, **sizes},
         "class_names": None if names is None else list(names),
-        "outputs": ["tiff", "png", "geojson", "csv", "overlay"],
     }
 
 
@@ -168,14 +166,16 @@ def _hovernet_inferer() -> dict[str, Any]:
     }
 
 
-def _hovernet_files(declaration: Declaration) -> list[dict[str, Any]]:
-    """Files of nuclei."""
-    parting = dict(declaration.parting or {"_target_": "mani_monai.transforms.HoVerNetInstancesd"})
-    saved = {"keys": "instances", "output_dir": "@output_dir", "outputs": "@outputs", "class_names": "@class_names"}
-    return [
-        {"_target_": parting.pop("_target_"), "keys": "pred", **parting},
-        {"_target_": "mani_monai.transforms.save_nuclei.SaveNucleid", **saved},
-    ]
+def _files(declaration: Declaration) -> list[dict[str, Any]]:
+    """Nuclei of the network's answer, and files of them."""
+    parting = declaration.settled_parting()
+    parted = {"_target_": parting.pop("_target_"), "keys": "pred", "table_key": "nuclei", **parting}
+    saved = {"_target_": "mani_monai.transforms.save_nuclei.SaveNucleid", "keys": "instances"}
+    saved |= {"output_dir": "@output_dir", "outputs": "@outputs"}
+    if declaration.bundle == HOVERNET:
+        return [parted, {**saved, "class_names": "@class_names"}]
+    argmax = {"_target_": "AsDiscreted", "keys": "pred", "argmax": True}
+    return [parted, argmax, {**saved, "mask_key": "pred"}, {"_target_": "SqueezeDimd", "keys": "pred", "dim": 0}]
 
 
 def write_inference_config(bundle: str | Path) -> Path:

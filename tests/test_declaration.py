@@ -16,8 +16,11 @@ from mani_monai.utils import InputError
 UNET = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4, 4, 8, 8, 8, 4], "norm": "BATCH"}
 HOVERNET = {"_target_": "HoVerNet", "mode": "original", "in_channels": 3, "out_classes": 3, "freeze_encoder": False}
 STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
-MODEL = {"bundle": "mani_unet", "network": UNET, "window": -1}
-TYPED = {"bundle": "mani_hovernet", "network": HOVERNET, "window": 270, "class_names": ["background", "a", "b"]}
+PARTING = {"_target_": "mani_monai.transforms.PartNucleid"}
+HOVER = {"_target_": "mani_monai.transforms.HoVerNetInstancesd"}
+MODEL = {"bundle": "mani_unet", "network": UNET, "parting": PARTING, "window": -1}
+TYPED = {"bundle": "mani_hovernet", "network": HOVERNET, "parting": HOVER, "window": 270}
+TYPED["class_names"] = ["background", "a", "b"]
 
 
 def read(**changes) -> Declaration:
@@ -114,7 +117,7 @@ def test_metadata_without_a_declaration_are_refused():
     with pytest.raises(InputError, match=r"x\.json: its key 'model' is missing"):
         Declaration.from_metadata({}, "x.json")
     with pytest.raises(InputError, match="lacks 'window'"):
-        Declaration.from_metadata({"model": {"bundle": "mani_unet", "network": UNET}})
+        Declaration.from_metadata({"model": {"bundle": "mani_unet", "network": UNET, "parting": PARTING}})
     with pytest.raises(InputError, match="are not 3 names"):
         Declaration.from_metadata({"model": {**TYPED, "class_names": ["a"]}})
 

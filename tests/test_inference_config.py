@@ -9,7 +9,7 @@ import pytest
 from bundle_files import REPOSITORY
 from monai.bundle import ConfigParser
 
-from mani_monai.declaration import COLUMNS, ROWS, Declaration
+from mani_monai.declaration import COLUMNS, Declaration
 from mani_monai.inference_config import inference_config, write_inference_config
 
 BUNDLES = ["mani_unet", "mani_hovernet"]
@@ -46,12 +46,9 @@ def test_steps_stand_between_decoding_and_scaling(bundle):
     assert transforms(config)[2:4] == [STAINS, blur]
 
 
-def test_axes_decide_how_images_are_read_and_masks_written():
-    unet = declared("mani_unet")
-    for axes, reads, turned in ((ROWS, False, True), (COLUMNS, None, False)):
-        config = inference_config(unet.trained(axes=axes), ".")
-        assert transforms(config)[0].get("reverse_indexing") is reads
-        assert ("Transposed" in [step["_target_"] for step in transforms(config, "postprocessing")]) == turned
+def test_columns_first_is_for_older_exports_alone():
+    with pytest.raises(ValueError, match="axes must be rows_columns"):
+        inference_config(declared("mani_unet").trained(axes=COLUMNS), ".")
 
 
 def test_settings_of_the_network_stand_at_the_top():
@@ -72,4 +69,7 @@ def test_settings_of_the_network_stand_at_the_top():
 def test_the_constants_of_the_parting_are_written():
     parting = {"_target_": "mani_monai.transforms.HoVerNetInstancesd", "min_size": 5}
     config = inference_config(declared("mani_hovernet").trained(parting=parting), ".")
-    assert transforms(config, "postprocessing")[0] == {**parting, "keys": "pred"}
+    assert transforms(config, "postprocessing")[0] == {**parting, "keys": "pred", "table_key": "nuclei"}
+    for mpp, pixels in ((None, 48), (0.25, 48), (0.5, 12)):
+        config = inference_config(declared("mani_unet").trained(mpp=mpp), ".")
+        assert transforms(config, "postprocessing")[0]["min_size"] == pixels

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import time
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,12 @@ import numpy as np
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
-from mani_monai.apps.infer.known_pipelines import UNET
-from mani_monai.apps.infer.segmenters import Nuclei, Segmenter
-from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.apps.label.annotations import annotation_of, label_names
 from mani_monai.apps.label.regions import Region, read_region
 from mani_monai.apps.label.server_training import WEIGHTS
-from mani_monai.evaluation.training_record import takes_normalised_stains
+from mani_monai.declaration import UNET, Declaration
+from mani_monai.model import Model
+from mani_monai.nuclei import Nuclei
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 
@@ -37,12 +36,12 @@ class NucleiTask(InferTask):
             not valid, and MONAI Label does not offer it.
     """
 
-    def __init__(self, model: ServedModel, trained: Path | None = None) -> None:
+    def __init__(self, model: Model, trained: Path | None = None) -> None:
         origin = f"trained here from {model.name} {model.version}" if trained else f"{model.name} {model.version}"
         super().__init__(InferType.SEGMENTATION, label_names(model.class_names), 2, f"nuclei, {origin}")
         self.model = model
         self.weights = trained / WEIGHTS if trained else None
-        self._segmenter = model.segmenter if trained is None else deepcopy(model.segmenter)
+        self._served = model
         self._read_at: int | None = None
 
     def info(self) -> dict[str, Any]:
@@ -70,8 +69,8 @@ class NucleiTask(InferTask):
         whole, region = read_region(request["image"], request)
         pixels = region.of(whole)
         read = time.perf_counter()
-        segmenter = self._current()
-        nuclei = segmenter.nuclei(segmenter.maps(pixels, whole), pixels.shape[:2])
+        model = self._current()
+        nuclei = model.nuclei(model.maps(pixels, whole), pixels.shape[:2])
         found = time.perf_counter()
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()
@@ -79,15 +78,18 @@ class NucleiTask(InferTask):
         said |= {"label_names": self.labels, "nuclei": len(nuclei.table["id"])}
         return file, said | {"location": list(region.location), "size": list(region.size)}
 
-    def _current(self) -> Segmenter:
-        """The network with its steps; a later training's weights are read anew."""
+    def _current(self) -> Model:
+        """The network with its steps; a later training's are read anew."""
         if self.weights is not None:
             written = self.weights.stat().st_mtime_ns
             if written != self._read_at:
-                load_network(self._segmenter.network, load_tensors(self.weights), self.weights)
-                self._segmenter.normalised = takes_normalised_stains(self.weights.parent)
+                facts = self.weights.with_name("config.json")
+                declaration = Declaration.from_metadata(json.loads(facts.read_text(encoding="utf-8")), str(facts))
+                network = declaration.build_network()
+                load_network(network, load_tensors(self.weights), self.weights)
+                self._served = Model(network, declaration, self.model.device, self.model.precision)
                 self._read_at = written
-        return self._segmenter
+        return self._served
 
     def _map(self, request: dict[str, Any], nuclei: Nuclei) -> tuple[str, dict[str, Any]]:
         values = nuclei.mask if self.model.name == UNET else nuclei.instances

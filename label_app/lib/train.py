@@ -8,10 +8,10 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
-from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.apps.label.labelled_domains import Labelled
 from mani_monai.apps.label.server_training import BUNDLE, train
 from mani_monai.apps.label.training_options import default_options, read_options
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 DESCRIPTIONS = {
@@ -29,7 +29,7 @@ class NucleiTrainTask(TrainTask):
         adapt: adapt to the datastore's images without a label.
     """
 
-    def __init__(self, model: ServedModel, folder: Path, adapt: bool) -> None:
+    def __init__(self, model: Model, folder: Path, adapt: bool) -> None:
         super().__init__(DESCRIPTIONS[adapt])
         self.model = model
         self.folder = folder
@@ -68,5 +68,5 @@ class NucleiTrainTask(TrainTask):
         names = datastore.get_unlabeled_images() if self.adapt else None
         unlabelled = None if names is None else [Path(datastore.get_image_uri(name)) for name in names]
         options = read_options(request, self.defaults)
-        weights = train(self.model.segmenter, labelled, unlabelled, options, self.folder)
+        weights = train(self.model, labelled, unlabelled, options, self.folder)
         return {"weights": str(weights)}

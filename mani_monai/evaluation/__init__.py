@@ -5,8 +5,6 @@ from .selection import evaluate_selections, selection_table
 from .training_record import (
     check_image_steps,
     read_training_record,
-    shows_normalised_stains,
-    takes_normalised_stains,
     write_training_record,
 )
 from .weight_average import averaged_weights
@@ -22,8 +20,6 @@ __all__ = [
     "print_instance_report",
     "read_training_record",
     "selection_table",
-    "shows_normalised_stains",
-    "takes_normalised_stains",
     "tissues_of",
     "write_training_record",
 ]

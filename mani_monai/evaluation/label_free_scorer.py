@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,7 +16,6 @@ from torch.nn.functional import interpolate
 
 from mani_monai.metrics.label_free import binary_entropy, mask_agreement, neighbourhood_density, prediction_information
 from mani_monai.transforms.stain_jitter import jitter_stains
-from mani_monai.transforms.stain_normalisation import normalise_stains
 from mani_monai.transforms.symmetry import Symmetry
 
 Name = TypeVar("Name")
@@ -108,9 +107,8 @@ class LabelFreeScorer:
         device: where to run it.
         branch: key of the nuclei logits where the network's output is a dictionary.
         criterion: one of ``CRITERIA``, which ``best`` follows.
-        normalised: whether the network is in use on normalised stains: then the images are, and their differently
-            stained copies are normalised, too. Without it the copies would have colours that such a network never
-            meets.
+        preprocessing: the declared steps that the images went through, on values of 0..255; their differently stained
+            copies go through them, too. Without them the copies would have colours that the network never meets.
 
     Raises:
         ValueError: when there is no image, or the criterion is unknown.
@@ -124,7 +122,7 @@ class LabelFreeScorer:
         device: torch.device | str = "cpu",
         branch: str | None = None,
         criterion: str = DEFAULT_CRITERION,
-        normalised: bool = False,
+        preprocessing: Sequence[Callable[[dict[str, Any]], Mapping[str, Any]]] = (),
     ) -> None:
         check_criterion(criterion)
         if not len(images):
@@ -135,7 +133,7 @@ class LabelFreeScorer:
         self.device = device
         self.branch = branch
         self.criterion = criterion
-        self.normalised = normalised
+        self.preprocessing = preprocessing
 
     def __call__(self) -> dict[str, float]:
         """
@@ -168,10 +166,12 @@ class LabelFreeScorer:
         """A 13HW image in another staining, as the network would be shown it."""
         change = torch.tensor(scale), torch.zeros(3)
         stained = jitter_stains(image, *change)
-        if self.normalised:
-            normal = normalise_stains(stained[0].cpu().numpy(), jitter_stains(whole, *change).cpu().numpy())
-            stained = torch.from_numpy(normal)[None].to(image)
-        return stained
+        if not self.preprocessing:
+            return stained
+        shown, seen = stained[0] * 255, jitter_stains(whole, *change) * 255
+        for step in self.preprocessing:
+            shown, seen = step({"image": shown, "whole": seen})["image"], step({"image": seen})["image"]
+        return shown[None].to(image) / 255
 
     def _scores(self, image: Tensor, plain: Tensor, whole: Tensor) -> dict[str, float]:
         """What one image gives by itself."""

@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from mani_monai.data.writers.instance_maps import write_instance_map
-from mani_monai.utils.atomic import replacing
+from mani_monai.data.writers.instance_maps import write_instance_map, write_mask
 
 
 class PredictionWriter:
@@ -25,16 +23,12 @@ class PredictionWriter:
         folder: where to.
         items: the evaluator's items, ``{"image": path, ...}``, in order and one a batch.
         key: of a prediction in the evaluator's output: one-hot CHW, C > 1, background first; or 1HW ids.
-        transposed: whether the predictions are CWH, as those of images that MONAI read with its default axes.
     """
 
-    def __init__(
-        self, folder: str | Path, items: Sequence[Mapping[str, str]], key: str = "pred", transposed: bool = False
-    ) -> None:
+    def __init__(self, folder: str | Path, items: Sequence[Mapping[str, str]], key: str = "pred") -> None:
         self.folder = Path(folder)
         self.items = items
         self.key = key
-        self.transposed = transposed
 
     @contextmanager
     def writing(self, evaluator: Engine) -> Iterator[None]:
@@ -57,9 +51,8 @@ class PredictionWriter:
         if len(output[self.key]) == 1:
             write_instance_map(self.folder / f"{stem}_instances.tif", prediction.astype(np.int64))
         else:
-            with replacing(self.folder / f"{stem}_mask.png") as partial:
-                Image.fromarray(np.where(prediction > 0, np.uint8(255), np.uint8(0))).save(partial)
+            write_mask(self.folder / f"{stem}_mask.png", prediction)
 
     def _plane(self, prediction: Tensor) -> NDArray[np.generic]:
         plane = prediction[0] if len(prediction) == 1 else prediction.argmax(dim=0)
-        return (plane.T if self.transposed else plane).cpu().numpy()
+        return plane.cpu().numpy()

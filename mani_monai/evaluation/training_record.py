@@ -43,16 +43,6 @@ def read_training_record(folder: str | Path) -> dict[str, Any]:
     return record
 
 
-def takes_normalised_stains(folder: str | Path) -> bool:
-    """Whether a training's network was shown images with normalised stains; not, where it has no record."""
-    return NORMALISATION in read_training_record(folder).get(STEPS, [])
-
-
-def shows_normalised_stains(steps: Sequence[Callable[..., Any]]) -> bool:
-    """Whether images that go through these steps come out with normalised stains."""
-    return NORMALISATION in _names(steps)
-
-
 def check_image_steps(folder: str | Path, steps: Sequence[Callable[..., Any]]) -> None:
     """Refuses to show a network images that were read in another way than those it was trained on.
 

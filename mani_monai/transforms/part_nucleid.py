@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mani_monai.utils.errors import InputError
 
+from .nuclei_table import nuclei_table
 from .nucleus import least_area
 from .part_nuclei import part_nuclei
 
@@ -29,6 +30,7 @@ class PartNucleid(MapTransform):
         width_first: the answer's spatial axes are width, height, as where MONAI reads PNG. The nuclei have the same
             axes. They are the transposed ones of the answer with its height first, to the last pixel.
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
+        table_key: where the :func:`nuclei_table` goes, whose rows are those of the image; None makes none.
 
     Raises:
         ValueError: when ``keys`` is not one key.
@@ -41,6 +43,7 @@ class PartNucleid(MapTransform):
         probabilities: bool = False,
         width_first: bool = False,
         min_size: int | None = None,
+        table_key: str | None = None,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -49,6 +52,7 @@ class PartNucleid(MapTransform):
         self.probabilities = probabilities
         self.width_first = width_first
         self.min_size = least_area() if min_size is None else min_size
+        self.table_key = table_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -56,7 +60,7 @@ class PartNucleid(MapTransform):
             data: holds the answer, CHW, or CWH where the width comes first.
 
         Returns:
-            the same entries, and the nuclei, 1HW or 1WH.
+            the same entries, the nuclei, 1HW or 1WH, and their table.
 
         Raises:
             ValueError: when the answer has not one or two channels.
@@ -74,6 +78,8 @@ class PartNucleid(MapTransform):
         if self.width_first:
             probability = probability.T
         instances = part_nuclei(probability.numpy(), self.min_size)
+        if self.table_key is not None:
+            data[self.table_key] = nuclei_table(instances, probability.numpy())
         if self.width_first:
             instances = instances.T.copy()
         data[self.instances_key] = convert_to_dst_type(instances[None], answer, dtype=instances.dtype)[0]

@@ -14,7 +14,9 @@ from monai.utils import ImageMetaKey
 
 from mani_monai.data import writers  # not its functions: they import from this package
 
+MASK = "mask"
 ENDINGS = {
+    MASK: "_mask.png",
     "tiff": "_instances.tif",
     "png": "_instances.png",
     "nifti": "_instances.nii.gz",
@@ -31,6 +33,7 @@ class SaveNucleid(MapTransform):
     ========  ==========================  ================================================
     output    file                        content
     ========  ==========================  ================================================
+    mask      ``<stem>_mask.png``         8 bits, 0 and 255
     tiff      ``<stem>_instances.tif``    instance map, 16 bits, or 32 where ids need them
     png       ``<stem>_instances.png``    instance map, 16 bits
     nifti     ``<stem>_instances.nii.gz`` instance map, axes x, y
@@ -42,10 +45,11 @@ class SaveNucleid(MapTransform):
     Args:
         keys: the instance map, 1HW ids, 0 background.
         output_dir: the folder; it is made.
-        outputs: which of them; all but nifti by default.
+        outputs: which of them; all but mask and nifti by default.
         table_key: the table of nuclei, columns by name.
         image_key: the image, 3HW in [0, 1], whose metadata name its file.
         class_names: the types' names, that of type 0 (background) first.
+        mask_key: the mask, 1HW, not 0 in nuclei; by default the pixels of the instances.
 
     Raises:
         ValueError: when an output is unknown.
@@ -59,6 +63,7 @@ class SaveNucleid(MapTransform):
         table_key: str = "nuclei",
         image_key: str = "image",
         class_names: Sequence[str] | None = None,
+        mask_key: str | None = None,
     ) -> None:
         super().__init__(keys)
         unknown = [output for output in outputs if output not in ENDINGS]
@@ -69,6 +74,7 @@ class SaveNucleid(MapTransform):
         self.table_key = table_key
         self.image_key = image_key
         self.class_names = class_names
+        self.mask_key = mask_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -84,11 +90,12 @@ class SaveNucleid(MapTransform):
         image = data[self.image_key]
         picture = as_picture(image) if "overlay" in self.outputs else np.empty(0)
         stem = Path(image.meta[ImageMetaKey.FILENAME_OR_OBJ]).stem
+        mask = None if self.mask_key is None else torch.as_tensor(data[self.mask_key])[0].cpu().numpy()
         for key in self.key_iterator(data):
             instances = torch.as_tensor(data[key])[0].cpu().numpy()
             for output in self.outputs:
                 path = self.output_dir / (stem + ENDINGS[output])
-                write_output(output, path, picture, instances, data[self.table_key], self.class_names)
+                write_output(output, path, picture, instances, data[self.table_key], self.class_names, mask)
         return dict(data)
 
 
@@ -99,6 +106,7 @@ def write_output(
     instances: np.ndarray,
     table: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None = None,
+    mask: np.ndarray | None = None,
 ) -> None:
     """Writes one of the outputs of :class:`SaveNucleid`.
 
@@ -109,6 +117,7 @@ def write_output(
         instances: HW ids, 0 background.
         table: the table of nuclei, columns by name.
         class_names: the types' names, that of type 0 (background) first.
+        mask: HW, not 0 in nuclei; the pixels of the instances by default.
 
     Raises:
         InputError: when the file cannot be written, or the format cannot hold the map.
@@ -119,6 +128,8 @@ def write_output(
         writers.write_nuclei_csv(path, table, class_names)
     elif output == "overlay":
         writers.write_overlay(path, picture, instances, table)
+    elif output == MASK:
+        writers.write_mask(path, instances if mask is None else mask)
     else:
         writers.write_instance_map(path, instances)
 

@@ -57,23 +57,28 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | None = None) -> np.n
 class NormaliseStainsd(MapTransform):
     """``normalise_stains`` of images, for source and target, in training and in use.
 
-    It belongs before cropping, so that whole images are normalised; a network trained with it needs it at inference
-    too (``stain_normalisation_inference.json``); an exported bundle carries this module.
+    It belongs among the steps of ``preprocessing``, before any crop, so that whole images are normalised. An exported
+    bundle carries this module.
 
     Args:
         keys: keys of 3HW RGB images.
-        white: the images' largest value: 255, or 1 behind a ``ScaleIntensityRanged``.
+        white: the images' largest value.
+        whole_key: an image that those of ``keys`` are a part of, where an item has one: its tissue gives the
+            statistics.
         allow_missing_keys: leave an item without the key as it is.
 
     Raises:
         ValueError: when ``white`` is not positive.
     """
 
-    def __init__(self, keys: KeysCollection, white: float = 255.0, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self, keys: KeysCollection, white: float = 255.0, whole_key: str = "whole", allow_missing_keys: bool = False
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
         if white <= 0:
             raise ValueError(f"white must be > 0, got {white}.")
         self.white = white
+        self.whole_key = whole_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -84,9 +89,12 @@ class NormaliseStainsd(MapTransform):
             the item with its images normalised, of the type that they had.
         """
         item = dict(data)
+        seen = None
+        if self.whole_key in item:
+            seen = convert_data_type(item[self.whole_key], np.ndarray)[0] / np.float32(self.white)
         for key in self.key_iterator(item):
             values = convert_data_type(item[key], np.ndarray)[0]
-            image = normalise_stains(values / np.float32(self.white)) * np.float32(self.white)
+            image = normalise_stains(values / np.float32(self.white), seen) * np.float32(self.white)
             whole = not np.issubdtype(values.dtype, np.floating)
             item[key] = convert_to_dst_type(image.round() if whole else image, item[key])[0]
         return item

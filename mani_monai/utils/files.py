@@ -64,13 +64,14 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path) -> None:
+def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path, assign: bool = False) -> None:
     """Loads a state dictionary into a network.
 
     Args:
         network: the network, plain or wrapped for several processes.
         state: its state dictionary.
         path: where it came from, for the message.
+        assign: the tensors become the network's, rather than being copied into its own, which may have no memory.
 
     Raises:
         InputError: when the file holds another network.
@@ -84,7 +85,7 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path)
             f"{path}: holds another network ({len(differing)} of {len(own)} entries differ, e.g. {differing[0]}): use "
             "the overlays and settings that it was trained with, or another output_dir."
         )
-    network.load_state_dict(state)
+    network.load_state_dict(state, assign=assign)
 
 
 def load_finished(folder: str | Path, **networks: nn.Module) -> None:

@@ -9,23 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser
 from PIL import Image
 from scipy.special import softmax
 from trainings import equal, run
 
 from mani_monai.config_index import find_config
+from mani_monai.declaration import Declaration
+from mani_monai.inference_config import inference_config
+from mani_monai.model import Model
 from mani_monai.transforms import dense_crf, normalise_stains, swap_low_frequencies
 from mani_monai.utils.files import load_tensors
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 BOTH = ["mani_unet", "mani_hovernet"]
+STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
+BLUR = {"_target_": "GaussianSmoothd", "keys": "image", "sigma": 1.0}
 
 
 def pixels(path: str, bundle: str) -> np.ndarray:
-    """3HW in 0..1, as the bundle's configs lay out an image: width first for the U-Net."""
+    """3HW in 0..1."""
     image = np.asarray(Image.open(path), np.float32) / 255
-    return image.transpose(2, 1, 0) if bundle == "mani_unet" else image.transpose(2, 0, 1)
+    return image.transpose(2, 0, 1)
 
 
 def normalised(path: str, bundle: str) -> np.ndarray:
@@ -136,20 +141,20 @@ def test_source_and_target_of_a_training_are_normalised(make_workflow, tmp_path)
 
 
 @pytest.mark.parametrize("bundle", BOTH)
-def test_inference_sees_what_training_saw(toy_dir, tmp_path, bundle):
-    """But for the rounding to grey levels."""
-    images = toy_dir / "toy_target" / "images"
-    workflow = ConfigWorkflow(
-        config_file=[
-            str(find_config(BUNDLES / bundle, name)) for name in ("inference", "stain_normalisation_inference")
-        ],
-        logging_file=False,
-        workflow_type="infer",
-        image_dir=str(images),
-        output_dir=str(tmp_path),
-    )
-    dataset = workflow.parser.get_parsed_content("dataset")
-    assert len(dataset) == 6
-    for item, made in zip(dataset.data, dataset, strict=True):
-        np.testing.assert_allclose(made["image"], normalised(item["image"], bundle), atol=0.51 / 255)
-        assert made["image"].meta["filename_or_obj"] == item["image"]
+@pytest.mark.parametrize("steps", [[], [STAINS], [BLUR, STAINS]])
+def test_inference_sees_what_training_saw_to_the_last_bit(make_workflow, tmp_path, bundle, steps):
+    """In training, in a generated ``inference.json`` and in a model, by the same list."""
+    training = make_workflow(tmp_path, bundle=bundle, preprocessing=steps).parser
+    shown = training.get_parsed_content("validate::dataset")
+    metadata = json.loads((BUNDLES / bundle / "configs" / "metadata.json").read_text())
+    declaration = Declaration.from_metadata(metadata).trained(preprocessing=steps)
+    config = json.loads(json.dumps(inference_config(declaration, str(tmp_path))))
+    transform = ConfigParser(config).get_parsed_content("preprocessing")
+    model = Model(torch.nn.Identity(), declaration, "cpu", "float32")
+    for item, expected in zip(shown.data, shown, strict=True):
+        made = transform({"image": item["image"]})["image"]
+        assert torch.equal(made.as_tensor(), expected["image"])
+        assert made.meta["filename_or_obj"] == item["image"]
+        picture = np.asarray(Image.open(item["image"]))
+        assert torch.equal(model._image(picture, None).float() / 255, expected["image"])
+    assert len(shown)

@@ -36,7 +36,7 @@ OF_TINY_NETWORK = {
 
 def test_every_overlay_has_a_test():
     overlays = {entry.name for entry in list_configs(BUNDLE)} - {"train"}
-    elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train", "stain_normalisation_inference"}
+    elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train"}
     assert overlays == {name for name in TRAININGS if name} | elsewhere | {"light"}
 
 

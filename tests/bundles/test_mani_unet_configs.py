@@ -22,10 +22,6 @@ def test_config_parses_and_names_its_functions(path):
     assert "lambda" not in path.read_text()
 
 
-def test_inference_names_nothing_of_this_project():
-    assert "mani_monai" not in (CONFIGS / "inference.json").read_text()
-
-
 def strange_keys(overlay, base):
     """Keys of an overlay that its base lacks and that nothing in the overlay refers to: most likely mistyped."""
     known = ConfigParser(config=base)

@@ -42,10 +42,10 @@ def dice_by_hand(path: Path, items: list[dict[str, str]]) -> list[float]:
     network.load_state_dict(torch.load(path, weights_only=True))
     scores = []
     for item in items:
-        image = np.asarray(Image.open(item["image"]), np.float32).transpose(2, 1, 0) / 255
+        image = np.asarray(Image.open(item["image"]), np.float32).transpose(2, 0, 1) / 255
         with torch.no_grad():
             predicted = network.eval()(torch.tensor(image)[None])[0].argmax(0).numpy() > 0
-        nuclei = np.asarray(Image.open(item["label"])).T > 0
+        nuclei = np.asarray(Image.open(item["label"])) > 0
         scores.append(2 * (predicted & nuclei).sum() / (predicted.sum() + nuclei.sum()))
     return scores
 

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 from exports import picture
+from monai.data import MetaTensor
 from monai.networks.nets import BasicUNet
 from PIL import Image
 from unet_inference import CONFIGS, FEATURES, make_inference
+
+from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 
 WINDOW = 64
 ALONE = """
@@ -45,7 +48,7 @@ def network():
     """A small network of random weights whose logits are in balance, so that masks have both values."""
     torch.manual_seed(0)
     network = BasicUNet(2, 3, 2, FEATURES, act="RELU", norm="BATCH")
-    image = torch.from_numpy(picture(96, 96, 0) / np.float32(255)).permute(2, 1, 0)[None]
+    image = torch.from_numpy(picture(96, 96, 0) / np.float32(255)).permute(2, 0, 1)[None]
     with torch.no_grad():
         for _ in range(20):
             network.train()(image)
@@ -64,12 +67,12 @@ def starts_of(size):
 
 
 def predicted_margin(network, image):
-    """HW logit difference, nuclei minus background, of a HW or HWC image in 0..255: windows blended by hand.
-
-    The network sees width first, as MONAI reads pictures.
-    """
+    """HW logit difference, nuclei minus background, of a HW or HWC image in 0..255: windows blended by hand."""
     rgb = np.stack([image] * 3, axis=2) if image.ndim == 2 else image[..., :3]
-    image = rgb.transpose(2, 1, 0).astype(np.float32) / 255
+    if image.ndim == 3 and image.shape[2] == 4:  # on white, as a slide's glass
+        alpha = image[..., 3:] / 255
+        rgb = np.floor(rgb * alpha + 255 * (1 - alpha) + 0.5)
+    image = rgb.transpose(2, 0, 1).astype(np.float32) / 255
     size = image.shape[1:]
     before = [max(WINDOW - n, 0) // 2 for n in size]
     after = [max(WINDOW - n, 0) - b for n, b in zip(size, before, strict=True)]
@@ -86,14 +89,17 @@ def predicted_margin(network, image):
             total[window] += bell * (logits[1] - logits[0])
             weight[window] += bell
     margin = total / weight
-    return margin[before[0] : before[0] + size[0], before[1] : before[1] + size[1]].T
+    return margin[before[0] : before[0] + size[0], before[1] : before[1] + size[1]]
 
 
 @pytest.fixture(scope="module")
 def masks(network, tmp_path_factory):
-    """What inference writes for PICTURES, run on a copy of the bundle by a process that cannot import mani_monai."""
+    """What inference writes for PICTURES, by a bundle that carries its modules, where mani_monai cannot be imported."""
     folder = tmp_path_factory.mktemp("inference")
     shutil.copytree(CONFIGS, folder / "bundle" / "configs")
+    text = (CONFIGS / "inference.json").read_text()
+    (folder / "bundle" / "configs" / "inference.json").write_text(renamed(text))
+    carry_modules(names_in(text), folder / "bundle")
     (folder / "bundle" / "models").mkdir()
     torch.save(network.state_dict(), folder / "bundle" / "models" / "model.pt")
     (folder / "images").mkdir()
@@ -101,7 +107,16 @@ def masks(network, tmp_path_factory):
         Image.fromarray(image).save(folder / "images" / name)
     (folder / "images" / "notes.txt").write_text("no image")
     arguments = ["run", "--config_file", "configs/inference.json", "--features", str(FEATURES)]
-    arguments += ["--window", str(WINDOW), "--image_dir", "../images", "--output_dir", "../masks"]
+    arguments += [
+        "--window",
+        str(WINDOW),
+        "--image_dir",
+        "../images",
+        "--output_dir",
+        "../masks",
+        "--outputs",
+        "['mask']",
+    ]
     finished = subprocess.run(
         [sys.executable, "-c", ALONE, *arguments],
         cwd=folder / "bundle",
@@ -149,13 +164,14 @@ def test_network_can_be_scripted(network, tmp_path):
 
 
 def test_prediction_is_a_class_map_though_the_file_shows_255(tmp_path):
-    postprocessing = make_inference(output_dir=str(tmp_path)).postprocessing
+    postprocessing = make_inference(output_dir=str(tmp_path), outputs=["mask"]).postprocessing
     logits = torch.randn(2, 5, 7)
-    pred = postprocessing({"pred": logits})["pred"]
+    image = MetaTensor(torch.zeros(3, 5, 7), meta={"filename_or_obj": "a.png"})
+    pred = postprocessing({"pred": logits, "image": image})["pred"]
     assert pred.shape == (5, 7)
     assert torch.equal(torch.as_tensor(pred), (logits[1] > logits[0]).float())
     (saved,) = tmp_path.glob("*.png")
-    np.testing.assert_array_equal(np.asarray(Image.open(saved)).T, pred.numpy() * 255)
+    np.testing.assert_array_equal(np.asarray(Image.open(saved)), pred.numpy() * 255)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from mani_monai.evaluation.label_free_scorer import (
     evenly_taken,
 )
 from mani_monai.transforms.stain_jitter import jitter_stains
-from mani_monai.transforms.stain_normalisation import normalise_stains
+from mani_monai.transforms.stain_normalisation import NormaliseStainsd, normalise_stains
 
 
 class Network(nn.Module):
@@ -198,6 +198,9 @@ def test_what_is_no_number_is_chosen_last(criterion, value):
     assert best_weights({"diverged": diverged}, criterion) == "diverged"
 
 
+STEPS = [NormaliseStainsd("image")]
+
+
 def test_stained_copies_of_normalised_images_are_normalised_too():
     """Else a network would be judged on colours that normalisation keeps from it."""
     generator = np.random.default_rng(0)
@@ -211,7 +214,7 @@ def test_stained_copies_of_normalised_images_are_normalised_too():
 
     for normalised in (False, True):
         seen.clear()
-        LabelFreeScorer(Network(watch), SimpleInferer(), [{"image": image}], normalised=normalised)()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [{"image": image}], preprocessing=STEPS[:normalised])()
         copies = [seen[number] for number in (2, 3)]
         for copy, scale in zip(copies, STAINS, strict=True):
             jittered = jitter_stains(image, torch.tensor(scale), torch.zeros(3)).numpy()
@@ -234,7 +237,7 @@ def test_a_part_is_normalised_by_the_whole_images_tissue(monkeypatch):
 
     def change(item):
         seen.clear()
-        LabelFreeScorer(Network(watch), SimpleInferer(), [item], normalised=True)()
+        LabelFreeScorer(Network(watch), SimpleInferer(), [item], preprocessing=STEPS)()
         return np.abs(seen[2] - part.numpy()).mean()
 
     assert change({"image": part, "whole": whole}) < change({"image": part}) / 3

@@ -26,13 +26,12 @@ def one_hot():
     return torch.stack([1 - masks, masks], dim=1)
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-def test_masks(one_hot, tmp_path, transposed):
+def test_masks(one_hot, tmp_path):
     engine, batches = evaluator(one_hot)
-    with PredictionWriter(tmp_path, ITEMS, transposed=transposed).writing(engine):
+    with PredictionWriter(tmp_path, ITEMS).writing(engine):
         engine.run(batches)
     for name, plane in zip(["a", "b.tile"], PLANES, strict=True):
-        expected = np.where(plane.T if transposed else plane, 255, 0)
+        expected = np.where(plane, 255, 0)
         mask = Image.open(tmp_path / f"{name}_mask.png")
         assert mask.mode == "L"
         np.testing.assert_array_equal(np.asarray(mask), expected)

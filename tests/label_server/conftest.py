@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from PIL import Image
 from small_bundles import small_unet, write_unet_bundle
 
 from mani_monai.apps.export.archive import write_hashes
+from mani_monai.declaration import Declaration
+from mani_monai.inference_config import inference_config
 
 SIZES = {"a": (150, 190), "b": (130, 170), "c": (128, 160), "d": (160, 128)}
 """Height and width of the images."""
@@ -100,17 +103,22 @@ class OwnInference:
         self.place = place
 
     def __call__(
-        self, bundle: str, pixels: np.ndarray, weights: Path | None = None, overlay: Path | None = None
+        self, bundle: str, pixels: np.ndarray, weights: Path | None = None, declared: Path | None = None
     ) -> np.ndarray:
-        """HW: nuclei of mani_unet, ids of mani_hovernet."""
+        """HW: nuclei of mani_unet, ids of mani_hovernet; as a file declares them where one is given."""
         folder, place = self.dist / bundle, self.place / f"own_{len(list(self.place.glob('own_*')))}"
         (place / "images").mkdir(parents=True)
         Image.fromarray(pixels).save(place / "images" / "x.png")
+        config = folder / "configs" / "inference.json"
+        if declared is not None:
+            config = place / "inference.json"
+            declaration = Declaration.from_metadata(json.loads(declared.read_text()))
+            config.write_text(json.dumps(inference_config(declaration, str(folder))))
         with pytest.MonkeyPatch.context() as patch:
             patch.syspath_prepend(str(folder))  # mani_hovernet has modules of its own
             workflow = create_workflow(
                 workflow_type="infer",
-                config_file=[str(path) for path in (folder / "configs" / "inference.json", overlay) if path],
+                config_file=str(config),
                 meta_file=str(folder / "configs" / "metadata.json"),
                 logging_file=False,
                 image_dir=str(place / "images"),

@@ -7,16 +7,12 @@ import io
 import numpy as np
 import pytest
 import torch
-from exports import REPOSITORY
 from label_server import detail, pixels_of
 from PIL import Image
-
-from mani_monai.config_index import find_config
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
 nrrd = pytest.importorskip("nrrd")
 pytestmark = pytest.mark.label
-NORMALISED = find_config(REPOSITORY / "bundles" / "mani_unet", "stain_normalisation_inference")
 SHORT = {"iterations": 3, "batch_size": 2, "crop_size": 64, "seed": 1}
 
 
@@ -87,7 +83,7 @@ def test_adapting_to_the_unlabelled_images(server, own, images):
     assert "left out: " in log
     assert "broken.png: cannot be decoded" in log
     weights = images / "trained" / "mani_unet_adapted" / "model.pt"
-    expected = own("mani_unet", pixels_of(images, "d"), weights, NORMALISED)
+    expected = own("mani_unet", pixels_of(images, "d"), weights, weights.with_name("config.json"))
     assert (expected != own("mani_unet", pixels_of(images, "d"), weights)).any()
     np.testing.assert_array_equal(answer_of(server, "mani_unet_adapted", "d"), expected)
     other = torch.load(images / "trained" / "mani_unet_trained" / "model.pt", weights_only=True)

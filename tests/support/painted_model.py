@@ -1,4 +1,4 @@
-"""A HoVer-Net whose maps are painted in the image, and pictures for it."""
+"""Models whose maps are painted in the image, and pictures for them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from painted_hovernet import Painted, painted_weights
 from skimage.draw import disk
 
-from mani_monai.apps.infer.segmenters import HoVerNetSegmenter
-from mani_monai.apps.infer.served_model import ServedModel
+from mani_monai.declaration import HOVER_PARTING, HOVERNET, PARTING, UNET, Declaration
+from mani_monai.model import Model
 from mani_monai.transforms import hover_maps
 
 
@@ -26,9 +26,31 @@ def painted(instances: np.ndarray) -> np.ndarray:
     return (maps * 255).round().astype(np.uint8)
 
 
-def painted_model(types: int = 0, um: float | None = None, class_names: tuple[str, ...] | None = None) -> ServedModel:
+def painted_model(types: int = 0, mpp: float | None = None, class_names: tuple[str, ...] | None = None) -> Model:
     """The bundle mani_hovernet with that network."""
     network = Painted(types)
     network.load_state_dict(painted_weights(types))
-    segmenter = HoVerNetSegmenter(network, torch.device("cpu"), "float32", 256, 164)
-    return ServedModel("mani_hovernet", "1.0.0", "0" * 64, um, class_names, segmenter)
+    definition = {"_target_": "HoVerNet", "mode": "fast", "in_channels": 3, "out_classes": types}
+    parting = {"_target_": HOVER_PARTING}
+    declaration = Declaration(HOVERNET, definition, parting, 256, mpp=mpp, class_names=class_names)
+    return Model(network, declaration, "cpu", "float32", "0" * 64, "1.0.0")
+
+
+class Red(torch.nn.Module):
+    """Logits of nuclei are the red channel around a half; notes the sizes that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, images):
+        self.sizes.append(tuple(images.shape))
+        red = images[:, :1]
+        return torch.cat([torch.zeros_like(red), red - 0.5], dim=1)
+
+
+def red_model(window: int = 64, precision: str = "float32", **declared) -> Model:
+    """The bundle mani_unet with a network that finds what is red."""
+    definition = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4] * 6}
+    declared = {"parting": {"_target_": PARTING}, "window": window, **declared}
+    return Model(Red(), Declaration(UNET, definition, **declared), "cpu", precision, "0" * 64, "1.0.0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from bundle_files import REPOSITORY
@@ -12,10 +13,15 @@ from exports import as_input, picture, settle
 from monai.networks.nets import BasicUNet
 
 from mani_monai.apps.export.archive import write_hashes
-from mani_monai.apps.export.exported_configs import exported_inference
+from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
+from mani_monai.declaration import Declaration
+from mani_monai.inference_config import inference_config
+from mani_monai.older_exports import PIPELINES
+from mani_monai.utils.json_files import config_text
 
 FEATURES = [4, 4, 8, 8, 8, 4]
 CONFIGS = REPOSITORY / "bundles" / "mani_unet" / "configs"
+METADATA = json.loads((CONFIGS / "metadata.json").read_text())
 
 
 def small_unet(seed: int = 0) -> BasicUNet:
@@ -23,17 +29,36 @@ def small_unet(seed: int = 0) -> BasicUNet:
     return settle(BasicUNet(2, 3, 2, FEATURES, act="RELU", norm="BATCH"), as_input(picture(96, 96, seed)))
 
 
-def write_unet_bundle(folder: Path, version: str = "1.0.0", seed: int = 0, window: int = 64) -> Path:
-    """Writes configs, weights and hashes as an export has them."""
-    (folder / "configs").mkdir(parents=True)
-    (folder / "models").mkdir()
-    text = (CONFIGS / "inference.json").read_text()
-    (folder / "configs" / "inference.json").write_text(
-        exported_inference(text, {"features": FEATURES, "window": window})
-    )
-    metadata = json.loads((CONFIGS / "metadata.json").read_text())
-    (folder / "configs" / "metadata.json").write_text(json.dumps({**metadata, "version": version}))
-    shutil.copy(CONFIGS / "logging.conf", folder / "configs" / "logging.conf")
-    torch.save(small_unet(seed).state_dict(), folder / "models" / "model.pt")
+def small_declaration(window: int = 64, **changes: Any) -> Declaration:
+    """What :func:`small_unet` is."""
+    own = Declaration.from_metadata(METADATA)
+    return own.trained(network={**own.network, "features": FEATURES}, window=window, **changes)
+
+
+def write_unet_bundle(folder: Path, version: str = "1.0.0", seed: int = 0, window: int = 64, **changes: Any) -> Path:
+    """Writes configs, modules, weights and hashes as an export has them, with changes of its declaration."""
+    declaration = small_declaration(window, **changes)
+    text = config_text(inference_config(declaration, "."))
+    _write(folder, renamed(text), {**METADATA, "version": version, "model": declaration.as_dict()}, seed)
+    carry_modules(names_in(text), folder)
     write_hashes(folder)
     return folder
+
+
+def write_older_bundle(folder: Path, seed: int = 0, window: int = 64) -> Path:
+    """Writes the same as exports were before they declared themselves: the steps alone, which decide."""
+    postprocessing = {"_target_": "Compose", "transforms": [*PIPELINES["mani_unet"]["postprocessing"]]}
+    config = {**PIPELINES["mani_unet"], "postprocessing": postprocessing, "features": FEATURES, "window": window}
+    metadata = {name: value for name, value in METADATA.items() if name != "model"}
+    _write(folder, json.dumps(config), metadata, seed)
+    write_hashes(folder)
+    return folder
+
+
+def _write(folder: Path, inference: str, metadata: dict[str, Any], seed: int) -> None:
+    (folder / "configs").mkdir(parents=True)
+    (folder / "models").mkdir()
+    (folder / "configs" / "inference.json").write_text(inference)
+    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    shutil.copy(CONFIGS / "logging.conf", folder / "configs" / "logging.conf")
+    torch.save(small_unet(seed).state_dict(), folder / "models" / "model.pt")

@@ -8,7 +8,7 @@ from bundle_files import REPOSITORY
 
 from mani_monai.config_index import list_configs
 
-NO_OVERLAY = {"train", "stain_normalisation_inference"}
+NO_OVERLAY = {"train"}
 OVERLAYS = {
     entry.name: json.loads(entry.path.read_text())
     for entry in list_configs(REPOSITORY / "bundles" / "mani_unet")

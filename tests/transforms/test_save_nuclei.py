@@ -82,7 +82,7 @@ def test_a_map_that_png_cannot_hold_is_one_line(tmp_path, data):
 
 
 def test_an_unknown_output_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"outputs must be among tiff, png, .*, got 'jpeg'"):
+    with pytest.raises(ValueError, match=r"outputs must be among mask, tiff, png, .*, got 'jpeg'"):
         SaveNucleid("instances", tmp_path, outputs=["tiff", "jpeg"])
 
 

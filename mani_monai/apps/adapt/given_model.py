@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mani_monai.apps.export.formats import write_state
-from mani_monai.apps.export.network_settings import unet_settings
-from mani_monai.apps.infer.known_pipelines import UNET
-from mani_monai.apps.infer.opened_bundle import opened_bundle
-from mani_monai.apps.infer.served_model import read_model
+from mani_monai.declaration import UNET
+from mani_monai.evaluation.training_record import NORMALISATION
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.hashes import file_hash
 
 WEIGHTS = "models/model.pt"
-LICENCE = "docs/data_license.txt"
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,15 @@ def take_model(path: str | Path, folder: Path) -> GivenModel:
             has other steps, or its weights are of another network.
     """
     place = _place(path)
-    with opened_bundle(place) as bundle:
-        model = read_model(bundle, "float32", "cpu")
-        if model.name != UNET:
-            raise InputError(f"{place}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
-        licence = bundle / LICENCE
-        terms = licence.read_text(encoding="utf-8", errors="replace") if licence.is_file() else "unknown"
-    state = model.segmenter.network.state_dict()
+    model = Model.open(place, "cpu", "float32")
+    if model.name != UNET:
+        raise InputError(f"{place}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_state(state, folder / "model.pt")
-    features = tuple(unet_settings(state)["features"])
-    said = (" ".join(terms.split()), model.segmenter.normalised, model.um)
-    return GivenModel(place.name, folder / "model.pt", features, *said)
+    write_state(model.state, folder / "model.pt")
+    terms = " ".join((model.licence or "unknown").split())
+    normalised = any(step["_target_"].endswith(NORMALISATION) for step in model.declaration.preprocessing)
+    features = tuple(model.declaration.network["features"])
+    return GivenModel(place.name, folder / "model.pt", features, terms, normalised, model.mpp)
 
 
 def model_hash(path: str | Path) -> str:

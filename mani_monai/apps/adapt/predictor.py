@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mani_monai.apps.adapt.methods import Training
-from mani_monai.evaluation import LabelFreeScorer, shows_normalised_stains
+from mani_monai.evaluation import LabelFreeScorer
 from mani_monai.utils.files import load_network, load_tensors
 
 WHOLE = 1024
@@ -55,8 +55,7 @@ class Predictor:
         if parser.get("window") == -1 and largest > WHOLE:
             parser["window"] = WINDOW
         parser.get_parsed_content("imports")
-        self.network, self.inferer, self.device, self.transform, load = _parts(parser)
-        self.normalised = shows_normalised_stains(load)
+        self.network, self.inferer, self.device, self.transform, self.preprocessing = _parts(parser)
 
     def load(self, weights: Path) -> bool:
         """Loads a state dictionary.
@@ -72,19 +71,19 @@ class Predictor:
         return all(bool(torch.isfinite(value).all()) for value in state.values())
 
     def images(self, paths: Sequence[str]) -> Dataset:
-        """Images as the network takes them: items with "image", 3WH in 0..1, since MONAI reads PNGs transposed."""
+        """Images as the network takes them: items with "image", 3HW in 0..1."""
         return Dataset([{"image": path} for path in paths], self.transform)
 
     def masks(self, paths: Sequence[str]) -> Iterator[NDArray[np.bool_]]:
         """HW as other programs read the images, true where nuclei are, image by image."""
         with eval_mode(self.network):
             for item in self.images(paths):
-                yield self._nuclei(item["image"]).T.cpu().numpy()
+                yield self._nuclei(item["image"]).cpu().numpy()
 
     def scores(self, paths: Sequence[str]) -> dict[str, float]:
         """What ``LabelFreeScorer`` says of the weights on these images."""
         return LabelFreeScorer(
-            self.network, self.inferer, self.images(paths), self.device, normalised=self.normalised
+            self.network, self.inferer, self.images(paths), self.device, preprocessing=self.preprocessing
         )()
 
     def _nuclei(self, image: Tensor) -> Tensor:
@@ -93,5 +92,5 @@ class Predictor:
 
 
 def _parts(parser: ConfigParser) -> tuple[Any, ...]:
-    names = ("network", "validate::inferer", "device", "validate::preprocessing", "transforms::load")
+    names = ("network", "validate::inferer", "device", "validate::preprocessing", "preprocessing")
     return tuple(parser.get_parsed_content(name) for name in names)

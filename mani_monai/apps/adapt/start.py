@@ -50,7 +50,7 @@ def started_from(network: nn.Module, path: str) -> nn.Module:
 
 def normalises_stains(configs: ConfigParser) -> bool:
     """Whether a training's configs normalise the stains of all its images."""
-    steps = [step for step in configs.get("transforms::load") if isinstance(step, dict)]
+    steps = [step for step in configs.get("preprocessing") if isinstance(step, dict)]
     return any(str(step.get("_target_")).rpartition(".")[2] == NORMALISATION for step in steps)
 
 

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from mani_monai.apps.export.archive import HASHES, write_archive, write_hashes
-from mani_monai.apps.export.carried_modules import carry_modules, names_in
+from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.apps.export.documents import data_license, description, model_card
-from mani_monai.apps.export.exported_configs import (
-    check_version,
-    exported_inference,
-    exported_metadata,
-    make_network,
-    value_of,
-    with_normalised_stains,
-)
+from mani_monai.apps.export.exported_configs import check_version, exported_metadata
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
 from mani_monai.apps.export.network_settings import settings_of
 from mani_monai.apps.export.trained_run import TrainedRun
-from mani_monai.config_index import find_config
+from mani_monai.declaration import KEY, Declaration
+from mani_monai.inference_config import inference_config
+from mani_monai.known_networks import WINDOWS
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network
+from mani_monai.utils.json_files import config_text
 
 TOLERANCE = 1e-4  # how far TorchScript and ONNX may lie from PyTorch
 FREE_SIDE = 64  # px, of the example for a network that takes any size
 REFERENCE_IMAGES = 2
+STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,6 @@ def export_bundle(
     """
     bundle, out = Path(bundle), Path(out)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
-    del metadata["model"]  # of the bundle's own network; inference.json tells of this one
     version = check_version(version or metadata["version"])
     folder, archive = out / bundle.name, out / f"{bundle.name}_v{version}.zip"
     _check_place(folder, version, overwrite)
@@ -109,17 +104,11 @@ def export_bundle(
 def _build(
     folder: Path, bundle: Path, run: TrainedRun, metadata: Mapping[str, Any], version: str, change: str | None
 ) -> dict[str, float]:
-    config = bundle / "configs" / "inference.json"
-    text = config.read_text(encoding="utf-8")
-    if run.normalised_stains:
-        overlay = find_config(bundle, "stain_normalisation_inference").read_text(encoding="utf-8")
-        text = with_normalised_stains(text, overlay)
-        packages = {**metadata["required_packages_version"], "scikit-image": version_of("scikit-image")}
-        metadata = {**metadata, "required_packages_version": packages}
-    settings = _settings(text, run)
-    network = make_network(str(config), settings).eval()
+    declaration = _declaration(Declaration.from_metadata(metadata), run)
+    text = config_text(inference_config(declaration, "."))
+    network = declaration.build_network().eval()
     load_network(network, run.state, run.weights)
-    multiple, sides = _input_size(metadata, config, settings)
+    multiple, sides = _input_size(metadata, declaration)
     example = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         output = network(example)
@@ -131,10 +120,10 @@ def _build(
     default = f"weights trained on {source.name}{adapted}: {run.facts['method']}"
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
-    names = settings.get("class_names")
-    metadata = exported_metadata(metadata, version, change or default, sides, output, names, added)
+    added[KEY] = declaration.as_dict()
+    metadata = exported_metadata(metadata, version, change or default, sides, output, declaration.class_names, added)
     _write_json(folder / "configs" / "metadata.json", metadata)
-    (folder / "configs" / "inference.json").write_text(exported_inference(text, settings), encoding="utf-8")
+    (folder / "configs" / "inference.json").write_text(renamed(text), encoding="utf-8")
     carry_modules(names_in(text), folder)
     shutil.copyfile(bundle / "configs" / "logging.conf", folder / "configs" / "logging.conf")
     shutil.copyfile(bundle / "LICENSE", folder / "LICENSE")
@@ -159,27 +148,27 @@ def _write_weights(
     return difference
 
 
-def _settings(text: str, run: TrainedRun) -> dict[str, Any]:
-    """Values of ``inference.json`` for these weights: the run's, and what their shapes imply."""
-    config = json.loads(text)
-    known = {**run.settings, **settings_of(run.state, config["network_def"]["_target_"])}
-    settings = {name: value for name, value in known.items() if name in config and config[name] != value}
-    classes = known.get("out_classes", 0)
-    if classes and "class_names" in config:
-        types = run.domains[0].types
-        kinds = [types.get(str(number), f"type {number}") for number in range(1, classes)]
-        settings["class_names"] = ["background", *kinds]
-    return settings
+def _declaration(own: Declaration, run: TrainedRun) -> Declaration:
+    """What these weights are: the bundle's declaration with the run's settings, and what their shapes imply."""
+    known = {**run.settings, **settings_of(run.state, own.deployed["_target_"])}
+    network = {**own.network, **{name: known[name] for name in own.kind.named if name in known}}
+    window = WINDOWS[network["mode"]][0] if "mode" in network else known.get("window", own.window)
+    types, names = own.kind.types(network), run.domains[0].types
+    kinds = ["background", *(names.get(str(number), f"type {number}") for number in range(1, types))]
+    return own.trained(
+        network=network,
+        window=window,
+        preprocessing=[STAINS] if run.normalised_stains else [],
+        mpp=run.mpp,
+        class_names=kinds if types else None,
+    )
 
 
-def _input_size(
-    metadata: Mapping[str, Any], config: Path, settings: Mapping[str, Any]
-) -> tuple[int | None, tuple[int, int]]:
+def _input_size(metadata: Mapping[str, Any], declaration: Declaration) -> tuple[int | None, tuple[int, int]]:
     """Of what the network's height and width are multiples, None where they are fixed, and an example of them."""
     side = metadata["network_data_format"]["inputs"]["image"]["spatial_shape"][0]
     if isinstance(side, int):
-        window = value_of(str(config), settings, "window")
-        return None, (window, window)
+        return None, (declaration.window, declaration.window)
     return int(side.partition("*")[0]), (FREE_SIDE, FREE_SIDE + FREE_SIDE // 2)
 
 

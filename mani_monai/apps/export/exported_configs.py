@@ -1,4 +1,4 @@
-"""A bundle's configs as its export has them: settled values in place of choices, and nothing of this project named."""
+"""A bundle's metadata as its export has them."""
 
 from __future__ import annotations
 
@@ -8,66 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigParser
-from torch import Tensor, nn
+from torch import Tensor
 
-from mani_monai.apps.export.carried_modules import renamed
 from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
-
-ALONE = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/images'"}  # an export knows no repository around it
-
-
-def exported_inference(text: str, settings: Mapping[str, Any]) -> str:
-    """The text of ``inference.json`` with values written into it and its project modules under their names there.
-
-    Args:
-        text: the bundle's own.
-        settings: values by top-level key; each key stands on a line of its own in the text.
-
-    Raises:
-        ValueError: when the text has no such key.
-    """
-    for key, value in {**ALONE, **settings}.items():
-        line = re.compile(rf'^(    "{re.escape(key)}": ).*?(,?)$', re.M)
-        shown = json.dumps(value)
-        text, found = line.subn(lambda match, shown=shown: match[1] + shown + match[2], text)
-        if found != 1:
-            raise ValueError(f"settings must be keys of inference.json, got {key!r}.")
-    json.loads(text)
-    return renamed(text)
-
-
-def with_normalised_stains(text: str, overlay: str) -> str:
-    """The text of ``inference.json`` with the steps of ``stain_normalisation_inference.json`` in it.
-
-    Args:
-        text: the bundle's own.
-        overlay: the text of the overlay.
-
-    Raises:
-        ValueError: when the preprocessing does not end as is known.
-    """
-    last = '            {"_target_": "EnsureTyped", "keys": "image", "dtype": "float32"}\n'
-    if text.count(last) != 1:
-        raise ValueError("the preprocessing of inference.json must end with EnsureTyped.")
-    steps = [json.dumps(step) for step in json.loads(overlay)["+preprocessing::transforms"]]
-    return text.replace(last, ",\n".join([last.rstrip("\n"), *(f"            {step}" for step in steps)]) + "\n")
-
-
-def make_network(config: str, settings: Mapping[str, Any]) -> nn.Module:
-    """The network that ``inference.json`` defines.
-
-    Args:
-        config: its path.
-        settings: values that replace its own.
-    """
-    return _parser(config, settings).get_parsed_content("network_def")
-
-
-def value_of(config: str, settings: Mapping[str, Any], name: str) -> Any:
-    """A value of ``inference.json``, resolved."""
-    return _parser(config, settings).get_parsed_content(name)
 
 
 def exported_metadata(
@@ -128,10 +72,3 @@ def read_overlays(bundle: Path, names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         values |= json.loads(find_config(bundle, name).read_text(encoding="utf-8"))
     return values
-
-
-def _parser(config: str, settings: Mapping[str, Any]) -> ConfigParser:
-    parser = ConfigParser()
-    parser.read_config(config)
-    parser.update(dict(settings))
-    return parser

@@ -173,7 +173,7 @@ def _check_overlay(folder: Path, trained: Mapping[str, Any], overlay: Mapping[st
 
 def _image_steps(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> list[str]:
     """Names of the steps that images went through, of a training which has no record of them."""
-    steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+transforms::load", [])]
+    steps = [*config.get("transforms", {}).get("load", []), *overlay.get("+preprocessing", [])]
     return [str(step["_target_"]).rpartition(".")[2] for step in steps if isinstance(step, dict) and "_target_" in step]
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mani_monai.apps.infer.folder_result import FAILED, FolderResult, ImageResult, write_summary
-from mani_monai.apps.infer.image_steps import FILES, ImageSteps
-from mani_monai.apps.infer.opened_bundle import opened_bundle
+from mani_monai.apps.infer.image_steps import ImageSteps
 from mani_monai.apps.infer.overlapped import AHEAD, overlapped
-from mani_monai.apps.infer.segmenters import MASK
-from mani_monai.apps.infer.served_model import ServedModel, read_model
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.data.readers.records import check_folder, files_by_stem, paths_in
+from mani_monai.model import Model
+from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
 
 SUMMARY = "summary.csv"
@@ -40,7 +39,7 @@ def infer_folder(
     settings, is not done again.
 
     Args:
-        bundle: folder or zip of an exported mani_unet or mani_hovernet.
+        bundle: a run's folder, or folder or zip of an exported mani_unet or mani_hovernet.
         images: the folder; PNG, TIFF, JPEG and BMP directly in it.
         out: the folder for outputs; it is made.
         mpp: micrometres per pixel of all images; what each file says by default.
@@ -64,8 +63,7 @@ def infer_folder(
     paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
     if not paths and not twins:
         raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images.")
-    with opened_bundle(bundle) as place:
-        model = read_model(place, precision, device)
+    model = Model.open(bundle, device, precision)
     outputs = _checked(outputs, model)
     _make_folder(out)
     steps = ImageSteps(model, out, outputs, size, overwrite)
@@ -77,7 +75,7 @@ def infer_folder(
             bar.update()
     results.sort(key=lambda result: result.image)
     files = len(paths_in(folder))
-    facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.segmenter.device)}
+    facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.device)}
     finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
     write_summary(finished)
     return finished
@@ -94,15 +92,15 @@ def _make_folder(out: Path) -> None:
         raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")
 
 
-def _checked(outputs: Sequence[str] | None, model: ServedModel) -> tuple[str, ...]:
+def _checked(outputs: Sequence[str] | None, model: Model) -> tuple[str, ...]:
     """The outputs that are wanted.
 
     Raises:
         InputError: when there is none, or one that the bundle does not give.
     """
     if outputs is None:
-        return model.segmenter.outputs
-    known = [name for name in FILES if name != MASK or MASK in model.segmenter.outputs]
+        return model.outputs
+    known = [name for name in ENDINGS if name != MASK or MASK in model.outputs]
     unknown = [name for name in outputs if name not in known]
     if unknown or not outputs:
         what = unknown[0] if unknown else "(none)"

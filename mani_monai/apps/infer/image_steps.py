@@ -11,21 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from mani_monai.apps.infer.folder_result import BEFORE, DONE, FAILED, NOT_KNOWN, ImageResult
 from mani_monai.apps.infer.image_record import FORM, Record, begin, is_done, read_record, write_record
-from mani_monai.apps.infer.segmenters import MASK, Nuclei
-from mani_monai.apps.infer.served_model import ServedModel
 from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
+from mani_monai.model import Model
 from mani_monai.transforms.rescaling import rescaled
-from mani_monai.transforms.save_nuclei import ENDINGS, write_output
+from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
 from mani_monai.utils.hashes import file_hash
-
-FILES = {MASK: "_mask.png", **ENDINGS}
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class ImageSteps:
         overwrite: do again what is done.
     """
 
-    model: ServedModel
+    model: Model
     out: Path
     outputs: tuple[str, ...]
     size: PixelSize | None
@@ -69,10 +64,9 @@ class ImageSteps:
             "form": FORM,
             "name": model.name,
             "weights": model.weights,
-            "class_names": model.class_names and list(model.class_names),
-            "network_mpp": model.um,
-            "window": model.segmenter.window,
-            "precision": model.segmenter.precision,
+            "network_mpp": model.mpp,
+            "precision": model.precision,
+            "model": model.declaration.as_dict(),
         }
 
     def read(self, path: Path) -> _Item:
@@ -112,9 +106,9 @@ class ImageSteps:
             raise InputError(
                 f"would take the place of {record.source}, whose outputs are there; name another --out, or --overwrite."
             )
-        if not self.overwrite and is_done(record, key, self.out, [path.stem + FILES[name] for name in self.outputs]):
+        if not self.overwrite and is_done(record, key, self.out, [path.stem + ENDINGS[name] for name in self.outputs]):
             return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
-        scale = scale_for(size, self.model.um)
+        scale = scale_for(size, self.model.mpp)
         image = read_image(path)
         height, width = image.pixels.shape[:2]
         result = replace(
@@ -129,23 +123,15 @@ class ImageSteps:
         return replace(item, result=result, key=key, picture=image.pixels)
 
     def _segment(self, item: _Item) -> _Item:
-        return replace(item, maps=self.model.segmenter.maps(rescaled(item.picture, item.result.scale)))
+        return replace(item, maps=self.model.maps(rescaled(item.picture, item.result.scale)))
 
     def _write(self, item: _Item) -> _Item:
-        name, stem, size = item.path.name, item.path.stem, item.result.mpp
-        nuclei = self.model.segmenter.nuclei(item.maps, item.picture.shape[:2])
-        table = nuclei.table
-        if size is not None:
-            table = {**table, "area_um2": table["area"] * size**2}
+        name, size = item.path.name, item.result.mpp
+        nuclei = self.model.nuclei(item.maps, item.picture.shape[:2], size, item.picture)
         written = begin(read_record(self.out, name), item.key, self.out, name)
-        for output in sorted(self.outputs, key="png".__eq__):  # last: it alone cannot hold every map
-            path = self.out / (stem + FILES[output])
-            if output == MASK:
-                _write_mask(path, nuclei)
-            else:
-                write_output(output, path, item.picture, nuclei.instances, table, self.model.class_names)
+        for path in nuclei.save(self.out, item.path.stem, self.outputs):
             written[path.name] = file_hash(path)
-        areas = table["area"]
+        areas = nuclei.table["area"]
         mean = float(areas.mean()) if len(areas) else None
         result = replace(
             item.result,
@@ -171,16 +157,11 @@ class ImageSteps:
         return self.size, [f"its file says {said.um:.3g} um ({said.origin})"]
 
     def _words(self, size: PixelSize | None, scale: float) -> str:
-        if size is None or self.model.um is None:
+        if size is None or self.model.mpp is None:
             whose = " and ".join(
-                name for name, um in (("the image's", size), ("the network's", self.model.um)) if um is None
+                name for name, um in (("the image's", size), ("the network's", self.model.mpp)) if um is None
             )
             return f"{NOT_KNOWN} ({whose}): taken as equal"
         if scale == 1:
             return f"as the network's, by {size.origin}"
-        return f"rescaled {scale:.3g} times to the network's {self.model.um:.3g} um, by {size.origin}"
-
-
-def _write_mask(path: Path, nuclei: Nuclei) -> None:
-    with replacing(path) as partial:
-        Image.fromarray(nuclei.mask.astype(np.uint8) * 255).save(partial)
+        return f"rescaled {scale:.3g} times to the network's {self.model.mpp:.3g} um, by {size.origin}"

@@ -51,6 +51,14 @@ def inspect_bundle(path: str | Path) -> list[Finding]:
         return list(_folder_findings(top_of(Path(place))))
 
 
+def metadata_findings(folder: Path) -> list[Finding]:
+    """What is wrong with ``configs/metadata.json`` of a folder of which nothing else but tensors is read."""
+    path = folder / "configs" / "metadata.json"
+    if not path.is_file():
+        return [Finding("configs/metadata.json", "config", "is not there: this is no bundle", dangerous=True)]
+    return config_findings("configs/metadata.json", path, {})
+
+
 def is_dangerous(findings: list[Finding]) -> bool:
     """Whether any finding is."""
     return any(finding.dangerous for finding in findings)

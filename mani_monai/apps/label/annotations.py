@@ -12,11 +12,10 @@ import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
 
-from mani_monai.apps.infer.segmenters import Nuclei
 from mani_monai.data.readers.outlines import Outline, rasterised
 from mani_monai.data.readers.records import RawMask
 from mani_monai.data.writers.classes import NUCLEUS, nucleus_class
-from mani_monai.transforms.polygons import instance_polygons
+from mani_monai.nuclei import Nuclei
 from mani_monai.utils import InputError
 
 VOLUMES = (".nii", ".nii.gz", ".nrrd")
@@ -46,7 +45,7 @@ def annotation_of(
     """
     kinds = dict(zip(nuclei.table["id"].tolist(), nuclei.table.get("type", ()), strict=False))
     elements, colours = [], {}
-    for number, polygons in instance_polygons(nuclei.instances).items():
+    for number, polygons in nuclei.polygons.items():
         kind = nucleus_class(int(kinds.get(number, 0)), class_names)
         colours[kind.name] = list(kind.colour)
         contours = [(polygon[0] + location).tolist() for polygon in polygons]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mani_monai.apps.infer.known_pipelines import HOVERNET, UNET
-from mani_monai.apps.infer.opened_bundle import opened_bundle
-from mani_monai.apps.infer.served_model import ServedModel, read_model
+from mani_monai.declaration import HOVERNET, UNET
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 PRECISION = {UNET: "float32", HOVERNET: "auto"}
@@ -24,16 +23,16 @@ class ServedBundles:
         refused: one line for each bundle that is not served, and why.
     """
 
-    models: dict[str, ServedModel] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
 
 def serve_bundles(places: Sequence[str | Path], device: str | None = None) -> ServedBundles:
     """Reads every bundle of some places into memory; a bad one is left out, with one line.
 
-    Each is inspected first. Of one that passes, numbers and tensors are read, and this project's own steps run: see
-    :mod:`mani_monai.apps.infer.served_model`. A model has its bundle's name; of two different ones of one name, the
-    later is called by its version, too, and the same one twice, as a folder beside its zip, is served once.
+    Each is inspected first. Of one that passes, numbers and tensors are read, and this project's own steps run. A model
+    has its bundle's name; of two different ones of one name, the later is called by its version, too, and the same one
+    twice, as a folder beside its zip, is served once.
 
     Args:
         places: bundles' folders or zips, or folders that hold them.
@@ -67,18 +66,12 @@ def bundles_in(place: Path) -> list[Path]:
     return folders + [path for path in inside if path.is_file() and path.suffix.lower() == ".zip"]
 
 
-def _read(path: Path, device: str | None) -> ServedModel:
-    with opened_bundle(path) as folder:
-        try:
-            # which of the two it is tells what it computes in
-            model = read_model(folder, "float32", device)
-        except InputError as error:
-            raise InputError(f"{path}: is refused: {error}") from error
-    model.segmenter.precision = PRECISION[model.name]
-    return model
+def _read(path: Path, device: str | None) -> Model:
+    model = Model.open(path, device, "float32")  # which of the two it is tells what it computes in
+    return replace(model, precision=PRECISION[model.name])
 
 
-def _add(models: dict[str, ServedModel], model: ServedModel) -> None:
+def _add(models: dict[str, Model], model: Model) -> None:
     name = model.name
     for other in (name, f"{name}_v{model.version}"):
         held = models.get(other)

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mani_monai.apps.adapt.start import NORMALISED, start_settings
-from mani_monai.apps.export.network_settings import settings_of
-from mani_monai.apps.infer.segmenters import Segmenter
+from monai.bundle import ConfigParser
+
+from mani_monai.apps.adapt.start import start_settings
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.apps.label.training_options import START
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.config_index import BUNDLES, find_config
+from mani_monai.declaration import KEY, ROWS, Declaration
+from mani_monai.model import Model
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
@@ -30,7 +32,7 @@ TAIL = 200  # lines of the output, for the reason of a failure
 
 
 def train(
-    model: Segmenter,
+    model: Model,
     labelled: Sequence[Labelled],
     unlabelled: Sequence[Path] | None,
     options: Mapping[str, Any],
@@ -43,8 +45,8 @@ def train(
     Args:
         model: what the training starts from, or, with "pretrained" false, whose widths and window it has.
         labelled: images with labels.
-        unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json``, on normalised
-            stains where the model was trained so.
+        unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json`` and the model's
+            own preprocessing, without which it would unlearn it.
         options: as :func:`mani_monai.apps.label.training_options.read_options` gives them.
         out: the run's folder: ``model.pt``, the last weights, which are what is served; what was asked; a record of the
             images, which ``scripts/export_bundle.py`` reads.
@@ -65,12 +67,13 @@ def train(
         for line in domains.left_out:
             print(f"left out: {line}", flush=True)
         if options[START]:
-            save_atomically(model.network.state_dict(), building / "start.pt")
-        methods = _methods(model, unlabelled is not None)
+            save_atomically(model.state, building / "start.pt")
+        method = SUPERVISED if unlabelled is None else ADAPT
         overlay = building / "label.json"
         save_json(overlay, _settings(model, domains, options, building))
-        _run([*(find_config(BUNDLE, name) for name in ("train", "small", *methods)), overlay])
-        _write_facts(building, out, domains, options)
+        configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method)), overlay]
+        _run(configs)
+        _write_facts(building, out, domains, options, _declaration(model, configs))
         # images and labels, and what only the training needed
         for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):
             shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
@@ -83,14 +86,7 @@ def train(
     return out / WEIGHTS
 
 
-def _methods(model: Segmenter, adapt: bool) -> list[str]:
-    """Overlays of a training; one on images as they are would unlearn a model's normalised stains."""
-    if adapt:
-        return [ADAPT]
-    return [SUPERVISED, NORMALISED] if model.normalised else [SUPERVISED]
-
-
-def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _settings(model: Model, domains: Domains, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The overlay of this training."""
     settings: dict[str, Any] = {
         "dataset_dir": str(folder / "data"),
@@ -98,13 +94,14 @@ def _settings(model: Segmenter, domains: Domains, options: Mapping[str, Any], fo
         "source": domains.source,
         "target": domains.target,
         "split": SPLIT,
-        **settings_of(model.network.state_dict(), "BasicUNet"),
+        "features": list(model.declaration.network["features"]),
         **{name: value for name, value in options.items() if name not in (START, "device")},
         "crop_size": domains.crop_size,
-        "window": model.window,
+        "window": model.declaration.window,
     }
     if domains.source == domains.target:  # nothing to average, and no labels that were held out
         settings["val_interval"] = options["iterations"]
+        settings["preprocessing"] = [dict(step) for step in model.declaration.preprocessing]
     if "device" in options:
         settings["device"] = f"$torch.device('{options['device']}')"
     if options[START]:
@@ -126,7 +123,16 @@ def _run(configs: Sequence[Path]) -> None:
         raise InputError(f"the training failed with status {process.returncode}: {failure_reason(tail)}")
 
 
-def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str, Any]) -> None:
+def _declaration(model: Model, configs: Sequence[Path]) -> Declaration:
+    """What the trained network is: the model's own network, asked as the training asked it."""
+    parser = ConfigParser()
+    parser.read_config([str(path) for path in configs])
+    return model.declaration.trained(preprocessing=parser.get("preprocessing"), axes=ROWS)
+
+
+def _write_facts(
+    folder: Path, out: Path, domains: Domains, options: Mapping[str, Any], declaration: Declaration
+) -> None:
     """Writes what ``scripts/export_bundle.py`` reads of a run beside its own record."""
     facts = {
         "source": domains.source,
@@ -134,5 +140,6 @@ def _write_facts(folder: Path, out: Path, domains: Domains, options: Mapping[str
         "split": SPLIT,
         "dataset_dir": str(out / "data"),
         **options,
+        KEY: declaration.as_dict(),
     }
     save_json(folder / "config.json", facts)

@@ -13,12 +13,12 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 from mani_monai.utils.errors import InputError
 
 from .opened_picture import OpenedPicture, opened_picture
-from .records import RawImage, RawMask
+from .raw_pixels import RawImage, RawMask
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
-_READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
+READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
 _UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
 _BRIGHTEST = 99.9  # percentile, so that single hot pixels do not speak for the picture
@@ -58,8 +58,8 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
         if opened.page is not None and opened.page.photometric == PHOTOMETRIC.MINISWHITE:
             values = 255 - values
         pixels = np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
-    elif image.mode in _READABLE and opened.bits in (1, 2, 4, 8, 16):
-        pixels = _colours(image, notes)
+    elif image.mode in READABLE and opened.bits in (1, 2, 4, 8, 16):
+        pixels = colours_of(image, notes)
     else:
         kind = f"{opened.bits} bits per channel" if opened.bits > 8 else f"the colour mode {image.mode}"
         raise InputError(f"{path}: has {kind}; store it as 8-bit RGB.")
@@ -71,8 +71,8 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
     return RawImage(np.ascontiguousarray(pixels), tuple(notes))
 
 
-def _colours(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.uint8]:
-    """HW3 of an image with 8 bits per channel."""
+def colours_of(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.uint8]:
+    """HW3 of an image of one of the modes ``READABLE``, with 8 bits per channel; adds to the notes what it converts."""
     if image.mode not in (*_ALPHA, "P"):
         return np.asarray(image.convert("RGB"))
     transparent = image.mode != "P" or "transparency" in image.info

@@ -43,6 +43,20 @@ def write_instance_map(path: str | Path, instances: NDArray[np.integer]) -> None
         write(partial, instances, path)
 
 
+def write_mask(path: str | Path, mask: NDArray[np.generic]) -> None:
+    """Writes a mask as a PNG of 8 bits: 255 where it is above 0, else 0.
+
+    Args:
+        path: the file; its folder is made.
+        mask: HW.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    with replacing(path) as partial:
+        Image.fromarray(np.where(mask > 0, np.uint8(255), np.uint8(0))).save(partial, format="PNG")
+
+
 def checked(instances: NDArray[np.integer]) -> NDArray[np.integer]:
     """The map itself, once it is known to be HW ids >= 0.
 

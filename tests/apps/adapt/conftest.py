@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,6 @@ from small_bundles import write_unet_bundle
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.export.archive import write_hashes
-from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
-from mani_monai.apps.infer.known_pipelines import NORMALISATION
 
 
 @pytest.fixture
@@ -50,19 +47,10 @@ def given_bundle() -> Callable[..., Path]:
     """Writes a bundle as a user brings it: ``given_bundle(folder)``, of normalised stains or of a pixel size."""
 
     def make(folder: Path, normalised: bool = False, mpp: float | None = None) -> Path:
-        write_unet_bundle(folder)
-        if mpp is not None:
-            path = folder / "configs" / "metadata.json"
-            path.write_text(json.dumps({**json.loads(path.read_text()), "mpp": mpp}))
+        steps = [{"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}] if normalised else []
+        write_unet_bundle(folder, mpp=mpp, preprocessing=steps)
         (folder / "docs").mkdir()
         (folder / "docs" / "data_license.txt").write_text("Trained on:\n  breast   CC BY-NC-SA 4.0\n")
-        if normalised:
-            path = folder / "configs" / "inference.json"
-            config = json.loads(path.read_text())
-            config["preprocessing"]["transforms"].append(NORMALISATION)
-            text = json.dumps(config)
-            path.write_text(renamed(text))
-            carry_modules(names_in(text), folder)
         write_hashes(folder)
         return folder
 

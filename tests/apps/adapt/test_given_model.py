@@ -11,10 +11,9 @@ import torch
 from bundle_files import REPOSITORY
 from small_bundles import FEATURES
 
-from mani_monai.apps.adapt import given_model
 from mani_monai.apps.adapt.given_model import model_hash, take_model
 from mani_monai.apps.export.archive import write_archive, write_hashes
-from mani_monai.apps.infer.served_model import read_model
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 
@@ -56,16 +55,15 @@ def test_it_may_say_its_pixel_size(given_bundle, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"preprocessing": "@elsewhere"}, "configs/inference.json: its preprocessing is not that of mani_unet"),
-        ({"preprocessing": {"transforms": [{"_target_": "EnsureTyped"}]}}, "its preprocessing is not that of"),
-        ({"imports": ["$__import__('os').abort()"]}, "is refused: configs/inference.json imports"),
-        ([], "configs/inference.json: holds no object but list"),
-        ("{", "configs/inference.json: cannot be read"),
+        ({"model": {"bundle": "mani_unet"}}, "configs/metadata.json: its key 'model' lacks 'network'"),
+        ({"model": {}, "imports": ["$__import__('os').abort()"]}, "is refused: configs/metadata.json imports"),
+        ([], "configs/metadata.json: holds no object but list"),
+        ("{", "configs/metadata.json: cannot be read"),
     ],
 )
-def test_an_inference_that_is_not_known_is_refused(bundle, tmp_path, change, message, packed):
-    """Whether it normalises stains would be a guess; nothing of it is run."""
-    path = bundle / "configs" / "inference.json"
+def test_a_declaration_that_is_not_known_is_refused(bundle, tmp_path, change, message, packed):
+    """What its network is shown would be a guess; nothing of it is run."""
+    path = bundle / "configs" / "metadata.json"
     if isinstance(change, dict):
         change = {**json.loads(path.read_text()), **change}
     path.write_text(change if isinstance(change, str) else json.dumps(change))
@@ -92,15 +90,17 @@ def test_what_is_no_bundle_of_a_unet(bundle, tmp_path):
     torch.save({"layer.weight": torch.zeros(2)}, weights)
     assert "models/model.pt: was changed" in refusal_of(bundle, tmp_path / "out")
     write_hashes(bundle)
-    assert "models/model.pt: holds no weights of mani_unet's network" in refusal_of(bundle, tmp_path / "out")
+    assert "models/model.pt: holds another network" in refusal_of(bundle, tmp_path / "out")
     weights.unlink()
     write_hashes(bundle)
     assert "models/model.pt: no such file" in refusal_of(bundle, tmp_path / "out")
-    assert "trains, and is no export" in refusal_of(REPOSITORY / "bundles" / "mani_unet", tmp_path / "out")
+    assert "model.pt: no such file; train first" in refusal_of(REPOSITORY / "bundles" / "mani_unet", tmp_path / "out")
 
 
 def test_the_other_bundle_is_refused(bundle, tmp_path, monkeypatch):
-    monkeypatch.setattr(given_model, "read_model", lambda *_: replace(read_model(bundle), name="mani_hovernet"))
+    opened = Model.open(bundle, "cpu")
+    hovernet = replace(opened.declaration, bundle="mani_hovernet")
+    monkeypatch.setattr(Model, "open", staticmethod(lambda *_: replace(opened, declaration=hovernet)))
     assert "is an export of mani_hovernet; only mani_unet is adapted here" in refusal_of(bundle, tmp_path / "out")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_export import export_unet
 
 from mani_monai.apps.export.export_bundle import Exported
-from mani_monai.apps.infer import folder_run
+from mani_monai.model import Model
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,6 @@ def serve_painted(monkeypatch):
     """Serves a HoVer-Net whose maps are painted in the image, whatever bundle is named."""
 
     def serve(**options):
-        monkeypatch.setattr(folder_run, "read_model", lambda *_: painted_model(**options))
+        monkeypatch.setattr(Model, "open", staticmethod(lambda *_: painted_model(**options)))
 
     return serve

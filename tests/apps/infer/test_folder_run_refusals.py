@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from mani_monai.apps.infer.folder_result import report
 from mani_monai.apps.infer.folder_run import infer_folder
-from mani_monai.apps.infer.segmenters import UNetSegmenter
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 
@@ -67,8 +67,8 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
             raise RuntimeError("out of\nmemory")
         return maps(self, picture)
 
-    maps = UNetSegmenter.maps
-    monkeypatch.setattr(UNetSegmenter, "maps", fail_on_wide)
+    maps = Model.maps
+    monkeypatch.setattr(Model, "maps", fail_on_wide)
     result = infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS)
     assert [image.note for image in result.failed] == [f"{images / 'wide.tif'}: RuntimeError: out of memory"]
 

@@ -19,13 +19,11 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     step = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
     for name in ("export", "plain"):
         (tmp_path / name).mkdir()
-    exported = export_unet(toy_dir, tmp_path / "export", **{"+transforms::load": [step]})
+    exported = export_unet(toy_dir, tmp_path / "export", **{"+preprocessing": [step]})
     config = json.loads((exported.folder / "configs" / "inference.json").read_text())
-    assert config["preprocessing"]["transforms"][-1] == {
-        "_target_": "scripts.transforms.NormaliseStainsd", "keys": "image", "white": 1
-    }  # fmt: skip
+    assert {**step, "_target_": "scripts.transforms.NormaliseStainsd"} in config["preprocessing"]["transforms"]
     metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())
-    assert "scikit-image" in metadata["required_packages_version"]
+    assert metadata["model"]["preprocessing"] == [step]
     assert "normalises the stains" in metadata["description"]
 
     assert not infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS).failed

@@ -11,9 +11,9 @@ from exports import picture
 from folder_runs import OPTIONS
 from PIL import Image
 
-from mani_monai.apps.infer import folder_run, image_steps
+from mani_monai import nuclei
 from mani_monai.apps.infer.folder_run import infer_folder
-from mani_monai.apps.infer.segmenters import UNetSegmenter
+from mani_monai.model import Model
 
 
 class Killed(BaseException):
@@ -31,13 +31,13 @@ def run(exported, images, tmp_path):
 @pytest.fixture
 def asked(monkeypatch) -> list[tuple[int, ...]]:
     """Sizes of the pictures that the network was asked about."""
-    maps, sizes = UNetSegmenter.maps, []
+    maps, sizes = Model.maps, []
 
     def spy(self, picture):
         sizes.append(picture.shape[:2])
         return maps(self, picture)
 
-    monkeypatch.setattr(UNetSegmenter, "maps", spy)
+    monkeypatch.setattr(Model, "maps", spy)
     return sizes
 
 
@@ -62,7 +62,7 @@ def test_a_second_run_does_nothing_and_says_the_same(run, asked):
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
-@pytest.mark.parametrize("written", [0, 1, 3, 5])
+@pytest.mark.parametrize("written", [0, 1, 4, 6])
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(run, asked, tmp_path, monkeypatch, written, ahead):
     """It is killed after some files: in the first image, between two, in the second."""
     calls = []
@@ -74,14 +74,14 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(run, asked, tmp_path, mo
         calls.append(arguments)
         write_output(*arguments)
 
-    write_output = image_steps.write_output
+    write_output = nuclei.write_output
     with monkeypatch.context() as patch:
-        patch.setattr(image_steps, "write_output", write_some)
+        patch.setattr(nuclei, "write_output", write_some)
         with pytest.raises(Killed):
             run(ahead=ahead)
     asked.clear()
     result = run(ahead=ahead)
-    done = written // 3  # of the four outputs, the mask is written by itself
+    done = written // 4  # outputs an image
     assert list(statuses(result).values()).count("done before") == done
     assert len(asked) == 4 - done
     resumed = {name: content for name, content in contents(tmp_path / "out").items() if not name.startswith(".")}
@@ -112,10 +112,10 @@ def test_other_settings_are_another_result(run, asked, options):
 @pytest.fixture
 def serve(monkeypatch):
     """Serves the bundle with something changed in it."""
-    read_model = folder_run.read_model
+    opened = Model.open
 
     def changed(**changes):
-        monkeypatch.setattr(folder_run, "read_model", lambda *arguments: replace(read_model(*arguments), **changes))
+        monkeypatch.setattr(Model, "open", staticmethod(lambda *arguments: replace(opened(*arguments), **changes)))
 
     return changed
 
@@ -128,10 +128,10 @@ def test_another_version_of_the_same_weights_is_done(run, asked, serve):
     assert not asked
 
 
-def test_other_windows_are_another_result(run, asked, monkeypatch):
+def test_another_declaration_is_another_result(run, asked, serve, exported):
     run()
     asked.clear()
-    monkeypatch.setattr("mani_monai.apps.infer.served_model._window", lambda config: 32)
+    serve(declaration=Model.open(exported.folder, "cpu").declaration.trained(window=32))
     run()
     assert len(asked) == 4
 

@@ -15,6 +15,7 @@ import torch
 from hostile import Evil
 
 from mani_monai.apps.export.archive import write_archive, write_hashes
+from mani_monai.apps.export.carried_modules import renamed
 from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
 
@@ -37,7 +38,9 @@ def bundle(tmp_path):
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
     for name in ("inference.json", "metadata.json", "logging.conf"):
-        shutil.copy(CONFIGS / name, folder / "configs" / name)
+        (folder / "configs" / name).write_text(renamed((CONFIGS / name).read_text()))
+    metadata = json.loads((CONFIGS / "metadata.json").read_text())
+    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))  # which names this project's modules
     torch.save({"weight": torch.zeros(2)}, folder / "models" / "model.pt")
     write_hashes(folder)
     return folder

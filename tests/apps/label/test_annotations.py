@@ -6,9 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from mani_monai.apps.infer.segmenters import Nuclei
 from mani_monai.apps.label.annotations import annotation_of, label_names, read_asap_mask, read_volume_mask
 from mani_monai.data.readers.outlines import pixels_within
+from mani_monai.nuclei import Nuclei
 from mani_monai.transforms import nuclei_table
 from mani_monai.utils import InputError
 
@@ -27,7 +27,8 @@ def instances():
 
 def nuclei_of(instances, types=None):
     table = nuclei_table(instances)
-    return Nuclei(instances, table if types is None else {**table, "type": np.array(types)})
+    table = table if types is None else {**table, "type": np.array(types)}
+    return Nuclei(instances, table, (instances > 0).astype(np.float32))
 
 
 def test_a_polygon_for_every_nucleus_that_fills_its_very_pixels(instances):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from hostile import Evil
-from small_bundles import write_unet_bundle
+from small_bundles import write_older_bundle, write_unet_bundle
 
 from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.apps.label.served_bundles import serve_bundles
@@ -24,8 +24,8 @@ def dist(tmp_path):
 def test_a_folder_beside_its_own_zip_is_one_model(dist):
     found = serve_bundles([dist])
     assert (list(found.models), found.refused) == (["mani_unet"], [])
-    assert found.models["mani_unet"].segmenter.precision == "float32"
-    assert found.models["mani_unet"].segmenter.window == 64
+    assert found.models["mani_unet"].precision == "float32"
+    assert found.models["mani_unet"].declaration.window == 64
 
 
 def test_a_zip_alone_and_a_bundle_alone(dist):
@@ -77,7 +77,7 @@ def test_pickled_weights_are_refused_and_never_loaded(tmp_path):
 
 def test_a_config_that_would_do_something_else_is_refused(tmp_path):
     """Harmless on its face, so that the inspection passes; not what is served."""
-    bundle = write_unet_bundle(tmp_path / "other")
+    bundle = write_older_bundle(tmp_path / "other")
     path = bundle / "configs" / "inference.json"
     config = json.loads(path.read_text())
     config["inferer"]["overlap"] = 0.5

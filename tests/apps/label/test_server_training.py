@@ -10,18 +10,19 @@ import torch
 from exports import picture
 from monai.bundle import ConfigParser
 from PIL import Image
-from small_bundles import small_unet
+from small_bundles import small_declaration, small_unet
 
 from mani_monai.apps.export.trained_run import read_run
-from mani_monai.apps.infer.segmenters import UNetSegmenter
 from mani_monai.apps.label import server_training
 from mani_monai.apps.label.labelled_domains import Labelled
 from mani_monai.apps.label.server_training import BUNDLE, train
 from mani_monai.apps.label.training_options import default_options, read_options
-from mani_monai.evaluation.training_record import takes_normalised_stains
+from mani_monai.declaration import COLUMNS, Declaration
+from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
+STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
 SHORT = {"iterations": 2, "batch_size": 1, "crop_size": 32, "learning_rate": 1e-6, "device": "cpu"}
 
 
@@ -36,8 +37,8 @@ def images(tmp_path):
     return [Labelled(tmp_path / "labelled.png", tmp_path / "mask.png")], [tmp_path / "unlabelled.png"]
 
 
-def model(seed=0, window=64, normalised=False):
-    return UNetSegmenter(small_unet(seed), torch.device("cpu"), "float32", window, normalised)
+def model(seed=0, window=64, **changes):
+    return Model(small_unet(seed), small_declaration(window, **changes), "cpu", "float32")
 
 
 def options(**request):
@@ -48,7 +49,10 @@ def read_configs(configs, out):
     """Stands for the training: reads the configs as it does, and keeps what matters of them."""
     parser = ConfigParser()
     parser.read_config([str(path) for path in configs])
-    values = {name: parser[name] for name in ("source", "target", "iterations", "window", "crop_size", "features")}
+    values = {
+        name: parser[name]
+        for name in ("source", "target", "iterations", "window", "crop_size", "features", "preprocessing")
+    }
     network = parser.get_parsed_content("network")
     folder = Path(parser["output_dir"])
     torch.save(network.state_dict(), folder / "model.pt")
@@ -94,13 +98,23 @@ def test_an_adaptation_is_the_recommended_one(images, tmp_path, trainings):
     assert values["target"] == "unlabelled"
 
 
-def test_a_model_of_normalised_stains_is_trained_on_them(images, tmp_path, trainings):
-    train(model(normalised=True), images[0], None, options(), tmp_path / "x")
-    train(model(normalised=True), *images, options(), tmp_path / "y")
-    assert [configs for _, _, configs in trainings] == [
-        ["train.json", "small.json", "source_only.json", "stain_normalisation.json", "label.json"],
-        ["train.json", "small.json", "stain_adabn.json", "label.json"],
-    ]
+def test_a_model_is_trained_on_images_that_go_through_its_own_steps(images, tmp_path, trainings):
+    steps = [STAINS, {"_target_": "GaussianSmoothd", "keys": "image", "sigma": 0.5}]
+    train(model(preprocessing=steps), images[0], None, options(), tmp_path / "x")
+    train(model(preprocessing=[STAINS]), *images, options(), tmp_path / "y")
+    assert [values["preprocessing"] for values, _, _ in trainings] == [steps, [STAINS]]
+    left = [Declaration.from_metadata(json.loads((tmp_path / x / "config.json").read_text())) for x in ("x", "y")]
+    assert [list(declared.preprocessing) for declared in left] == [steps, [STAINS]]
+
+
+def test_an_older_model_is_trained_rows_first(images, tmp_path, trainings):
+    start = model(3, axes=COLUMNS)
+    train(start, images[0], None, options(), tmp_path / "x")
+    ((_, state, _),) = trainings
+    name = "conv_0.conv_0.conv.weight"
+    assert torch.equal(state[name], start.network.state_dict()[name].transpose(2, 3))
+    declared = Declaration.from_metadata(json.loads((tmp_path / "x" / "config.json").read_text()))
+    assert declared.axes == "rows_columns"
 
 
 def test_what_it_leaves_can_be_exported(images, tmp_path, trainings):
@@ -149,7 +163,6 @@ def test_a_real_training(images, tmp_path, capfd):
     assert 0 < max(moved) < 1e-4  # two steps at a rate of 1e-6 from the model's own weights
     assert json.loads((tmp_path / "x" / "label.json").read_text())["iterations"] == 2
     assert "training" in capfd.readouterr().out
-    assert takes_normalised_stains(tmp_path / "x")
     assert read_run(tmp_path / "x").normalised_stains
     left = {path.name for path in (tmp_path / "x").iterdir()}
     assert left >= {"model.pt", "training.json"}

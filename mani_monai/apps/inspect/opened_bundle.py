@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
-from mani_monai.apps.inspect.inspection import inspect_bundle
+from mani_monai.apps.inspect.inspection import inspect_bundle, metadata_findings
 from mani_monai.utils import InputError
 
 
@@ -17,8 +17,9 @@ from mani_monai.utils import InputError
 def opened_bundle(path: str | Path) -> Iterator[Path]:
     """Gives a bundle's folder: its own, or for a zip a temporary one that lasts as long as the block.
 
-    What is inspected is what is given: a zip is unpacked once. An ``InputError`` of the block names the bundle as the
-    user did, never a file of the temporary folder, unless it is about an option.
+    What is inspected is what is given: a zip is unpacked once. Of a run's folder, which has a ``train.json``, the
+    metadata alone are: its configs name this project, and nothing that opens it reads them. An ``InputError`` of the
+    block names the bundle as the user did, never a file of the temporary folder, unless it is about an option.
 
     Args:
         path: a bundle's folder or zip.
@@ -29,7 +30,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_dir():
-        _refuse(path, inspect_bundle(path))
+        trains = (path / "configs" / "train.json").is_file()
+        _refuse(path, metadata_findings(path) if trains else inspect_bundle(path))
         with _named(path, path):
             yield path
         return
@@ -56,8 +58,6 @@ def _named(path: Path, folder: Path) -> Iterator[None]:
 
 def _refuse(path: Path, findings: Sequence[Finding]) -> None:
     dangerous = [finding for finding in findings if finding.dangerous]
-    if dangerous and (path / "configs" / "train.json").is_file():
-        raise InputError(f"{path}: trains, and is no export; export a training with scripts/export_bundle.py first.")
     if dangerous:
         first, more = dangerous[0], len(dangerous) - 1
         what = " ".join(f"{first.place}: {first.what}".split())[:300]

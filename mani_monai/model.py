@@ -1,0 +1,251 @@
+"""A trained network with the steps around it, out of a run's folder or an export, of which nothing is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.inferers import Inferer
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from mani_monai.apps.inspect.opened_bundle import opened_bundle
+from mani_monai.data.pictures import as_picture
+from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.declaration import COLUMNS, HOVERNET, KEY, Declaration
+from mani_monai.inference_config import OUTPUTS
+from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer, WholeImageInferer
+from mani_monai.inferers.autocast_inferer import chosen_precision
+from mani_monai.nuclei import Nuclei
+from mani_monai.older_exports import older_declaration
+from mani_monai.transforms import nuclei_table
+from mani_monai.transforms.rescaling import nearest, rescaled, smooth
+from mani_monai.transforms.save_nuclei import MASK
+from mani_monai.utils import InputError
+from mani_monai.utils.devices import choose_device
+from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.utils.hashes import file_hash
+
+LICENCE = "docs/data_license.txt"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with the steps around it.
+
+    Attributes:
+        network: gives BKHW for B3HW: logits of background and nuclei, what its parting needs, logits of types.
+        declaration: the steps.
+        device: where it runs; by default the GPU where there is one.
+        precision: "float32", "bfloat16" or, until it is made, "auto".
+        weights: SHA-256 of the file of its weights.
+        version: the bundle's.
+        licence: terms of the data that it was trained on; None where it does not say.
+        domains: the data sets that it was trained on, each with its name, role and licence.
+    """
+
+    network: nn.Module
+    declaration: Declaration
+    device: torch.device | str | None = None
+    precision: str = "auto"
+    weights: str = ""
+    version: str = ""
+    licence: str | None = None
+    domains: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        device = choose_device(self.device)
+        object.__setattr__(self, "device", device)
+        object.__setattr__(self, "precision", chosen_precision(self.precision, device))
+        object.__setattr__(self, "network", self.network.eval().to(device))
+        object.__setattr__(self, "_steps", self.declaration.build_preprocessing())
+        object.__setattr__(self, "_part", self.declaration.build_parting())
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        device: torch.device | str | None = None,
+        precision: str = "auto",
+        weights: str = "model.pt",
+    ) -> Model:
+        """Opens a run's folder, an exported folder or an exported zip, which is inspected first.
+
+        Numbers, names and tensors are read. Configs and code of the bundle are never executed.
+
+        Args:
+            path: the folder or zip.
+            device: where the network runs; by default the GPU where there is one.
+            precision: "float32", "bfloat16" or "auto": bfloat16 where the device has instructions for it.
+            weights: a file in its ``models``.
+
+        Raises:
+            InputError: for an unknown precision or device, no bundle, one that an inspection refuses, a network or
+                steps that are not known here, and weights that are missing or of another network.
+        """
+        precision = chosen_precision(precision, device := choose_device(device))
+        with opened_bundle(path) as folder:
+            metadata = _read(folder / "configs" / "metadata.json")
+            if KEY in metadata:
+                declaration = Declaration.from_metadata(metadata)
+            else:
+                declaration = older_declaration(_read(folder / "configs" / "inference.json"), metadata)
+            file = folder / "models" / weights
+            state = load_tensors(file)
+            with torch.device("meta"):  # random weights would take seconds, and are replaced
+                network = declaration.build_network()
+            load_network(network, state, file, assign=True)
+            domains = (metadata.get("training") or {}).get("domains") or ()
+            terms = folder / LICENCE
+            licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
+            if terms.is_file():
+                licence = terms.read_text(encoding="utf-8", errors="replace")
+            facts = (file_hash(file), str(metadata.get("version")), licence, tuple(domains))
+            return cls(network, declaration, device, precision, *facts)
+
+    @property
+    def name(self) -> str:
+        """ "mani_unet" or "mani_hovernet"."""
+        return self.declaration.bundle
+
+    @property
+    def mpp(self) -> float | None:
+        """Micrometres per pixel of the images that it was trained on; None where that is not known."""
+        return self.declaration.mpp
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """State dictionary for a network that sees rows first: that of this one, or its exact mirror image."""
+        mirrored = self.declaration.axes == COLUMNS
+        state = self.network.state_dict()
+        return {n: v.transpose(-1, -2).contiguous() if mirrored and v.ndim == 4 else v for n, v in state.items()}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What is written of an image by default."""
+        return OUTPUTS[self.name]
+
+    def __call__(self, image: str | Path | Image.Image | NDArray[np.uint8], mpp: float | None = None) -> Nuclei:
+        """Finds the nuclei of an image.
+
+        Args:
+            image: a file, a PIL image or HW3 uint8 RGB.
+            mpp: micrometres per pixel; by default what the file says. Where it is known, the image is rescaled for the
+                network if the network's differs by more than a tenth.
+
+        Returns:
+            nuclei at the image's own size.
+
+        Raises:
+            InputError: for an image that cannot be taken, or an answer that is not finite.
+        """
+        size = given_pixel_size(mpp, "mpp")
+        if isinstance(image, (str, Path)):
+            size = size or read_pixel_size(image)
+            picture = read_image(image).pixels
+        else:
+            picture = as_picture(image)
+        scale = scale_for(size, self.mpp)
+        return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture)
+
+    def maps(self, picture: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+        """The network's answer for a picture.
+
+        Args:
+            picture: HW3 RGB, at the network's pixel size.
+            whole: HW3 RGB that the picture is a part of, by whose tissue stains are normalised; itself by default.
+
+        Returns:
+            KHW, rows then columns; what :meth:`nuclei` takes.
+
+        Raises:
+            InputError: when a step changes the picture's shape.
+        """
+        part = whole is not None and whole.shape != picture.shape
+        image = self._image(picture, whole if part else None).to(self.device).float() / 255
+        inferer = AutocastInferer(self.precision, self._channels_last, self._windows())
+        with torch.inference_mode():
+            answer = inferer(image.unsqueeze(0), self.network)[0]
+        return self._turned(answer).contiguous().cpu().numpy()
+
+    def nuclei(
+        self,
+        maps: NDArray[np.float32],
+        shape: tuple[int, int],
+        mpp: float | None = None,
+        picture: NDArray[np.uint8] | None = None,
+    ) -> Nuclei:
+        """Nuclei from the network's answer.
+
+        Args:
+            maps: as :meth:`maps` gives them.
+            shape: height and width of the image that the nuclei are wanted in.
+            mpp: of that image, for areas in square micrometres.
+            picture: that image, for overlays.
+
+        Raises:
+            InputError: when the answer is not finite.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            if not np.isfinite(maps.sum(dtype=np.float64)):
+                raise InputError(
+                    "the network's answer is not finite; export other weights, or try --precision float32."
+                )
+        instances = nearest(np.asarray(self._part({"pred": maps})["instances"])[0], shape)
+        probability = smooth(1 / (1 + np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))), shape)[0]
+        types = self.declaration.kind.types(self.declaration.network)
+        table = nuclei_table(instances, probability, smooth(maps[len(maps) - types :], shape) if types else None)
+        if mpp is not None:
+            table["area_um2"] = table["area"] * mpp**2
+        mask = nearest(maps[1] > maps[0], shape) if MASK in self.outputs else None
+        return Nuclei(instances, table, probability, mask, picture, self.declaration.class_names)
+
+    @property
+    def _channels_last(self) -> bool:
+        """As ``inference.json`` lays images out, so that sums are the same to the last bit."""
+        return self.name == HOVERNET or self.precision == "bfloat16"
+
+    def _windows(self) -> Inferer:
+        window, output = self.declaration.window, self.declaration.output
+        return WholeImageInferer(window) if output is None else TiledHoVerNetInferer(window, output, batch_size=4)
+
+    def _turned(self, image: Tensor) -> Tensor:
+        """From rows first to the network's axes, or back."""
+        return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
+
+    def _image(self, picture: NDArray[np.uint8], whole: NDArray[np.uint8] | None) -> Tensor:
+        """3HW in 0..255 after the declared steps, each of which sees the whole image as it is by then."""
+        image, seen = (
+            None
+            if pixels is None
+            else self._turned(torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1))
+            for pixels in (picture, whole)
+        )
+        shape = image.shape
+        for step in self._steps:
+            image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]
+            seen = None if seen is None else step({"image": seen})["image"]
+        if image.shape != shape:
+            raise InputError(
+                f"preprocessing: gives {tuple(image.shape)} of {tuple(shape)}; no step may change the shape."
+            )
+        return image
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: is not there, so this is no bundle; name what export_bundle.py wrote.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); export the bundle again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no object but {type(content).__name__}; export the bundle again.")
+    return content
