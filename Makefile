@@ -29,13 +29,10 @@ demo: env
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/methods/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
-	for run in source_only mani; do \
-	  $(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/$$run || exit 1; \
-	  $(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/budgets/quick.json']" --logging_file False --image_dir $(DEMO)/data/toy_target/images --ckpt $(DEMO)/$$run/model.pt --output_dir $(DEMO)/$$run/masks || exit 1; \
+	for run in source_only mani stain_adabn; do \
+	  $(RUN) --config_file "['$(DEMO)/$$run/configs/train.json','$(CONFIGS)/evaluate.json']" --logging_file False || exit 1; \
+	  $(RUN) --config_file $(DEMO)/$$run/configs/inference.json --logging_file False --image_dir $(DEMO)/data/toy_target/images --output_dir $(DEMO)/$$run/masks || exit 1; \
 	done
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/stain_normalisation.json','$(CONFIGS)/evaluate.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
-	$(BIN)/python scripts/export_bundle.py --bundle bundles/mani_unet --run $(DEMO)/stain_adabn --source toy_source --target toy_target --dataset_dir $(DEMO)/data --overlays quick --out $(DEMO)/export
-	$(BIN)/python scripts/infer.py --bundle $(DEMO)/export/mani_unet --images $(DEMO)/data/toy_target/images --outputs mask --out $(DEMO)/stain_adabn/masks
 	$(BIN)/python -m studies compare $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.

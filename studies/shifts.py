@@ -14,7 +14,8 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from mani_monai.data.datalists import labelled_items, load_source_list, load_target_list
-from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.run.run_folder import is_trained
+from mani_monai.utils.files import load_network, load_tensors, weights_file
 from mani_monai.utils.hashes import file_hash
 from studies.kept_figures import kept_figures
 from studies.plan import Run, Table
@@ -72,7 +73,7 @@ def describe_shifts(
         f"{source}__{target}": describe_shift(data_sets[source], data_sets[target], rows.get(f"{source}__{target}", []))
         for source, target in table.shifts
     }
-    finished = [run for run in runs if (Path(work_dir) / run.name / "model.pt").exists()]
+    finished = [run for run in runs if is_trained(Path(work_dir) / run.name)]
     figures = {}
     for run in tqdm(finished, "describing runs", unit="run"):
         figures[run.name] = cached_run(table, run, dataset_dir, Path(work_dir) / run.name, batches)
@@ -123,7 +124,7 @@ def describe_shift(source: Images, target: Images, rows: Sequence[Row]) -> dict[
 def cached_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches: int) -> dict[str, Any]:
     """``describe_run``, or what it gave before for the same weights: kept in ``shifts.json`` in the run's folder."""
     made_of = {
-        "weights": file_hash(folder / "model.pt"),
+        "weights": file_hash(weights_file(folder)),
         "batches": batches,
         "data": str(Path(dataset_dir).resolve()),
     }
@@ -150,7 +151,7 @@ def describe_run(table: Table, run: Run, dataset_dir: str, folder: Path, batches
     """
     content = run_parser(table, run, dataset_dir, folder).get_parsed_content
     network, device = content("network"), content("device")
-    load_network(network, load_tensors(folder / "model.pt"), folder / "model.pt")
+    load_network(network, load_tensors(weights_file(folder)), weights_file(folder))
 
     running = running_statistics(network)
     crops = list(islice(content("adabn_loader"), batches))

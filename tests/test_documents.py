@@ -64,6 +64,14 @@ def module_of(path):
     return module
 
 
+def of_bundles(file):
+    """A file of the repository; in place of one in a run's folder, those of the bundles that a run may be of."""
+    run = file and re.fullmatch(r"(?:runs/[^/]+|bundles/(\w+)/run(?:_finetuned)?)/configs/(\w+\.json)", file)
+    if not run:
+        return [file] if file else []
+    return [f"bundles/{name}/configs/{run[2]}" for name in ([run[1]] if run[1] else [b.name for b in BUNDLES])]
+
+
 def faults_of(words):
     """What of a command does not exist: a file of the repository, an option, a bundle command, a script's command."""
     options = options_of(words)
@@ -75,7 +83,8 @@ def faults_of(words):
         known = set(inspect.signature(command).parameters)
         text = options.get("config_file", "[]")
         files = ast.literal_eval(text) if text.startswith("[") else [text]
-        for file in [*files, *(options[name] for name in ("meta_file",) if name in options)]:
+        files = [part for file in files for part in of_bundles(file)]
+        for file in [*files, *(part for name in ("meta_file",) for part in of_bundles(options.get(name)))]:
             if not (REPOSITORY / file).is_file():
                 faults.append(file)
         parser = ConfigParser(config={})
@@ -142,6 +151,8 @@ def test_commands_in_documents_exist(path):
         ("python scripts/prepare_data.py tnbc --root path --out data", 0),
         ("python scripts/prepare_data.py tnbc --organ kidney", 1),
         ("python scripts/prepare_data.py consep --root path --window 540 --step 164", 0),
+        ("python -m monai.bundle run --config_file runs/x/configs/inference.json --image_dir x", 0),
+        ("python -m monai.bundle run --config_file runs/x/configs/none.json", 2),
         ("python scripts/none.py", 1),
         ("mani infer --bundle b --mppp 1", 1),
         ("mani prepare folder --images i --name n", 0),

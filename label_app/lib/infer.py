@@ -17,6 +17,7 @@ from mani_monai.apps.label.server_training import WEIGHTS
 from mani_monai.declaration import UNET, Declaration
 from mani_monai.model import Model
 from mani_monai.nuclei import Nuclei
+from mani_monai.run.run_folder import metadata_file
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 
@@ -83,8 +84,8 @@ class NucleiTask(InferTask):
         if self.weights is not None:
             written = self.weights.stat().st_mtime_ns
             if written != self._read_at:
-                facts = self.weights.with_name("config.json")
-                declaration = Declaration.from_metadata(json.loads(facts.read_text(encoding="utf-8")), str(facts))
+                metadata = metadata_file(self.weights.parents[1])
+                declaration = Declaration.from_metadata(json.loads(metadata.read_text(encoding="utf-8")), str(metadata))
                 network = declaration.build_network()
                 load_network(network, load_tensors(self.weights), self.weights)
                 self._served = Model(network, declaration, self.model.device, self.model.precision)

@@ -19,7 +19,7 @@ from mani_monai.evaluation.predictions import PredictionWriter
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.evaluation.weights_scorer import Scores, WeightsScorer, scores_of
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_tensors
+from mani_monai.utils.files import load_tensors, weights_file
 from mani_monai.utils.json_files import save_json
 
 ORACLE = "oracle"
@@ -73,7 +73,7 @@ def evaluate_selections(
     images = [Path(item["image"]).stem for item in items]
     snapshots = snapshots_of(run)
     late = second_half(snapshots)
-    last, source_validation = run / "model.pt", run / "model_source_val.pt"
+    last, source_validation = weights_file(run), weights_file(run, "model_source_val.pt")
     candidates = {"last": [last], "source_validation": [source_validation]}
     if len(late) > 1:
         candidates["average"] = late
@@ -92,7 +92,7 @@ def evaluate_selections(
     for name, paths in candidates.items():
         if name == ORACLE:
             paths = [_best(oracle, network, paths)]
-        weights = " to ".join(dict.fromkeys(str(path.relative_to(run)) for path in (paths[0], paths[-1])))
+        weights = " to ".join(dict.fromkeys(_name(path, run) for path in (paths[0], paths[-1])))
         found = score(paths)
         selections[name] = {"weights": weights, "digest": found.digest} | _summary(found.test, images)
 
@@ -101,7 +101,7 @@ def evaluate_selections(
         result["label_free"] = {"criterion": label_free.criterion, "images": len(label_free.images), "note": NOTE}
         result["snapshots"] = [
             {
-                "weights": str(path.relative_to(run)),
+                "weights": _name(path, run),
                 "label_free": {name: _finite(value) for name, value in found.label_free.items()},
                 "test": _means(found.test),
             }
@@ -112,6 +112,11 @@ def evaluate_selections(
     _write_csv(selections, out / "scores.csv")
     print(selection_table(result), f"\nper image: {out / 'scores.csv'}", flush=True)
     return result
+
+
+def _name(path: Path, run: Path) -> str:
+    """Weights as ``--weights`` names them: a file of ``models`` by its own name, a snapshot by its path."""
+    return str(path.relative_to(run)).removeprefix("models/")
 
 
 def _finite(value: float) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_tensors
+from mani_monai.utils.files import load_tensors, weights_file
 
 
 def snapshots_of(run_dir: str | Path) -> list[Path]:
@@ -28,7 +28,7 @@ def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
         InputError: when the training has not come to its end or left fewer than two of them, or one cannot be read.
     """
     late = second_half(snapshots_of(run_dir))
-    if not (Path(run_dir) / "model.pt").exists():
+    if not weights_file(run_dir).exists():
         raise InputError(f"{run_dir}: holds no finished training to average; train there first.")
     if len(late) < 2:
         raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train for longer.")

@@ -9,7 +9,6 @@ from .schedule import ScheduleHandler
 from .snapshot import SnapshotHandler
 from .snapshot_average import SnapshotAverageHandler
 from .teacher_refresh import TeacherRefreshHandler
-from .training_record import TrainingRecordHandler
 from .training_step import TrainingStep
 
 __all__ = [
@@ -24,6 +23,5 @@ __all__ = [
     "SnapshotAverageHandler",
     "SnapshotHandler",
     "TeacherRefreshHandler",
-    "TrainingRecordHandler",
     "TrainingStep",
 ]

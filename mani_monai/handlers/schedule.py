@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.handlers import ParamSchedulerHandler
 
 SCHEDULES = {
     "linear": lambda progress: progress,
@@ -15,8 +17,8 @@ SCHEDULES = {
 that of the gradient reversal's strength (Ganin & Lempitsky, 2015)."""
 
 
-class ScheduleHandler:
-    """Sets an attribute of an object from the iteration: ``value`` x the schedule of the progress.
+class ScheduleHandler(ParamSchedulerHandler):
+    """MONAI's scheduler with the ramps of adaptation: ``value`` x the schedule of the progress, in each iteration.
 
     A function of the iteration alone, so that a resumed training goes on with the same numbers.
 
@@ -40,20 +42,11 @@ class ScheduleHandler:
             raise ValueError(f"{type(target).__name__} has no attribute {attribute!r} to schedule.")
         if start < 0 or length < 0:
             raise ValueError(f"start and length must be >= 0, got {start} and {length}.")
-        self.target = target
-        self.attribute = attribute
-        self.schedule = SCHEDULES[schedule]
-        self.value = value
-        self.start = start
-        self.length = length
+        ramp = {"schedule": schedule, "value": value, "start": start, "length": length}
+        super().__init__(partial(setattr, target, attribute), scheduled, ramp, event=Events.ITERATION_STARTED)
 
-    def attach(self, engine: Engine) -> None:
-        """
-        Args:
-            engine: the trainer.
-        """
-        engine.add_event_handler(Events.ITERATION_STARTED, self)
 
-    def __call__(self, engine: Engine) -> None:
-        progress = (engine.state.iteration - self.start) / max(self.length, 1)
-        setattr(self.target, self.attribute, self.value * self.schedule(min(max(progress, 0.0), 1.0)))
+def scheduled(schedule: str, value: float, start: int, length: int, current_step: int) -> float:
+    """The number at an iteration, ``current_step``; the others are :class:`ScheduleHandler`'s arguments."""
+    progress = (current_step - start) / max(length, 1)
+    return value * SCHEDULES[schedule](min(max(progress, 0.0), 1.0))

@@ -7,19 +7,19 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ..utils.files import save_atomically
+from ..utils.files import save_atomically, weights_file
 
 
 class SnapshotHandler:
     """Saves the network every ``interval`` iterations and, when training ends, the last iterate.
 
     Snapshots are what selections choose from afterwards, so that no selection has a part in training. A training that
-    begins removes what an earlier one left in the folder: later snapshots, ``model.pt`` and, where it begins anew,
-    ``model_*.pt``, so that none of them is taken for its own.
+    begins removes what an earlier one left in the folder: later snapshots, ``models/model.pt`` and, where it begins
+    anew, ``models/model_*.pt``, so that none of them is taken for its own.
 
     Args:
         network: the network.
-        folder: receives ``snapshots/iteration_000500.pt`` and ``model.pt``, state dictionaries.
+        folder: receives ``snapshots/iteration_000500.pt`` and ``models/model.pt``, state dictionaries.
         interval: iterations between two snapshots.
 
     Raises:
@@ -48,9 +48,9 @@ class SnapshotHandler:
             if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
                 path.unlink(missing_ok=True)
         if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
-            (self.folder / "model.pt").unlink(missing_ok=True)
+            weights_file(self.folder).unlink(missing_ok=True)
         if not engine.state.iteration:  # the best on source validation, averages, re-estimated ones
-            for path in self.folder.glob("model_*.pt"):
+            for path in self.folder.glob("models/model_*.pt"):
                 path.unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
@@ -58,4 +58,4 @@ class SnapshotHandler:
         save_atomically(self.network.state_dict(), self.folder / "snapshots" / name)
 
     def _save_last(self, engine: Engine) -> None:
-        save_atomically(self.network.state_dict(), self.folder / "model.pt")
+        save_atomically(self.network.state_dict(), weights_file(self.folder))

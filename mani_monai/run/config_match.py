@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mani_monai.run.run_folder import train_config
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import read_object, save_json
+from mani_monai.utils.atomic import replacing
+from mani_monai.utils.json_files import config_text, read_object
 
-PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume")
-"""Keys that say where things lie, not what is trained."""
+PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume", "overwrite", "device", "num_workers", "quiet")
+"""Keys that say where and how a training runs, not what is trained."""
+LENGTHS = ("iterations", "epochs")
+"""Keys that a training which goes on may raise."""
+LONGEST = 60
+"""Characters of a value that a message shows."""
 
 
-def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
+def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence[str] = ()) -> None:
     """Refuses to go on with another config's training.
 
     Args:
-        folder: the run's folder; one without ``config.json`` is taken as it is.
+        folder: the run's folder.
         config: the resolved config that is asked for now.
+        besides: further keys that may differ.
 
     Raises:
         InputError: when the folder's config is another one, places left out.
     """
-    path = folder / "config.json"
+    path = train_config(folder)
     if not path.exists():
-        return
-    made = read_object(path, "delete it to go on with this folder as it is")
-    asked = json.loads(json.dumps(config))  # tuples are lists in a file
-    made, asked = ({name: one for name, one in side.items() if name not in PLACES} for side in (made, asked))
+        raise InputError(
+            f"{folder}: holds a training that does not say what it was trained on (configs/train.json is gone); name "
+            "another folder, or delete this one to train anew."
+        )
+    made = read_object(path, "delete the folder to train anew")
+    asked = plain(config)
+    left_out = {*PLACES, *besides}
+    made, asked = ({name: one for name, one in side.items() if name not in left_out} for side in (made, asked))
     key = first_difference(asked, made)
     if key is not None:
         raise InputError(
-            f"{folder}: holds a training whose {key} is not what is asked for now: give the method another name, "
-            "delete the folder (and the run's JSON) to train anew, or delete its config.json to go on with it as it is."
+            f"{folder}: holds a training whose {key} is not what is asked for now ({_shown(made, key)}, not "
+            f"{_shown(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
         )
 
 
@@ -56,8 +67,34 @@ def first_difference(one: Any, other: Any, key: str = "") -> str | None:
     return None
 
 
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as a file holds it, where tuples are lists.
+
+    Raises:
+        InputError: when it holds what JSON cannot.
+    """
+    try:
+        return json.loads(json.dumps(config))
+    except TypeError as error:
+        raise InputError(f"the config cannot be kept in the run's folder ({error}); write it with plain values.") from (
+            error
+        )
+
+
 def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
-    """Writes a resolved config as ``config.json`` into a run's folder and returns its path."""
-    path = Path(folder) / "config.json"
-    save_json(path, config)
+    """Writes a resolved config as ``configs/train.json`` into a run's folder and returns its path."""
+    path = train_config(Path(folder))
+    with replacing(path) as partial:
+        partial.write_text(config_text(plain(config)), encoding="utf-8")
     return path
+
+
+def _shown(config: Any, key: str) -> str:
+    value = config
+    for part in key.split("::"):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError):
+            return "nothing"
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -1,4 +1,4 @@
-"""What lies in a run's folder: weights, and evaluations that are finished."""
+"""What lies in a run's folder: configs, weights, a checkpoint, and evaluations that are finished."""
 
 from __future__ import annotations
 
@@ -6,20 +6,64 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mani_monai.utils import InputError
+from mani_monai.utils.files import weights_file
+from mani_monai.utils.json_files import read_object
+
 CHECKPOINT = "checkpoint.pt"
 """What a training goes on from."""
 SNAPSHOTS = "snapshots"
 """Key of an evaluation's scores of each snapshot, and the folder of their weights."""
+FORMER = ("training.json", "config.json", "model.pt")
+"""Files that a run of the version before had beside its checkpoint."""
+
+
+def train_config(folder: Path) -> Path:
+    """The resolved config of a run's training."""
+    return Path(folder) / "configs" / "train.json"
+
+
+def metadata_file(folder: Path) -> Path:
+    """What a run says of its network, its data sets and their licences."""
+    return Path(folder) / "configs" / "metadata.json"
 
 
 def is_trained(folder: Path) -> bool:
     """Whether a training in this folder has come to its end, whoever started it."""
-    return (folder / "model.pt").exists()
+    return weights_file(folder).exists()
 
 
 def is_begun(folder: Path) -> bool:
     """Whether there is something that a training would go on from, or that was trained."""
     return is_trained(folder) or (folder / CHECKPOINT).exists()
+
+
+def check_layout(folder: Path) -> None:
+    """Refuses a folder that a version before this one has trained in.
+
+    Raises:
+        InputError: when it is one.
+    """
+    if not train_config(folder).exists() and any((folder / name).exists() for name in FORMER):
+        raise InputError(
+            f"{folder}: was trained by an earlier version, which did not keep its config; train anew in another "
+            "folder, or go on with the version that trained it."
+        )
+
+
+def read_train_config(folder: str | Path) -> dict[str, Any]:
+    """The resolved config of a run.
+
+    Raises:
+        InputError: when the folder holds no run, or one of an earlier version.
+    """
+    folder = Path(folder)
+    check_layout(folder)
+    path = train_config(folder)
+    if not path.is_file():
+        what = "holds no training's configs/train.json" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: {what}; name the output_dir of a training.")
+    return read_object(path, "train anew")
 
 
 def has_snapshots(folder: Path) -> bool:
@@ -45,7 +89,7 @@ def finished_metrics(folder: Path, evaluation: str, snapshots: bool) -> dict[str
     """
     path = evaluation_folder(folder, evaluation) / "metrics.json"
     try:
-        if path.stat().st_mtime_ns < (folder / "model.pt").stat().st_mtime_ns:
+        if path.stat().st_mtime_ns < weights_file(folder).stat().st_mtime_ns:
             return None
         metrics = json.loads(path.read_text())
     except (OSError, ValueError):  # not there, or cut off while it was written

@@ -88,6 +88,16 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path,
     network.load_state_dict(state, assign=assign)
 
 
+def weights_file(run_dir: str | Path, name: str = "model.pt") -> Path:
+    """Where weights lie in a run's folder, as in a bundle's.
+
+    Args:
+        run_dir: the run's folder.
+        name: such as ``model.pt``, the last iterate, or ``model_source_val.pt``.
+    """
+    return Path(run_dir) / "models" / name
+
+
 def load_finished(folder: str | Path, **networks: nn.Module) -> None:
     """Loads networks from the checkpoint of a training that has ended.
 
@@ -98,9 +108,9 @@ def load_finished(folder: str | Path, **networks: nn.Module) -> None:
     Raises:
         InputError: when the training has not ended, or was of other networks.
     """
-    checkpoint, last = Path(folder) / "checkpoint.pt", Path(folder) / "model.pt"
+    checkpoint = Path(folder) / "checkpoint.pt"
     states = load_tensors(checkpoint)
-    if not last.is_file():
+    if not weights_file(folder).is_file():
         raise InputError(f"{checkpoint}: is of a training that has not ended; go on with --resume true first.")
     for name, network in networks.items():
         load_network(network, states.get(name, {}), checkpoint)

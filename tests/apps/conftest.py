@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from exports import REPOSITORY, as_input, picture, settle
+from finished_runs import finished_run
 from monai.networks.nets import BasicUNet
 
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
@@ -25,13 +26,13 @@ def unet() -> BasicUNet:
 
 @pytest.fixture(scope="session")
 def unet_run(unet, toy_dir, tmp_path_factory) -> TrainedRun:
-    folder = tmp_path_factory.mktemp("run")
-    torch.save(unet.state_dict(), folder / "model.pt")
+    declared = {"network": {"features": FEATURES}, "window": 64}
+    folder = finished_run(tmp_path_factory.mktemp("made") / "run", unet.state_dict(), toy_dir, **declared)
     (folder / "evaluation").mkdir()
     metrics = {"source": "toy_source", "target": "toy_target", "split": "split_0", "seed": 0}
     metrics["selections"] = {"last": {"weights": "model.pt", **SCORES}}
     (folder / "evaluation" / "metrics.json").write_text(json.dumps(metrics))
-    return read_run(folder, dataset_dir=str(toy_dir), method="MaNi", overlay={"window": 64})
+    return read_run(folder, method="MaNi")
 
 
 @pytest.fixture(scope="session")

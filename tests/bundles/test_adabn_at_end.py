@@ -21,9 +21,9 @@ def test_it_leaves_what_reestimating_afterwards_does(make_workflow, tmp_path, me
     assert kept.keys() == expected.keys() == {2, 4}
     for iteration, state in expected.items():
         assert_equal(kept[iteration], state)
-    assert not equal(*(dict(load_tensors(folder / "model.pt")) for folder in (at_end, after)), "running_mean")
+    assert not equal(*(dict(load_tensors(folder / "models/model.pt")) for folder in (at_end, after)), "running_mean")
     make_workflow(after, method, "reestimate", **SETTINGS).run()
-    assert_equal(dict(load_tensors(at_end / "model.pt")), dict(load_tensors(after / "model_adabn.pt")))
+    assert_equal(dict(load_tensors(at_end / "models/model.pt")), dict(load_tensors(after / "models/model_adabn.pt")))
 
 
 def test_resumed_equals_uninterrupted(make_workflow, tmp_path):
@@ -44,7 +44,7 @@ def test_averaged_weights_on_normalised_stains_with_the_targets_statistics(make_
     make_workflow(after, "source_only", "stain_normalisation", **SEVERAL).run()
     make_workflow(after, "stain_normalisation", "average", **SEVERAL).run()
     make_workflow(after, "stain_normalisation", "reestimate", weights="model_average.pt", **SEVERAL).run()
-    made, expected = (load_tensors(at_end / "model.pt"), load_tensors(after / "model_average_adabn.pt"))
+    made, expected = (load_tensors(at_end / "models/model.pt"), load_tensors(after / "models/model_average_adabn.pt"))
     assert_equal(dict(made), dict(expected))
     for iteration, state in snapshots(after).items():
         assert_equal(snapshots(at_end)[iteration], state)

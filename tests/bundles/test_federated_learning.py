@@ -11,7 +11,7 @@ from monai.fl.utils.constants import ExtraItems, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 from trainings import equal
 
-from mani_monai.evaluation import read_training_record
+from mani_monai.run.trained_domains import domains_of
 from mani_monai.utils.files import load_tensors
 
 
@@ -50,8 +50,8 @@ def test_a_round_starts_from_the_servers_weights_and_adapts(make_client, bundle)
     sent = client.get_weights()
     assert sent.weight_type == WeightType.WEIGHTS
     assert equal({name: torch.as_tensor(value) for name, value in sent.weights.items()}, weights_of(client))
-    assert equal(dict(load_tensors(folder / "model.pt")), weights_of(client))
-    assert read_training_record(folder)["source"] == "toy_source"
+    assert equal(dict(load_tensors(folder / "models/model.pt")), weights_of(client))
+    assert domains_of(folder)[0]["name"] == "toy_source"
     assert not equal(weights_of(client), server)
 
 

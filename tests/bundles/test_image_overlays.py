@@ -109,7 +109,7 @@ def test_fda_alone_needs_no_loss_and_changes_training(make_workflow, tmp_path):
     for name, overlays in {"plain": ["source_only"], "fda": ["source_only", "fda"]}.items():
         outputs = run(make_workflow(tmp_path / name, *overlays, iterations=2, warmup=0))
         assert all(set(output) == {"loss"} for output in outputs)
-    plain, fda = (dict(load_tensors(tmp_path / name / "model.pt")) for name in ("plain", "fda"))
+    plain, fda = (dict(load_tensors(tmp_path / name / "models/model.pt")) for name in ("plain", "fda"))
     assert not equal(plain, fda, "conv.weight")
 
 

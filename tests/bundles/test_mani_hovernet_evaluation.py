@@ -32,7 +32,7 @@ def test_evaluation_scores_instances(make_hovernet, finished, tmp_path, capsys):
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     evaluator = workflow.parser.get_parsed_content("evaluate::test")
     items = workflow.parser.get_parsed_content("evaluate::test_items")
-    state = load_tensors(finished / "model.pt")
+    state = load_tensors(finished / "models/model.pt")
     workflow.parser.get_parsed_content("network").load_state_dict(state)
     evaluator.run()
     instances = evaluator.state.output[0]["instances"][0].numpy()

@@ -71,4 +71,4 @@ def test_the_real_network_trains_from_the_bundles_own_folder(tmp_path, command_e
     )
     assert done.returncode == 0, done.stderr
     assert "2 iterations of 1 images of 256 px" in done.stdout
-    HoVerNet("fast").load_state_dict(load_tensors(tmp_path / "run" / "model.pt"))
+    HoVerNet("fast").load_state_dict(load_tensors(tmp_path / "run" / "models/model.pt"))

@@ -69,15 +69,15 @@ def test_every_overlay_trains(make_hovernet, tmp_path, overlay):
     losses = set(workflow.parser.get_parsed_content("adaptation"))
     observed = losses or workflow.parser.get_parsed_content("observe_target")
     assert set(outputs[1]) == {"loss", *losses} | ({"segmentation", "empty_pairs"} if observed else set())
-    assert not weights_equal(before, dict(load_tensors(tmp_path / "model.pt")))
+    assert not weights_equal(before, dict(load_tensors(tmp_path / "models/model.pt")))
     assert {path.name for path in tmp_path.iterdir()} == {
         "checkpoint.pt",
-        "model.pt",
-        "model_source_val.pt",
+        "configs",
+        "models",
         "snapshots",
         "tensorboard",
-        "training.json",
     }
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"model.pt", "model_source_val.pt"}
 
 
 @pytest.mark.parametrize("overlay", TRAININGS)
@@ -158,7 +158,7 @@ def test_stage_one_leaves_the_frozen_encoder_and_warns_of_random_weights(make_ho
         workflow = make_hovernet(tmp_path, iterations=2, freeze_encoder=True)
     before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
     run(workflow)
-    after = dict(load_tensors(tmp_path / "model.pt"))
+    after = dict(load_tensors(tmp_path / "models/model.pt"))
     frozen = [name for name in before if name.startswith("res_blocks") and not name.endswith(STATISTICS)]
     assert len(frozen) == 4
     assert all(torch.equal(before[name], after[name]) for name in frozen)
@@ -175,7 +175,7 @@ def test_stage_two_starts_from_stage_one(make_hovernet, tmp_path):
     assert all(parameter.requires_grad for parameter in workflow.parser.get_parsed_content("network").parameters())
     outputs = run(workflow)
     assert "mutual_information" in outputs[0], "its loss counts from the first iteration on"
-    assert not weights_equal(dict(one["model"]), dict(load_tensors(tmp_path / "two" / "model.pt")))
+    assert not weights_equal(dict(one["model"]), dict(load_tensors(tmp_path / "two" / "models/model.pt")))
 
 
 def test_stage_two_names_the_stage_that_is_missing_or_unfinished(make_hovernet, tmp_path):
@@ -219,5 +219,5 @@ def test_training_is_blind_to_the_targets_masks(make_hovernet, data_copy, tmp_pa
     for path in (data_copy / "toy_target" / "labels").iterdir():
         path.unlink()
     run(make_hovernet(tmp_path / "after", dataset_dir=str(data_copy)))
-    for name in ("model.pt", "model_source_val.pt"):
+    for name in ("models/model.pt", "models/model_source_val.pt"):
         assert equal(*(dict(load_tensors(tmp_path / folder / name)) for folder in ("before", "after")))

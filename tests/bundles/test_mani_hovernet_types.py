@@ -44,7 +44,7 @@ def test_types_are_learned_and_scored_where_they_are_asked_for(make_hovernet, ty
     assert batch["type_map"].shape == (2, 3, 32, 32)
     assert torch.equal(batch["type_map"][:, 0], batch["label"][:, 0])
     assert all(np.isfinite(list(output.values())).all() for output in outputs)
-    assert "type_prediction.output_features.decoderblock4.conv.weight" in load_tensors(tmp_path / "model.pt")
+    assert "type_prediction.output_features.decoderblock4.conv.weight" in load_tensors(tmp_path / "models/model.pt")
 
     capsys.readouterr()
     make_hovernet(tmp_path, "evaluate", **options).run()

@@ -104,7 +104,7 @@ def test_two_ranks_see_the_samples_of_one(two_ranks, ranks_run):
 
 def test_files_are_those_of_one_writer_and_load_without_a_wrapper(two_ranks):
     last = recorded(two_ranks, 1, 6)
-    assert_equal(dict(load_tensors(two_ranks / "model.pt")), dict(last["network"]))
+    assert_equal(dict(load_tensors(two_ranks / "models/model.pt")), dict(last["network"]))
     checkpoint = load_tensors(two_ranks / "checkpoint.pt")
     assert_equal(dict(checkpoint["model"]), dict(last["network"]))
     assert_equal(dict(checkpoint["adaptation"]), dict(last["adaptation"]))

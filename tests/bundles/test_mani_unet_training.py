@@ -25,19 +25,20 @@ def test_every_overlay_trains(make_workflow, tmp_path, overlay):
     losses = set(workflow.parser.get_parsed_content("adaptation"))
     observed = losses or workflow.parser.get_parsed_content("observe_target")
     assert set(outputs[1]) == {"loss", *losses} | ({"segmentation", "empty_pairs"} if observed else set())
-    model = load_tensors(tmp_path / "model.pt")
+    model = load_tensors(tmp_path / "models/model.pt")
     assert not weights_equal(before, dict(model))
     assert {path.name for path in tmp_path.iterdir()} == {
         "checkpoint.pt",
-        "model.pt",
-        "model_source_val.pt",
+        "configs",
+        "models",
         "snapshots",
         "tensorboard",
-        "training.json",
     }
-    record = json.loads((tmp_path / "training.json").read_text())
-    assert (record["source"], record["window"]) == ("toy_source", workflow.parser["window"])
-    assert record["image_steps"].count("NormaliseStainsd") == ("NormaliseStainsd" in str(OVERLAYS.get(overlay)))
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"model.pt", "model_source_val.pt"}
+    metadata = json.loads((tmp_path / "configs" / "metadata.json").read_text())
+    assert (metadata["training"]["source"], metadata["model"]["window"]) == ("toy_source", workflow.parser["window"])
+    steps = str(metadata["model"]["preprocessing"])
+    assert steps.count("NormaliseStainsd") == ("NormaliseStainsd" in str(OVERLAYS.get(overlay)))
 
 
 @pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])
@@ -53,7 +54,8 @@ def test_several_sources_train_and_validate_together(make_workflow, tmp_path, so
     assert [len(positions) for positions in data.source_domains] == [len(data.data) // 2] * 2
     validated = workflow.parser.get_parsed_content("validate::dataset")
     assert {item["domain"] for item in validated} == {"toy_source", "toy_target"}
-    assert json.loads((tmp_path / "training.json").read_text())["source"] in (source, list(source))
+    domains = json.loads((tmp_path / "configs" / "metadata.json").read_text())["training"]["domains"]
+    assert [domain["name"] for domain in domains if domain["role"] == "source"] == ["toy_source", "toy_target"]
 
 
 def test_warmup_knows_nothing_of_the_target(make_workflow, tmp_path):
@@ -71,7 +73,7 @@ def test_warmup_knows_nothing_of_the_target(make_workflow, tmp_path):
 def test_warmup_is_source_only(make_workflow, tmp_path):
     run(make_workflow(tmp_path / "warmup", iterations=3, warmup=3))
     run(make_workflow(tmp_path / "source", "source_only", iterations=3, warmup=0))
-    models = [dict(load_tensors(tmp_path / name / "model.pt")) for name in ("warmup", "source")]
+    models = [dict(load_tensors(tmp_path / name / "models/model.pt")) for name in ("warmup", "source")]
     assert equal(*models)
 
 
@@ -99,7 +101,7 @@ def test_training_is_blind_to_the_targets_masks(make_workflow, data_copy, tmp_pa
         else:
             Image.fromarray(rng.integers(0, 2, (64, 64)).astype(np.uint16)).save(path)
     run(make_workflow(tmp_path / "after", dataset_dir=str(data_copy)))
-    for name in ("model.pt", "model_source_val.pt"):
+    for name in ("models/model.pt", "models/model_source_val.pt"):
         assert equal(*(dict(load_tensors(tmp_path / folder / name)) for folder in ("before", "after")))
 
 
@@ -120,7 +122,7 @@ def test_pairs_without_source_nuclei_or_background_are_left_out(make_workflow, d
 def test_the_seed_decides(make_workflow, tmp_path):
     for name, seed in {"one": 0, "again": 0, "other": 1}.items():
         run(make_workflow(tmp_path / name, seed=seed, iterations=2))
-    one, again, other = (dict(load_tensors(tmp_path / name / "model.pt")) for name in ("one", "again", "other"))
+    one, again, other = (dict(load_tensors(tmp_path / name / "models/model.pt")) for name in ("one", "again", "other"))
     assert equal(one, again)
     assert not equal(one, other, "conv.weight")
 

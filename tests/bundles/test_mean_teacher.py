@@ -43,12 +43,13 @@ def test_the_teacher_is_the_moving_average_and_is_what_is_kept(mean_teacher):
     for iteration, state in enumerate(states[1:], 1):
         expected = {name: 0.99 * value + 0.01 * state[name] for name, value in expected.items()}
         averages[iteration] = expected
-    kept = {iteration: state for iteration, state in snapshots(folder).items()} | {6: load_tensors(folder / "model.pt")}
+    kept = {iteration: state for iteration, state in snapshots(folder).items()}
+    kept |= {6: load_tensors(folder / "models/model.pt")}
     assert sorted(kept) == [2, 4, 6]
     for iteration, state in kept.items():
         for name, value in averages[iteration].items():
             torch.testing.assert_close(state[name], value, msg=f"{iteration} {name}")
-    assert not weights_equal(dict(load_tensors(folder / "model.pt")), states[-1])
+    assert not weights_equal(dict(load_tensors(folder / "models/model.pt")), states[-1])
 
 
 def test_the_checkpoint_holds_student_and_teacher(mean_teacher):
@@ -57,7 +58,7 @@ def test_the_checkpoint_holds_student_and_teacher(mean_teacher):
     assert_equal(dict(checkpoint["model"]), states[-1])
     prefix = "consistency.teacher."
     teacher = {name.removeprefix(prefix): value for name, value in checkpoint["adaptation"].items()}
-    assert_equal(teacher, dict(load_tensors(folder / "model.pt")))
+    assert_equal(teacher, dict(load_tensors(folder / "models/model.pt")))
 
 
 def test_the_weight_grows_from_the_warm_up_on(mean_teacher):
@@ -84,8 +85,8 @@ def test_the_weight_average_is_a_mean_teacher_without_its_loss(make_workflow, me
     outputs, states = trained(make_workflow, tmp_path / "averaged", "source_only", "weight_average")
     assert all("consistency" not in output for output in outputs)
     run(make_workflow(tmp_path / "plain", "source_only", **SETTINGS))
-    assert_equal(states[-1], dict(load_tensors(tmp_path / "plain" / "model.pt")))
-    kept = load_tensors(tmp_path / "averaged" / "model.pt")
+    assert_equal(states[-1], dict(load_tensors(tmp_path / "plain" / "models/model.pt")))
+    kept = load_tensors(tmp_path / "averaged" / "models/model.pt")
     assert not weights_equal(dict(kept), states[-1])
     expected = {name: value for name, value in states[0].items() if value.is_floating_point()}
     for state in states[1:]:

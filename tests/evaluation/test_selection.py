@@ -40,7 +40,7 @@ def network() -> nn.Module:
 def run_dir(tmp_path):
     """A run whose every saved weight names itself: 1 the last, 2 the best on the source, 10, 20, 30 the snapshots."""
     folder = tmp_path / "run"
-    files = {"model.pt": 1, "model_source_val.pt": 2}
+    files = {"models/model.pt": 1, "models/model_source_val.pt": 2}
     files |= {f"snapshots/iteration_{number:06d}.pt": number for number in (10, 20, 30)}
     for name, value in files.items():
         save_atomically({"weight": torch.full((1, 1), float(value))}, folder / name)
@@ -146,7 +146,7 @@ def test_every_metric_is_written_and_what_has_no_score_counts_for_nothing(networ
 
 
 def test_weights_that_two_selections_share_are_scored_once(network, run_dir):
-    save_atomically({"weight": torch.full((1, 1), 1.0)}, run_dir / "model_source_val.pt")
+    save_atomically({"weight": torch.full((1, 1), 1.0)}, run_dir / "models/model_source_val.pt")
     result, test, _ = evaluate(network, run_dir)
     assert test.asked == [1, 25, 20]
     assert result["selections"]["source_validation"]["dice"] == result["selections"]["last"]["dice"]
@@ -158,7 +158,7 @@ def test_what_cannot_be_scored_is_refused(network, run_dir):
         evaluate(network, run_dir, items=[])
     with pytest.raises(InputError, match=r"model\.pt: holds another network"):
         evaluate(nn.Linear(2, 1, bias=False), run_dir)
-    (run_dir / "model.pt").unlink()
+    (run_dir / "models/model.pt").unlink()
     with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
         evaluate(network, run_dir)
 

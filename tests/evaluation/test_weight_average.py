@@ -24,12 +24,12 @@ def test_the_later_half_is_averaged(tmp_path):
         save_atomically({"weight": torch.tensor(float(number))}, tmp_path / "snapshots" / f"iteration_{number:06d}.pt")
     with pytest.raises(InputError, match="holds no finished training to average"):
         averaged_weights(tmp_path)
-    save_atomically({}, tmp_path / "model.pt")
+    save_atomically({}, tmp_path / "models/model.pt")
     assert averaged_weights(tmp_path)["weight"] == 6
 
 
 def test_one_snapshot_is_nothing_to_average(tmp_path):
-    for place in ("model.pt", "snapshots/iteration_000001.pt"):
+    for place in ("models/model.pt", "snapshots/iteration_000001.pt"):
         save_atomically({"weight": torch.zeros(1)}, tmp_path / place)
     with pytest.raises(InputError, match="has 1 snapshots to average"):
         averaged_weights(tmp_path)

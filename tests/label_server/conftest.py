@@ -9,16 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from exports import REPOSITORY, picture
+from finished_runs import finished_run
 from label_server import LabelServer, label_server
 from monai.bundle import create_workflow
 from painted_nuclei import painted, reading_hovernet
 from PIL import Image
-from small_bundles import small_unet, write_unet_bundle
+from small_bundles import FEATURES, small_unet, write_unet_bundle
 
 from mani_monai.apps.export.archive import write_hashes
 from mani_monai.declaration import Declaration
@@ -43,15 +45,12 @@ class Evil:
         return Path.touch, (self.witness,)
 
 
-def export(bundle: str, network: torch.nn.Module, data: Path, place: Path, *options: str) -> None:
-    run = place / f"run_{bundle}"
-    run.mkdir()
-    torch.save(network.state_dict(), run / "model.pt")
-    facts = ["--source", "toy_source", "--target", "toy_target", "--dataset_dir", str(data), "--version", "1.2.3"]
+def export(bundle: str, network: torch.nn.Module, data: Path, place: Path, **declared: Any) -> None:
+    run = finished_run(place / f"run_{bundle}", network.state_dict(), data, bundle, **declared)
     script = str(REPOSITORY / "scripts" / "export_bundle.py")
-    command = [sys.executable, script, "--bundle", bundle, "--run", str(run), "--out", str(place / "dist")]
+    command = [sys.executable, script, "--run", str(run), "--out", str(place / "dist"), "--version", "1.2.3"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, *facts, *options], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
@@ -69,7 +68,7 @@ def dist(place, toy_dir) -> Path:
     if exports := os.environ.get("MANI_BUNDLES"):
         shutil.copytree(exports, place / "dist")
     else:
-        export("mani_unet", small_unet(), toy_dir, place, "--overlays", "small")
+        export("mani_unet", small_unet(), toy_dir, place, network={"features": FEATURES}, window=-1)
         export("mani_hovernet", reading_hovernet(), toy_dir, place)
     evil = write_unet_bundle(place / "dist" / "evil", "6.6.6")
     torch.save({"model": Evil(place / "code_ran")}, evil / "models" / "model.pt")

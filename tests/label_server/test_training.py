@@ -65,7 +65,7 @@ def test_training_on_a_pair_of_labelled_images(server, own, images, dist):
     task = server.train("mani_unet", **SHORT)
     assert task["status"] == "DONE", server.tail()
     assert "mani_unet_trained" in server.ask("GET", "/info/").json()["models"]
-    weights = images / "trained" / "mani_unet_trained" / "model.pt"
+    weights = images / "trained" / "mani_unet_trained" / "models/model.pt"
     trained, start = torch.load(weights, weights_only=True), start_weights(dist)
     moved = [(trained[name] - start[name]).abs().max().item() for name in start if name.endswith("conv.weight")]
     assert 0 < max(moved) < 0.02  # from the bundle's weights, three steps of Adam at 1e-3
@@ -82,18 +82,18 @@ def test_adapting_to_the_unlabelled_images(server, own, images):
     log = server.log.read_text()
     assert "left out: " in log
     assert "broken.png: cannot be decoded" in log
-    weights = images / "trained" / "mani_unet_adapted" / "model.pt"
-    expected = own("mani_unet", pixels_of(images, "d"), weights, weights.with_name("config.json"))
+    weights = images / "trained" / "mani_unet_adapted" / "models/model.pt"
+    expected = own("mani_unet", pixels_of(images, "d"), weights, weights.parents[1] / "configs" / "metadata.json")
     assert (expected != own("mani_unet", pixels_of(images, "d"), weights)).any()
     np.testing.assert_array_equal(answer_of(server, "mani_unet_adapted", "d"), expected)
-    other = torch.load(images / "trained" / "mani_unet_trained" / "model.pt", weights_only=True)
+    other = torch.load(images / "trained" / "mani_unet_trained" / "models/model.pt", weights_only=True)
     adapted = torch.load(weights, weights_only=True)
     assert any(not torch.equal(adapted[name], other[name]) for name in adapted)
 
 
 @pytest.mark.usefixtures("labelled")
 def test_a_training_that_fails_says_why_and_leaves_the_last_one(server, images, tmp_path):
-    weights = images / "trained" / "mani_unet_trained" / "model.pt"
+    weights = images / "trained" / "mani_unet_trained" / "models/model.pt"
     before = weights.read_bytes()
     for name in ("a", "b"):
         Image.new("L", pixels_of(images, name).shape[1::-1]).save(tmp_path / f"{name}.png")

@@ -40,7 +40,7 @@ def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, t
         _, errors = first.communicate()
     assert first.returncode == 1
     assert "stopped: start the same command again to go on." in errors
-    assert not (run / "model.pt").exists(), "the training went on to its end"
+    assert not (run / "models" / "model.pt").exists(), "the training went on to its end"
 
     done = subprocess.run(command, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

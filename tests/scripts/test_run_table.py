@@ -45,7 +45,7 @@ def test_a_table_that_is_killed_goes_on_where_it_was(tiny, toy_dir, tmp_path, co
         status = first.wait()
     assert status == 1
     assert read_result(tmp_path / "done" / "plan", run.name) is None
-    assert not (run / "model.pt").exists(), "the training went on to its end"
+    assert not (run / "models" / "model.pt").exists(), "the training went on to its end"
 
     again = subprocess.run(command, cwd=ROOT, env=command_environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr

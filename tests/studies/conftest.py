@@ -57,7 +57,7 @@ def rows(finished):
 
 def write_weights(folder):
     """What a finished training leaves."""
-    for name in ("snapshots/iteration_000001.pt", "model.pt"):
+    for name in ("snapshots/iteration_000001.pt", "models/model.pt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
 

@@ -53,7 +53,7 @@ def test_what_a_finished_run_leaves(make, run):
     assert (result["sessions"], result["threads"]) == (1, 2)
     assert result["device"]
     assert result["versions"].keys() == {"torch", "monai"}
-    config = json.loads((make.folder(run) / "config.json").read_text())
+    config = json.loads((make.folder(run) / "configs" / "train.json").read_text())
     assert (config["width"], config["source"]) == (4, "a")
 
 

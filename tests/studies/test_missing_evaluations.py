@@ -111,8 +111,8 @@ def test_snapshots_are_not_asked_for_where_the_bundle_scores_none(make, table, r
 @pytest.mark.parametrize(
     ("change", "gone", "lost"),
     [
-        (without_adabn, "model.pt", ["adabn"]),
-        (without_snapshots, "model.pt", ["snapshots"]),
+        (without_adabn, "models/model.pt", ["adabn"]),
+        (without_snapshots, "models/model.pt", ["snapshots"]),
         (without_snapshots, "snapshots", ["snapshots"]),
         (without_criterion, "snapshots", ["what chose among the snapshots"]),
         (without_snapshots, "", ["snapshots"]),
@@ -145,7 +145,7 @@ def test_runs_are_named_by_what_they_lack(make, table, capsys):
     runs = table.runs(3, methods=["source_only"])
     for run in runs:
         make(run)
-        (make.folder(run) / "model.pt").unlink()
+        (make.folder(run) / "models/model.pt").unlink()
     for run, change in zip(runs, (without_adabn, without_adabn, without_snapshots), strict=True):
         result = json.loads(make.result_path(run).read_text())
         change(result)

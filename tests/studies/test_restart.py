@@ -7,19 +7,23 @@ import os
 
 import pytest
 
+from mani_monai.run.config_match import write_config
 from mani_monai.utils import InputError
 from studies import RunMaker, TableRunner, ThreadScheduler
+from studies.run_config import bundle_training
 
 FIGURES = ("training_seconds", "training_cpu_seconds", "peak_memory_mib", "sessions")
 
 
 @pytest.fixture
-def folder(make, run):
+def folder(make, table, run):
     """The run's folder, with the weights of a training by hand."""
     folder = make.folder(run)
     (folder / "snapshots").mkdir(parents=True)
-    for name in ("snapshots/iteration_000001.pt", "checkpoint.pt", "model.pt"):
+    for name in ("snapshots/iteration_000001.pt", "checkpoint.pt", "models/model.pt"):
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
+    write_config(bundle_training(table, run, "data", folder).resolved(), folder)
     return folder
 
 
@@ -48,7 +52,7 @@ def test_neither_the_training_nor_an_evaluation_is_repeated(make, fake, run):
 
 
 def older(folder, metrics):
-    weights = (folder / "model.pt").stat().st_mtime
+    weights = (folder / "models/model.pt").stat().st_mtime
     os.utime(metrics, (weights - 1, weights - 1))
 
 
@@ -86,7 +90,7 @@ def test_a_training_by_hand_is_scored_and_its_cost_is_not_known(make, fake, run,
 
 
 def test_a_training_that_somebody_began_goes_on_and_its_cost_is_not_known(make, fake, run, folder):
-    (folder / "model.pt").unlink()
+    (folder / "models/model.pt").unlink()
     cut_off(make, fake, run, "train")
     assert make(run) == "done"
     assert steps(fake)[0] == "source_only.json"
@@ -95,7 +99,8 @@ def test_a_training_that_somebody_began_goes_on_and_its_cost_is_not_known(make, 
 
 def test_a_training_that_somebody_ended_has_no_known_cost(make, fake, run):
     cut_off(make, fake, run, "train")
-    (make.folder(run) / "model.pt").touch()
+    (make.folder(run) / "models").mkdir()
+    (make.folder(run) / "models" / "model.pt").touch()
     assert make(run) == "done"
     assert figures(make, run) == (None,) * 4
 
@@ -118,7 +123,7 @@ def test_a_session_whose_maker_was_killed_has_no_known_cost(make, fake, run, mon
 def test_a_half_made_run_of_another_config_is_refused(make, fake, table, run, step, capsys):
     cut_off(make, fake, run, step)
     (table.bundle / "configs" / "small.json").write_text(json.dumps({"width": 5}))
-    with pytest.raises(InputError, match=r"holds a training whose width is not what is asked for now: .*delete"):
+    with pytest.raises(InputError, match=r"holds a training whose width is not what is asked for now .*delete"):
         make(run)
     assert fake.commands == []
     assert TableRunner(make, ThreadScheduler(make, 1), seconds=0)([run]) == [run.name]
@@ -146,15 +151,15 @@ def test_places_may_change(make, fake, table, run, tmp_path):
     make.work_dir.rename(moved)
     again = RunMaker(table, "elsewhere", moved, tmp_path / "results", 2, fake)
     assert again(run) == "done"
-    assert json.loads((moved / run.name / "config.json").read_text())["dataset_dir"] == "elsewhere"
+    assert json.loads((moved / run.name / "configs" / "train.json").read_text())["dataset_dir"] == "elsewhere"
 
 
-def test_a_folder_without_a_config_is_taken_as_it_is(make, fake, table, run):
+def test_a_folder_without_a_config_is_refused(make, fake, run):
     cut_off(make, fake, run, "train")
-    (make.folder(run) / "config.json").unlink()
-    (table.bundle / "configs" / "small.json").write_text(json.dumps({"width": 5}))
-    assert make(run) == "done"
-    assert json.loads((make.folder(run) / "config.json").read_text())["width"] == 5
+    (make.folder(run) / "configs" / "train.json").unlink()
+    with pytest.raises(InputError, match="does not say what it was trained on"):
+        make(run)
+    assert fake.commands == []
 
 
 def test_a_training_that_never_got_to_a_checkpoint_starts_anew_with_another_config(make, fake, table, run):

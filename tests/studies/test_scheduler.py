@@ -154,5 +154,5 @@ def test_two_tiny_runs_through_submitit(tiny, toy_dir, tmp_path, monkeypatch):
         assert set(result["scores"]) == {"plain"}
         assert result["training_seconds"] > 0
         assert result["peak_memory_mib"] > 100
-    config = json.loads((make.folder(runs[1]) / "config.json").read_text())
+    config = json.loads((make.folder(runs[1]) / "configs" / "train.json").read_text())
     assert config["adaptation_losses"]["mutual_information"]["weight"] == 0.1

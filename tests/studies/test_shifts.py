@@ -58,7 +58,7 @@ def work_dir(tmp_path):
     network = BasicUNet(2, 3, 2, (4,) * 6, norm="BATCH", act="RELU")
     folder = tmp_path / "runs" / "toy_source__toy_target__source_only__seed0"
     folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / "model.pt")
+    torch.save(network.state_dict(), folder / "models/model.pt")
     return folder.parent
 
 
@@ -69,7 +69,7 @@ def test_statistics_are_those_that_the_bundle_would_reestimate(table, work_dir, 
     workflow.parser["adabn_loader"]["batch_sampler"]["iterations"] = 3
     workflow.parser.ref_resolver.reset()
     workflow.run()
-    (folder / "model_adabn.pt").replace(folder / "model.pt")
+    (folder / "models/model_adabn.pt").replace(folder / "models/model.pt")
     statistics = shifts.describe_run(table, run, str(toy_dir), folder, 3)["statistics"]
     for depth in BASIC_UNET_DEPTHS:
         assert statistics["target from network"][depth] == {"mean": 0, "log_std": 0}
@@ -99,7 +99,7 @@ def test_what_is_there_is_described_and_what_is_missing_named(table, work_dir, t
 
     monkeypatch.setattr(shifts, "describe_run", lambda *_: "computed")
     assert describe()["runs"] == found["runs"]  # kept
-    weights = work_dir / "toy_source__toy_target__source_only__seed0" / "model.pt"
+    weights = work_dir / "toy_source__toy_target__source_only__seed0" / "models/model.pt"
     torch.save({**torch.load(weights), "final_conv.bias": torch.ones(2)}, weights)
     assert list(describe()["runs"].values()) == ["computed"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from exports import REPOSITORY, as_input, picture, settle
+from finished_runs import finished_run
 from monai.networks.nets import BasicUNet
 from torch import nn
 
@@ -38,19 +39,16 @@ def export_quickly(name: str, network: nn.Module, dataset_dir: Path, folder: Pat
         network: whose weights are exported.
         dataset_dir: folder of the toy data.
         folder: an empty one, for the run and the exports.
-        options: of ``read_run``.
+        options: what differs from the bundle's own declaration.
     """
-    (folder / "run").mkdir()
-    torch.save(network.state_dict(), folder / "run" / "model.pt")
-    names = {"source": "toy_source", "target": "toy_target", "dataset_dir": str(dataset_dir)}
-    run = read_run(folder / "run", **names, method="MaNi", **options)
+    run = read_run(finished_run(folder / "run", network.state_dict(), dataset_dir, name, **options), method="MaNi")
     with pytest.MonkeyPatch.context() as patch:
         for form, result in {"write_torchscript": None, "write_onnx": None, "largest_difference": {}}.items():
             patch.setattr(export, form, lambda *_, result=result: result)
         return export_bundle(REPOSITORY / "bundles" / name, run, folder / "dist", "1.2.3")
 
 
-def export_unet(dataset_dir: Path, folder: Path, **overlay) -> Exported:
-    """mani_unet with :func:`narrow_unet`, trained at ``UM`` micrometres per pixel, with further settings."""
-    overlay = {"window": WINDOW, **overlay}
-    return export_quickly("mani_unet", narrow_unet(), dataset_dir, folder, overlay=overlay, mpp=UM)
+def export_unet(dataset_dir: Path, folder: Path, **declared) -> Exported:
+    """mani_unet with :func:`narrow_unet`, trained at ``UM`` micrometres per pixel, but for what is ``declared``."""
+    declared = {"network": {"features": FEATURES}, "window": WINDOW, "mpp": UM, **declared}
+    return export_quickly("mani_unet", narrow_unet(), dataset_dir, folder, **declared)

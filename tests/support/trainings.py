@@ -12,7 +12,7 @@ from ignite.engine import Events
 from mani_monai.utils.files import load_tensors
 from mani_monai.utils.training import loss_terms
 
-RESULTS = ("checkpoint.pt", "model.pt", "model_source_val.pt")
+RESULTS = ("checkpoint.pt", "models/model.pt", "models/model_source_val.pt")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 FEW_BATCHES = {"adabn_loader::batch_sampler::iterations": 3}
 """Override: so many batches of the target reestimate a network's batch statistics."""

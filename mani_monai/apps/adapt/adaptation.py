@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,14 +170,9 @@ def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
 
 
 def _trained(job: Adaptation, make: TrainingMaker, run: Training, start: GivenModel | None = None) -> TrainedRun:
-    """A training for its export; weights that began as another model's stay bound to what that was trained on."""
+    """A training for its export."""
     said = run.method.title + (f", started from {start.name}" if start else "")
-    trained = read_run(make.folder(run), dataset_dir=make.dataset_dir, method=said, mpp=job.mpp)
-    if start is None:
-        return trained
-    source, target = trained.domains
-    licence = f"{source.licence}; the weights that training started from, {start.name}, say: {start.licence}"
-    return replace(trained, domains=(replace(source, licence=licence), target))
+    return read_run(make.folder(run), method=said, mpp=job.mpp)
 
 
 def _settings(job: Adaptation, configs: ConfigParser, domains: Domains) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mani_monai.apps.adapt.start import NORMALISATION
 from mani_monai.apps.export.formats import write_state
 from mani_monai.declaration import UNET
-from mani_monai.evaluation.training_record import NORMALISATION
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.hashes import file_hash
@@ -26,6 +28,7 @@ class GivenModel:
         licence: what it says of the data that it was trained on, in one line.
         normalised: whether its inference normalises stains.
         mpp: micrometres per pixel of the images that it was trained on; None where it does not say.
+        domains: records of the data sets that it was trained on, or of itself.
     """
 
     name: str
@@ -34,6 +37,19 @@ class GivenModel:
     licence: str
     normalised: bool = False
     mpp: float | None = None
+    domains: Sequence[Mapping[str, Any]] = ()
+
+
+def bound_by(model: Model, name: str) -> list[dict[str, Any]]:
+    """What binds whatever is trained from a model: the data sets that it names, else its terms as one record.
+
+    Args:
+        model: the model.
+        name: what to call it where it names none.
+    """
+    terms = " ".join((model.licence or "unknown").split())
+    alone = {"name": name, "role": "start", "licence": terms, "mpp": model.mpp, "types": {}}
+    return [dict(domain) for domain in model.domains] or [alone]
 
 
 def take_model(path: str | Path, folder: Path) -> GivenModel:
@@ -56,7 +72,9 @@ def take_model(path: str | Path, folder: Path) -> GivenModel:
     terms = " ".join((model.licence or "unknown").split())
     normalised = any(step["_target_"].endswith(NORMALISATION) for step in model.declaration.preprocessing)
     features = tuple(model.declaration.network["features"])
-    return GivenModel(place.name, folder / "model.pt", features, terms, normalised, model.mpp)
+    return GivenModel(
+        place.name, folder / "model.pt", features, terms, normalised, model.mpp, bound_by(model, place.name)
+    )
 
 
 def model_hash(path: str | Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from mani_monai.evaluation.training_record import NORMALISATION
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.json_files import save_json
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mani_monai.apps.adapt.given_model import GivenModel
 
+NORMALISATION = "NormaliseStainsd"
 NORMALISED = "stain_normalisation.json"
 """The bundle's overlay of a training on normalised stains."""
 
@@ -71,7 +72,7 @@ def choose_start(given: GivenModel, features: tuple[int, ...], normalises: bool,
         return Start(
             (), f"Before is {given.name}. The training did not start from it but from new weights: {channels}."
         )
-    overlays = (str(write_start(given.weights, path)),)
+    overlays = (str(write_start(given.weights, path, given.domains)),)
     note = f"Before is {given.name}, and the training started from its weights."
     if given.normalised and not normalises:
         overlays = (NORMALISED, *overlays)
@@ -83,28 +84,31 @@ def choose_start(given: GivenModel, features: tuple[int, ...], normalises: bool,
     return Start(overlays, note)
 
 
-def start_settings(weights: Path) -> dict[str, Any]:
+def start_settings(weights: Path, domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What an overlay says to make a training of mani_unet start from weights.
 
     Args:
         weights: a state dictionary.
+        domains: the data sets that they were trained on, whose licences bind what comes of them.
     """
     return {
         "+imports": ["$from mani_monai.apps.adapt.start import started_from"],
         "start_weights": str(weights.absolute()),
+        "earlier_domains": [dict(domain) for domain in domains],
         "network": "$started_from(@network_def, @start_weights).to(@device)",
     }
 
 
-def write_start(weights: Path, path: Path) -> Path:
+def write_start(weights: Path, path: Path, domains: Sequence[Mapping[str, Any]] = ()) -> Path:
     """Writes the overlay that makes a training of mani_unet start from weights.
 
     Args:
         weights: a state dictionary.
         path: the overlay.
+        domains: as in :func:`start_settings`.
 
     Returns:
         its absolute path.
     """
-    save_json(path, start_settings(weights))
+    save_json(path, start_settings(weights, domains))
     return path.absolute()

@@ -26,6 +26,7 @@ from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.utils.atomic import replacing
+from mani_monai.utils.files import weights_file
 
 PAGE, RECORD = "report.html", "report.json"
 
@@ -100,14 +101,14 @@ def _models(
     def predictor(run: Training) -> Predictor:
         return Predictor(run, domains.dataset_dir, domains.largest)
 
-    after = measure_model(predictor(plan.after), make.folder(plan.after) / "model.pt", paths)
+    after = measure_model(predictor(plan.after), weights_file(make.folder(plan.after)), paths)
     if plan.before == plan.after:
         return after, after
     if given is not None:
         steps = (NORMALISED,) if given.normalised else ()
         own = Predictor(plan.after, domains.dataset_dir, domains.largest, given.features, steps)
         return measure_model(own, given.weights, paths), after
-    return measure_model(predictor(plan.before), make.folder(plan.before) / "model.pt", paths), after
+    return measure_model(predictor(plan.before), weights_file(make.folder(plan.before)), paths), after
 
 
 def _region_pictures(paths: list[str], before: Measured, after: Measured) -> dict[str, bytes]:

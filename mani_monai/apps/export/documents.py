@@ -117,8 +117,8 @@ def data_license(domains: Sequence[Domain]) -> str:
     Args:
         domains: the data sets that the weights were trained on.
     """
-    read = {domain.name: domain for domain in reversed(domains)}  # the source, where it is its own target
-    rows = [f"  {d.name:<24}{d.role:<9}{d.licence}" for d in domains if read[d.name] is d]
+    read = {(d.name, d.licence): d for d in reversed(domains)}  # the source, where it is its own target
+    rows = [f"  {d.name:<24}{d.role:<9}{d.licence}" for d in domains if read[d.name, d.licence] is d]
     return "\n".join(
         [
             "Data licences",
@@ -148,9 +148,9 @@ def terms_of_use(domains: Sequence[Domain]) -> str:
 
 def description(text: str, run: TrainedRun) -> str:
     """The first sentence of a bundle's description, then what these weights were trained on, and how."""
-    source, target = run.domains
-    unlabelled = "" if target.name == source.name else f" and {target.name} (unlabelled)"
-    data = f"Trained on {source.name} (labelled){unlabelled}: {run.facts['method']}."
+    source, target = run.named("source"), run.named("target")
+    unlabelled = "" if target == source else f" and {target} (unlabelled)"
+    data = f"Trained on {source} (labelled){unlabelled}: {run.facts['method']}."
     stains = "Inference normalises the stains of an image first. " if run.normalised_stains else ""
     return f"{text.partition('. ')[0]}. {data} {stains}Inference needs MONAI and the packages named here."
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from mani_monai.apps.export.carried_modules import carry_modules, names_in, rena
 from mani_monai.apps.export.documents import data_license, description, model_card
 from mani_monai.apps.export.exported_configs import check_version, exported_metadata
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
-from mani_monai.apps.export.network_settings import settings_of
 from mani_monai.apps.export.trained_run import TrainedRun
 from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config
-from mani_monai.known_networks import WINDOWS
+from mani_monai.run.trained_domains import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network
 from mani_monai.utils.json_files import config_text
@@ -104,7 +103,7 @@ def export_bundle(
 def _build(
     folder: Path, bundle: Path, run: TrainedRun, metadata: Mapping[str, Any], version: str, change: str | None
 ) -> dict[str, float]:
-    declaration = _declaration(Declaration.from_metadata(metadata), run)
+    declaration = run.declaration
     text = config_text(inference_config(declaration, "."))
     network = declaration.build_network().eval()
     load_network(network, run.state, run.weights)
@@ -115,12 +114,12 @@ def _build(
 
     for part in ("configs", "models", "docs"):
         (folder / part).mkdir()
-    source, target = run.domains
-    adapted = "" if target.name == source.name else f", adapted to {target.name}"
-    default = f"weights trained on {source.name}{adapted}: {run.facts['method']}"
+    source, target = run.named("source"), run.named("target")
+    adapted = "" if target == source else f", adapted to {target}"
+    default = f"weights trained on {source}{adapted}: {run.facts['method']}"
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
-    added[KEY] = declaration.as_dict()
+    added |= {KEY: declaration.as_dict(), TRAINING: {**run.facts, "domains": [asdict(one) for one in run.domains]}}
     metadata = exported_metadata(metadata, version, change or default, sides, output, declaration.class_names, added)
     _write_json(folder / "configs" / "metadata.json", metadata)
     (folder / "configs" / "inference.json").write_text(renamed(text), encoding="utf-8")
@@ -148,22 +147,6 @@ def _write_weights(
     return difference
 
 
-def _declaration(own: Declaration, run: TrainedRun) -> Declaration:
-    """What these weights are: the bundle's declaration with the run's settings, and what their shapes imply."""
-    known = {**run.settings, **settings_of(run.state, own.deployed["_target_"])}
-    network = {**own.network, **{name: known[name] for name in own.kind.named if name in known}}
-    window = WINDOWS[network["mode"]][0] if "mode" in network else known.get("window", own.window)
-    types, names = own.kind.types(network), run.domains[0].types
-    kinds = ["background", *(names.get(str(number), f"type {number}") for number in range(1, types))]
-    return own.trained(
-        network=network,
-        window=window,
-        preprocessing=[STAINS] if run.normalised_stains else [],
-        mpp=run.mpp,
-        class_names=kinds if types else None,
-    )
-
-
 def _input_size(metadata: Mapping[str, Any], declaration: Declaration) -> tuple[int | None, tuple[int, int]]:
     """Of what the network's height and width are multiples, None where they are fixed, and an example of them."""
     side = metadata["network_data_format"]["inputs"]["image"]["spatial_shape"][0]
@@ -173,9 +156,14 @@ def _input_size(metadata: Mapping[str, Any], declaration: Declaration) -> tuple[
 
 
 def _data_source(run: TrainedRun) -> str:
-    source, target = run.domains
-    unlabelled = "" if target.name == source.name else f" and {target.name} (target, unlabelled; {target.licence})"
-    return f"Trained on {source.name} (source, labelled; {source.licence}){unlabelled}. No data come with the bundle."
+    sources = {domain.name for domain in run.domains if domain.role == "source"}
+    parts = {"source": "source, labelled", "target": "target, unlabelled"}
+    named = [
+        f"{domain.name} ({parts.get(domain.role, domain.role)}; {domain.licence})"
+        for domain in run.domains
+        if domain.role != "target" or domain.name not in sources
+    ]
+    return f"Trained on {' and '.join(named)}. No data come with the bundle."
 
 
 def _measured(run: TrainedRun) -> dict[str, Any]:

@@ -6,17 +6,12 @@ import json
 
 
 def export(
-    bundle: str,
     run: str,
     out: str = "dist",
     version: str | None = None,
     changelog: str | None = None,
     weights: str = "model.pt",
-    overlays: str = "",
     method: str | None = None,
-    source: str | None = None,
-    target: str | None = None,
-    dataset_dir: str | None = None,
     evaluation: str | None = None,
     selection: str | None = None,
     overwrite: bool = False,
@@ -27,40 +22,26 @@ def export(
     Writes <out>/<bundle>/ and <out>/<bundle>_v<version>.zip: weights in three forms, configs, docs, licences.
 
     Args:
-        bundle: mani_unet or mani_hovernet.
-        run: output_dir of the training.
+        run: output_dir of the training, which says what was trained and on what.
         out: the folder for exports.
         version: three numbers, e.g. 1.0.0; the bundle's own by default.
         changelog: what is new in it, one line.
-        weights: the file in the run's folder: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
-            model_average_adabn.pt or a snapshot.
-        overlays: overlays that the run was trained with, e.g. small, where the run does not say so in its training.json
-            or config.json.
-        method: how it was adapted, in words, for the model card; the adaptation losses' names where the run says them.
-        source: the data set with labels that it was trained on, where the run does not say so.
-        target: the one without.
-        dataset_dir: folder of the prepared data sets, whose licences are named.
+        weights: the file in the run's models: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
+            model_average_adabn.pt; or a snapshot, such as snapshots/iteration_000500.pt.
+        method: how it was adapted, in words, for the model card; the adaptation losses' names by default.
         evaluation: folder that evaluate.json wrote; evaluation in the run's folder by default.
         selection: whose scores there; by default those of the very file.
         overwrite: replace another export in <out>.
-        mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x; scripts/infer.py compares
-            them with those of the images that it is given.
+        mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x, where the data sets do not
+            say it. Inference compares them with those of the images that it is given.
     """
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
-    from mani_monai.apps.export.exported_configs import read_overlays
     from mani_monai.apps.export.trained_run import read_run
-    from mani_monai.config_index import bundle_folders
-    from mani_monai.utils import InputError
     from mani_monai.utils.places import place_of
 
-    folders = {folder.name: folder for folder in bundle_folders(place_of("bundles"))}
-    if bundle not in folders:
-        raise InputError(f"--bundle {bundle}: no such bundle; choose from {', '.join(folders)}.")
-    place = folders[bundle]
-    names = [name for name in overlays.split(",") if name]
-    overlay = read_overlays(place, names)
-    trained = read_run(run, weights, source, target, dataset_dir, evaluation, selection, method, overlay, mpp)
+    trained = read_run(run, weights, evaluation, selection, method, mpp)
+    place = place_of("bundles") / trained.declaration.bundle
     done = export_bundle(place, trained, out, version, changelog, overwrite)
     state = "written" if done.written else "the same export was there already"
     print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")

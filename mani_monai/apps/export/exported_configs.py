@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from mani_monai.config_index import find_config
 from mani_monai.utils import InputError
 
 
@@ -60,15 +58,3 @@ def check_version(version: str) -> str:
     if not re.fullmatch(r"\d+\.\d+\.\d+", str(version)):
         raise InputError(f"--version {version}: write three numbers, e.g. 1.0.0.")
     return str(version)
-
-
-def read_overlays(bundle: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Top-level values of a bundle's overlays, later ones last.
-
-    Raises:
-        InputError: when an overlay does not exist.
-    """
-    values: dict[str, Any] = {}
-    for name in names:
-        values |= json.loads(find_config(bundle, name).read_text(encoding="utf-8"))
-    return values

@@ -11,23 +11,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigParser
-
+from mani_monai.apps.adapt.given_model import bound_by
 from mani_monai.apps.adapt.start import start_settings
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.apps.label.training_options import START
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.config_index import BUNDLES, find_config
-from mani_monai.declaration import KEY, ROWS, Declaration
 from mani_monai.model import Model
+from mani_monai.run.start_run import move_run
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
 
 BUNDLE = BUNDLES / "mani_unet"
-WEIGHTS = "model.pt"
+WEIGHTS = "models/model.pt"
 ADAPT, SUPERVISED = "stain_adabn", "source_only"
-LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "model_source_val.pt")
+LEFT_OVERS = ("start.pt", "snapshots", "checkpoint.pt", "models/model_source_val.pt", "tensorboard")
 TAIL = 200  # lines of the output, for the reason of a failure
 
 
@@ -48,8 +47,7 @@ def train(
         unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json`` and the model's
             own preprocessing, without which it would unlearn it.
         options: as :func:`mani_monai.apps.label.training_options.read_options` gives them.
-        out: the run's folder: ``model.pt``, the last weights, which are what is served; what was asked; a record of the
-            images, which ``scripts/export_bundle.py`` reads.
+        out: the run's folder, with its configs and ``models/model.pt``, the last weights, which are what is served.
 
     Returns:
         the weights.
@@ -73,7 +71,7 @@ def train(
         save_json(overlay, _settings(model, domains, options, building))
         configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method)), overlay]
         _run(configs)
-        _write_facts(building, out, domains, options, _declaration(model, configs))
+        move_run(building, out)
         # images and labels, and what only the training needed
         for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):
             shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
@@ -105,7 +103,7 @@ def _settings(model: Model, domains: Domains, options: Mapping[str, Any], folder
     if "device" in options:
         settings["device"] = f"$torch.device('{options['device']}')"
     if options[START]:
-        settings |= start_settings(folder / "start.pt")
+        settings |= start_settings(folder / "start.pt", bound_by(model, model.name))
     return settings
 
 
@@ -121,25 +119,3 @@ def _run(configs: Sequence[Path]) -> None:
             tail.append(line.strip())
     if process.returncode:
         raise InputError(f"the training failed with status {process.returncode}: {failure_reason(tail)}")
-
-
-def _declaration(model: Model, configs: Sequence[Path]) -> Declaration:
-    """What the trained network is: the model's own network, asked as the training asked it."""
-    parser = ConfigParser()
-    parser.read_config([str(path) for path in configs])
-    return model.declaration.trained(preprocessing=parser.get("preprocessing"), axes=ROWS)
-
-
-def _write_facts(
-    folder: Path, out: Path, domains: Domains, options: Mapping[str, Any], declaration: Declaration
-) -> None:
-    """Writes what ``scripts/export_bundle.py`` reads of a run beside its own record."""
-    facts = {
-        "source": domains.source,
-        "target": domains.target,
-        "split": SPLIT,
-        "dataset_dir": str(out / "data"),
-        **options,
-        KEY: declaration.as_dict(),
-    }
-    save_json(folder / "config.json", facts)

@@ -102,8 +102,8 @@ def test_what_is_trained_and_left(finished, quick_exports):
     assert done.adapted.folder == out / "adapted" / "mani_unet"
     assert done.source_model.folder == out / "source_model" / "mani_unet"
     adapted, before = quick_exports[:2]
-    assert adapted.weights == out / RECOMMENDED / "model.pt"
-    assert before.weights == out / SOURCE_ONLY / "model.pt"
+    assert adapted.weights == out / RECOMMENDED / "models" / "model.pt"
+    assert before.weights == out / SOURCE_ONLY / "models" / "model.pt"
     assert adapted.facts["method"] == "mean teacher with stain augmentation"
     assert (adapted.facts["source"], adapted.facts["target"]) == ("toy_source", "kidney")
 
@@ -148,7 +148,8 @@ def test_masks_beside_the_target_change_nothing(finished, job, kidney, toy_dir, 
         shutil.copy(label, target / f"{label.stem}_mask.png")
     adapt(job(target, tmp_path / "out"))
     for run in (RECOMMENDED, SOURCE_ONLY):
-        states = [torch.load(out / run / "model.pt", weights_only=True) for out in (finished[0], tmp_path / "out")]
+        places = [out / run / "models" / "model.pt" for out in (finished[0], tmp_path / "out")]
+        states = [torch.load(place, weights_only=True) for place in places]
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     reports = [json.loads((out / "report.json").read_text()) for out in (finished[0], tmp_path / "out")]
     left_out = [report.pop("left_out") for report in reports]
@@ -171,7 +172,7 @@ def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path, monkeypatc
         ["source_only.json", "adabn_at_end.json"],
     ]
     assert not (runs[1] / "snapshots").exists(), "no iteration was made"
-    source, adapted = (torch.load(run / "model.pt", weights_only=True) for run in runs)
+    source, adapted = (torch.load(run / "models" / "model.pt", weights_only=True) for run in runs)
     changed = {name.rpartition(".")[2] for name in source if not torch.equal(source[name], adapted[name])}
     assert changed == {"running_mean", "running_var", "num_batches_tracked"}
 
@@ -179,7 +180,7 @@ def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path, monkeypatc
     adapt(job(kidney, tmp_path / "alone", method="adabn"))
     own = tmp_path / "alone" / runs[1].relative_to(tmp_path / "out")
     assert (own / "snapshots").exists()
-    alone = torch.load(own / "model.pt", weights_only=True)
+    alone = torch.load(own / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(alone[name], adapted[name]) for name in alone)
 
 
@@ -195,7 +196,7 @@ def test_normalised_stains_go_along_with_the_export(job, kidney, tmp_path, quick
 @pytest.mark.parametrize("towards", [0, 1])
 def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     """All background and all nuclei, although the latter agrees with itself perfectly."""
-    path = again / RECOMMENDED / "model.pt"
+    path = again / RECOMMENDED / "models" / "model.pt"
     state = torch.load(path, weights_only=True)
     state["final_conv.bias"][towards] += 1000
     torch.save(state, path)
@@ -247,6 +248,7 @@ def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_expo
     assert notes[0] == "Before is given, and the training started from its weights."
     assert notes[1].startswith("NON-COMMERCIAL USE ONLY"), "what the start was trained on binds what came of it"
     assert "CC BY-NC-SA 4.0" in quick_exports[-1].domains[0].licence
+    assert [domain.role for domain in quick_exports[-1].domains] == ["start", "source", "target"]
     assert not quick_exports[-1].normalised_stains
 
 

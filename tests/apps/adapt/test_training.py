@@ -25,7 +25,8 @@ class Touching(InProcessLauncher):
         log.write_text("first\nthe reason.\n\n")
         if self.failing and self.failing in str(folder):
             return Usage(1, 1, 1, 1)
-        (folder / "model.pt").touch()
+        (folder / "models").mkdir(exist_ok=True)
+        (folder / "models" / "model.pt").touch()
         return Usage(0, 1, 1, 1)
 
 

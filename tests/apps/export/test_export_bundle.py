@@ -20,7 +20,7 @@ from mani_monai.apps.export import export_bundle as export
 from mani_monai.apps.export import formats
 from mani_monai.apps.export.archive import files_of
 from mani_monai.apps.export.export_bundle import export_bundle
-from mani_monai.apps.export.exported_configs import exported_metadata, read_overlays
+from mani_monai.apps.export.exported_configs import exported_metadata
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
 from mani_monai.utils.hashes import file_hash
@@ -101,7 +101,9 @@ def test_the_pixel_size_of_the_training_is_kept(exported, unet_run, tmp_path, qu
     metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())
     assert "mpp" not in metadata
     assert "pixel size of the training's images was not recorded" in (exported.folder / "docs/README.md").read_text()
-    known = export_bundle(UNET, replace(unet_run, mpp=0.25), tmp_path, "1.2.3").folder
+    known = export_bundle(
+        UNET, replace(unet_run, declaration=unet_run.declaration.trained(mpp=0.25)), tmp_path, "1.2.3"
+    ).folder
     assert json.loads((known / "configs" / "metadata.json").read_text())["mpp"] == 0.25
     assert "Trained on images of 0.25 micrometres per pixel" in (known / "docs" / "README.md").read_text()
 
@@ -225,13 +227,6 @@ def test_metadata_follow_the_network():
     assert list(pred["channel_def"].values())[3:] == ["vertical offset", "type: background", "type: a", "type: b"]
     assert metadata["network_data_format"]["outputs"]["pred"]["num_channels"] == 4, "the bundle's own was changed"
     assert found["x"] == 1
-
-
-def test_overlays_by_name():
-    found = read_overlays(UNET, ["quick", "small.json"])
-    assert found["window"] == json.loads((UNET / "configs" / "budgets" / "small.json").read_text())["window"]
-    with pytest.raises(InputError, match="tiny: mani_unet has no such config"):
-        read_overlays(UNET, ["tiny"])
 
 
 # with MONAI alone

@@ -16,6 +16,7 @@ import pytest
 import tifffile
 import torch
 from exports import REPOSITORY, as_input, picture, run_alone
+from finished_runs import finished_run
 from PIL import Image
 from zoo import zoo_faults
 
@@ -65,10 +66,8 @@ def hovernet() -> ConcatHoVerNet:
 
 
 @pytest.fixture(scope="module")
-def run(hovernet, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    torch.save(hovernet.state_dict(), folder / "model.pt")
-    return folder
+def run(hovernet, toy_dir, tmp_path_factory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("made") / "run", hovernet.state_dict(), toy_dir, "mani_hovernet")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     step = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
     for name in ("export", "plain"):
         (tmp_path / name).mkdir()
-    exported = export_unet(toy_dir, tmp_path / "export", **{"+preprocessing": [step]})
+    exported = export_unet(toy_dir, tmp_path / "export", preprocessing=[step])
     config = json.loads((exported.folder / "configs" / "inference.json").read_text())
     assert {**step, "_target_": "scripts.transforms.NormaliseStainsd"} in config["preprocessing"]["transforms"]
     metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())

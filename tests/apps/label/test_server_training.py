@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from exports import picture
+from finished_runs import finished_run
 from monai.bundle import ConfigParser
 from PIL import Image
-from small_bundles import small_declaration, small_unet
+from small_bundles import FEATURES, small_declaration, small_unet
 
 from mani_monai.apps.export.trained_run import read_run
 from mani_monai.apps.label import server_training
@@ -55,7 +56,13 @@ def read_configs(configs, out):
     }
     network = parser.get_parsed_content("network")
     folder = Path(parser["output_dir"])
-    torch.save(network.state_dict(), folder / "model.pt")
+    facts = {name: parser[name] for name in ("source", "target")}
+    made = finished_run(
+        folder / "made", network.state_dict(), Path(parser["dataset_dir"]), **facts, network={"features": FEATURES}
+    )
+    for part in ("configs", "models"):
+        (made / part).rename(folder / part)
+    made.rmdir()
     out.append((values, network.state_dict(), [path.name for path in configs]))
 
 
@@ -80,7 +87,7 @@ def test_it_starts_from_the_model_with_its_widths(images, tmp_path, trainings):
     )
     assert all(torch.equal(state[name], value) for name, value in start.network.state_dict().items())
     assert configs == ["train.json", "small.json", "source_only.json", "label.json"]
-    assert weights == tmp_path / "runs" / "x" / "model.pt"
+    assert weights == tmp_path / "runs" / "x" / "models/model.pt"
     assert not list((tmp_path / "runs").glob(".*"))
 
 
@@ -122,7 +129,7 @@ def test_what_it_leaves_can_be_exported(images, tmp_path, trainings):
     run = read_run(tmp_path / "x")
     assert [(domain.role, domain.licence) for domain in run.domains] == [("source", "unknown"), ("target", "unknown")]
     left = {str(path.relative_to(tmp_path / "x")) for path in (tmp_path / "x").rglob("*") if path.is_file()}
-    assert left >= {"model.pt", "label.json", "config.json", "data/labelled/dataset.json"}
+    assert left >= {"models/model.pt", "label.json", "configs/metadata.json", "data/labelled/dataset.json"}
     assert not any("images" in name or name == "start.pt" for name in left)
 
 
@@ -131,11 +138,11 @@ def test_a_failure_leaves_the_last_one(images, tmp_path, monkeypatch):
         raise InputError("no luck")
 
     monkeypatch.setattr(server_training, "_run", fail)
-    (tmp_path / "runs" / "x").mkdir(parents=True)
-    (tmp_path / "runs" / "x" / "model.pt").write_bytes(b"last")
+    (tmp_path / "runs" / "x" / "models").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "models/model.pt").write_bytes(b"last")
     with pytest.raises(InputError, match="no luck"):
         train(model(window=-1), images[0], None, options(), tmp_path / "runs" / "x")
-    assert (tmp_path / "runs" / "x" / "model.pt").read_bytes() == b"last"
+    assert (tmp_path / "runs" / "x" / "models/model.pt").read_bytes() == b"last"
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
@@ -165,7 +172,7 @@ def test_a_real_training(images, tmp_path, capfd):
     assert "training" in capfd.readouterr().out
     assert read_run(tmp_path / "x").normalised_stains
     left = {path.name for path in (tmp_path / "x").iterdir()}
-    assert left >= {"model.pt", "training.json"}
+    assert left >= {"models", "configs"}
     assert not left & {"snapshots", "start.pt"}
 
 

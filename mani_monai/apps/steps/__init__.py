@@ -1,0 +1,1 @@
+"""What follows a training, from the run's folder alone."""

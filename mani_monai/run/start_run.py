@@ -1,0 +1,182 @@
+"""The start of a training: its folder says what it is before anything is trained."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ignite.distributed as idist
+
+from mani_monai.data.datalists import type_names
+from mani_monai.declaration import KEY, Declaration
+from mani_monai.inference_config import inference_config
+from mani_monai.run.config_match import LENGTHS, check_same_config, first_difference, plain, write_config
+from mani_monai.run.run_folder import (
+    CHECKPOINT,
+    SNAPSHOTS,
+    check_layout,
+    is_begun,
+    is_trained,
+    metadata_file,
+    read_train_config,
+)
+from mani_monai.run.running_workflow import component, resolved_config, running_workflow
+from mani_monai.run.trained_domains import TRAINING, common_pixel_size, domains_of, read_domains, united
+from mani_monai.utils import InputError
+from mani_monai.utils.atomic import replacing
+from mani_monai.utils.files import weights_file
+from mani_monai.utils.json_files import config_text, read_object
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+SEEN = ("network_def", "features", "mode", "out_classes", "preprocessing")
+"""Keys that say what a network is and what happens to its images."""
+
+
+def start_run() -> None:
+    """Writes ``configs/`` of the folder that the running training's ``output_dir`` names; for ``initialize``.
+
+    ``train.json``: the whole config. ``inference.json``: the same network and steps. ``metadata.json``: network,
+    steps, data sets with their licences, those of an earlier start and of ``earlier_domains`` included.
+    ``logging.conf``. All of it is there before any weights are.
+
+    Raises:
+        InputError: when the folder holds a finished run, unless it is resumed or ``overwrite`` is true; an unfinished
+            one that is not resumed; or one of another config, of an earlier version, or of none.
+    """
+    workflow = running_workflow()
+    parser, folder = workflow.parser, Path(workflow.parser.get_parsed_content("output_dir")).absolute()
+    config = _settled(parser, folder)
+    _check_place(folder, config, parser)
+    if idist.get_rank() > 0:
+        return
+    if parser.get_parsed_content("overwrite") and not parser.get_parsed_content("resume"):
+        _clear(folder)
+    metadata = _metadata(parser, folder, Path(workflow.config_root_path))
+    _write(metadata_file(folder), metadata)
+    if KEY in metadata:
+        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(folder)))
+    logging = Path(workflow.config_root_path) / "logging.conf"
+    copy = folder / "configs" / "logging.conf"
+    if logging.is_file() and logging.resolve() != copy.resolve():
+        shutil.copyfile(logging, copy)
+    write_config(config, folder)  # last: where it lies, the others do
+
+
+def move_run(folder: Path, place: Path) -> None:
+    """Has the configs of a finished run name another folder, which it will be moved to.
+
+    Args:
+        folder: where the run lies.
+        place: where it will lie.
+    """
+    place = place.absolute()
+    write_config({**read_train_config(folder), "output_dir": str(place)}, folder)
+    metadata = read_object(metadata_file(folder), "train anew")
+    if KEY in metadata:
+        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(place)))
+
+
+def check_run(run: str | None = None) -> None:
+    """Has a step after a training see images as the training did; for the step's ``initialize``.
+
+    Args:
+        run: the training's folder; ``output_dir`` by default.
+
+    Raises:
+        InputError: when it holds no training, or one of another network or other steps.
+    """
+    parser = running_workflow().parser
+    folder = Path(parser.get_parsed_content("output_dir") if run is None else run)
+    made, asked = read_train_config(folder), plain(resolved_config(parser))
+    transforms = [
+        {name: side.get("transforms", {}).get(name) for name in ("decode", "finish")} for side in (made, asked)
+    ]
+    sides = [{name: side.get(name) for name in SEEN} for side in (made, asked)]
+    key = first_difference(*sides) or first_difference(*transforms, "transforms")
+    if key is not None:
+        raise InputError(
+            f"{folder}: was trained with another {key} than these configs have; name "
+            f"{folder}/configs/train.json in the place of train.json and its overlays."
+        )
+
+
+def _settled(parser: ConfigParser, folder: Path) -> dict[str, Any]:
+    """The training's config with absolute places."""
+    places = {name: str(Path(parser.get_parsed_content(name)).absolute()) for name in ("bundle_root", "dataset_dir")}
+    return {**resolved_config(parser), **places, "output_dir": str(folder), "resume": False, "overwrite": False}
+
+
+def _check_place(folder: Path, config: Mapping[str, Any], parser: ConfigParser) -> None:
+    if not parser.get_parsed_content("overwrite"):
+        check_layout(folder)
+    if not is_begun(folder):
+        return
+    if parser.get_parsed_content("resume"):
+        check_same_config(folder, config, LENGTHS)
+    elif parser.get_parsed_content("overwrite"):
+        return
+    elif is_trained(folder):
+        raise InputError(
+            f"{folder}: holds a finished training: name another --output_dir, go on with --resume true and more "
+            "iterations, or replace it with --overwrite true."
+        )
+    else:
+        raise InputError(
+            f"{folder}: holds an unfinished training: go on with --resume true, name another --output_dir, or "
+            "start anew with --overwrite true."
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Removes what an earlier training left, so that nothing of it is taken for this one's."""
+    for path in (folder / CHECKPOINT, *weights_file(folder).parent.glob("*.pt"), metadata_file(folder)):
+        path.unlink(missing_ok=True)
+    for path in (folder / SNAPSHOTS, folder / "tensorboard", *folder.glob("evaluation*")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, Any]:
+    """``metadata.json`` of the run: the bundle's, what is trained, and on what."""
+    content = parser.get_parsed_content
+    facts = {name: content(name) for name in ("source", "target", "split", "seed", "iterations")}
+    now = [
+        record for role in ("source", "target") for record in read_domains(content("dataset_dir"), role, facts[role])
+    ]
+    earlier = [domains_of(folder), content("earlier_domains")] if is_begun(folder) else [content("earlier_domains")]
+    method = ", ".join(name.replace("_", " ") for name in parser.get("adaptation_losses"))
+    training = {**facts, "method": method or "no adaptation loss", "domains": united(*earlier, now)}
+    metadata = read_object(configs / "metadata.json", "mend it")
+    if KEY in metadata:
+        try:
+            metadata[KEY] = _trained(parser, _declared(metadata), common_pixel_size(now)).as_dict()
+        except InputError as error:
+            print(
+                f"{folder}: gets no configs/inference.json, since this network is not known here ({error}).", flush=True
+            )
+            del metadata[KEY]
+    return {**metadata, TRAINING: training}
+
+
+def _declared(metadata: Mapping[str, Any]) -> Declaration:
+    return Declaration.from_metadata(metadata)
+
+
+def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) -> Declaration:
+    content = parser.get_parsed_content
+    network = component(parser, "network_def")
+    steps = [component(parser, f"preprocessing::{number}") for number in range(len(parser.get("preprocessing")))]
+    changes: dict[str, Any] = {"network": network, "preprocessing": steps, "window": content("window"), "mpp": mpp}
+    classes = network.get("out_classes", 0)
+    if classes:
+        names = type_names(content("dataset_dir"), content("source"), classes)
+        changes["class_names"] = ("background", *names)
+    return declaration.trained(**changes)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    with replacing(path) as partial:
+        partial.write_text(config_text(content), encoding="utf-8")
