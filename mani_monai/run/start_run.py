@@ -99,7 +99,7 @@ def check_run(run: str | None = None) -> None:
     key = first_difference(*sides) or first_difference(*transforms, "transforms")
     if key is not None:
         raise InputError(
-            f"{folder}: was trained with another {key} than these configs have; name "
+            f"{folder}: was trained with another {key.partition("::")[0]} than these configs have; name "
             f"{folder}/configs/train.json in the place of train.json and its overlays."
         )
 

@@ -17,6 +17,8 @@ STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
 EXECUTABLES = (".so", ".dll", ".dylib", ".pyd", ".pyc", ".exe", ".sh", ".bat", ".cmd", ".ps1", ".whl", ".egg")
 NO_HASH = "has no hash"
+OUTPUTS = ("predictions/", (".png", ".tif", ".tiff", ".geojson", ".csv"))
+"""Folder and endings of what a bundle writes into itself where no other folder is named: nothing reads it."""
 ADDED_BY_HUBS = {"README.md", ".gitattributes"}
 """Files that Hugging Face's hub, and MONAI's push to it, put at a bundle's top; nothing reads them."""
 HARMFUL_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input", "globals", "vars"}
@@ -133,7 +135,7 @@ def _is_harmful(called: str, keywords: Mapping[str | None, object]) -> bool:
 def hash_findings(folder: Path) -> list[Finding]:
     """Files that differ from ``hashes.json``, are missing or are not in it. It tells of damage, not of who made it.
 
-    What a hub adds to a bundle, and nothing runs, is not dangerous.
+    What a hub adds to a bundle and what the bundle wrote itself, which nothing runs, is not dangerous.
     """
     path = folder / HASHES
     if not path.is_file():
@@ -146,11 +148,16 @@ def hash_findings(folder: Path) -> list[Finding]:
     faults = {name: "is missing" for name in expected.keys() - found.keys()}
     faults |= {name: NO_HASH for name in found.keys() - expected.keys()}
     faults |= {name: "was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]}
-    added = {name for name, what in faults.items() if what == NO_HASH and name in ADDED_BY_HUBS}
+    added = {name for name, what in faults.items() if what == NO_HASH and (name in ADDED_BY_HUBS or _is_output(name))}
     findings = [Finding(name, "hash", what, name not in added) for name, what in sorted(faults.items())]
     if not faults.keys() - added:
         findings.append(Finding(HASHES, "hash", f"all {len(expected)} files match"))
     return findings
+
+
+def _is_output(name: str) -> bool:
+    folder, endings = OUTPUTS
+    return name.startswith(folder) and name.lower().endswith(endings)
 
 
 def is_executable(path: Path) -> bool:

@@ -236,6 +236,16 @@ def test_hashes_tell_of_changes(bundle):
     assert "hashes.json: cannot be read" in dangers(bundle)[-1]
 
 
+def test_what_a_bundle_wrote_itself_does_not_spoil_it(bundle):
+    """``inference.json`` writes there where no folder is named; a program there is one all the same."""
+    (bundle / "predictions").mkdir()
+    for name in ("a_mask.png", "a_instances.tif", "a.geojson", "a.csv"):
+        (bundle / "predictions" / name).touch()
+    assert dangers(bundle) == []
+    (bundle / "predictions" / "code.py").touch()
+    assert any("predictions/code.py: has no hash" in line for line in dangers(bundle))
+
+
 def test_without_hashes_it_is_said(bundle):
     (bundle / "hashes.json").unlink()
     assert any("nothing says whether files were changed" in f.what for f in inspect_bundle(bundle))

@@ -1,0 +1,57 @@
+"""What follows a training, from the run's folder alone: no overlay of the training is named again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from refusals import refusing
+from trainings import FEW_BATCHES, equal, run, run_until
+
+from mani_monai.apps.steps.run_steps import average_run, evaluate_run, reestimate_run
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+
+
+@pytest.fixture(scope="module")
+def whole(make_workflow, tmp_path_factory):
+    """A finished run on normalised stains."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    run(make_workflow(folder, "stain_normalisation"))
+    return folder
+
+
+def test_a_folder_that_was_moved_is_scored_as_it_was_trained(whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "moved")
+    found = evaluate_run(folder, label_free_images=0)
+    assert found == folder / "evaluation"
+    metrics = json.loads((found / "metrics.json").read_text())
+    assert {"last", "source_validation", "average", "oracle"} == set(metrics["selections"])
+    assert metrics["source"] == "toy_source"
+    assert not (whole / "evaluation").exists()
+    adabn = evaluate_run(folder, ["adabn"], label_free_images=0, **FEW_BATCHES)
+    assert adabn == folder / "evaluation_adabn"
+
+
+def test_averaged_and_reestimated_weights(whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    average = average_run(folder)
+    assert average == folder / "models" / "model_average.pt"
+    again = reestimate_run(folder, "model_average.pt", **FEW_BATCHES)
+    assert again == folder / "models" / "model_average_adabn.pt"
+    assert not equal(dict(load_tensors(average)), dict(load_tensors(again)), "running_mean")
+
+
+def test_what_is_no_finished_run(make_workflow, whole, tmp_path):
+    with pytest.raises(InputError, match="no such folder; name the output_dir of a training"):
+        evaluate_run(tmp_path / "nothing")
+    run_until(make_workflow(tmp_path / "cut"), 3)
+    with pytest.raises(InputError, match="holds no finished training"):
+        evaluate_run(tmp_path / "cut")
+    with pytest.raises(InputError, match="label_free: there is no such option of evaluate"):
+        evaluate_run(whole, label_free=0)
+    with pytest.raises(InputError, match="has no such config"):
+        evaluate_run(whole, ["adabnn"])
+    with refusing("no such file"):
+        reestimate_run(whole, "model_none.pt")
