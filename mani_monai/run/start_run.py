@@ -98,8 +98,9 @@ def check_run(run: str | None = None) -> None:
     sides = [{name: side.get(name) for name in SEEN} for side in (made, asked)]
     key = first_difference(*sides) or first_difference(*transforms, "transforms")
     if key is not None:
+        part = key.partition("::")[0]
         raise InputError(
-            f"{folder}: was trained with another {key.partition("::")[0]} than these configs have; name "
+            f"{folder}: was trained with another {part} than these configs have; name "
             f"{folder}/configs/train.json in the place of train.json and its overlays."
         )
 
