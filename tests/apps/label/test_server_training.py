@@ -56,10 +56,9 @@ def read_configs(configs, out):
     }
     network = parser.get_parsed_content("network")
     folder = Path(parser["output_dir"])
-    facts = {name: parser[name] for name in ("source", "target")}
-    made = finished_run(
-        folder / "made", network.state_dict(), Path(parser["dataset_dir"]), **facts, network={"features": FEATURES}
-    )
+    facts = {name: parser[name] for name in ("source", "target", "preprocessing")}
+    facts["network"] = {"features": FEATURES}
+    made = finished_run(folder / "made", network.state_dict(), Path(parser["dataset_dir"]), **facts)
     for part in ("configs", "models"):
         (made / part).rename(folder / part)
     made.rmdir()
@@ -110,7 +109,10 @@ def test_a_model_is_trained_on_images_that_go_through_its_own_steps(images, tmp_
     train(model(preprocessing=steps), images[0], None, options(), tmp_path / "x")
     train(model(preprocessing=[STAINS]), *images, options(), tmp_path / "y")
     assert [values["preprocessing"] for values, _, _ in trainings] == [steps, [STAINS]]
-    left = [Declaration.from_metadata(json.loads((tmp_path / x / "config.json").read_text())) for x in ("x", "y")]
+    left = [
+        Declaration.from_metadata(json.loads((tmp_path / x / "configs" / "metadata.json").read_text()))
+        for x in ("x", "y")
+    ]
     assert [list(declared.preprocessing) for declared in left] == [steps, [STAINS]]
 
 
@@ -120,7 +122,7 @@ def test_an_older_model_is_trained_rows_first(images, tmp_path, trainings):
     ((_, state, _),) = trainings
     name = "conv_0.conv_0.conv.weight"
     assert torch.equal(state[name], start.network.state_dict()[name].transpose(2, 3))
-    declared = Declaration.from_metadata(json.loads((tmp_path / "x" / "config.json").read_text()))
+    declared = Declaration.from_metadata(json.loads((tmp_path / "x" / "configs" / "metadata.json").read_text()))
     assert declared.axes == "rows_columns"
 
 

@@ -18,7 +18,7 @@ from mani_monai.utils.files import load_tensors
 def whole(make_workflow, tmp_path_factory):
     """A finished run on normalised stains."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    run(make_workflow(folder, "stain_normalisation"))
+    run(make_workflow(folder, "stain_normalisation", val_interval=1))
     return folder
 
 
