@@ -104,7 +104,7 @@ def test_toy_training_and_export(run):
     shutil.copytree(run.folder / "data" / "toy_target" / "images", run.folder / "mine")
     run("mani", "prepare", "folder", "--images", "mine", "--name", "mine", "--out", "data")
     assert (run.folder / "data" / "mine" / "images").is_dir()
-    run("mani", "export", "--bundle", "mani_unet", "--run", "runs/toy", "--dataset_dir", "data", "--out", "dist")
+    run("mani", "export", "--run", "runs/toy", "--out", "dist")
     assert (run.folder / "dist" / "mani_unet" / "models" / "model.ts").is_file()
 
 

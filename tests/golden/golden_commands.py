@@ -59,12 +59,9 @@ def inference_command(images: Path, out: Path) -> list[str]:
     return _script("infer", bundle=bundle, images=images, out=out, mpp=0.5, device="cpu", precision="float32")
 
 
-def export_command(run: Path, data: Path, out: Path) -> list[str]:
+def export_command(run: Path, out: Path) -> list[str]:
     """Exports a source-only U-Net of the quick preset."""
-    domains = {"source": "toy_source", "target": "toy_target", "dataset_dir": data}
-    return _script(
-        "export_bundle", bundle="mani_unet", run=run, out=out, overlays="quick", version="1.2.3", mpp=0.25, **domains
-    )
+    return _script("export_bundle", run=run, out=out, version="1.2.3", mpp=0.25)
 
 
 def adaptation_command(data: Path, out: Path) -> list[str]:

@@ -68,7 +68,7 @@ def record_training(bundle: str, overlay: str, data: Path, run: Path) -> dict[st
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: losses.append(trainer.state.output["loss"].item()))
     workflow.run()
     workflow.finalize()
-    state = torch.load(run / "model.pt", weights_only=True)
+    state = torch.load(run / "models" / "model.pt", weights_only=True)
     norms = {name: float(value.double().norm()) for name, value in state.items()}
     return {
         "fingerprint": fingerprint(state),
@@ -91,9 +91,9 @@ def record_inference(folder: Path) -> dict[str, Any]:
     return {"files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
 
 
-def record_export(run: Path, data: Path, out: Path) -> dict[str, str]:
+def record_export(run: Path, out: Path) -> dict[str, str]:
     """Exports a run: a digest of every file, of JSON by its content; none of what is derived from the other files."""
-    _run(export_command(run, data, out))
+    _run(export_command(run, out))
     paths = {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file()}
     return {name: "" if name.endswith(DERIVED) else _digest(path) for name, path in paths.items()}
 
@@ -127,7 +127,7 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
         _run(data_command(data))
         makers = {
             "trainings": lambda: record_trainings(data, runs),
-            "export": lambda: record_export(runs / "mani_unet" / "source_only", data, folder / "dist"),
+            "export": lambda: record_export(runs / "mani_unet" / "source_only", folder / "dist"),
             "adaptation": lambda: record_adaptation(data, folder / "adapted"),
             "inference": lambda: record_inference(folder),
         }
