@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mani_monai.apps.infer.opened_bundle import opened_bundle
-from mani_monai.apps.infer.served_model import read_model
 from mani_monai.data.readers import Record, read_consep, read_monuseg, read_tnbc
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.metrics.instance_scores import compute_instance_scores
+from mani_monai.model import Model
 from mani_monai.transforms import connected_nuclei, part_nuclei
 from mani_monai.transforms.haematoxylin import haematoxylin_probability
 from mani_monai.transforms.nucleus import least_area
@@ -86,14 +85,14 @@ def tiles_of(records: Iterable[Record], bundle: Path, maps: Path) -> Iterator[Ti
     """
     torch.set_num_threads(1)
     maps.mkdir(parents=True, exist_ok=True)
-    with opened_bundle(bundle) as folder:
-        segmenter = read_model(folder, "float32").segmenter
+    model = Model.open(bundle, precision="float32")
     for record in records:
         image = read_image(record.image).pixels
         kept = maps / f"{record.id}.npy"
         if not kept.is_file():
+            background, nuclei = model.maps(image)[:2]
             with replacing(kept) as partial, open(partial, "wb") as stream:
-                np.save(stream, segmenter.maps(image)[0], allow_pickle=False)
+                np.save(stream, nuclei - background, allow_pickle=False)
         logits = np.load(kept, allow_pickle=False)
         probability = torch.from_numpy(logits).sigmoid().numpy()
         yield Tile(image, record.read_mask(image.shape[:2]).values, probability)
