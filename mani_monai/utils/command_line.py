@@ -8,6 +8,8 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +55,28 @@ def run_command(
             if not line:
                 raise InputError(f"{program}: name what to do: {', '.join(commands)}; {program} --help says more.")
             if line[0] in HELP:
-                return fire.Fire(dict(commands), ["--help"], name=program)
+                return _help(dict(commands), program)
             commands, program = _chosen(commands, line.pop(0), program)
         if any(word in HELP for word in line):
-            return fire.Fire(commands, ["--help"], name=program)
+            return _help(commands, program)
         given = understood(commands, line, program)
         return commands(*given.args, **given.kwargs)
+
+
+def _help(commands: Command | dict[str, Command], program: str) -> None:
+    """Prints fire's help without what it says of itself, and ends the process.
+
+    Raises:
+        SystemExit: with status 0.
+    """
+    said = StringIO()
+    with redirect_stdout(said), redirect_stderr(said), suppress(SystemExit):
+        fire.Fire(commands, ["--help"], name=program)
+    text = re.sub(r"^INFO: .*\n\n?", "", said.getvalue()).replace(f"'{program}'", program)
+    text = re.sub(r"Type: Optional\['(\w+).*", r"Type: \1", re.sub(r"Type: '(\w+)'", r"Type: \1", text))
+    with suppress(BrokenPipeError):  # a reader such as head has seen enough
+        print(text.rstrip("\n"), flush=True)
+    sys.exit(0)
 
 
 def understood(function: Command, line: Sequence[str], program: str) -> inspect.BoundArguments:

@@ -96,7 +96,7 @@ def test_help_starts_nothing(capsys):
         run_command(command, ["--out", "x", "--help"])
     assert not started
     assert stop.value.code == 0
-    assert "Does something." in capsys.readouterr().err
+    assert "Does something." in capsys.readouterr().out
 
 
 def closed(images: str, width: int = 1) -> None:
@@ -161,6 +161,6 @@ def test_none_of_several_starts_on_a_line_that_does_not_fit(line, said, capsys):
     assert not started
     if "--help" in line:
         assert stop.value.code == 0
-        assert said in capsys.readouterr().err
+        assert said in capsys.readouterr().out
     else:
         assert stop.value.code == said

@@ -10,6 +10,7 @@ from refusals import refusing
 from trainings import FEW_BATCHES, equal, run, run_until
 
 from mani_monai.apps.steps.run_steps import average_run, evaluate_run, reestimate_run
+from mani_monai.apps.steps.steps_command import average, evaluate, reestimate
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
 
@@ -55,3 +56,13 @@ def test_what_is_no_finished_run(make_workflow, whole, tmp_path):
         evaluate_run(whole, ["adabnn"])
     with refusing("no such file"):
         reestimate_run(whole, "model_none.pt")
+
+
+def test_commands_take_the_folder_and_say_where_the_result_is(whole, tmp_path, capsys):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    average(str(folder))
+    assert capsys.readouterr().out == f"weights: {folder / 'models' / 'model_average.pt'}\n"
+    evaluate(str(folder), overlays="", label_free_images=0)
+    assert capsys.readouterr().out.endswith(f"scores: {folder / 'evaluation'}\n")
+    with refusing("no such file"):
+        reestimate(str(folder), "model_none.pt")

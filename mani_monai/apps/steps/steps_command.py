@@ -1,0 +1,48 @@
+"""Steps after a training, which need its folder alone."""
+
+from __future__ import annotations
+
+
+def evaluate(run: str, overlays: str = "", label_free_images: int | None = None) -> None:
+    """Scores a run's weights on labelled test images of its target.
+
+    Writes <run>/evaluation/metrics.json and scores.csv. It scores the last iterate, the average, the best on source
+    validation, and the oracle, which target labels choose.
+
+    Args:
+        run: output_dir of the training.
+        overlays: configs that change the evaluation, with commas, such as adabn or dense_crf.
+        label_free_images: unlabelled images on which snapshots are scored too; 0 for none. The bundle's by default.
+    """
+    from mani_monai.apps.steps.run_steps import evaluate_run
+
+    names = [name for name in overlays.split(",") if name]
+    options = {} if label_free_images is None else {"label_free_images": label_free_images}
+    print(f"scores: {evaluate_run(run, names, **options)}")
+
+
+def reestimate(run: str, weights: str = "model.pt") -> None:
+    """Measures a run's batch statistics again on its unlabelled target images (AdaBN).
+
+    Writes <run>/models/<weights>_adabn.pt. No weight is trained and no label is read.
+
+    Args:
+        run: output_dir of the training.
+        weights: a file in the run's models.
+    """
+    from mani_monai.apps.steps.run_steps import reestimate_run
+
+    print(f"weights: {reestimate_run(run, weights)}")
+
+
+def average(run: str) -> None:
+    """Averages the weights of a run's second half.
+
+    Writes <run>/models/model_average.pt. No label is read.
+
+    Args:
+        run: output_dir of the training.
+    """
+    from mani_monai.apps.steps.run_steps import average_run
+
+    print(f"weights: {average_run(run)}")
