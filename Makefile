@@ -23,15 +23,14 @@ $(VENV)/installed: requirements.txt pyproject.toml
 # Nuclei of a real image by the weights that come along; then toy data, source-only, MaNi and the recommended recipe,
 # their scores on the target, masks of target images, a table and a picture.
 demo: env
-	$(BIN)/python scripts/sample_image.py --out $(DEMO)/tissue
-	$(BIN)/python scripts/infer.py --bundle pretrained/mani_unet --images $(DEMO)/tissue --out $(DEMO)/tissue_nuclei
-	$(BIN)/python scripts/make_toy_data.py --dataset_dir $(DEMO)/data
+	$(BIN)/mani demo --out $(DEMO)
+	$(BIN)/mani toy --dataset_dir $(DEMO)/data
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/methods/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
 	for run in source_only mani stain_adabn; do \
-	  $(RUN) --config_file "['$(DEMO)/$$run/configs/train.json','$(CONFIGS)/evaluate.json']" --logging_file False || exit 1; \
-	  $(RUN) --config_file $(DEMO)/$$run/configs/inference.json --logging_file False --image_dir $(DEMO)/data/toy_target/images --output_dir $(DEMO)/$$run/masks || exit 1; \
+	  $(BIN)/mani evaluate --run $(DEMO)/$$run || exit 1; \
+	  $(BIN)/mani infer --bundle $(DEMO)/$$run --images $(DEMO)/data/toy_target/images --outputs mask --out $(DEMO)/$$run/masks || exit 1; \
 	done
 	$(BIN)/python -m studies compare $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
@@ -45,7 +44,7 @@ test-slow: env
 
 # A real MONAI Label server. Its packages exclude this project's own versions, so that it has an environment of its own.
 test-label: $(LABEL_VENV)/installed
-	$(LABEL_VENV)/bin/python -m pytest tests/label tests/label_server
+	$(LABEL_VENV)/bin/python -m pytest tests/apps/label tests/label_server
 
 $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
 	$(PYTHON) -m venv $(LABEL_VENV)
