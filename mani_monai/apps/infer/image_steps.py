@@ -87,7 +87,9 @@ class ImageSteps:
             item = step(item)
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
-            if not isinstance(error, InputError):
+            if isinstance(error, PermissionError):
+                text = f"{error.filename}: permission denied; mend the file's permissions, or those of its folder."
+            elif not isinstance(error, InputError):
                 text = f"{type(error).__name__}: {text[:200]}"
                 torch.cuda.empty_cache()  # where that was its memory; does nothing without a GPU
             note = text if str(item.path) in text else f"{item.path}: {text}"
