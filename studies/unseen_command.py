@@ -1,0 +1,80 @@
+"""Measures how well models find, part and count the nuclei of a labelled data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mani_monai import Model
+from mani_monai.data.datalists import load_source_list
+from mani_monai.evaluation.calibration import calibrated, calibration_error, fit_temperature, reliability
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import save_json
+from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
+
+PARTS = ("training", "validation", "test")
+BASELINE = "haematoxylin, Otsu"
+
+
+def unseen(
+    bundles: str | tuple[str, ...],
+    data: str | tuple[str, ...],
+    dataset_dir: str = "data",
+    split: str = "split_0",
+    part: str = "all",
+    out: str | None = None,
+    mpp: float | None = None,
+    downscale: float = 1.0,
+    temperature: float = 1.0,
+    weights: str = "model.pt",
+) -> None:
+    """Prints Dice, AJI, PQ, DQ, SQ and counts of nuclei by tissue, beside the baseline that learned nothing.
+
+    It also prints how many nuclei of each score are right, and the temperature that would calibrate the scores.
+
+    Args:
+        bundles: a run's folder, an exported folder or a zip; or several with commas.
+        data: the labelled data set, by name; or several with commas.
+        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        split: the split of it.
+        part: training, validation or test; all images of the data set by default.
+        out: a JSON file that receives the figures of every image.
+        mpp: micrometres per pixel of the images; by default nothing is rescaled.
+        downscale: by what images and labels are made smaller first, 2 makes 20x of 40x; needs mpp.
+        temperature: of the scores, fitted on other images.
+        weights: the file in each bundle's models.
+    """
+    if downscale != 1 and mpp is None:
+        raise InputError("--downscale: needs --mpp, the micrometres per pixel of the images as they are.")
+    parts = PARTS if part == "all" else (part,)
+    items = [item for name in parts for item in load_source_list(dataset_dir, data, split, name)]
+    size = None if mpp is None else mpp * downscale
+    measured = {BASELINE: measure(items, haematoxylin_nuclei, downscale)}
+    for bundle in [bundles] if isinstance(bundles, str) else bundles:
+        model = Model.open(bundle, weights=weights)
+        measured[Path(bundle).name] = measure(items, lambda image, model=model: _found(model, image, size), downscale)
+    summaries = {name: summarise(found.rows) for name, found in measured.items()}
+    scores = {name: _calibration(found, temperature) for name, found in measured.items() if found.scores}
+    print(scores_table(summaries))
+    for name, found in scores.items():
+        print(f"\n{name}: best temperature {found['best_temperature']:.2f}; at {temperature:g}, by score")
+        for row in found["reliability"]:
+            print(f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right")
+    if out is not None:
+        asked = {"data": data, "split": split, "part": part, "mpp": mpp, "downscale": downscale}
+        rows = {name: found.rows for name, found in measured.items()}
+        save_json(out, {**asked, "summary": summaries, "scores": scores, "images": rows})
+
+
+def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:
+    nuclei = model(image, mpp=mpp)
+    return Found(nuclei.instances, nuclei.table["mean_probability"])
+
+
+def _calibration(found: Measured, temperature: float) -> dict:
+    rows = reliability(calibrated(found.scores, temperature), found.right)
+    best = fit_temperature(found.scores, found.right)
+    error = calibration_error(rows)
+    return {"temperature": temperature, "best_temperature": best, "error": error, "reliability": rows}
