@@ -19,14 +19,12 @@ CARD = """# Model Overview
 
 | file | what |
 |---|---|
-| `models/model.pt` | state dictionary, tensors only: load it with `weights_only=True` |
-| `models/model.ts` | TorchScript |
-| `models/model.onnx` | ONNX, input `image`, output `pred` |
+{weights}
 | `configs/` | `inference.json`, `metadata.json`, `logging.conf` |
 | `hashes.json` | SHA-256 of every other file |
 | `docs/data_license.txt` | licences of the images that the weights were trained on |
 
-The weights agree in the three forms to 1e-4. Training is not part of the bundle: it needs the mani-monai package.
+{agreement} Training is not part of the bundle: it needs the mani-monai package.
 
 ## Commands
 
@@ -62,7 +60,17 @@ Apache License 2.0 for configs and code, see `LICENSE`. Weights: `docs/data_lice
 """
 
 
-def model_card(card: str, metadata: Mapping[str, Any], folder: str, run: TrainedRun) -> str:
+FORMS = {
+    "pt": "| `models/model.pt` | state dictionary, tensors only: load it with `weights_only=True` |",
+    "ts": "| `models/model.ts` | TorchScript |",
+    "onnx": "| `models/model.onnx` | ONNX, input `image`, output `pred` |",
+}
+"""Forms of the weights by the ending of their file, and what the model card says of each."""
+
+
+def model_card(
+    card: str, metadata: Mapping[str, Any], folder: str, run: TrainedRun, forms: Sequence[str] = tuple(FORMS)
+) -> str:
     """``docs/README.md`` of an export.
 
     Args:
@@ -70,13 +78,17 @@ def model_card(card: str, metadata: Mapping[str, Any], folder: str, run: Trained
         metadata: the export's.
         folder: the bundle's name.
         run: what is exported.
+        forms: of the weights that it holds.
     """
+    left_out = "" if len(forms) == len(FORMS) else " This bundle leaves some of them out, for their size."
     packages = ", ".join(f"`{name}=={version}`" for name, version in metadata["required_packages_version"].items())
     return CARD.format(
         description=metadata["description"],
         name=metadata["name"],
         version=metadata["version"],
         use=terms_of_use(run.domains),
+        weights="\n".join(FORMS[form] for form in FORMS if form in forms),
+        agreement=f"State dictionary, TorchScript and ONNX agree to 1e-4.{left_out}",
         monai=metadata["monai_version"],
         packages=packages,
         folder=folder,

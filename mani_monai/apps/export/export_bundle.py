@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mani_monai.apps.export.archive import HASHES, write_archive, write_hashes
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
-from mani_monai.apps.export.documents import data_license, description, model_card
+from mani_monai.apps.export.documents import FORMS, data_license, description, model_card
 from mani_monai.apps.export.exported_configs import check_version, exported_metadata
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
 from mani_monai.apps.export.trained_run import TrainedRun
@@ -56,6 +56,7 @@ def export_bundle(
     version: str | None = None,
     change: str | None = None,
     overwrite: bool = False,
+    forms: Sequence[str] = tuple(FORMS),
 ) -> Exported:
     """Writes ``<out>/<bundle>/`` and ``<out>/<bundle>_v<version>.zip``.
 
@@ -69,11 +70,14 @@ def export_bundle(
         version: of three numbers; the bundle's own by default.
         change: the version's entry in the changelog.
         overwrite: replace another export of that name.
+        forms: of the weights that are kept: "pt" and, of choice, "ts" and "onnx". All are made and compared.
 
     Raises:
-        InputError: when the weights are of another network, the three forms of the weights differ, or ``out`` holds
-            another export.
+        InputError: when there is no such form or "pt" is not among them, the weights are of another network, the three
+            forms of the weights differ, or ``out`` holds another export.
     """
+    if not {"pt"} <= {*forms} <= {*FORMS}:
+        raise InputError(f"--forms {','.join(forms)}: choose pt, and others of {','.join(FORMS)}.")
     bundle, out = Path(bundle), Path(out)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     version = check_version(version or metadata["version"])
@@ -82,7 +86,7 @@ def export_bundle(
     building = out / f".{bundle.name}.{os.getpid()}.partial" / bundle.name
     try:
         building.mkdir(parents=True)
-        difference = _build(building, bundle, run, metadata, version, change)
+        difference = _build(building, bundle, run, metadata, version, change, forms)
         hashes = write_hashes(building)
         if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
             raise InputError(f"{folder}: holds other weights or configs of version {version}; raise --version.")
@@ -101,7 +105,13 @@ def export_bundle(
 
 
 def _build(
-    folder: Path, bundle: Path, run: TrainedRun, metadata: Mapping[str, Any], version: str, change: str | None
+    folder: Path,
+    bundle: Path,
+    run: TrainedRun,
+    metadata: Mapping[str, Any],
+    version: str,
+    change: str | None,
+    forms: Sequence[str],
 ) -> dict[str, float]:
     declaration = run.declaration
     text = config_text(inference_config(declaration, "."))
@@ -127,11 +137,14 @@ def _build(
     shutil.copyfile(bundle / "configs" / "logging.conf", folder / "configs" / "logging.conf")
     shutil.copyfile(bundle / "LICENSE", folder / "LICENSE")
     card = (bundle / "docs" / "README.md").read_text(encoding="utf-8")
-    (folder / "docs" / "README.md").write_text(model_card(card, metadata, bundle.name, run), encoding="utf-8")
+    (folder / "docs" / "README.md").write_text(model_card(card, metadata, bundle.name, run, forms), encoding="utf-8")
     (folder / "docs" / "data_license.txt").write_text(data_license(run.domains), encoding="utf-8")
     if run.scores is not None:
         _write_json(folder / "metrics.json", run.scores)
-    return _write_weights(folder, network, run.state, example, multiple)
+    difference = _write_weights(folder, network, run.state, example, multiple)
+    for form in FORMS.keys() - {*forms}:
+        (folder / "models" / f"model.{form}").unlink()
+    return difference
 
 
 def _write_weights(

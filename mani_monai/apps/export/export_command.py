@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 
 def export(
@@ -16,6 +17,7 @@ def export(
     selection: str | None = None,
     overwrite: bool = False,
     mpp: float | None = None,
+    forms: str | Sequence[str] = "pt,ts,onnx",
 ) -> None:
     """Exports a finished training as a bundle that others run without this project.
 
@@ -34,6 +36,7 @@ def export(
         overwrite: replace another export in <out>.
         mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x, where the data sets do not
             say it. Inference compares them with those of the images that it is given.
+        forms: of the weights that the export keeps, pt and of choice ts and onnx; all three are made and compared.
     """
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
@@ -42,7 +45,8 @@ def export(
 
     trained = read_run(run, weights, evaluation, selection, method, mpp)
     place = place_of("bundles") / trained.declaration.bundle
-    done = export_bundle(place, trained, out, version, changelog, overwrite)
+    kept = forms.split(",") if isinstance(forms, str) else tuple(map(str, forms))
+    done = export_bundle(place, trained, out, version, changelog, overwrite, kept)
     state = "written" if done.written else "the same export was there already"
     print(f"bundle:  {done.folder} ({state})\narchive: {done.archive} ({done.archive.stat().st_size / 2**20:.1f} MiB)")
     for name, value in done.difference.items():

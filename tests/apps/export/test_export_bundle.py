@@ -108,6 +108,19 @@ def test_the_pixel_size_of_the_training_is_kept(exported, unet_run, tmp_path, qu
     assert "Trained on images of 0.25 micrometres per pixel" in (known / "docs" / "README.md").read_text()
 
 
+def test_forms_of_the_weights_may_be_left_out(unet_run, tmp_path, quick):
+    folder = export_bundle(UNET, unet_run, tmp_path / "small", "1.2.3", forms=("pt",)).folder
+    assert [path.name for path in (folder / "models").iterdir()] == ["model.pt"]
+    card = (folder / "docs" / "README.md").read_text()
+    assert "leaves some of them out" in card
+    assert "`models/model.pt`" in card
+    assert "model.ts" not in card
+    for forms in ((), ("ts",), ("pt", "h5")):
+        with pytest.raises(InputError, match="--forms"):
+            export_bundle(UNET, unet_run, tmp_path / "none", "1.2.3", forms=forms)
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_path_of_this_machine_is_in_it(exported):
     for name, path in files_of(exported.folder).items():
         content = path.read_bytes()
