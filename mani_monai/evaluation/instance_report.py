@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mani_monai.metrics import CLASS_COUNTS, FIGURES, PanopticCounts, pannuke_table
-from mani_monai.metrics.pannuke import HEADLINE_AGGREGATION
+from mani_monai.metrics.pannuke_scores import HEADLINE_AGGREGATION
 
 UNKNOWN = "unknown"
 

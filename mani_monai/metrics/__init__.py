@@ -13,7 +13,7 @@ from .instance_scores import (
     compute_instance_scores,
 )
 from .overlap_table import OverlapTable, compute_overlap_table
-from .pannuke import AGGREGATIONS, PanNukeScores, compute_pannuke_scores
+from .pannuke_scores import AGGREGATIONS, PanNukeScores, compute_pannuke_scores
 from .pannuke_table import pannuke_table
 from .panoptic_counts import PanopticCounts, compute_panoptic_counts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .empty_rules import EMPTY_RULES, HEADLINE_RULE
-from .pannuke import AGGREGATIONS, HEADLINE_AGGREGATION, PanNukeScores, compute_pannuke_scores
+from .pannuke_scores import AGGREGATIONS, HEADLINE_AGGREGATION, PanNukeScores, compute_pannuke_scores
 from .panoptic_counts import PanopticCounts
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.domains import prepare_domains, read_domains, source_folder, write_domains
 from mani_monai.apps.adapt.given_model import GivenModel, model_hash, take_model
 from mani_monai.apps.adapt.methods import (
@@ -21,7 +22,6 @@ from mani_monai.apps.adapt.methods import (
 from mani_monai.apps.adapt.request import check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, normalises_stains
 from mani_monai.apps.adapt.target_images import list_target_images
-from mani_monai.apps.adapt.training import TrainingMaker, train
 from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.apps.adapt.write_report import PAGE, write_report
 from mani_monai.apps.export.documents import terms_of_use

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mani_monai.apps.adapt.nuclei import NucleiFigures, measure_nuclei
+from mani_monai.apps.adapt.nuclei_summary import NucleiFigures, measure_nuclei
 from mani_monai.apps.adapt.predictor import Predictor
 from mani_monai.evaluation import evenly_taken
 

@@ -8,7 +8,7 @@ from html import escape
 from string import Template
 
 from mani_monai.apps.adapt.evidence import plausible
-from mani_monai.apps.adapt.nuclei import SMALLEST, NucleiFigures
+from mani_monai.apps.adapt.nuclei_summary import SMALLEST, NucleiFigures
 from mani_monai.apps.adapt.outcome import Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION

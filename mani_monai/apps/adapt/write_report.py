@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mani_monai.apps.adapt.adaptation_training import TrainingMaker
 from mani_monai.apps.adapt.comparison import Region, agreement, example_regions
 from mani_monai.apps.adapt.curves import read_curves
 from mani_monai.apps.adapt.domains import SPLIT
@@ -18,10 +19,9 @@ from mani_monai.apps.adapt.measurement import Measured, measure_labels, measure_
 from mani_monai.apps.adapt.methods import Plan, Training
 from mani_monai.apps.adapt.outcome import Outcome
 from mani_monai.apps.adapt.page import render_page
-from mani_monai.apps.adapt.pictures import curves_picture, panel_picture, sizes_picture
 from mani_monai.apps.adapt.predictor import Predictor
+from mani_monai.apps.adapt.report_pictures import curves_picture, panel_picture, sizes_picture
 from mani_monai.apps.adapt.start import NORMALISED
-from mani_monai.apps.adapt.training import TrainingMaker
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list

@@ -8,8 +8,8 @@ import pytest
 from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
 
+from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_of, make_plan
-from mani_monai.apps.adapt.training import TrainingMaker, train
 from mani_monai.run.launcher import Usage
 from mani_monai.utils import InputError
 

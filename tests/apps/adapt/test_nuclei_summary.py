@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mani_monai.apps.adapt.nuclei import measure_nuclei
+from mani_monai.apps.adapt.nuclei_summary import measure_nuclei
 
 
 def test_counts_sizes_and_shares():

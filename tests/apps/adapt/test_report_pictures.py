@@ -9,7 +9,7 @@ import pytest
 from adapted import figures
 from PIL import Image
 
-from mani_monai.apps.adapt.pictures import GAP, curves_picture, panel_picture, sizes_picture, smoothed
+from mani_monai.apps.adapt.report_pictures import GAP, curves_picture, panel_picture, sizes_picture, smoothed
 from mani_monai.data.writers.classes import YELLOW
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
-from mani_monai.apps.adapt.nuclei import NucleiFigures
+from mani_monai.apps.adapt.nuclei_summary import NucleiFigures
 from mani_monai.data.writers import outline_mask
 
 if TYPE_CHECKING:
