@@ -1,0 +1,31 @@
+"""Pages that a newcomer reads are written in short sentences; `python tests/support/prose.py FILES` prints the figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prose import words_a_sentence
+
+REPOSITORY = Path(__file__).parents[1]
+FIRST = ("README.md", "docs/guide.md", "docs/glossary.md", "docs/qupath.md", "docs/architecture.md", "SECURITY.md")
+LONGEST = 20
+"""Words a sentence, on the mean of a page."""
+
+
+def test_words_are_counted_by_hand():
+    text = (
+        "# A title that is long\n\nOne two three. Four five six seven.\n\n| a | table |\n\n```\ncode is no prose\n```\n"
+    )
+    assert words_a_sentence(text) == 3.5
+    assert words_a_sentence("See [this page](a/b.md) now.") == 4
+    assert words_a_sentence("| only | tables |") == 0
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_first_pages_are_short_of_breath(name):
+    assert words_a_sentence((REPOSITORY / name).read_text(encoding="utf-8")) <= LONGEST
+
+
+def test_the_readme_fits_a_glance():
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
