@@ -50,9 +50,12 @@ def unseen(
         raise InputError("--downscale: needs --mpp, the micrometres per pixel of the images as they are.")
     parts = PARTS if part == "all" else (part,)
     items = [item for name in parts for item in load_source_list(dataset_dir, data, split, name)]
+    paths = [bundles] if isinstance(bundles, str) else list(bundles)
+    if len({Path(path).name for path in paths}) < len(paths):
+        raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
     size = None if mpp is None else mpp * downscale
     measured = {BASELINE: measure(items, haematoxylin_nuclei, downscale)}
-    for bundle in [bundles] if isinstance(bundles, str) else bundles:
+    for bundle in paths:
         model = Model.open(bundle, weights=weights)
         measured[Path(bundle).name] = measure(items, lambda image, model=model: _found(model, image, size), downscale)
     summaries = {name: summarise(found.rows) for name, found in measured.items()}
