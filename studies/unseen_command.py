@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mani_monai import Model
-from mani_monai.data.datalists import load_source_list
+from mani_monai.data.datalists import data_set_names, load_source_list
 from mani_monai.evaluation.calibration import calibrated, calibration_error, fit_temperature, reliability
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import save_json
 from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
 
 PARTS = ("training", "validation", "test")
@@ -40,7 +40,7 @@ def unseen(
         dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
         split: the split of it.
         part: training, validation or test; all images of the data set by default.
-        out: a JSON file that receives the figures of every image.
+        out: a CSV file that receives a row an image and way of finding nuclei.
         mpp: micrometres per pixel of the images; by default nothing is rescaled.
         downscale: by what images and labels are made smaller first, 2 makes 20x of 40x; needs mpp.
         temperature: of the scores, fitted on other images.
@@ -66,9 +66,9 @@ def unseen(
         for row in found["reliability"]:
             print(f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right")
     if out is not None:
-        asked = {"data": data, "split": split, "part": part, "mpp": mpp, "downscale": downscale}
-        rows = {name: found.rows for name, found in measured.items()}
-        save_json(out, {**asked, "summary": summaries, "scores": scores, "images": rows})
+        asked = {"data": ",".join(data_set_names(data)), "part": part, "downscale": downscale}
+        rows = [{"model": name, **asked, **row} for name, found in measured.items() for row in found.rows]
+        pd.DataFrame(rows).round(4).to_csv(out, index=False, lineterminator="\n")
 
 
 def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:

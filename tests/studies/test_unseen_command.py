@@ -1,0 +1,37 @@
+"""The command that measures models on a labelled data set, on toy tissue."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from mani_monai.utils import InputError
+from studies.unseen_command import BASELINE, unseen
+
+BUNDLE = "pretrained/mani_unet"
+
+
+def test_every_image_is_measured_by_both_ways(toy_dir, tmp_path, capsys, monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+    out = tmp_path / "figures.csv"
+    unseen(BUNDLE, "toy_source", str(toy_dir), part="test", out=str(out), mpp=0.25)
+    printed = capsys.readouterr().out
+    rows = pd.read_csv(out)
+    assert {*rows["model"]} == {BASELINE, "mani_unet"}
+    assert {*rows["data"]} == {"toy_source"}
+    assert rows.groupby("model").size().nunique() == 1
+    means = rows.groupby("model")["pq"].mean()
+    assert f"| {means['mani_unet']:.3f} |" in printed
+    assert rows["true"].gt(0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bundles": BUNDLE, "downscale": 2.0}, "--downscale: needs --mpp"),
+        ({"bundles": (BUNDLE, f"elsewhere/{BUNDLE}")}, "two have one name"),
+    ],
+)
+def test_what_makes_no_sense(toy_dir, options, message):
+    with pytest.raises(InputError, match=message):
+        unseen(data="toy_source", dataset_dir=str(toy_dir), **options)
