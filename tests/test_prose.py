@@ -1,4 +1,4 @@
-"""Pages that a newcomer reads are written in short sentences; `python tests/support/prose.py FILES` prints the figure."""
+"""First pages are written in short sentences; `python tests/support/prose.py FILES` prints the figure."""
 
 from __future__ import annotations
 
