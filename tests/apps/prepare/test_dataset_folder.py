@@ -85,6 +85,11 @@ def test_a_place_that_may_not_be_looked_at(tmp_path, monkeypatch):
         place_of(tmp_path, "mine", False)
 
 
+def interruptible():
+    """A test in the background is started with interrupts ignored, and so would be its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_preparation_in_one_line(tmp_path, number):
     images, out = tmp_path / "images", tmp_path / "data"
@@ -94,7 +99,9 @@ def test_a_signal_ends_a_preparation_in_one_line(tmp_path, number):
     for count in range(1, 60):
         os.link(images / "000.png", images / f"{count:03d}.png")
     command = [sys.executable, "-m", "mani_monai", "prepare", "folder", "--images", str(images), "--name", "x"]
-    process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--out", str(out)], stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+    )
     end = time.monotonic() + 300
     while not list(out.glob(".x.*.partial/images/*")) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
