@@ -1,0 +1,105 @@
+"""Whether a run's target prototypes matter: the loss under its own, under shuffled and under foreign ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.bundle import ConfigParser
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from mani_monai.handlers.domain_reader import DomainReader
+from mani_monai.losses import TargetSupportsLoss
+from mani_monai.losses.class_pixels import CLASSES, ClassPixels
+from mani_monai.run.run_folder import read_train_config, train_config
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_finished
+from studies.critic_study import HANDLER, domain_batches
+
+LEAST_RISE = 0.1
+"""Nats by which shuffled and foreign prototypes have to raise the loss."""
+LEAST_LOSS = 0.02
+"""Nats below which the loss is filled and teaches nothing more."""
+OWN, SHUFFLED, FOREIGN = "own", "shuffled", "foreign"
+
+
+def study_prototypes(
+    run: str | Path, dataset_dir: str | None = None, foreign: str | None = None, batches: int = 12
+) -> dict[str, float]:
+    """The source term of a run's ``TargetSupportsLoss`` under three kinds of target prototypes, in nats.
+
+    No label of the target is read.
+
+    Args:
+        run: folder of a finished run.
+        dataset_dir: folder of the prepared data sets; the run's by default.
+        foreign: another data set, whose images give foreign prototypes; none where None.
+        batches: training batches to look at.
+
+    Returns:
+        means over batches: ``own``; ``shuffled``, whose pseudo-labels are permuted; ``foreign``, where asked for.
+
+    Raises:
+        InputError: when the run is not finished, trained without that loss, or no batch has both classes.
+    """
+    folder = Path(run)
+    config = read_train_config(folder)
+    losses = _supports(folder, config, dataset_dir, None, batches)
+    found: dict[str, list[float]] = {OWN: [], SHUFFLED: []}
+    torch.manual_seed(0)
+    for loss, queries, pixels in losses:
+        shuffled = ClassPixels(pixels.features, pixels.label[torch.randperm(len(pixels.label))])
+        for kind, support in ((OWN, pixels), (SHUFFLED, shuffled)):
+            if (prototypes := class_prototypes(support)) is not None:
+                found[kind].append(loss.cross_entropy(queries, prototypes).item())
+    if foreign is not None:
+        found[FOREIGN] = []
+        for loss, queries, pixels in _supports(folder, config, dataset_dir, foreign, batches):
+            if (prototypes := class_prototypes(pixels)) is not None:
+                found[FOREIGN].append(loss.cross_entropy(queries, prototypes).item())
+    if not all(found.values()):
+        raise InputError(f"{folder}: in no batch does the teacher find both classes; train for longer.")
+    return {kind: float(np.mean(values)) for kind, values in found.items()}
+
+
+def class_prototypes(pixels: ClassPixels) -> Tensor | None:
+    """2xD of unit length, background and nuclei; None where a class is missing."""
+    means = [mean for number in range(CLASSES) if (mean := pixels.mean(number)) is not None]
+    return normalize(torch.stack(means), dim=1) if len(means) == CLASSES else None
+
+
+def is_accepted(values: dict[str, float]) -> bool:
+    """Whether a loss looks at the target: wrong prototypes cost ``LEAST_RISE`` more, and it is not filled."""
+    rises = [value - values[OWN] for kind, value in values.items() if kind != OWN]
+    return min(rises) > LEAST_RISE and values[OWN] > LEAST_LOSS
+
+
+def _supports(
+    folder: Path, config: dict, dataset_dir: str | None, target: str | None, batches: int
+) -> Iterator[tuple[TargetSupportsLoss, ClassPixels, ClassPixels]]:
+    """The loss, the source's queries and the target's pixels, batch by batch."""
+    parser = ConfigParser()
+    parser.read_config(str(train_config(folder)))
+    parser["output_dir"] = str(folder)
+    parser["num_workers"] = 0
+    for name, value in (("dataset_dir", dataset_dir), ("target", target)):
+        if value is not None:
+            parser[name] = value
+    torch.manual_seed(0)
+    parser.get_parsed_content("imports")
+    network, adaptation = parser.get_parsed_content("network"), parser.get_parsed_content("adaptation")
+    (loss,) = [one for one in adaptation.values() if isinstance(one, TargetSupportsLoss)] or [None]
+    if loss is None:
+        raise InputError(f"{folder}: trained without TargetSupportsLoss; name a run of methods/mani2.json.")
+    load_finished(folder, model=network, adaptation=adaptation)
+    (place,) = (handler for handler in config["train"]["handlers"] if handler["_target_"] == HANDLER)
+    reader = DomainReader(place["head"], parser.get_parsed_content("taps"), place.get("branch"))
+    infer, device = parser.get_parsed_content("train::inferer"), parser.get_parsed_content("device")
+    loader = parser.get_parsed_content("adabn_loader")
+    for source, seen in islice(domain_batches(network, loader, infer, device, reader), batches):
+        with torch.no_grad():
+            yield loss, loss.source_pixels(source), loss.target_pixels(seen)
