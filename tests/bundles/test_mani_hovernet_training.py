@@ -54,8 +54,8 @@ def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, t
     assert isinstance(network, LightHoVerNet)
     assert all(np.isfinite(value) for output in outputs for value in output.values())
     assert set(outputs[1]) >= {"loss", *workflow.parser.get_parsed_content("adaptation")}
-    assert equal(dict(load_tensors(tmp_path / "model.pt")), network.state_dict())
-    assert (tmp_path / "model_source_val.pt").is_file()
+    assert equal(dict(load_tensors(tmp_path / "models" / "model.pt")), network.state_dict())
+    assert (tmp_path / "models" / "model_source_val.pt").is_file()
 
 
 @pytest.mark.parametrize("overlay", TRAININGS)
