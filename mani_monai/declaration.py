@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.known_networks import NETWORKS, KnownNetwork
 from mani_monai.utils import InputError
 
@@ -87,8 +86,7 @@ class Declaration:
             or self.window > 8192
         ):
             raise InputError(f"window: is {self.window!r}; write pixels, 16 to 8192, or -1 for whole images.")
-        size = given_pixel_size(self.mpp, "mpp")
-        object.__setattr__(self, "mpp", size and size.um)
+        object.__setattr__(self, "mpp", _mpp(self.mpp))
         object.__setattr__(self, "class_names", _names(self.class_names, self.kind.types(self.network)))
 
     @property
@@ -222,6 +220,15 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return not value.startswith(("$", "@", "%"))
     return value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value))
+
+
+def _mpp(mpp: Any) -> float | None:
+    if mpp is None:
+        return None
+    from mani_monai.data.pixel_size import given_pixel_size  # which reads images, too: seconds
+
+    size = given_pixel_size(mpp, "mpp")
+    return size and size.um
 
 
 def _names(names: Any, types: int) -> tuple[str, ...] | None:

@@ -22,12 +22,7 @@ IN_REPOSITORY = "$'bundles/{name}' if Path('bundles/{name}').is_dir() else '.'"
 """``bundle_root`` of a bundle of this repository, found from the repository's root and from its own folder."""
 TOY_DATA = "$@bundle_root + '/data/toy_target/images'"
 
-_READ = {
-    "_target_": "LoadImaged",
-    "keys": "image",
-    "reader": {"_target_": "mani_monai.data.readers.TissueReader", "reverse_indexing": False},
-    "dtype": "uint8",
-}
+_READ = {"_target_": "mani_monai.data.readers.LoadTissued", "keys": "image", "reverse_indexing": False}
 _SCALE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1}
 _IMPORTS = ("$from pathlib import Path", "$from sys import exit")
 _PROJECT_IMPORTS = (

@@ -51,7 +51,7 @@ def test_dense_crf_adds_two_lines_to_the_postprocessing():
 
 
 def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path):
-    parser = make_workflow(tmp_path, "evaluate", "dense_crf").parser
+    parser = make_workflow(tmp_path, "evaluate", "dense_crf", initialize=[]).parser
     random = np.random.default_rng(0)
     item = {
         "image": torch.from_numpy(random.uniform(0, 1, (3, 24, 20)).astype(np.float32)),
@@ -118,7 +118,7 @@ def test_fda_alone_needs_no_loss_and_changes_training(make_workflow, tmp_path):
 
 @pytest.mark.parametrize("bundle", BOTH)
 def test_every_image_of_a_training_is_normalised(make_workflow, tmp_path, bundle):
-    parser = make_workflow(tmp_path, "stain_normalisation", "evaluate", bundle=bundle).parser
+    parser = make_workflow(tmp_path, "stain_normalisation", "evaluate", bundle=bundle, initialize=[]).parser
     for name in ("validate::dataset", "evaluate::test_dataset", "evaluate::oracle_dataset"):
         dataset = parser.get_parsed_content(name)
         for item, made in zip(dataset.data, dataset, strict=True):

@@ -31,17 +31,17 @@ def narrow_unet() -> BasicUNet:
     return network
 
 
-def export_quickly(name: str, network: nn.Module, dataset_dir: Path, folder: Path, **options) -> Exported:
+def export_quickly(name: str, trained: nn.Module, dataset_dir: Path, folder: Path, **options) -> Exported:
     """Exports a network as if it had been trained on the toy data.
 
     Args:
         name: the bundle's.
-        network: whose weights are exported.
+        trained: the network whose weights are exported.
         dataset_dir: folder of the toy data.
         folder: an empty one, for the run and the exports.
         options: what differs from the bundle's own declaration.
     """
-    run = read_run(finished_run(folder / "run", network.state_dict(), dataset_dir, name, **options), method="MaNi")
+    run = read_run(finished_run(folder / "run", trained.state_dict(), dataset_dir, name, **options), method="MaNi")
     with pytest.MonkeyPatch.context() as patch:
         for form, result in {"write_torchscript": None, "write_onnx": None, "largest_difference": {}}.items():
             patch.setattr(export, form, lambda *_, result=result: result)

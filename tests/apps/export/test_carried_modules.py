@@ -49,7 +49,8 @@ def test_renaming_leaves_other_words_alone():
         (
             "mani_monai.transforms.PartNucleid",
             [
-                *(f"transforms.{name}" for name in ("capped_distance", "nucleus", "part_nuclei", "part_nucleid")),
+                *(f"transforms.{name}" for name in ("capped_distance", "convex_areas", "nuclei_shapes")),
+                *(f"transforms.{name}" for name in ("nuclei_table", "nucleus", "part_nuclei", "part_nucleid")),
                 "utils.errors",
             ],
         ),

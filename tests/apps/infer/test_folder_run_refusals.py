@@ -120,8 +120,8 @@ def test_another_folders_image_of_the_same_name_takes_nobodys_place(exported, im
     assert changed.status == "done", "an image that was changed is its own"
 
 
-def test_a_bundle_that_trains_is_to_be_exported_first(images, tmp_path):
-    with pytest.raises(InputError, match=r"mani_unet: trains, and is no export; export a training with scripts/export"):
+def test_a_bundle_that_trains_is_to_be_trained_first(images, tmp_path):
+    with pytest.raises(InputError, match=r"mani_unet: models/model\.pt: no such file; train first"):
         infer_folder(REPOSITORY / "bundles" / "mani_unet", images, tmp_path / "out", **OPTIONS)
 
 
