@@ -25,6 +25,7 @@ COMMANDS = {
     "inspect": "inspect.inspect_command:inspect",
     "configs": "configs.configs_command:configs",
     "label": "label.label_command:label",
+    "slides": "slides.slides_command:slides",
     "sample": "infer.sample_command:sample",
     "toy": "prepare.toy_command:toy",
 }

@@ -28,11 +28,13 @@ from mani_monai.older_exports import older_declaration
 from mani_monai.transforms import nuclei_table
 from mani_monai.transforms.rescaling import nearest, rescaled, smooth
 from mani_monai.transforms.save_nuclei import MASK
+from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.hashes import file_hash
 
+Whole = NDArray[np.uint8] | TissueColours | None
 LICENCE = "docs/data_license.txt"
 
 
@@ -155,12 +157,13 @@ class Model:
         scale = scale_for(size, self.mpp)
         return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture)
 
-    def maps(self, picture: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture.
 
         Args:
             picture: HW3 RGB, at the network's pixel size.
-            whole: HW3 RGB that the picture is a part of, by whose tissue stains are normalised; itself by default.
+            whole: HW3 RGB that the picture is a part of, by whose tissue stains are normalised, or what was measured of
+                that tissue; itself by default.
 
         Returns:
             KHW, rows then columns; what :meth:`nuclei` takes.
@@ -168,7 +171,7 @@ class Model:
         Raises:
             InputError: when a step changes the picture's shape.
         """
-        part = whole is not None and whole.shape != picture.shape
+        part = isinstance(whole, TissueColours) or (whole is not None and whole.shape != picture.shape)
         image = self._image(picture, whole if part else None).to(self.device).float() / 255
         inferer = AutocastInferer(self.precision, self._channels_last, self._windows())
         with torch.inference_mode():
@@ -220,18 +223,18 @@ class Model:
         """From rows first to the network's axes, or back."""
         return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
 
-    def _image(self, picture: NDArray[np.uint8], whole: NDArray[np.uint8] | None) -> Tensor:
+    def _image(self, picture: NDArray[np.uint8], whole: Whole) -> Tensor:
         """3HW in 0..255 after the declared steps, each of which sees the whole image as it is by then."""
         image, seen = (
-            None
-            if pixels is None
+            pixels
+            if pixels is None or isinstance(pixels, TissueColours)
             else self._turned(torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1))
             for pixels in (picture, whole)
         )
         shape = image.shape
         for step in self._steps:
             image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]
-            seen = None if seen is None else step({"image": seen})["image"]
+            seen = step({"image": seen})["image"] if isinstance(seen, Tensor) else seen
         if image.shape != shape:
             raise InputError(
                 f"preprocessing: gives {tuple(image.shape)} of {tuple(shape)}; no step may change the shape."

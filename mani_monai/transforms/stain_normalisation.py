@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,44 @@ _LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a
 _MOST_GAIN = 3.0  # so that noise is not blown up
 
 
-def normalise_stains(image: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class TissueColours:
+    """Colours of the tissue of an image, or of a slide by some windows of it.
+
+    Attributes:
+        mean: CIELAB.
+        std: the same.
+        share: of the pixels, how many are tissue.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    share: float
+
+    @classmethod
+    def of(cls, windows: Iterable[np.ndarray]) -> TissueColours:
+        """Measures windows one after another, in float64 (Welford; Chan et al. 1983 for whole windows).
+
+        Args:
+            windows: 3HW RGB in 0..1.
+        """
+        count, total = 0, 0
+        mean, squares = np.zeros(3), np.zeros(3)
+        for window in windows:
+            tissue, pixels = _tissue(_colours(window))
+            total += pixels
+            if len(tissue):
+                tissue = tissue.astype(np.float64)
+                own = tissue.mean(axis=0)
+                step, before = own - mean, count
+                count += len(tissue)
+                mean = mean + step * len(tissue) / count
+                squares = squares + ((tissue - own) ** 2).sum(axis=0) + step**2 * before * len(tissue) / count
+        std = np.sqrt(squares / max(count, 1))
+        return cls(tuple(mean.tolist()), tuple(std.tolist()), count / max(total, 1))
+
+
+def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None = None) -> np.ndarray:
     """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
 
     Glass takes no part in the statistics, but is moved with the tissue: it often takes a pink tint. An image
@@ -35,23 +73,41 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | None = None) -> np.n
 
     Args:
         image: 3HW RGB in 0..1.
-        whole: 3HW RGB in 0..1 that the image is a part of, whose tissue gives the statistics; itself by default.
+        whole: 3HW RGB in 0..1 that the image is a part of, whose tissue gives the statistics, or these; itself by
+            default.
 
     Returns:
         3HW float32 RGB in 0..1.
     """
     image = image.astype(np.float32, copy=False)
-    colours = rgb2lab(np.moveaxis(image, 0, -1))
-    seen = colours if whole is None else rgb2lab(np.moveaxis(whole.astype(np.float32, copy=False), 0, -1))
-    tissue = seen[seen[..., 0] < _GLASS]
-    if len(tissue) < _LEAST_TISSUE * seen[..., 0].size or tissue[:, 0].std() < _LEAST_CONTRAST:
+    colours = _colours(image)
+    if isinstance(whole, TissueColours):
+        mean, std = np.float32(whole.mean), np.float32(whole.std)
+        share, contrast = whole.share, std[0]
+    else:
+        tissue, pixels = _tissue(colours if whole is None else _colours(whole))
+        share = len(tissue) / pixels
+        if share < _LEAST_TISSUE:
+            return image
+        mean, std, contrast = tissue.mean(axis=0), tissue.std(axis=0), tissue[:, 0].std()
+    if share < _LEAST_TISSUE or contrast < _LEAST_CONTRAST:
         return image
-    gain = REFERENCE_STD / np.maximum(tissue.std(axis=0), REFERENCE_STD / _MOST_GAIN)
-    colours = (colours - tissue.mean(axis=0)) * gain + REFERENCE_MEAN
+    gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
+    colours = (colours - mean) * gain + REFERENCE_MEAN
     # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
     colours[..., 0] = np.maximum(colours[..., 0], 0)
     colours[..., 2] = np.minimum(colours[..., 2], (colours[..., 0] + 16) * 1.72)
     return np.moveaxis(lab2rgb(colours), -1, 0)
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    """CIELAB, HW3."""
+    return rgb2lab(np.moveaxis(image.astype(np.float32, copy=False), 0, -1))
+
+
+def _tissue(colours: np.ndarray) -> tuple[np.ndarray, int]:
+    """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
+    return colours[colours[..., 0] < _GLASS], colours[..., 0].size
 
 
 class NormaliseStainsd(MapTransform):
@@ -64,7 +120,7 @@ class NormaliseStainsd(MapTransform):
         keys: keys of 3HW RGB images.
         white: the images' largest value.
         whole_key: an image that those of ``keys`` are a part of, where an item has one: its tissue gives the
-            statistics.
+            statistics. Or these, as :class:`TissueColours`.
         allow_missing_keys: leave an item without the key as it is.
 
     Raises:
@@ -91,7 +147,9 @@ class NormaliseStainsd(MapTransform):
         item = dict(data)
         seen = None
         if self.whole_key in item:
-            seen = convert_data_type(item[self.whole_key], np.ndarray)[0] / np.float32(self.white)
+            seen = item[self.whole_key]
+            if not isinstance(seen, TissueColours):
+                seen = convert_data_type(seen, np.ndarray)[0] / np.float32(self.white)
         for key in self.key_iterator(item):
             values = convert_data_type(item[key], np.ndarray)[0]
             image = normalise_stains(values / np.float32(self.white), seen) * np.float32(self.white)

@@ -22,6 +22,11 @@ from .outlines import Outline, OutlinedNuclei, rasterised
 OUTLINE_ENDINGS = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip", ".zip")
 _NO_NUCLEI = {"tile", "tma_core", "tmacore", "root"}  # QuPath's kinds of objects, in lower case
 _MOST_BYTES = 2**31  # of a file that is unpacked
+_MOST_REGIONS = 10**8  # characters of a file of regions
+_FAILURES = (
+    OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error, EOFError,
+    zipfile.BadZipFile, NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 
 def read_geojson(path: str | Path, shape: tuple[int, int]) -> NDArray[np.int32]:
@@ -62,8 +67,7 @@ def read_outlines(path: str | Path, shape: tuple[int, int]) -> OutlinedNuclei:
         outlines = [outline for feature in features if (outline := _outline(feature)) is not None]
         if features and not outlines:
             raise ValueError("no polygon")
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error,
-            EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # fmt: skip
+    except _FAILURES as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
         raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
     nuclei = rasterised(path, outlines, shape)
@@ -71,6 +75,37 @@ def read_outlines(path: str | Path, shape: tuple[int, int]) -> OutlinedNuclei:
     if not left_out:
         return nuclei
     return OutlinedNuclei(nuclei.ids, nuclei.kinds, (*nuclei.notes, ("points and lines left out", left_out)))
+
+
+def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[list[NDArray]]:
+    """Reads the polygons of all features, whatever these are: regions that a person drew.
+
+    Args:
+        path: as for :func:`read_outlines`.
+        most_bytes: of the text, unpacked.
+
+    Returns:
+        polygons, each an outer ring and its holes, N2 (x, y) in pixels.
+
+    Raises:
+        InputError: when the file is missing, too large, or holds no polygon.
+    """
+    path = Path(path)
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: {FETCH}.")
+    try:
+        text = _text(path)
+        if len(text) > most_bytes:
+            raise InputError(f"{path}: holds {len(text) / 1e6:.0f} MB of outlines; draw regions with fewer points.")
+        polygons = [polygon for feature in _features(json.loads(text)) for polygon in _polygons(feature["geometry"])]
+        if not polygons:
+            raise ValueError("no polygon")
+    except InputError:
+        raise
+    except _FAILURES as error:
+        reason = f"{type(error).__name__} {error}".splitlines()[0]
+        raise InputError(f"{path}: is no GeoJSON of regions ({reason}); export it again.") from error
+    return polygons
 
 
 def _text(path: Path) -> str:

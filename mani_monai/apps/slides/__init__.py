@@ -1,0 +1,1 @@
+"""Whole slides: exact tiles, constant memory, resumable."""

@@ -1,0 +1,201 @@
+"""A slide: its size, the size of its pixels, and its pixels on the network's grid."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
+from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for
+from mani_monai.utils import InputError
+from mani_monai.utils.hashes import file_hash
+
+FRACTION = 64
+"""Ratios are whole numbers of this fraction: Pillow's box is float32, and then holds every edge exactly."""
+MARGIN = 12  # pixels around a cut: three times the reach of a bicubic filter at a ratio of 2
+_BAND = 1024  # rows of a level that an overview decodes at once
+_SQUARE = 1.02
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a grid in pixels, stops excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+
+@dataclass(frozen=True, eq=False)
+class Slide:
+    """An open slide.
+
+    Attributes:
+        path: its file.
+        levels: its pixels.
+        size: of a pixel of the finest level.
+    """
+
+    path: Path
+    levels: Levels
+    size: PixelSize
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels of the finest level, of what was scanned."""
+        return self.levels.sizes[0]
+
+    @property
+    def area_mm2(self) -> float:
+        """Area in square millimetres."""
+        return math.prod(self.shape) * self.size.um**2 / 1e6
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all its files."""
+        files = _files(self.path)
+        if len(files) == 1:
+            return file_hash(files[0])
+        lines = "\n".join(f"{path.name} {file_hash(path)}" for path in files)
+        return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+    def ratio(self, network_um: float | None) -> float:
+        """Pixels of this slide along a pixel of the network's grid.
+
+        Args:
+            network_um: micrometres per pixel of the network; None where that is not known.
+
+        Returns:
+            1 where the sizes differ by up to a tenth or the network's is not known; else to the nearest 64th.
+
+        Raises:
+            InputError: when they differ by more than four times.
+        """
+        try:
+            scale = scale_for(self.size, network_um)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from error
+        return 1.0 if scale == 1 else max(round(FRACTION / scale), 1) / FRACTION
+
+    def grid(self, ratio: float) -> tuple[int, int]:
+        """Height and width in pixels of a grid; a rest of less than a pixel at the far edges is left out."""
+        height, width = (max(int(side / ratio), 1) for side in self.shape)
+        return height, width
+
+    def read(self, window: Window, ratio: float = 1.0) -> NDArray[np.uint8]:
+        """Pixels of the grid of a ratio, the same whatever window they are read in.
+
+        Args:
+            window: within :meth:`grid`.
+            ratio: as :meth:`ratio` gives it.
+
+        Returns:
+            HW3 RGB; what was not scanned has the background's colour.
+
+        Raises:
+            InputError: when they cannot be decoded.
+        """
+        if ratio == 1:
+            return np.asarray(self.levels.cut(0, window.top, window.left, *window.shape))
+        level = max(filter(lambda n: self._is_exact(n, ratio), range(len(self.levels.steps))), default=0)
+        side = ratio / self.levels.steps[level]
+        box = tuple(edge * side for edge in (window.left, window.top, window.right, window.bottom))
+        return self._resized(level, box, window.shape, Image.Resampling.BICUBIC)
+
+    def _is_exact(self, level: int, ratio: float) -> bool:
+        """Whether a level has the grid's pixels: none finer, steps that Pillow's box holds, no part of a pixel lost."""
+        step = self.levels.steps[level]
+        whole = (n * ratio <= side * step for n, side in zip(self.grid(ratio), self.levels.sizes[level], strict=True))
+        return step <= ratio and math.log2(step).is_integer() and all(whole)
+
+    def overview(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """The whole slide at a small size, averaged, a band at a time.
+
+        Args:
+            shape: height and width wanted.
+
+        Returns:
+            HW3 RGB.
+
+        Raises:
+            InputError: when the slide cannot be decoded.
+        """
+        wanted = min(side / small for side, small in zip(self.shape, shape, strict=True))
+        fits = [n for n, step in enumerate(self.levels.steps) if step <= wanted]
+        level = max(fits, key=lambda n: self.levels.steps[n], default=0)
+        height, width = self.levels.sizes[level]
+        rows = max(int(_BAND * shape[0] / height), 1)
+        bands = []
+        for top in range(0, shape[0], rows):
+            bottom = min(top + rows, shape[0])
+            box = (0.0, top * height / shape[0], float(width), min(bottom * height / shape[0], float(height)))
+            bands.append(self._resized(level, box, (bottom - top, shape[1]), Image.Resampling.BOX))
+        return np.concatenate(bands)
+
+    def _resized(
+        self, level: int, box: tuple[float, ...], shape: tuple[int, int], filter_: Image.Resampling
+    ) -> NDArray[np.uint8]:
+        """A box (left, top, right, bottom) of a level, in its pixels, at another size."""
+        height, width = self.levels.sizes[level]
+        left, top = (max(math.floor(edge) - MARGIN, 0) for edge in box[:2])
+        right, bottom = (
+            min(math.ceil(edge) + MARGIN, side) for edge, side in zip(box[2:], (width, height), strict=True)
+        )
+        cut = self.levels.cut(level, top, left, bottom - top, right - left)
+        across = (box[0] - left, 0, min(box[2] - left, cut.width), cut.height)
+        down = (0, box[1] - top, shape[1], min(box[3] - top, cut.height))
+        # one axis after the other: of both at once, Pillow chooses the order by the sizes, and rounds in between
+        wide = cut.resize((shape[1], cut.height), filter_, box=across)
+        return np.asarray(wide.resize(shape[::-1], filter_, box=down))
+
+
+def open_slide(path: str | Path, mpp: PixelSize | None = None) -> Slide:
+    """Opens a slide.
+
+    Args:
+        path: its file.
+        mpp: of its pixels; what the file says by default.
+
+    Raises:
+        InputError: when it cannot be opened, or nobody says how large its pixels are.
+    """
+    path = Path(path)
+    levels = open_levels(path)
+    return Slide(path, levels, mpp or _stated_size(path, levels))
+
+
+def _stated_size(path: Path, levels: Levels) -> PixelSize:
+    remedy = "name it with --mpp; 40x is about 0.25"
+    if levels.stated is not None and all(SMALLEST <= side <= LARGEST for side in levels.stated):
+        x, y = levels.stated
+        if not 1 / _SQUARE <= x / y <= _SQUARE:
+            raise InputError(f"{path}: its pixels are not square ({x:.3g} x {y:.3g} um by its header); resample it.")
+        return PixelSize(x, "header")
+    size = read_pixel_size(path) if path.suffix.lower() in (*PICTURES, *TIFFS) else None
+    if size is not None:
+        return size
+    if levels.stated is not None:
+        raise InputError(f"{path}: says that its pixels are {levels.stated[0]:.4g} um, which cannot be; {remedy}.")
+    raise InputError(f"{path}: does not say how large its pixels are; {remedy}.")
+
+
+def _files(path: Path) -> list[Path]:
+    """A slide's file, and the folder of MIRAX or the other levels of DICOM beside it."""
+    if path.suffix.lower() == ".mrxs" and path.with_suffix("").is_dir():
+        return [path, *sorted(part for part in path.with_suffix("").iterdir() if part.is_file())]
+    if path.suffix.lower() == ".dcm":
+        return sorted(path.parent.glob("*.dcm"))
+    return [path]

@@ -1,0 +1,213 @@
+"""The levels of a slide's file, by OpenSlide, tiffslide or Pillow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from mani_monai.data.readers.opened_picture import MOST_PIXELS
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.utils import InputError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+TIFFS = (".tif", ".tiff")
+SCANS = (".svs", ".svslide", ".ndpi", ".mrxs", ".scn", ".bif", ".czi", ".dcm", ".vms", ".vmu")
+INSTALL = 'needs the packages for slides: pip install "mani-monai[slides]"'
+WHITE = (255, 255, 255)
+
+
+class Levels(Protocol):
+    """A picture in several sizes.
+
+    Attributes:
+        sizes: height and width of each level in its pixels, the finest first.
+        steps: pixels of the finest level along a pixel of each level.
+        stated: what the file's header says of a pixel's width and height in um; None where it says nothing.
+        background: colour of what was not scanned.
+    """
+
+    sizes: Sequence[tuple[int, int]]
+    steps: Sequence[float]
+    stated: tuple[float, float] | None
+    background: tuple[int, int, int]
+
+    def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
+        """RGB pixels of a level; the cut lies within it."""
+        ...
+
+
+class OpenSlideLevels:
+    """What OpenSlide reads. Transparent pixels take the background colour; the scanned bounds are the slide.
+
+    Args:
+        path: the slide.
+
+    Raises:
+        openslide.OpenSlideError: when it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import openslide
+
+        self.path, self._error, self._open = path, openslide.OpenSlideError, openslide.OpenSlide
+        self._lock = threading.Lock()
+        self._slide = self._open(path)
+        facts = self._slide.properties
+        width, height = self._slide.dimensions
+        self._top, self._left = int(facts.get("openslide.bounds-y", 0)), int(facts.get("openslide.bounds-x", 0))
+        bounded = "openslide.bounds-width" in facts and "openslide.bounds-height" in facts
+        if bounded:
+            width, height = int(facts["openslide.bounds-width"]), int(facts["openslide.bounds-height"])
+        else:
+            self._top = self._left = 0
+        self.steps = tuple(self._slide.level_downsamples)
+        dimensions = self._slide.level_dimensions
+        self.sizes = tuple(
+            (max(int(height / step), 1), max(int(width / step), 1)) if bounded else (rows, columns)
+            for step, (columns, rows) in zip(self.steps, dimensions, strict=True)
+        )
+        self.stated = _pair(facts, "openslide.mpp-x", "openslide.mpp-y")
+        colour = facts.get("openslide.background-color", "FFFFFF")
+        self.background = (int(colour[:2], 16), int(colour[2:4], 16), int(colour[4:6], 16))
+
+    def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
+        """RGB pixels of a level.
+
+        Raises:
+            InputError: when they cannot be decoded; it names the place.
+        """
+        step = self.steps[level]
+        place = (self._left + round(left * step), self._top + round(top * step))
+        with self._lock:
+            try:
+                region = self._slide.read_region(place, level, (width, height))
+            except self._error as error:
+                self._reopen()  # OpenSlide's error stays with the handle
+                raise _unread(self.path, round(top * step), round(left * step), error) from error
+        canvas = Image.new("RGB", region.size, self.background)
+        canvas.paste(region, mask=region.getchannel("A"))
+        return canvas
+
+    def _reopen(self) -> None:
+        try:
+            self._slide.close()
+            self._slide = self._open(self.path)
+        except self._error as error:
+            raise InputError(f"{self.path}: cannot be opened again ({error}); copy the slide again.") from error
+
+
+class TiffSlideLevels:
+    """What tiffslide reads: the pyramid of an OME-TIFF.
+
+    Args:
+        path: the file.
+    """
+
+    background = WHITE
+
+    def __init__(self, path: Path) -> None:
+        import tiffslide
+
+        self.path = path
+        self._lock = threading.Lock()
+        self._slide = tiffslide.TiffSlide(path)
+        self.sizes = tuple((height, width) for width, height in self._slide.level_dimensions)
+        self.steps = tuple(self._slide.level_downsamples)
+        self.stated = _pair(self._slide.properties, "tiffslide.mpp-x", "tiffslide.mpp-y")
+
+    def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
+        """RGB pixels of a level.
+
+        Raises:
+            InputError: when they cannot be decoded; it names the place.
+        """
+        step = self.steps[level]
+        place = (round(left * step), round(top * step))
+        try:
+            with self._lock:
+                return self._slide.read_region(place, level, (width, height)).convert("RGB")
+        except Exception as error:  # zarr, imagecodecs and tifffile have errors of their own
+            raise _unread(self.path, place[1], place[0], error) from error
+
+
+class PictureLevels:
+    """A plain picture: a slide of one level, held in memory.
+
+    Args:
+        path: the file, as ``read_image`` takes it.
+
+    Raises:
+        InputError: when it is no picture.
+    """
+
+    steps, stated, background = (1.0,), None, WHITE
+
+    def __init__(self, path: Path) -> None:
+        self._pixels = read_image(path).pixels
+        self.sizes = (self._pixels.shape[:2],)
+
+    def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
+        """RGB pixels."""
+        return Image.fromarray(self._pixels[top : top + height, left : left + width])
+
+
+def open_levels(path: Path) -> Levels:
+    """Opens a slide with what reads it best.
+
+    Args:
+        path: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, OME-TIFF, another TIFF, or a plain picture.
+
+    Raises:
+        InputError: when it is missing, damaged or no slide, or a package is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
+    ending = path.suffix.lower()
+    if ending in PICTURES:
+        return PictureLevels(path)
+    try:
+        import openslide
+    except ImportError as error:
+        raise InputError(f"{path}: {INSTALL}.") from error
+    try:
+        levels = OpenSlideLevels(path)
+    except openslide.OpenSlideUnsupportedFormatError as error:
+        if ending not in TIFFS:
+            raise InputError(f"{path}: is damaged or no slide of a known format; copy the slide again.") from error
+        levels = None
+    except (openslide.OpenSlideError, ValueError) as error:
+        raise InputError(f"{path}: cannot be opened ({_line(error)}); copy the slide again.") from error
+    if ending in TIFFS and (levels is None or len(levels.sizes) == 1):
+        pyramid = _pyramid(path, large=levels is None)
+        return pyramid or levels or PictureLevels(path)
+    assert levels is not None
+    return levels
+
+
+def _pyramid(path: Path, large: bool) -> TiffSlideLevels | None:
+    """tiffslide's view where it sees several levels, or a picture that is too large to be decoded at once."""
+    try:
+        levels = TiffSlideLevels(path)
+    except Exception:  # its ways to say that this is not its format are many
+        return None
+    height, width = levels.sizes[0]
+    return levels if len(levels.sizes) > 1 or (large and height * width > MOST_PIXELS) else None
+
+
+def _pair(facts: Any, x: str, y: str) -> tuple[float, float] | None:
+    try:
+        return float(facts[x]), float(facts[y])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _unread(path: Path, top: int, left: int, error: Exception) -> InputError:
+    return InputError(f"{path}: cannot be read at row {top}, column {left} ({_line(error)}); copy the slide again.")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,166 @@
+"""Where a slide has tissue, and which part of it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from shapely import MultiPolygon, Polygon
+from skimage.filters import threshold_otsu
+
+from mani_monai.apps.slides.slide import Slide
+from mani_monai.data.readers.geojson_outlines import read_polygons
+from mani_monai.data.readers.rasters import read_mask
+from mani_monai.transforms.polygons import instance_polygons
+from mani_monai.utils import InputError
+
+Region = Polygon | MultiPolygon
+
+OVERVIEW_UM = 8.0  # micrometres per pixel in which tissue is sought
+LEAST_MM2 = 0.05
+LEAST_SHARE = 0.01  # of a picture, where that is less
+LEAST_SIDE = 64  # pixels of a small picture's overview
+LOWEST, HIGHEST = 8, 30
+"""Saturations of 255 that the threshold stays between: glass alone, or tissue alone, is not parted in two."""
+_ASPECT = 1.02
+
+
+def tissue_of(slide: Slide) -> Region:
+    """Finds the tissue: Otsu's threshold of saturation at about 8 um, holes filled, small pieces dropped.
+
+    Pieces below 0.05 mm2 are dropped, or below a hundredth of a picture that is small. A rim of one pixel is added.
+
+    Args:
+        slide: an open slide.
+
+    Returns:
+        in pixels of the slide; empty where there is none.
+
+    Raises:
+        InputError: when the slide cannot be decoded.
+    """
+    um = min(OVERVIEW_UM, min(slide.shape) * slide.size.um / LEAST_SIDE)
+    height, width = (max(round(side * slide.size.um / um), 1) for side in slide.shape)
+    saturation = np.asarray(Image.fromarray(slide.overview((height, width))).convert("HSV"))[..., 1]
+    mask = saturation > np.clip(threshold_otsu(saturation), LOWEST, HIGHEST)
+    pieces, count = ndimage.label(ndimage.binary_fill_holes(mask))
+    least = min(LEAST_MM2, LEAST_SHARE * slide.area_mm2) / (slide.area_mm2 / mask.size)
+    large = np.bincount(pieces.ravel(), minlength=count + 1) >= least
+    large[0] = False
+    return mask_region(ndimage.binary_dilation(large[pieces]), slide.shape)
+
+
+def mask_region(mask: NDArray[np.bool_], shape: tuple[int, int]) -> Region:
+    """Outlines of a mask that is stretched over a slide.
+
+    Args:
+        mask: HW, of any size.
+        shape: height and width of the slide in pixels.
+
+    Returns:
+        in pixels of the slide.
+    """
+    outlines = instance_polygons(ndimage.label(mask)[0])
+    across = np.array(shape[::-1]) / mask.shape[::-1]
+    parts = [[ring * across for ring in polygon] for polygons in outlines.values() for polygon in polygons]
+    return region_of(parts)
+
+
+def read_region(path: str | Path, slide: Slide) -> Region:
+    """Reads a region that a user gives: GeoJSON as QuPath exports it, or a picture that is not 0 in it.
+
+    Args:
+        path: the file, or a folder that has one named as the slide.
+        slide: whose region it is.
+
+    Returns:
+        in pixels of the slide, cut at its edges.
+
+    Raises:
+        InputError: when it cannot be read, or lies outside the slide.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = _file_for(path, slide)
+    height, width = slide.shape
+    if path.suffix.lower() == ".png":
+        mask = read_mask(path).values > 0
+        aspect = mask.shape[0] * width / (mask.shape[1] * height)
+        if not 1 / _ASPECT <= aspect <= _ASPECT:
+            raise InputError(
+                f"{path}: is {mask.shape[0]}x{mask.shape[1]} (height x width), of another form than the slide's "
+                f"{height}x{width}; make it of the whole slide."
+            )
+        region = mask_region(mask, slide.shape)
+    else:
+        region = shapely.intersection(region_of(read_polygons(path)), shapely.box(0, 0, width, height))
+    region = _surfaces(region)
+    if region.is_empty:
+        raise InputError(
+            f"{path}: no region lies within the slide of {height}x{width} pixels (height x width); "
+            "export it in this slide's pixels."
+        )
+    return region
+
+
+def region_of(polygons: list[list[NDArray]]) -> Region:
+    """The union of polygons, each an outer ring and its holes; those that cross themselves are repaired."""
+    shapes = [shapely.make_valid(Polygon(rings[0], rings[1:])) for rings in polygons if len(rings[0]) > 2]
+    return _surfaces(shapely.union_all(shapes))
+
+
+def counted_region(
+    slide: Slide, tissue: str | Path | None = None, roi: str | Path | None = None
+) -> tuple[Region, Region]:
+    """The tissue, and the region in which nuclei count.
+
+    Args:
+        slide: an open slide.
+        tissue: a user's own tissue, in place of what is found.
+        roi: regions of interest; alone they decide, with a tissue that is given what lies in both counts.
+
+    Raises:
+        InputError: as :func:`read_region`.
+    """
+    found = tissue_of(slide) if tissue is None else read_region(tissue, slide)
+    if roi is None:
+        return found, found
+    chosen = read_region(roi, slide)
+    return found, chosen if tissue is None else _surfaces(shapely.intersection(chosen, found))
+
+
+def region_mm2(region: Region, slide: Slide) -> float:
+    """Area in square millimetres."""
+    return region.area * slide.size.um**2 / 1e6
+
+
+def tissue_features(region: Region) -> dict[str, object]:
+    """A GeoJSON FeatureCollection of a region's parts as annotations, to be edited and given back."""
+    parts = [part for part in getattr(region, "geoms", [region]) if not part.is_empty]
+    properties = {"objectType": "annotation", "classification": {"name": "Tissue", "color": [0, 160, 0]}}
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "geometry": shapely.geometry.mapping(part), "properties": properties} for part in parts
+        ],
+    }
+
+
+def _surfaces(shape: shapely.Geometry) -> Region:
+    """The polygons of a shape, without points and lines."""
+    parts = [part for part in shapely.get_parts(shape) if isinstance(part, (Polygon, MultiPolygon))]
+    if isinstance(shape, shapely.GeometryCollection) and not isinstance(shape, MultiPolygon):
+        shape = shapely.union_all(parts)
+    return shape if isinstance(shape, (Polygon, MultiPolygon)) else MultiPolygon()
+
+
+def _file_for(folder: Path, slide: Slide) -> Path:
+    stem = slide.path.stem
+    for name in (f"{stem}.geojson", f"{stem}.geojson.gz", f"{stem}.json", f"{stem}.png", f"{slide.path.name}.geojson"):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{folder}: has no {stem}.geojson or {stem}.png for {slide.path.name}; add it.")

@@ -1,0 +1,159 @@
+"""A slide through a model: its shards, then its files; what is done is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mani_monai.apps.infer.overlapped import AHEAD, overlapped
+from mani_monai.apps.slides.network_reach import tile_unit
+from mani_monai.apps.slides.shard_store import ShardStore
+from mani_monai.apps.slides.slide import open_slide
+from mani_monai.apps.slides.slide_files import DEFAULT, finish, output_files
+from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE, UNFINISHED, SlideResult
+from mani_monai.apps.slides.slide_stains import tissue_colours
+from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
+from mani_monai.apps.slides.tile_grid import CORE, LARGEST_WINDOW, Tile, share_of, tile_grid
+from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
+from mani_monai.data.pixel_size import PixelSize
+from mani_monai.model import Model
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object, save_json
+
+WORK, SUMMARY = "work", "summary.json"
+_WIDE = 4 * LARGEST_WINDOW  # of networks that take a window in pieces
+
+
+@dataclass(frozen=True)
+class SlideWork:
+    """A model and the settings that all slides share.
+
+    Attributes:
+        model: of the bundle; its network sees whole windows.
+        reach: pixels from a cut within which nuclei may differ.
+        out: the folder for outputs.
+        mpp: of all slides; what each says by default.
+        tissue: a user's own, a file or a folder.
+        roi: regions of interest, likewise.
+        outputs: among ``OUTPUTS``.
+        share: this process's part of the shards, and of how many.
+        core: edge of a tile's core in pixels.
+        progress: whether to show a bar.
+    """
+
+    model: Model
+    reach: int
+    out: Path
+    mpp: PixelSize | None = None
+    tissue: str | None = None
+    roi: str | None = None
+    outputs: tuple[str, ...] = DEFAULT
+    share: tuple[int, int] = (0, 1)
+    core: int = CORE
+    progress: bool = True
+
+    def slide(self, path: Path) -> SlideResult:
+        """Does this process's shards of a slide, and its files once all shards are there; never raises for a slide."""
+        try:
+            return self._slide(path)
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            if not isinstance(error, InputError):
+                text = f"{type(error).__name__}: {text[:200]}"
+            return SlideResult(path.name, FAILED, note=text if str(path) in text else f"{path}: {text}")
+
+    def _slide(self, path: Path) -> SlideResult:
+        slide = open_slide(path, self.mpp)
+        ratio = slide.ratio(self.model.mpp)
+        tissue, region = counted_region(slide, self.tissue, self.roi)
+        unit = tile_unit(self.model)
+        largest = LARGEST_WINDOW if self.model.declaration.output is None else _WIDE
+        grid = tile_grid(slide.grid(ratio), unit, self.reach, slide.size.um * ratio, self.core, largest)
+        shards = grid.shards(region, ratio, slide.size.um * ratio)
+        colours = tissue_colours(self.model, slide, ratio, region)
+        task = SlideTask(slide, self.model, ratio, grid, tissue, region, colours)
+        store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
+        for shard in share_of(store.shards, *self.share):
+            if not store.has(shard):
+                store.write(shard, *self._nuclei(task, shards[shard], f"{path.name} {shard}"))
+        return self._finished(task, store)
+
+    def _nuclei(self, task: SlideTask, tiles: Sequence[Tile], words: str) -> tuple[pa.Table, list[str]]:
+        """Nuclei of the tiles of a shard, and the tiles that could not be read."""
+        unread: list[str] = []
+
+        def read(tile: Tile) -> tuple[Tile, NDArray[np.uint8] | None]:
+            try:
+                return tile, task.read(tile)
+            except InputError as error:
+                unread.append(str(error))
+                return tile, None
+
+        def ask(item: tuple[Tile, NDArray[np.uint8] | None]) -> tuple[Tile, NDArray[np.float32] | None]:
+            tile, picture = item
+            return tile, None if picture is None else task.maps(picture)
+
+        def part(item: tuple[Tile, NDArray[np.float32] | None]) -> pa.Table:
+            tile, maps = item
+            return SCHEMA.empty_table() if maps is None else task.table(tile, maps)
+
+        bar = tqdm(total=len(tiles), desc=words, unit="tile", disable=not self.progress, leave=False)
+        tables = []
+        with bar:
+            for table in overlapped(tiles, read, ask, part, AHEAD):
+                tables.append(table)
+                bar.set_postfix(nuclei=sum(map(len, tables)))
+                bar.update()
+        return pa.concat_tables([SCHEMA.empty_table(), *tables]), sorted(unread)
+
+    def _finished(self, task: SlideTask, store: ShardStore) -> SlideResult:
+        slide, folder = task.slide, self.out / task.slide.path.stem
+        missing = store.open_shards
+        if missing:
+            note = f"{len(missing)} of {len(store.shards)} shards are missing; run the other parts, or without --shard"
+            return SlideResult(slide.path.name, UNFINISHED, mpp=slide.size.um, ratio=task.ratio, note=note)
+        files = output_files(slide.path.stem, self.outputs)
+        written = read_object(folder / SUMMARY, "remove it")
+        if written.get("key") == store.key and all((folder / name).is_file() for name in files):
+            status = BEFORE if written["result"]["status"] == DONE else written["result"]["status"]
+            return SlideResult(**{**written["result"], "status": status})
+        counts = finish(task, store, folder, self.outputs)
+        area = region_mm2(task.region, slide)
+        result = SlideResult(
+            slide.path.name,
+            INCOMPLETE if counts.unread else DONE,
+            nuclei=counts.nuclei,
+            region_mm2=round(area, 4),
+            tissue_mm2=round(region_mm2(task.tissue, slide), 4),
+            nuclei_per_mm2=round(counts.nuclei / area, 2) if area else None,
+            mean_area_um2=round(counts.area_um2 / counts.nuclei, 2) if counts.nuclei else None,
+            cut=counts.cut,
+            mpp=slide.size.um,
+            ratio=task.ratio,
+            note="; ".join(counts.unread) if counts.unread else "" if area else "no tissue was found",
+        )
+        save_json(folder / SUMMARY, {"key": store.key, "result": asdict(result), "unread": counts.unread})
+        return result
+
+    def _facts(self, task: SlideTask) -> dict[str, Any]:
+        model = self.model
+        return {
+            "weights": model.weights,
+            "model": model.declaration.as_dict(),
+            "precision": model.precision,
+            "slide": task.slide.hash,
+            "mpp": task.slide.size.um,
+            "ratio": task.ratio,
+            "region": hashlib.sha256(shapely.to_wkb(task.region)).hexdigest(),
+            "grid": asdict(task.grid),
+            "colours": task.colours and asdict(task.colours),
+        }

@@ -1,0 +1,130 @@
+"""Slides through a model, and a summary; a bad slide is named, and the rest is done."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mani_monai.apps.slides.network_reach import total_reach
+from mani_monai.apps.slides.slide_files import DEFAULT, OUTPUTS
+from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
+from mani_monai.apps.slides.slide_result import FAILED, SlideResult, write_summary
+from mani_monai.apps.slides.slide_work import SlideWork
+from mani_monai.apps.slides.tile_grid import CORE
+from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.data.readers.records import files_by_stem
+from mani_monai.model import Model
+from mani_monai.utils import InputError
+
+ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
+_DICOM = ".dcm"
+
+
+def run_slides(
+    bundle: str | Path | Model,
+    slides: str | Path,
+    out: str | Path,
+    mpp: float | None = None,
+    tissue: str | None = None,
+    roi: str | None = None,
+    outputs: Sequence[str] | None = None,
+    shard: str | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    core: int = CORE,
+    progress: bool = True,
+) -> list[SlideResult]:
+    """Finds the nuclei of slides and writes them, then a summary.
+
+    Args:
+        bundle: a run's folder, an exported folder or zip, or a model.
+        slides: a slide or a folder of slides.
+        out: the folder for outputs; it is made.
+        mpp: micrometres per pixel of all slides; what each says by default.
+        tissue: GeoJSON or PNG, or a folder of these named as the slides; it is found by default.
+        roi: likewise, of regions in which nuclei count.
+        outputs: among ``OUTPUTS``; parquet and geojson by default.
+        shard: "i/n": this process's part of the work, from 0/n to n-1/n; all of it by default.
+        device: where the network runs.
+        precision: "float32", "bfloat16" or "auto".
+        core: edge of a tile's core in pixels of the network's grid.
+        progress: whether to show a bar.
+
+    Returns:
+        what became of each slide, by name.
+
+    Raises:
+        InputError: for wrong options, a bundle that is refused, and where there are no slides.
+    """
+    size, share, chosen = given_pixel_size(mpp), _share(shard), _outputs(outputs)
+    paths, twins = _slides(Path(slides))
+    out = Path(out)
+    if out.is_file() or out.resolve() == Path(slides).resolve():
+        raise InputError(f"{out}: holds the slides, or is a file; name another folder with --out.")
+    model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
+    _make(out)
+    reach = total_reach(model)
+    run = SlideWork(_whole(model), reach, out, size, tissue, roi, chosen, share, core, progress)
+    results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
+    results += [run.slide(path) for path in tqdm(paths, desc="slides", unit="slide", disable=not progress)]
+    results.sort(key=lambda result: result.slide)
+    write_summary(out, results)
+    return results
+
+
+def _whole(model: Model) -> Model:
+    """The model with a network that takes a window of any size at once, where it is one that can."""
+    if model.declaration.output is not None:
+        return model
+    return replace(model, declaration=model.declaration.trained(window=-1))
+
+
+def _slides(path: Path) -> tuple[list[Path], list[str]]:
+    """Slides in order, and a line for each that another one's name hides; a folder of DICOM files is a slide."""
+    if path.is_file():
+        return [path], []
+    if not path.is_dir():
+        raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
+    twins: list[str] = []
+    found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != _DICOM), twins)
+    for folder in (path, *sorted(each for each in path.iterdir() if each.is_dir())):
+        levels = sorted(folder.glob(f"*{_DICOM}"))
+        if levels:
+            found.setdefault(levels[0].stem, levels[0])
+    if not found and not twins:
+        raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); name another.")
+    return sorted(found.values()), twins
+
+
+def _share(shard: str | None) -> tuple[int, int]:
+    if shard is None:
+        return 0, 1
+    match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
+    part, parts = map(int, match.groups()) if match else (0, 0)
+    if part >= parts:
+        raise InputError(f"--shard {shard}: write i/n, from 0/n to n-1/n, e.g. 0/4.")
+    return part, parts
+
+
+def _outputs(outputs: Sequence[str] | None) -> tuple[str, ...]:
+    if outputs is None:
+        return DEFAULT
+    unknown = [name for name in outputs if name not in OUTPUTS]
+    if unknown or not outputs:
+        raise InputError(f"--outputs {unknown[0] if unknown else '(none)'}: choose among {', '.join(OUTPUTS)}.")
+    return tuple(name for name in OUTPUTS if name in outputs)
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")

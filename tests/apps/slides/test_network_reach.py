@@ -1,0 +1,73 @@
+"""How far a network looks, and that a window's answer is the whole's beyond that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_slides import dark_model, made_picture
+from monai.networks.nets import BasicUNet
+from painted_model import painted_model
+
+from mani_monai.apps.slides.network_reach import network_reach, tile_unit, total_reach
+from mani_monai.model import Model
+from mani_monai.transforms.part_nuclei import REACH
+from mani_monai.utils import InputError
+
+FEATURES = [4, 4, 4, 4, 4, 4]
+
+
+def unet_model(norm: str = "BATCH") -> Model:
+    torch.manual_seed(0)
+    declaration = dark_model().declaration.trained(window=-1)
+    return Model(BasicUNet(2, 3, 2, FEATURES, act="RELU", norm=norm), declaration, "cpu", "float32")
+
+
+def test_a_local_network_looks_as_far_as_its_window():
+    assert network_reach(dark_model()) == 2 + 15
+    assert total_reach(dark_model()) == 2 + 15 + REACH
+    assert tile_unit(dark_model()) == 16
+
+
+def test_answers_of_a_unet_beyond_its_reach_are_those_of_the_whole():
+    model = unet_model()
+    reach = network_reach(model)
+    assert 93 <= reach <= 120
+    picture = made_picture(416, 416)
+    whole = model.maps(picture)
+    part = model.maps(picture[32:384, 48:400])
+    inner = slice(reach, 352 - reach)
+    np.testing.assert_array_equal(part[:, inner, inner], whole[:, 32:384, 48:400][:, inner, inner])
+    assert (part != whole[:, 32:384, 48:400]).any()
+
+
+def test_a_network_that_looks_at_the_whole_picture_is_refused():
+    with pytest.raises(InputError, match="looks at the whole picture"):
+        network_reach(unet_model(("instance", {"affine": True})))
+
+
+def test_a_hovernet_looks_as_far_as_its_answer():
+    assert network_reach(painted_model()) == tile_unit(painted_model()) == 164
+
+
+@pytest.mark.parametrize(
+    ("step", "more"),
+    [
+        ({"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}, 0),
+        ({"_target_": "GaussianSmoothd", "keys": "image", "sigma": 2.0}, 9),
+        ({"_target_": "MedianSmoothd", "keys": "image", "radius": 3}, 3),
+    ],
+)
+def test_steps_add_what_they_look_at(step, more):
+    model = dark_model()
+    stepped = replace(model, declaration=model.declaration.trained(preprocessing=[step]))
+    assert total_reach(stepped) == total_reach(model) + more
+
+
+def test_a_step_that_looks_at_the_whole_image_is_refused():
+    model = dark_model()
+    steps = [{"_target_": "ScaleIntensityd", "keys": "image", "minv": 0, "maxv": 255}]
+    with pytest.raises(InputError, match="ScaleIntensityd looks at the whole image"):
+        total_reach(replace(model, declaration=model.declaration.trained(preprocessing=steps)))
