@@ -58,7 +58,8 @@ def test_refusals_are_one_line_without_words_of_fire(line, said):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_command_in_one_line(number, tmp_path, command_environment):
     code = (
-        "import signal, mani_monai.__main__ as m, mani_monai.apps.prepare.toy_command as c\n"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
+        "import mani_monai.__main__ as m, mani_monai.apps.prepare.toy_command as c\n"
         f"c.toy = lambda: signal.raise_signal({int(number)})\nm.main(['toy'])"
     )
     line = [sys.executable, "-c", code]
