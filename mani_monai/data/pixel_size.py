@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mani_monai.utils import InputError
+from mani_monai.utils.numbers import positive
 
-from .readers.opened_picture import OpenedPicture, opened_picture
-from .readers.rasters import rgb_of
-from .readers.records import RawImage
-from .readers.stated_sizes import positive, stated_sizes
+if TYPE_CHECKING:  # the readers import MONAI, which a declaration of a pixel size needs not
+    from .readers.opened_picture import OpenedPicture
+    from .readers.records import RawImage
 
 SMALLEST, LARGEST = 0.05, 5.0  # um: what microscopes give; print's 72 to 600 dpi are 353 to 42 um
 TOLERATED = 1.1  # ratio of pixel sizes up to which they count as equal
@@ -57,6 +57,8 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
     Raises:
         InputError: when pixels are not square.
     """
+    from .readers.opened_picture import opened_picture
+
     try:
         with opened_picture(path) as opened:
             stated = _plausible(opened)
@@ -77,6 +79,9 @@ def read_sized_image(path: str | Path) -> tuple[RawImage, PixelSize | None]:
     Raises:
         InputError: as that function, and when pixels are not square.
     """
+    from .readers.opened_picture import opened_picture
+    from .readers.rasters import rgb_of
+
     with opened_picture(path) as opened:
         return rgb_of(opened), pixel_size_of(opened)
 
@@ -99,6 +104,8 @@ def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
 
 def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:
     """Width and height in um with their origin, the most trustworthy first."""
+    from .readers.stated_sizes import stated_sizes
+
     try:
         stated = list(stated_sizes(opened))
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):  # tags of other kinds say nothing

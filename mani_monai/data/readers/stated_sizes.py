@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from xml.etree import ElementTree
 
 from tifffile import TiffPage
 from tifffile.tifffile import imagej_description_metadata
+
+from mani_monai.utils.numbers import positive
 
 from .opened_picture import OpenedPicture
 
@@ -79,18 +80,6 @@ def micrometres_in(unit: str) -> float | None:
     name = unicodedata.normalize("NFKC", name).strip().casefold()
     name = re.sub(r"\s*(/|per)\s*(pixel|px)$", "", name)
     return _MICROMETRES.get(name, _MICROMETRES.get(name.removesuffix("s")))
-
-
-def positive(value: Any) -> float | None:
-    """A positive, finite number, with a decimal comma if need be; None where it is none."""
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and re.fullmatch(r"\d+,\d+(?:[eE][-+]?\d+)?", text):
-        text = text.replace(",", ".")
-    try:
-        number = float(text)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
 
 
 def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:
