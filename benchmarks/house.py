@@ -1,0 +1,95 @@
+"""Lines, modules and import closures of the project: how much a reader has to open."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fire
+
+FLOWS = {
+    "training batch": (
+        "mani_monai.data.paired_dataset",
+        "mani_monai.handlers.adaptation_handler",
+        "mani_monai.losses.mutual_information",
+    ),
+    "infer": ("mani_monai.apps.infer.folder_run",),
+    "adapt": ("mani_monai.apps.adapt.adaptation",),
+    "slides": ("mani_monai.apps.slides.slides_run",),
+    "Model": ("mani_monai.model",),
+}
+"""Where each flow begins."""
+PARTS = ("mani_monai", "scripts", "label_app", "studies")
+
+
+def house(root: str = ".") -> None:
+    """Prints lines and modules by part, and the closure of each flow: every module that it imports, in turn.
+
+    An ``__init__`` counts where it is passed; imports within functions and of types alone do not.
+
+    Args:
+        root: the repository.
+    """
+    place = Path(root)
+    print(f"{'part':<16}{'modules':>8}{'lines':>8}")
+    for part in PARTS:
+        files = sorted((place / part).rglob("*.py"))
+        print(f"{part:<16}{len(files):>8}{sum(map(lines_of, files)):>8}")
+    print(f"\n{'flow':<16}{'modules':>8}{'lines':>8}")
+    for flow, starts in FLOWS.items():
+        found: set[Path] = set()
+        for start in starts:
+            if file := file_of(place, start):
+                closure(place, file, found)
+        print(f"{flow:<16}{len(found):>8}{sum(map(lines_of, found)):>8}")
+
+
+def lines_of(file: Path) -> int:
+    """Lines of a file."""
+    return len(file.read_text(encoding="utf-8").splitlines())
+
+
+def file_of(root: Path, module: str) -> Path | None:
+    """The file of a module of the project; None where it is none."""
+    path = root.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def closure(root: Path, file: Path, found: set[Path]) -> None:
+    """Adds a module and all that it imports to ``found``; initialisers that only hand names on are passed through."""
+    if file in found:
+        return
+    found.add(file)
+    for imported in imported_by(root, file):
+        closure(root, imported, found)
+
+
+def imported_by(root: Path, file: Path) -> Iterator[Path]:
+    """Modules of the project that a module imports at its top; a name of a package leads to the module that has it."""
+    parts = file.relative_to(root).with_suffix("").parts
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        above = list(parts[: -node.level]) if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        for alias in node.names:
+            target = file_of(root, f"{base}.{alias.name}") or file_of(root, base)
+            if target is not None and target.name == "__init__.py":
+                target = behind(root, target, alias.name) or target
+            if target is not None:
+                yield target
+
+
+def behind(root: Path, initialiser: Path, name: str) -> Path | None:
+    """The module that a package's initialiser takes a name from."""
+    package = ".".join(initialiser.relative_to(root).parent.parts)
+    for node in ast.parse(initialiser.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and any(alias.name == name for alias in node.names):
+            return file_of(root, f"{package}.{node.module}")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(fire.Fire(house))
