@@ -73,7 +73,8 @@ def test_weights_are_tensors_and_those_of_the_run(exported, unet_run):
 
 
 def test_inference_has_the_settings_of_the_run(exported):
-    config = json.loads((exported.folder / "configs" / "inference.json").read_text())
+    text = (exported.folder / "configs" / "inference.json").read_text()
+    config = json.loads(text.replace('"scripts.', '"mani_monai.'))  # the modules that it carries
     own = json.loads((UNET / "configs" / "inference.json").read_text())
     assert {key: config[key] for key in config if config[key] != own[key]} == {
         "bundle_root": ".",
