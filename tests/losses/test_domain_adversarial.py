@@ -109,9 +109,11 @@ def test_overlays_schedule_is_ganins(bundle):
 def test_hovernets_overlay_names_its_bottleneck():
     overlay = json.loads(find_config(BUNDLES / "mani_hovernet", "grl").read_text())
     options = overlay["+adaptation_losses"]["domain_adversarial"]
-    assert overlay["+taps"] == [options["tap"]]
-    layer = dict(HoVerNet(mode="fast").named_modules())[options["tap"]]
-    assert list(layer.parameters())[-1].shape[0] == options["channels"] == 1024
+    assert overlay["+taps"] == [options["tap"]] == ["@bottleneck"]
+    assert options["channels"] == "@bottleneck_channels"
+    train = json.loads(find_config(BUNDLES / "mani_hovernet", "train").read_text())
+    layer = dict(HoVerNet(mode="fast").named_modules())[train["bottleneck"]]
+    assert list(layer.parameters())[-1].shape[0] == train["bottleneck_channels"] == 1024
 
 
 @pytest.mark.parametrize("tap", [None, TAP])
