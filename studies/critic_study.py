@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses import DomainBatch, MutualInformationLoss, usable_pairs
 from mani_monai.losses.mutual_information import BOUNDS
+from mani_monai.run.run_folder import read_train_config, train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_finished
 from studies.critic_report import FIGURES, bound_over_training
@@ -32,15 +34,12 @@ class BatchVectors:
     target_background: Tensor
 
 
-def study_run(
-    run_dir: str, config_files: Sequence[str], overrides: Mapping[str, Any] | None = None, batches: int = 24
-) -> dict[str, Any]:
+def study_run(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, batches: int = 24) -> dict[str, Any]:
     """Studies every discriminator of mutual information of a finished run, on training batches.
 
     Args:
         run_dir: folder of the run, with its checkpoint and, where there are any, its events.
-        config_files: the configs that it was trained with.
-        overrides: the options that it was trained with.
+        overrides: options by name that replace the run's own, such as ``dataset_dir``.
         batches: training batches of both domains to look at.
 
     Returns:
@@ -51,16 +50,17 @@ def study_run(
         InputError: when the run is not finished, is of other configs or has no such loss, or when no batch can be used.
     """
     parser = ConfigParser()
-    parser.read_config(list(config_files))
-    for name, value in (overrides or {}).items():
+    read_train_config(Path(run_dir))
+    parser.read_config(str(train_config(Path(run_dir))))
+    for name, value in {"output_dir": str(run_dir), **(overrides or {})}.items():
         if name not in parser:
-            raise InputError(f"--{name}: no such option in {', '.join(map(str, config_files))}.")
+            raise InputError(f"--{name}: no such option of the run in {run_dir}.")
         parser[name] = value
     torch.manual_seed(0)
     network, adaptation = parser.get_parsed_content("network"), parser.get_parsed_content("adaptation")
     losses = {name: loss for name, loss in adaptation.items() if isinstance(loss, MutualInformationLoss)}
     if not losses:
-        raise InputError(f"{run_dir}: trained without mutual information; name the configs of its training.")
+        raise InputError(f"{run_dir}: trained without mutual information; name a run of MaNi.")
     load_finished(run_dir, model=network, adaptation=adaptation)
 
     (place,) = (handler for handler in parser["train"]["handlers"] if handler["_target_"] == HANDLER)

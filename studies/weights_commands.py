@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mani_monai.utils import InputError
 from studies.adabn import study_table, write_adabn_study
 from studies.critic_report import critic_records, study_tables
 from studies.critic_study import study_run
@@ -85,11 +84,7 @@ def adabn(
 
 def critic(
     run: str,
-    config_file: str | list[str],
-    dataset_dir: str = "data",
-    source: str = "toy_source",
-    target: str = "toy_target",
-    split: str = "split_0",
+    dataset_dir: str | None = None,
     batches: int = 24,
     out: str = "studies/results",
 ) -> None:
@@ -99,20 +94,11 @@ def critic(
 
     Args:
         run: folder of the run.
-        config_file: its training's, as "['<configs>/train.json','<configs>/variants/both_classes.json']".
-        dataset_dir: folder of the prepared data sets.
-        source: its labelled data set.
-        target: its unlabelled one.
-        split: of both, as in the training.
+        dataset_dir: folder of the prepared data sets; the run's by default.
         batches: training batches to look at, up to the 100 of the configs' adabn_loader.
         out: folder of critic.csv, whose rows of this run are replaced.
     """
-    files = [config_file] if isinstance(config_file, str) else list(config_file)
-    for path in files:
-        if not Path(path).is_file():
-            raise InputError(f"--config_file {path}: no such file; name the configs of the run's training.")
-    options = {"dataset_dir": dataset_dir, "source": source, "target": target, "split": split}
-    found = study_run(run, files, options, batches)
+    found = study_run(run, {} if dataset_dir is None else {"dataset_dir": dataset_dir}, batches)
     path, name = Path(out, "critic.csv"), Path(run).name
     others = [record for record in read_records(path) if record["run"] != name]
     write_records([*others, *critic_records(name, found)], path)

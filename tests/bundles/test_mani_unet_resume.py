@@ -107,7 +107,7 @@ def test_an_unfinished_run_is_not_overwritten(make_workflow, tmp_path):
 
 
 def test_another_loss_does_not_resume_it(make_workflow, whole):
-    with refusing("holds another network"):
+    with refusing("projection is not what is asked for now"):
         make_workflow(whole, **{**SETTINGS, PROJECTION: False}, resume=True).run()
 
 

@@ -18,7 +18,6 @@ from mani_monai.utils import InputError
 from studies.critic_report import FIGURES, bound_over_training, study_tables
 from studies.critic_study import BatchVectors, batch_vectors, critic_figures, domain_batches, study_run
 
-CONFIGS = Path(__file__).parents[2] / "bundles" / "mani_unet" / "configs"
 OVERLAYS = ("both_classes", "cell_pooling")
 
 
@@ -142,25 +141,16 @@ def finished(make_workflow, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def options(tiny) -> dict[str, object]:
-    return {**tiny, "crop_size": 64}
-
-
-def configs(*overlays: str) -> list[str]:
-    return [str(CONFIGS / f"{name}.json") for name in ("train", *overlays)]
-
-
-def test_a_run_is_studied(finished, options):
+def test_a_run_is_studied(finished):
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
-    found = study_run(str(finished), configs(*OVERLAYS), options, batches=3)
+    found = study_run(finished, batches=3)
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
     study = found["mutual_information"]
     assert (study["pairs"], study["bound"]) == ("both_classes", "jensen_shannon")
     assert all(set(figures) == set(FIGURES) for figures in study["conditions"].values())
     assert sum(part["last"] - part["first"] + 1 for part in study["training"]) == 10
     torch.manual_seed(5)  # cells are drawn at random, alike in every study
-    assert study_run(str(finished), configs(*OVERLAYS), options, batches=3) == found
+    assert study_run(finished, batches=3) == found
     assert json.loads(json.dumps(found)) == found
 
     text = study_tables(found)
@@ -170,17 +160,17 @@ def test_a_run_is_studied(finished, options):
 
 
 @pytest.mark.parametrize(
-    ("overlays", "changes", "message"),
+    ("changes", "message"),
     [
-        (("source_only",), {}, "trained without mutual information"),
-        (("cosine_critic",), {}, "holds another network"),
-        ((), {"warm_up": 3}, "--warm_up: no such option"),
-        (OVERLAYS, {"batch_size": 1}, "in no batch do two images"),
+        ({"adaptation_losses": {}}, "trained without mutual information"),
+        ({"features": [8, 8, 8, 8, 8, 8]}, "holds another network"),
+        ({"warm_up": 3}, "--warm_up: no such option"),
+        ({"batch_size": 1}, "in no batch do two images"),
     ],
 )
-def test_what_does_not_fit_is_named(finished, options, overlays, changes, message):
+def test_what_does_not_fit_is_named(finished, changes, message):
     with pytest.raises(InputError, match=message):
-        study_run(str(finished), configs(*overlays), {**options, **changes}, batches=1)
+        study_run(finished, changes, batches=1)
 
 
 def test_the_bound_over_training_is_the_mean_of_stretches(tmp_path):

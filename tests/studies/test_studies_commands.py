@@ -180,7 +180,7 @@ def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
         ("table --dataset_dir nowhere", "nowhere: has no data set "),
         ("label_free --results_dir nowhere", "--results_dir nowhere: no such folder"),
         ("adabn --tables nowhere.json", "nowhere.json: cannot be read"),
-        ("critic --run x --config_file nowhere.json", "--config_file nowhere.json: no such file"),
+        ("critic --run nowhere", "nowhere: no such folder"),
     ],
 )
 def test_bad_values_are_one_line(line, message, monkeypatch):

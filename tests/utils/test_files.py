@@ -39,9 +39,9 @@ def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, command_environment)
         [sys.executable, "-c", LIMITED, str(path)], env=command_environment, capture_output=True, text=True
     )
     assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith(f"{path}: cannot be written (")
-    assert "what was saved before is intact" in done.stderr
-    assert done.stderr.count("\n") == 1
+    last = done.stderr.splitlines()[-1]  # a library's error: a program that is none of ours shows where it came from
+    assert last.startswith(f"mani_monai.utils.errors.InputError: {path}: cannot be written (")
+    assert "what was saved before is intact" in last
     assert torch.equal(load_tensors(path)["weights"], torch.zeros(3))
     assert os.listdir(tmp_path) == ["checkpoint.pt"], "no temporary file is left"
 
@@ -128,7 +128,7 @@ def test_networks_of_a_finished_training(tmp_path):
     save_atomically({"iteration": 3, **states}, tmp_path / "checkpoint.pt")
     with pytest.raises(InputError, match=r"checkpoint\.pt: is of a training that has not ended"):
         load_finished(tmp_path, **networks)
-    save_atomically(states["model"], tmp_path / "model.pt")
+    save_atomically(states["model"], tmp_path / "models" / "model.pt")
     load_finished(tmp_path, **networks)
     for name, network in networks.items():
         assert all(torch.equal(value, states[name][key]) for key, value in network.state_dict().items())
