@@ -97,7 +97,7 @@ def test_scores_are_of_reestimated_statistics(metrics_of, make_workflow, finishe
     parser = make_workflow(folder, "evaluate").parser
     scorer = parser.get_parsed_content("evaluate::label_free")
     for name, metrics in {"model.pt": plain, "model_adabn.pt": adabn}.items():
-        parser.get_parsed_content("network").load_state_dict(load_tensors(folder / name))
+        parser.get_parsed_content("network").load_state_dict(load_tensors(folder / "models" / name))
         assert scorer() == pytest.approx(metrics["snapshots"][0]["label_free"], abs=1e-5)
     assert plain["snapshots"][0]["label_free"] != adabn["snapshots"][0]["label_free"]
 
@@ -121,5 +121,7 @@ def test_hovernet_scores_its_nuclei_branch_where_it_is_asked_to(make_workflow, t
 def test_hovernet_is_not_scored_unless_asked_to(make_workflow, tmp_path):
     """Its tiles are slow on a CPU; the preset for a GPU asks."""
     for overlays, images in (([], 0), (["small"], 0), (["medium"], 8)):
-        parser = make_workflow(tmp_path, *overlays, "evaluate", bundle="mani_hovernet").parser
+        folder = tmp_path / "_".join(["run", *overlays])
+        make_workflow(folder, *overlays, bundle="mani_hovernet")  # a run begins: its configs are there
+        parser = make_workflow(folder, *overlays, "evaluate", bundle="mani_hovernet").parser
         assert parser.get_parsed_content("label_free_images") == images

@@ -76,7 +76,7 @@ class Done:
         return self.outcome
 
 
-@pytest.mark.parametrize("error", [ValueError("lost\nits disk"), SystemExit("its disk"), RuntimeError()])
+@pytest.mark.parametrize("error", [ValueError("lost\nits disk"), OSError("its disk"), RuntimeError()])
 def test_one_runs_trouble_is_not_the_tables(make, table, error, capsys):
     scheduler = Trouble(error, "done")
     assert TableRunner(make, scheduler, seconds=0)(table.runs(1)) == ["a__b__source_only__seed0"]

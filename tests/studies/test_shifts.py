@@ -57,7 +57,7 @@ def work_dir(tmp_path):
     torch.manual_seed(0)
     network = BasicUNet(2, 3, 2, (4,) * 6, norm="BATCH", act="RELU")
     folder = tmp_path / "runs" / "toy_source__toy_target__source_only__seed0"
-    folder.mkdir(parents=True)
+    (folder / "models").mkdir(parents=True)
     torch.save(network.state_dict(), folder / "models/model.pt")
     return folder.parent
 
