@@ -65,6 +65,9 @@ def work_dir(tmp_path):
 def test_statistics_are_those_that_the_bundle_would_reestimate(table, work_dir, toy_dir, make_workflow, tmp_path):
     run = table.runs(1)[0]
     folder = work_dir / run.name
+    weights = (folder / "models/model.pt").rename(tmp_path / "model.pt")
+    make_workflow(folder, split="fold_0")  # a run begins: its configs are there
+    weights.rename(folder / "models/model.pt")
     workflow = make_workflow(folder, "reestimate", split="fold_0")
     workflow.parser["adabn_loader"]["batch_sampler"]["iterations"] = 3
     workflow.parser.ref_resolver.reset()
