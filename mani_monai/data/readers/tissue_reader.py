@@ -42,6 +42,11 @@ class TissueReader(PILReader):
         images = [Image.fromarray(read_image(path).pixels) for path in ensure_tuple(data)]
         return images if len(images) > 1 else images[0]
 
+    def get_data(self, img: Any) -> tuple[np.ndarray, dict]:
+        """``PILReader``'s pixels and metadata; the pixels may be written to, since torch warns of others."""
+        pixels, metadata = super().get_data(img)
+        return np.require(pixels, requirements="W"), metadata
+
 
 class LoadTissued(LoadImaged):
     """MONAI's ``LoadImaged`` with the project's decoder alone: ``{"_target_": "mani_monai.data.readers.LoadTissued"}``.

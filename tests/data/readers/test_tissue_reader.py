@@ -68,3 +68,14 @@ def test_an_export_carries_it_and_runs_it_alone(tmp_path):
     blocked = f"import sys; sys.modules['mani_monai'] = None; {program}"
     answer = subprocess.run([sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True)
     assert answer.stdout.strip() == "7 5 3", answer.stderr
+
+
+def test_pixels_may_be_written_to(tmp_path):
+    """Torch warns of a tensor over memory that is not, in every training."""
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((4, 6, 3), 200, np.uint8)).save(path)
+    for reverse in (True, False):
+        reader = TissueReader(reverse_indexing=reverse)
+        pixels, _ = reader.get_data(reader.read(path))
+        assert pixels.flags.writeable
+        assert pixels.shape == ((6, 4, 3) if reverse else (4, 6, 3))
