@@ -22,7 +22,7 @@ def infer(
     the network was trained on are rescaled for it; all outputs are of the image's own size.
 
     Args:
-        bundle: folder or zip that scripts/export_bundle.py wrote, of mani_unet or mani_hovernet.
+        bundle: a training's folder, or the folder or zip of an export, of mani_unet or mani_hovernet.
         images: folder of PNG, TIFF, JPEG or BMP images, 8 bits a channel.
         out: the folder for results.
         mpp: micrometres per pixel of all images, for files that do not say it, or say it wrongly.
