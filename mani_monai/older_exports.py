@@ -95,7 +95,7 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     name = next((name for name, known in PIPELINES.items() if known["network_def"]["_target_"] == target), None)
     if name is None:
         raise InputError(f"configs/inference.json: its network is {target}, of neither mani bundle; {INSTEAD}.")
-    normalised = _check_steps(config, name)
+    preprocessing = _checked_steps(config, name)
     settings = {key: config.get(value[1:]) if str(value).startswith("@") else value for key, value in network.items()}
     window = 256 if settings.get("mode") == "fast" else 270
     try:
@@ -104,7 +104,7 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
             network=settings,
             window=config.get("window") if name == UNET else window,
             axes=AXES[name],
-            preprocessing=_NORMALISATION if normalised else (),
+            preprocessing=preprocessing,
             mpp=metadata.get("mpp"),
             parting={"_target_": PARTING if name == UNET else HOVER_PARTING},
             class_names=config.get("class_names"),
@@ -114,23 +114,22 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
         raise InputError(f"configs/{file}: {error}") from error
 
 
-def _check_steps(config: Mapping[str, Any], name: str) -> bool:
-    """Whether its images were of normalised stains.
+def _checked_steps(config: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
+    """What it does to an image between decoding and scaling.
 
     Raises:
         InputError: when a step is not known.
     """
-    normalised = False
+    preprocessing: tuple[Mapping[str, Any], ...] = ()
     for key, known in PIPELINES[name].items():
         found = config.get(key)
-        if key == "preprocessing":
-            normalised = found == {**known, "transforms": [*known["transforms"], _STAINS]}
-            found = known if normalised else found
+        if key == "preprocessing" and found == {**known, "transforms": [*known["transforms"], _STAINS]}:
+            preprocessing, found = _NORMALISATION, known
         if key == "postprocessing" and isinstance(found, dict) and isinstance(found.get("transforms"), list):
             found = found["transforms"][:1]  # what follows writes files
         if found != known:
             raise InputError(f"configs/inference.json: its {key} is not that of {name}; {INSTEAD}.")
-    return normalised
+    return preprocessing
 
 
 def _renamed(value: Any) -> Any:

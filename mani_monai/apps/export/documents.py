@@ -163,8 +163,9 @@ def description(text: str, run: TrainedRun) -> str:
     source, target = run.named("source"), run.named("target")
     unlabelled = "" if target == source else f" and {target} (unlabelled)"
     data = f"Trained on {source} (labelled){unlabelled}: {run.facts['method']}."
-    stains = "Inference normalises the stains of an image first. " if run.normalised_stains else ""
-    return f"{text.partition('. ')[0]}. {data} {stains}Inference needs MONAI and the packages named here."
+    names = [str(step["_target_"]).rpartition(".")[2] for step in run.declaration.preprocessing]
+    steps = f"Inference applies {', '.join(names)} to an image first. " if names else ""
+    return f"{text.partition('. ')[0]}. {data} {steps}Inference needs MONAI and the packages named here."
 
 
 def sections(text: str, *headings: str) -> str:

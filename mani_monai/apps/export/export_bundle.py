@@ -29,7 +29,6 @@ from mani_monai.utils.json_files import config_text
 TOLERANCE = 1e-4  # how far TorchScript and ONNX may lie from PyTorch
 FREE_SIDE = 64  # px, of the example for a network that takes any size
 REFERENCE_IMAGES = 2
-STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ FACTS = ("source", "target", "split", "seed", "iterations")
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 AGAIN = "write it again"
 ORACLE = "oracle"  # the selection that target labels chose
-NORMALISATION = "NormaliseStainsd"
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,6 @@ class TrainedRun:
     def mpp(self) -> float | None:
         """Micrometres per pixel of the images that it was trained on; None where that is not known."""
         return self.declaration.mpp
-
-    @property
-    def normalised_stains(self) -> bool:
-        """Whether an image's stains are normalised before the network sees it."""
-        return any(str(step["_target_"]).endswith(NORMALISATION) for step in self.declaration.preprocessing)
 
     def named(self, role: str) -> str:
         """Names of the data sets of a role in the last training, for a sentence."""

@@ -187,8 +187,8 @@ def test_adabn_trains_no_weight_anew(finished, job, kidney, tmp_path, monkeypatc
 def test_normalised_stains_go_along_with_the_export(job, kidney, tmp_path, quick_exports):
     adapt(job(kidney, tmp_path / "out", method="stain_adabn"))
     adapted, source_model = quick_exports[-2:]
-    assert adapted.normalised_stains
-    assert not source_model.normalised_stains
+    assert adapted.declaration.preprocessing
+    assert not source_model.declaration.preprocessing
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "normalised stains" in record["settings"]["method"]
 
@@ -249,7 +249,7 @@ def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_expo
     assert notes[1].startswith("NON-COMMERCIAL USE ONLY"), "what the start was trained on binds what came of it"
     assert "CC BY-NC-SA 4.0" in quick_exports[-1].domains[0].licence
     assert [domain.role for domain in quick_exports[-1].domains] == ["start", "source", "target"]
-    assert not quick_exports[-1].normalised_stains
+    assert not quick_exports[-1].declaration.preprocessing
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_a_start_and_its_stains(
     adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method=method, options=options))
     (command,) = launcher.commands
     assert command["files"] == ["train.json", "quick.json", *overlays, "start.json"]
-    assert quick_exports[-1].normalised_stains
+    assert quick_exports[-1].declaration.preprocessing
     assert f"its weights. {said}" in json.loads((tmp_path / "out" / "report.json").read_text())["notes"][0]
 
 

@@ -57,7 +57,7 @@ def test_the_folder_says_it_all(run):
     assert found.domains[0].types == {"1": "epithelial"}
     assert (found.facts["source"], found.facts["seed"], found.facts["method"]) == ("tnbc", 0, "mutual information")
     assert (found.declaration.bundle, found.declaration.window, found.mpp) == ("mani_unet", 512, None)
-    assert not found.normalised_stains
+    assert found.declaration.preprocessing == ()
     assert found.scores is None
     assert read_run(run, method="GRL").facts["method"] == "GRL"
     assert read_run(run, mpp=0.5).mpp == 0.5
@@ -67,7 +67,7 @@ def test_its_steps_and_pixel_size_go_along(data, tmp_path):
     facts = {"source": "tnbc", "target": "mine", "mpp": 0.25, "preprocessing": [STAINS], "window": -1}
     run = finished_run(tmp_path / "run", {"weight": torch.zeros(2)}, data, **facts)
     found = read_run(run)
-    assert found.normalised_stains
+    assert found.declaration.preprocessing == (STAINS,)
     assert (found.declaration.window, found.mpp) == (-1, 0.25)
     assert read_run(run, mpp=0.26).mpp == 0.26, "up to a tenth apart is one magnification"
     with pytest.raises(InputError, match=r"--mpp 0\.5: the run was trained at 0\.25 micrometres per pixel"):

@@ -24,7 +24,7 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     assert {**step, "_target_": "scripts.transforms.NormaliseStainsd"} in config["preprocessing"]["transforms"]
     metadata = json.loads((exported.folder / "configs" / "metadata.json").read_text())
     assert metadata["model"]["preprocessing"] == [step]
-    assert "normalises the stains" in metadata["description"]
+    assert "applies NormaliseStainsd to an image first" in metadata["description"]
 
     assert not infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS).failed
     plain = infer_folder(export_unet(toy_dir, tmp_path / "plain").folder, images, tmp_path / "plain_out", **OPTIONS)

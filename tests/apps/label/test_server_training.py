@@ -172,7 +172,7 @@ def test_a_real_training(images, tmp_path, capfd):
     assert 0 < max(moved) < 1e-4  # two steps at a rate of 1e-6 from the model's own weights
     assert json.loads((tmp_path / "x" / "label.json").read_text())["iterations"] == 2
     assert "training" in capfd.readouterr().out
-    assert read_run(tmp_path / "x").normalised_stains
+    assert read_run(tmp_path / "x").declaration.preprocessing
     left = {path.name for path in (tmp_path / "x").iterdir()}
     assert left >= {"models", "configs"}
     assert not left & {"snapshots", "start.pt"}
