@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from mani_monai.data.readers.rasters import read_mask
+from mani_monai.utils import InputError
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[0, 1, 1]], np.uint8),
+        np.array([[0, 255, 0]], np.uint8),
+        np.array([[0, 700, 65535]], np.uint16),
+        np.array([[0, 70000, 3]], np.int32),
+        np.array([[0, 2, 3]], np.float32),
+        np.array([[False, True, True]]),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_mask_values_are_kept(tmp_path, values):
+    Image.fromarray(values).save(tmp_path / "m.tif")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif").values, values)
+
+
+def test_mask_palette_gives_indices(tmp_path):
+    palette = Image.fromarray(np.array([[0, 5]], np.uint8), "P")
+    palette.putpalette([9, 9, 9] * 6)
+    palette.save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png").values, [[0, 5]])
+
+
+def test_mask_in_equal_channels_is_taken_once(tmp_path):
+    grey = np.array([[0, 255, 255]], np.uint8)
+    Image.fromarray(np.dstack([grey, grey, grey, np.full_like(grey, 255)])).save(tmp_path / "m.png")
+    mask = read_mask(tmp_path / "m.png")
+    np.testing.assert_array_equal(mask.values, grey)
+    assert mask.notes == (("mask stored as RGB(A)", 1),)
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8), "mask in colours"),
+        (np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8), "alpha channel"),
+        (np.array([[0.0, 0.5]], np.float32), "fractions"),
+        (np.array([[0, -1]], np.int32), "negative"),
+    ],
+)
+def test_what_is_no_mask_is_refused(tmp_path, values, fault):
+    Image.fromarray(values).save(tmp_path / "m.tif")
+    with pytest.raises(InputError, match=rf"m\.tif: .*{fault}"):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_jpeg_mask_is_refused(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "m.png", format="JPEG")
+    with pytest.raises(InputError, match="is a JPEG"):
+        read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "u2", "u4", "i8", "u8", "f4", "f8"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_ids_of_any_type_are_kept(tmp_path, dtype, compression):
+    values = np.array([[0, 1, 1, 0], [0, 0, 0, 1]]).astype(dtype)
+    tifffile.imwrite(tmp_path / "m.tif", values, photometric="minisblack", compression=compression)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif").values, values)
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "group4"])
+@pytest.mark.parametrize("dtype", ["?", "u1"])
+def test_white_is_zero_in_a_mask_of_two_values(tmp_path, dtype, compression):
+    if dtype == "u1" and compression == "group4":
+        pytest.skip("holds one bit a pixel")
+    white = np.zeros((8, 16), bool)
+    white[2:5, 3:9] = True
+    stored = Image.fromarray(white if dtype == "?" else white.astype(np.uint8) * 255)
+    stored.save(tmp_path / "m.tif", compression=compression, tiffinfo={262: 0})
+    with Image.open(tmp_path / "m.tif") as image:
+        assert image.tag_v2[262] == 0
+    mask = read_mask(tmp_path / "m.tif")
+    np.testing.assert_array_equal(np.asarray(mask.values) > 0, white)
+    assert mask.notes == (("white is zero, read so", 1),)
+
+
+def test_white_is_zero_leaves_ids_and_imagejs_masks_as_they_are_stored(tmp_path):
+    ids = np.array([[0, 1, 2, 3]], np.uint8)
+    tifffile.imwrite(tmp_path / "ids.tif", ids, photometric="miniswhite")
+    np.testing.assert_array_equal(read_mask(tmp_path / "ids.tif").values, ids)
+    binary = np.array([[0, 0, 255, 0]], np.uint8)
+    tifffile.imwrite(
+        tmp_path / "j.tif", binary, photometric="miniswhite", metadata=None, description="ImageJ=1.53t\nmin=0\n"
+    )
+    np.testing.assert_array_equal(read_mask(tmp_path / "j.tif").values, binary)
