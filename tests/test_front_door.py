@@ -9,6 +9,7 @@ import time
 
 import pytest
 from bundle_files import REPOSITORY
+from warm_python import run_python
 
 import mani_monai
 
@@ -34,9 +35,10 @@ def python(code: str, folder, *arguments) -> str:
     return done.stdout
 
 
-def test_five_lines_from_an_empty_folder(tmp_path):
-    said = python(USE, tmp_path, REPOSITORY / "pretrained" / "mani_unet")
-    assert "noise_mask.png" in said
+def test_five_lines_from_an_empty_folder(tmp_path, command_environment):
+    done = run_python(["-c", USE, REPOSITORY / "pretrained" / "mani_unet"], tmp_path, command_environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "noise_mask.png" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 

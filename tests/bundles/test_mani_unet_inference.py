@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from monai.data import MetaTensor
 from monai.networks.nets import BasicUNet
 from PIL import Image
 from unet_inference import CONFIGS, FEATURES, make_inference
+from warm_python import run_python
 
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 
@@ -117,14 +116,7 @@ def masks(network, tmp_path_factory):
         "--outputs",
         "['mask']",
     ]
-    finished = subprocess.run(
-        [sys.executable, "-c", ALONE, *arguments],
-        cwd=folder / "bundle",
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    finished = run_python(["-c", ALONE, *arguments], folder / "bundle", {**os.environ, "OMP_NUM_THREADS": "1"})
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert "inference" in finished.stderr
     assert f"[{len(PICTURES)}/{len(PICTURES)}]" in finished.stderr, "no progress shown"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ignite.engine import Events
 from refusals import refusing
 from trainings import assert_same_results, overrides, run_until
+from warm_python import run_python
 
 from mani_monai.utils.files import load_tensors
 
@@ -115,25 +114,15 @@ def test_killed_while_it_writes_a_checkpoint(tiny, whole, tmp_path, command_envi
     """From the repository's folder; resumed from the bundle's own, with a worker process."""
     settings = {**tiny, **SETTINGS, "output_dir": tmp_path}
     config = ["--config_file", "bundles/mani_unet/configs/train.json"]
-    killed = subprocess.run(
-        [sys.executable, "-c", DIES_WRITING, "2", "run", *config, *overrides(settings)],
-        cwd=REPOSITORY,
-        env=command_environment,
-        capture_output=True,
-        text=True,
-    )
+    words = ["-c", DIES_WRITING, "2", "run", *config, *overrides(settings)]
+    killed = run_python(words, REPOSITORY, command_environment)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] == 2
     assert (tmp_path / "snapshots" / "iteration_000004.pt").exists(), "it was to die while writing the next one"
 
     config = ["--config_file", "configs/train.json", "--resume", "true"]
-    resumed = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", "run", *config, *overrides({**settings, "num_workers": 1})],
-        cwd=REPOSITORY / "bundles" / "mani_unet",
-        env=command_environment,
-        capture_output=True,
-        text=True,
-    )
+    words = ["-m", "monai.bundle", "run", *config, *overrides({**settings, "num_workers": 1})]
+    resumed = run_python(words, REPOSITORY / "bundles" / "mani_unet", command_environment)
     assert resumed.returncode == 0, resumed.stderr
     assert "Going on from iteration 2 of 6" in resumed.stdout + resumed.stderr
     assert_same_results(tmp_path, whole)

@@ -14,6 +14,7 @@ import pytest
 from exports import REPOSITORY, picture
 from PIL import Image
 from tiny_export import export_unet
+from warm_python import run_python
 
 SCRIPT = str(REPOSITORY / "scripts" / "infer.py")
 
@@ -29,11 +30,11 @@ def arguments(bundle, tmp_path) -> list[str]:
     for seed in range(3):
         Image.fromarray(picture(70 + seed, 90, seed)).save(tmp_path / "images" / f"{seed}.png", dpi=(101600, 101600))
     places = ["--images", str(tmp_path / "images"), "--out", str(tmp_path / "out")]
-    return [sys.executable, SCRIPT, "--bundle", str(bundle), *places, "--device", "cpu"]
+    return [SCRIPT, "--bundle", str(bundle), *places, "--device", "cpu"]
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return run_python(arguments, REPOSITORY, environment)
 
 
 def test_the_command_ends_with_1_where_an_image_is_bad(arguments, command_environment, tmp_path):
@@ -70,7 +71,7 @@ def test_a_process_that_is_killed_goes_on_and_ends_the_same(arguments, command_e
     for seed in range(3, 40):
         Image.fromarray(picture(300, 400, seed)).save(tmp_path / "images" / f"{seed}.png")
     out = tmp_path / "out"
-    with subprocess.Popen(arguments, env=command_environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen([sys.executable, *arguments], env=command_environment, stderr=subprocess.DEVNULL) as process:
         while not list(out.glob("records/*.json")):
             assert process.poll() is None, "it ended before it wrote anything"
             time.sleep(0.01)
@@ -78,8 +79,10 @@ def test_a_process_that_is_killed_goes_on_and_ends_the_same(arguments, command_e
     recorded = len(list(out.glob("records/*.json")))
     assert recorded < 40
     assert not (out / "summary.csv").exists()
-    done = run(arguments, command_environment)
+    line = [sys.executable, *arguments]
+    done = subprocess.run(line, env=command_environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, "from what it imports, too"
     images = json.loads((out / "summary.json").read_text())["images"]
     assert sum(image["status"] == "done before" for image in images) == recorded
     assert len(images) == 40

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from warm_python import run_python
 
 from mani_monai.utils import InputError
 from studies.__main__ import COMMANDS, main
@@ -19,10 +20,12 @@ from studies.results import read_result
 ROOT = Path(__file__).parents[2]
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "studies", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def command(command_environment) -> Callable[..., subprocess.CompletedProcess]:
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        return run_python(["-m", "studies", *arguments], ROOT, command_environment)
+
+    return run
 
 
 def test_the_list_of_commands(capsys):
@@ -59,7 +62,7 @@ def runs(tmp_path):
     return data, run
 
 
-def test_compare_runs_prints_the_table_and_draws_the_picture(runs, tmp_path):
+def test_compare_runs_prints_the_table_and_draws_the_picture(command, runs, tmp_path):
     data, run = runs
     done = command("compare", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
     assert done.returncode == 0, done.stderr
@@ -69,7 +72,7 @@ def test_compare_runs_prints_the_table_and_draws_the_picture(runs, tmp_path):
     assert Image.open(tmp_path / "out.png").width == 3 * 40 + 2 * 6
 
 
-def test_compare_runs_puts_any_number_beside_each_other(runs, tmp_path):
+def test_compare_runs_puts_any_number_beside_each_other(command, runs, tmp_path):
     """The runs of a table, too, whose plain evaluation is one of several."""
     data, run = runs
     others = [tmp_path / "tnbc__monuseg__mani__seed0", tmp_path / "other"]
@@ -85,7 +88,7 @@ def test_compare_runs_puts_any_number_beside_each_other(runs, tmp_path):
     assert Image.open(tmp_path / "out.png").width == 5 * 40 + 4 * 6
 
 
-def test_compare_runs_names_what_is_missing(runs, tmp_path):
+def test_compare_runs_names_what_is_missing(command, runs, tmp_path):
     data, run = runs
     (run / "evaluation" / "metrics.json").unlink()
     done = command("compare", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
@@ -97,7 +100,7 @@ def test_compare_runs_names_what_is_missing(runs, tmp_path):
 TITLES = {"source_only": "source-only", "mani": "MaNi"}
 
 
-def test_run_table_writes_what_is_done(tmp_path):
+def test_run_table_writes_what_is_done(command, tmp_path):
     """All runs of the plan are done: nothing is trained, the table, the CSV and the figures are written."""
     plan = json.loads((ROOT / "studies" / "plans" / "unet.json").read_text())
     methods = {name: {"title": title, "overlays": []} for name, title in TITLES.items()}
@@ -128,7 +131,7 @@ def test_run_table_writes_what_is_done(tmp_path):
     }
 
 
-def test_run_table_writes_a_table_by_its_number(tmp_path):
+def test_run_table_writes_a_table_by_its_number(command, tmp_path):
     """Table 3 shares the finished runs of other tables; with no seed nothing is run."""
     done = command("table", "--table", "3", "--seeds", "0", "--out", str(tmp_path), "--work_dir", str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -143,21 +146,21 @@ def test_run_table_writes_a_table_by_its_number(tmp_path):
     ("option", "value", "message"),
     [("preset", "huge", "no such preset"), ("cluster", "ray", "no such scheduler; there are slurm, local")],
 )
-def test_run_table_refuses_what_there_is_not(option, value, message):
+def test_run_table_refuses_what_there_is_not(command, option, value, message):
     done = command("table", "--table", "3", f"--{option}", value)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_run_table_refuses_a_method_that_the_plan_lacks():
+def test_run_table_refuses_a_method_that_the_plan_lacks(command):
     done = command("table", "--methods", "nothing")
     assert done.returncode == 1
     assert "has no method 'nothing'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_draw_instances_draws_best_median_and_worst(runs, tmp_path):
+def test_draw_instances_draws_best_median_and_worst(command, runs, tmp_path):
     data, run = runs
     Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(run / "masks" / "x_instances.png")
     metrics = run / "evaluation" / "metrics.json"

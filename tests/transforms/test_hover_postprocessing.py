@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
+from warm_python import run_python
 
 from mani_monai.transforms import HoVerNetInstancesd, hover_instances, instance_polygons, nuclei_table
 
@@ -116,7 +116,7 @@ def test_the_files_run_alone_beside_stock_monai(tmp_path):
         "print(data['instances'].max(), len(data['nuclei']['id']), len(data['outlines']))"
     )
     np.save(tmp_path / "output.npy", OUTPUT)
-    finished = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    finished = run_python(["-c", code], tmp_path, os.environ)
     assert finished.stdout.split() == ["9"] * 3, finished.stderr
 
 

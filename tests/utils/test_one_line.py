@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from warm_python import run_python
 
 from mani_monai.utils import InputError
 from mani_monai.utils.one_line import ending_in_one_line
@@ -43,11 +44,11 @@ def test_a_fault_of_the_program_keeps_its_traceback():
 def run(config, tmp_path, environment, logging=False):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"imports": ["$import torch", "$import mani_monai.utils"], **config}))
-    line = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(path)]
+    line = ["-m", "monai.bundle", "run", "--config_file", str(path)]
     line += [] if logging else ["--logging_file", "False"]
     support = f"{environment['PYTHONPATH']}/tests/support"
     environment = {**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{support}"}
-    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    return run_python(line, tmp_path, environment)
 
 
 def test_a_bundle_run_ends_with_the_line(tmp_path, command_environment):

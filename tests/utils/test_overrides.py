@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from warm_python import run_python
 
 from mani_monai.utils import InputError
 from mani_monai.utils.overrides import check_overrides
@@ -74,13 +74,8 @@ def test_another_programs_command_line_is_not_looked_at(monkeypatch):
 
 
 def test_a_real_run_ends_in_one_line(command_environment, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", *RUN, "--iteration", "5", "--output_dir", str(tmp_path / "run")],
-        env=command_environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    words = ["-m", "monai.bundle", *RUN, "--iteration", "5", "--output_dir", tmp_path / "run"]
+    done = run_python(words, tmp_path, command_environment)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     assert "--iteration: no such option" in done.stderr.splitlines()[-1]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 from folder_runs import OPTIONS
 from PIL import Image
 from tiny_export import export_unet
+from warm_python import run_python
 
 from mani_monai.apps.infer.folder_run import infer_folder
 
@@ -33,10 +32,7 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     code += "runpy.run_module('monai.bundle', run_name='__main__', alter_sys=True)"
     line = ["run", "--config_file", "configs/inference.json", "--image_dir", str(images), "--logging_file", "False"]
     line += ["--output_dir", str(tmp_path / "by_monai"), "--device", "$torch.device('cpu')"]
-    environment = {**command_environment, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *line], cwd=exported.folder, env=environment, capture_output=True, text=True
-    )
+    done = run_python(["-c", code, *line], exported.folder, command_environment)
     assert done.returncode == 0, done.stderr[-2000:]
     differs = False
     for name in (f"{path.stem}_mask.png" for path in images.iterdir() if path.suffix != ".txt"):

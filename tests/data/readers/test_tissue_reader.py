@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import tifffile
 from monai.bundle import ConfigParser
 from monai.transforms import EnsureChannelFirstd, LoadImaged, SaveImaged
 from PIL import Image
+from warm_python import run_python
 
 from mani_monai.apps.export.carried_modules import carry_modules, renamed
 from mani_monai.data.readers import TissueReader
@@ -66,7 +66,7 @@ def test_an_export_carries_it_and_runs_it_alone(tmp_path):
     program = f"from {renamed(NAME).rpartition('.')[0]} import LoadTissued as Load"
     program += "; print(*Load('image')({'image': 'a.png'})['image'].shape)"
     blocked = f"import sys; sys.modules['mani_monai'] = None; {program}"
-    answer = subprocess.run([sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True)
+    answer = run_python(["-c", blocked], tmp_path, os.environ)
     assert answer.stdout.strip() == "7 5 3", answer.stderr
 
 

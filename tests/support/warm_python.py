@@ -1,0 +1,95 @@
+"""Python processes that need not import MONAI anew: each is a fork of a process that did nothing else.
+
+``import monai`` costs five seconds of the processor. The standard library's fork server pays them once a test process.
+A forked process knows nothing of the test: it gets its own arguments, folder, environment and paths.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+TESTS = Path(__file__).parents[1]
+IMPORTED = ["torch", "ignite.engine", "monai.bundle", "skimage.measure", "scipy.ndimage"]
+"""Packages of others alone, so that a process can still refuse to import this project."""
+
+
+def run_python(
+    words: Sequence[str | Path], cwd: str | Path, env: Mapping[str, str], timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """Runs what ``python`` would run with these words, to its end.
+
+    Args:
+        words: "-m" and a module, "-c" and code, or a script; then the arguments.
+        cwd: folder of the process.
+        env: its environment variables.
+        timeout: seconds after which it is killed.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end in time.
+    """
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(IMPORTED)
+    with TemporaryDirectory() as folder:
+        streams = [Path(folder) / name for name in ("stdout", "stderr")]
+        process = server.Process(target=_become, args=([*map(str, words)], str(cwd), dict(env), [*map(str, streams)]))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(list(words), timeout)
+        return subprocess.CompletedProcess(words, process.exitcode, *(path.read_text() for path in streams))
+
+
+def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[str]) -> None:
+    import torch
+
+    for number, path in enumerate(streams, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    torch.set_num_threads(int(env.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    multiprocessing.set_start_method(None, force=True)
+    own = {str(TESTS.parent), str(TESTS), *map(str, TESTS.glob("*/"))}
+    paths = [path for path in sys.path if path and path not in own]
+    sys.path[:] = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep)), *paths]
+    status = _run(words)
+    atexit._run_exitfuncs()
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    """Does as the interpreter does, and gives the exit status."""
+    try:
+        if words[0] == "-m":
+            sys.path.insert(0, os.getcwd())
+            sys.argv[:] = words[1:]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        elif words[0] == "-c":
+            sys.path.insert(0, "")
+            sys.argv[:] = ["-c", *words[2:]]
+            main = sys.modules["__main__"] = types.ModuleType("__main__")
+            exec(compile(words[1], "<string>", "exec"), main.__dict__)
+        else:
+            sys.path.insert(0, str(Path(words[0]).resolve().parent))
+            sys.argv[:] = words
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
