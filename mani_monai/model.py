@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.inferers import Inferer
+from monai.transforms import MapTransform
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -172,10 +173,8 @@ class Model:
             InputError: when a step changes the picture's shape.
         """
         part = isinstance(whole, TissueColours) or (whole is not None and whole.shape != picture.shape)
-        image = self._image(picture, whole if part else None).to(self.device).float() / 255
-        inferer = AutocastInferer(self.precision, self._channels_last, self._windows())
         with torch.inference_mode():
-            answer = inferer(image.unsqueeze(0), self.network)[0]
+            answer = self.inferer(self.image(picture, whole if part else None).unsqueeze(0), self.network)[0]
         return self._turned(answer).contiguous().cpu().numpy()
 
     def nuclei(
@@ -211,20 +210,36 @@ class Model:
         return Nuclei(instances, table, probability, mask, picture, self.declaration.class_names)
 
     @property
-    def _channels_last(self) -> bool:
-        """As ``inference.json`` lays images out, so that sums are the same to the last bit."""
-        return self.name == HOVERNET or self.precision == "bfloat16"
+    def steps(self) -> Sequence[MapTransform]:
+        """What is declared of an image before it is scaled to 0..1."""
+        return self._steps
 
-    def _windows(self) -> Inferer:
+    @property
+    def inferer(self) -> Inferer:
+        """What runs the network on a whole image, in windows where it takes windows."""
         window, output = self.declaration.window, self.declaration.output
-        return WholeImageInferer(window) if output is None else TiledHoVerNetInferer(window, output, batch_size=4)
+        tiles = WholeImageInferer(window) if output is None else TiledHoVerNetInferer(window, output, batch_size=4)
+        # as inference.json lays images out, so that sums are the same to the last bit
+        channels_last = self.name == HOVERNET or self.precision == "bfloat16"
+        return AutocastInferer(self.precision, channels_last, tiles)
 
     def _turned(self, image: Tensor) -> Tensor:
         """From rows first to the network's axes, or back."""
         return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
 
-    def _image(self, picture: NDArray[np.uint8], whole: Whole) -> Tensor:
-        """3HW in 0..255 after the declared steps, each of which sees the whole image as it is by then."""
+    def image(self, picture: NDArray[np.uint8], whole: Whole = None) -> Tensor:
+        """A picture as the network takes it, after the declared steps, each of which sees the whole as it is by then.
+
+        Args:
+            picture: HW3 RGB, at the network's pixel size.
+            whole: as of :meth:`maps`, where the picture is a part.
+
+        Returns:
+            3HW in 0..1, in the order of the network's axes.
+
+        Raises:
+            InputError: when a step changes the picture's shape.
+        """
         image, seen = (
             pixels
             if pixels is None or isinstance(pixels, TissueColours)
@@ -239,7 +254,7 @@ class Model:
             raise InputError(
                 f"preprocessing: gives {tuple(image.shape)} of {tuple(shape)}; no step may change the shape."
             )
-        return image
+        return image.to(self.device).float() / 255
 
 
 def _read(path: Path) -> dict[str, Any]:

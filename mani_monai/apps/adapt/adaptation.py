@@ -20,7 +20,7 @@ from mani_monai.apps.adapt.methods import (
     read_configs,
 )
 from mani_monai.apps.adapt.request import check_request, keep_request
-from mani_monai.apps.adapt.start import choose_start, normalises_stains
+from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import list_target_images
 from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.apps.adapt.write_report import PAGE, write_report
@@ -29,8 +29,10 @@ from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import TrainedRun, read_run
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.pixel_size import alike, given_pixel_size
+from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
+from mani_monai.utils.files import load_network
 from mani_monai.utils.hashes import file_hash
 from mani_monai.utils.overrides import check_range
 
@@ -107,17 +109,17 @@ def adapt(job: Adaptation) -> Adapted:
     configs = read_configs(base, job.method, job.options)
     domains = _domains(job, configs)
     given = take_model(job.model, job.out / "model") if job.model else None
-    if given and given.mpp and size and not alike(given.mpp, size.um):
+    if given and given.model.mpp and size and not alike(given.model.mpp, size.um):
         raise InputError(
-            f"{job.model}: was trained at {given.mpp:.3g} micrometres per pixel, the images have {size.um:.3g}; bring "
-            "them to one magnification, or leave out --model."
+            f"{job.model}: was trained at {given.model.mpp:.3g} micrometres per pixel, the images have {size.um:.3g}; "
+            "bring them to one magnification, or leave out --model."
         )
     for line in domains.left_out:
         job.say(f"left out: {line}")
     overlays, notes = (), ()
     if given:
-        features, normalises = tuple(configs.get("features")), normalises_stains(configs)
-        start = choose_start(given, features, normalises, job.out / "model" / "start.json")
+        features = tuple(configs.get("features"))
+        start = choose_start(given, features, declared_steps(configs), job.out / "model" / "start.json")
         overlays, notes = start.overlays, (start.note,)
     names = (domains.source, domains.target)
     options = {**job.options, "crop_size": str(domains.crop_size)}
@@ -133,13 +135,17 @@ def adapt(job: Adaptation) -> Adapted:
     job.say("3/4 exporting")
     trained = _trained(job, make, plan.after, given if overlays else None)
     adapted = export_bundle(base.bundle, trained, job.out / "adapted", overwrite=True)
-    source_model = plan.before and export_bundle(
-        base.bundle, _trained(job, make, plan.before), job.out / "source_model", overwrite=True
-    )
+    source_model, models = None, (given.model if given else None, _model(trained))
+    if plan.before:
+        source = _trained(job, make, plan.before)
+        source_model = export_bundle(base.bundle, source, job.out / "source_model", overwrite=True)
+        models = (models[1] if plan.before == plan.after else _model(source), models[1])
 
     job.say("4/4 measuring both models on the target, writing the report")
     notes = (*notes, terms_of_use(trained.domains))
-    outcome = write_report(job.out, plan, make, domains, given, _settings(job, configs, domains), notes)
+    originals = {record.id: record.image for record in list_target_images(job.target).records}
+    facts = (models, originals, size, _settings(job, configs, domains), notes)
+    outcome = write_report(job.out, plan, make, domains, *facts)
     return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict)
 
 
@@ -173,6 +179,13 @@ def _trained(job: Adaptation, make: TrainingMaker, run: Training, start: GivenMo
     """A training for its export."""
     said = run.method.title + (f", started from {start.name}" if start else "")
     return read_run(make.folder(run), method=said, mpp=job.mpp)
+
+
+def _model(run: TrainedRun) -> Model:
+    """A training as it is deployed."""
+    network = run.declaration.build_network()
+    load_network(network, run.state, run.weights)
+    return Model(network, run.declaration)
 
 
 def _settings(job: Adaptation, configs: ConfigParser, domains: Domains) -> dict[str, str]:

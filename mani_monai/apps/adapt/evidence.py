@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mani_monai.apps.adapt.nuclei_summary import NucleiFigures
+from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
 from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
 
 

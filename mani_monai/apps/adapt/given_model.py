@@ -1,4 +1,4 @@
-"""The source model that a user brings: an exported bundle, of which nothing is run."""
+"""The source model that a user brings: a bundle, of which nothing is run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mani_monai.apps.adapt.start import NORMALISATION
 from mani_monai.apps.export.formats import write_state
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
@@ -23,21 +22,20 @@ class GivenModel:
 
     Attributes:
         name: of its folder or zip.
+        model: what it is.
         weights: a copy of its state dictionary.
-        features: channels of its U-Net.
-        licence: what it says of the data that it was trained on, in one line.
-        normalised: whether its inference normalises stains.
-        mpp: micrometres per pixel of the images that it was trained on; None where it does not say.
         domains: records of the data sets that it was trained on, or of itself.
     """
 
     name: str
+    model: Model
     weights: Path
-    features: tuple[int, ...]
-    licence: str
-    normalised: bool = False
-    mpp: float | None = None
     domains: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """Channels of its U-Net."""
+        return tuple(self.model.declaration.network["features"])
 
 
 def bound_by(model: Model, name: str) -> list[dict[str, Any]]:
@@ -52,29 +50,36 @@ def bound_by(model: Model, name: str) -> list[dict[str, Any]]:
     return [dict(domain) for domain in model.domains] or [alone]
 
 
+def open_unet(path: str | Path) -> Model:
+    """Opens a bundle of mani_unet, as an inference does.
+
+    Args:
+        path: its folder or zip.
+
+    Raises:
+        InputError: no such bundle, one that an inspection refuses, or one of another network.
+    """
+    model = Model.open(path)
+    if model.name != UNET:
+        raise InputError(f"{path}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
+    return model
+
+
 def take_model(path: str | Path, folder: Path) -> GivenModel:
-    """Takes the weights out of an exported bundle of mani_unet, read as an inference reads it.
+    """Takes the weights out of a bundle of mani_unet, for a training that starts from them.
 
     Args:
         path: its folder or zip.
         folder: receives ``model.pt``.
 
     Raises:
-        InputError: no such bundle, one that an inspection refuses, or one that is not mani_unet's export: its inference
-            has other steps, or its weights are of another network.
+        InputError: as of :func:`open_unet`.
     """
     place = _place(path)
-    model = Model.open(place, "cpu", "float32")
-    if model.name != UNET:
-        raise InputError(f"{place}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
+    model = open_unet(place)
     folder.mkdir(parents=True, exist_ok=True)
     write_state(model.state, folder / "model.pt")
-    terms = " ".join((model.licence or "unknown").split())
-    normalised = any(step["_target_"].endswith(NORMALISATION) for step in model.declaration.preprocessing)
-    features = tuple(model.declaration.network["features"])
-    return GivenModel(
-        place.name, folder / "model.pt", features, terms, normalised, model.mpp, bound_by(model, place.name)
-    )
+    return GivenModel(place.name, model, folder / "model.pt", bound_by(model, place.name))
 
 
 def model_hash(path: str | Path) -> str:

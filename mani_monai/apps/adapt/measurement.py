@@ -1,4 +1,4 @@
-"""Two models measured on the same unlabelled target images."""
+"""A model measured on unlabelled target images, as it is deployed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from PIL import Image
+from tqdm import tqdm
 
-from mani_monai.apps.adapt.nuclei_summary import NucleiFigures, measure_nuclei
-from mani_monai.apps.adapt.predictor import Predictor
-from mani_monai.evaluation import evenly_taken
+from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, nuclei_figures
+from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.evaluation import LabelFreeScorer, evenly_taken
+from mani_monai.model import Model
+from mani_monai.transforms.part_nuclei import part_nuclei
+from mani_monai.transforms.rescaling import rescaled
 
 SCORED = 8
 """Target images that the label-free scores are means over, as in the tables."""
@@ -25,50 +30,67 @@ class Measured:
     """A model on the target.
 
     Attributes:
-        finite: whether all its weights are numbers.
+        finite: whether all its weights, and all its answers, are numbers.
         scores: label-free, by criterion.
-        masks: HW of each measured image.
-        nuclei: what they hold.
+        images: nuclei of each measured image, as ``mani infer`` finds them.
+        nuclei: what these come to.
     """
 
     finite: bool
     scores: Mapping[str, float]
-    masks: tuple[NDArray[np.bool_], ...]
+    images: tuple[ImageNuclei, ...]
     nuclei: NucleiFigures
 
 
-def measured_images(paths: Sequence[str]) -> list[str]:
+def measured_images(paths: Sequence[Path]) -> list[Path]:
     """Those whose nuclei are counted, evenly taken."""
     return evenly_taken(paths, MEASURED)
 
 
-def scored_images(paths: Sequence[str]) -> list[str]:
+def scored_images(paths: Sequence[Path]) -> list[Path]:
     """Those that are scored, evenly taken."""
     return evenly_taken(paths, SCORED)
 
 
-def measure_model(predictor: Predictor, weights: Path, paths: Sequence[str]) -> Measured:
-    """Measures weights on target images.
+def measure_model(model: Model, paths: Sequence[Path], size: PixelSize | None = None, title: str = "") -> Measured:
+    """Measures a model on target images.
 
     Args:
-        predictor: for their network.
-        weights: the state dictionary.
+        model: what is, or would be, deployed.
         paths: all of the target's images.
+        size: of all images' pixels; what each file says by default.
+        title: of a progress bar; none without one.
     """
-    finite = predictor.load(weights)
-    masks = tuple(predictor.masks(measured_images(paths)))
-    return Measured(finite, predictor.scores(scored_images(paths)), masks, measure_nuclei(masks))
+    finite = all(bool(torch.isfinite(value).all()) for value in model.network.state_dict().values())
+    images = []
+    for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
+        picture = read_image(path).pixels
+        maps = model.maps(rescaled(picture, scale_for(size or read_pixel_size(path), model.mpp)))
+        answered = bool(np.isfinite(maps).all())
+        nothing = np.zeros(picture.shape[:2], np.int32)
+        images.append(ImageNuclei.of(model.nuclei(maps, picture.shape[:2]).instances if answered else nothing))
+        finite &= answered
+    scored = [read_image(path).pixels for path in scored_images(paths)]
+    return Measured(finite, label_free_scores(model, scored), tuple(images), nuclei_figures(images))
+
+
+def label_free_scores(model: Model, pictures: Sequence[np.ndarray]) -> dict[str, float]:
+    """What :class:`LabelFreeScorer` says of a model on HW3 pictures at its pixel size."""
+    images = [{"image": model.image(picture)} for picture in pictures]
+    return LabelFreeScorer(model.network, model.inferer, images, model.device, preprocessing=model.steps)()
 
 
 def measure_labels(paths: Sequence[str]) -> NucleiFigures:
-    """Measures the nuclei of labels, as those of predictions are.
+    """Measures the nuclei of labels, parted as those of predictions where they do not tell nuclei apart.
 
     Args:
         paths: label files, 0 background.
     """
-    return measure_nuclei(_read(path) for path in measured_images(paths))
+    return nuclei_figures(_labelled(path) for path in evenly_taken(paths, MEASURED))
 
 
-def _read(path: str) -> NDArray:
+def _labelled(path: str) -> ImageNuclei:
     with Image.open(path) as image:
-        return np.asarray(image)
+        label = np.asarray(image)
+    told_apart = len(np.unique(label)) > 2
+    return ImageNuclei.of(label if told_apart else part_nuclei((label > 0).astype(np.float32)))

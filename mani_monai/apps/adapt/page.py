@@ -8,7 +8,7 @@ from html import escape
 from string import Template
 
 from mani_monai.apps.adapt.evidence import plausible
-from mani_monai.apps.adapt.nuclei_summary import SMALLEST, NucleiFigures
+from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
 from mani_monai.apps.adapt.outcome import Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
@@ -127,7 +127,7 @@ def _nuclei(outcome: Outcome) -> str:
         row("median diameter, px", _median_diameter),
         row("images", lambda nuclei: f"{nuclei.images}"),
     ]
-    said = f"Nuclei that touch count as one, pieces under {SMALLEST} px as none; the same for the source's labels."
+    said = "Counts are those of mani infer: nuclei that touch are parted."
     said += f" The masks before and after agree by {e.agreement:.3f} (Dice of all pixels)."
     heads = ("", "before, on the target", "after, on the target", "source's labels")
     return f'{_table(heads, rows)}\n<p class="small">{said}</p>'

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
-from mani_monai.apps.adapt.nuclei_summary import NucleiFigures
-from mani_monai.data.writers import outline_mask
+from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
+from mani_monai.data.writers import outline_nuclei
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,19 +30,19 @@ COUNTS = ("empty_pairs",)
 """Logged figures that are no loss."""
 
 
-def panel_picture(image: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]]) -> bytes:
-    """A region, and beside it the same with the contours of each mask.
+def panel_picture(image: NDArray[np.uint8], maps: Sequence[NDArray[np.integer]]) -> bytes:
+    """A field, and beside it the same with the outlines of the nuclei of each map: touching ones are told apart.
 
     Args:
         image: HW3.
-        masks: HW each.
+        maps: HW ids each, 0 background.
     """
     zoom = max(1, round(PANEL / max(image.shape[:2])))
     size = (image.shape[1] * zoom, image.shape[0] * zoom)
     large = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
     panels = [large]
-    for mask in masks:
-        panels.append(outline_mask(large, mask.repeat(zoom, axis=0).repeat(zoom, axis=1)))
+    for ids in maps:
+        panels.append(outline_nuclei(large, ids.repeat(zoom, axis=0).repeat(zoom, axis=1)))
     gap = np.full((size[1], GAP, 3), 255, np.uint8)
     picture = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
     stream = io.BytesIO()

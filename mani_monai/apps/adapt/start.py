@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from mani_monai.apps.adapt.given_model import GivenModel
 
-NORMALISATION = "NormaliseStainsd"
-NORMALISED = "stain_normalisation.json"
-"""The bundle's overlay of a training on normalised stains."""
-
 
 @dataclass(frozen=True)
 class Start:
@@ -49,22 +45,21 @@ def started_from(network: nn.Module, path: str) -> nn.Module:
     return network
 
 
-def normalises_stains(configs: ConfigParser) -> bool:
-    """Whether a training's configs normalise the stains of all its images."""
-    steps = [step for step in configs.get("preprocessing") if isinstance(step, dict)]
-    return any(str(step.get("_target_")).rpartition(".")[2] == NORMALISATION for step in steps)
+def declared_steps(configs: ConfigParser) -> list[dict[str, Any]]:
+    """What a training's configs do to every image before it is scaled, without remarks."""
+    return [{name: value for name, value in step.items() if name != "_desc_"} for step in configs.get("preprocessing")]
 
 
-def choose_start(given: GivenModel, features: tuple[int, ...], normalises: bool, path: Path) -> Start:
+def choose_start(given: GivenModel, features: tuple[int, ...], steps: Sequence[Mapping[str, Any]], path: Path) -> Start:
     """Whether a training starts from a given model: where its U-Net is the one that trains.
 
-    Weights that were trained on normalised stains go on with them under every method: on images as they are, they would
-    unlearn them. Weights that were trained on images as they are go on with what the method shows them.
+    Its weights go on with the preprocessing that they were trained with under every method that names none: without it
+    they would unlearn it. A method's own preprocessing is part of the method.
 
     Args:
         given: the model.
         features: channels of the U-Net that trains.
-        normalises: whether the method's own configs normalise stains.
+        steps: the preprocessing of the method's own configs.
         path: the overlay to write.
     """
     if features != given.features:
@@ -72,16 +67,21 @@ def choose_start(given: GivenModel, features: tuple[int, ...], normalises: bool,
         return Start(
             (), f"Before is {given.name}. The training did not start from it but from new weights: {channels}."
         )
-    overlays = (str(write_start(given.weights, path, given.domains)),)
+    own = [dict(step) for step in given.model.declaration.preprocessing]
+    settings = start_settings(given.weights, given.domains)
     note = f"Before is {given.name}, and the training started from its weights."
-    if given.normalised and not normalises:
-        overlays = (NORMALISED, *overlays)
-        note += " They were trained on normalised stains, so stains were normalised here, too, which is no part of the"
-        note += " method: the adapted model needs it, and its export does it."
-    elif normalises and not given.normalised:
-        note += " They were trained on stains as they are, and here went on with normalised ones, which are part of the"
-        note += " method: the adapted model needs them, and its export normalises."
-    return Start(overlays, note)
+    if own and not steps:
+        settings["preprocessing"] = own
+        note += f" They were trained on images after {_names(own)}, so all images went through it here, too."
+    elif own != steps:
+        before = f"images after {_names(own)}" if own else "images as they are"
+        note += f" They were trained on {before}, and went on with images after {_names(steps)}, a part of the method."
+    save_json(path, settings)
+    return Start((str(path.absolute()),), note)
+
+
+def _names(steps: Sequence[Mapping[str, Any]]) -> str:
+    return " and ".join(str(step["_target_"]).rpartition(".")[2] for step in steps)
 
 
 def start_settings(weights: Path, domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -97,18 +97,3 @@ def start_settings(weights: Path, domains: Sequence[Mapping[str, Any]]) -> dict[
         "earlier_domains": [dict(domain) for domain in domains],
         "network": "$started_from(@network_def, @start_weights).to(@device)",
     }
-
-
-def write_start(weights: Path, path: Path, domains: Sequence[Mapping[str, Any]] = ()) -> Path:
-    """Writes the overlay that makes a training of mani_unet start from weights.
-
-    Args:
-        weights: a state dictionary.
-        path: the overlay.
-        domains: as in :func:`start_settings`.
-
-    Returns:
-        its absolute path.
-    """
-    save_json(path, start_settings(weights, domains))
-    return path.absolute()

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker
-from mani_monai.apps.adapt.comparison import Region, agreement, example_regions
 from mani_monai.apps.adapt.curves import read_curves
 from mani_monai.apps.adapt.domains import SPLIT
 from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.given_model import GivenModel
 from mani_monai.apps.adapt.measurement import Measured, measure_labels, measure_model, measured_images, scored_images
-from mani_monai.apps.adapt.methods import Plan, Training
+from mani_monai.apps.adapt.methods import Plan
+from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import Outcome
 from mani_monai.apps.adapt.page import render_page
-from mani_monai.apps.adapt.predictor import Predictor
 from mani_monai.apps.adapt.report_pictures import curves_picture, panel_picture, sizes_picture
-from mani_monai.apps.adapt.start import NORMALISED
+from mani_monai.apps.adapt.shown_fields import Field, shown_fields
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
+from mani_monai.data.pixel_size import PixelSize
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.model import Model
 from mani_monai.utils.atomic import replacing
-from mani_monai.utils.files import weights_file
 
 PAGE, RECORD = "report.html", "report.json"
 
@@ -36,7 +33,9 @@ def write_report(
     plan: Plan,
     make: TrainingMaker,
     domains: Domains,
-    given: GivenModel | None,
+    models: tuple[Model, Model],
+    originals: Mapping[str, Path],
+    size: PixelSize | None,
     settings: Mapping[str, str],
     notes: tuple[str, ...],
 ) -> Outcome:
@@ -47,7 +46,9 @@ def write_report(
         plan: the trainings.
         make: knows where they lie.
         domains: the data sets.
-        given: the source model, where it was given.
+        models: the source model and the adapted one, the same where nothing was adapted.
+        originals: the target's image files by their names in the data set, which an inference would read.
+        size: of all images' pixels; what each file says by default.
         settings: what was trained, in words by name.
         notes: sentences that a reader has to know.
 
@@ -55,8 +56,9 @@ def write_report(
         what they show.
     """
     items = load_target_list(domains.dataset_dir, domains.target, SPLIT)
-    paths = [item["image"] for item in items]
-    before, after = _models(plan, make, domains, given, paths)
+    paths = [originals.get(Path(item["image"]).stem, Path(item["image"])) for item in items]
+    after = measure_model(models[1], paths, size, "adapted model")
+    before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
     labels = [item["label"] for item in load_source_list(domains.dataset_dir, domains.source, SPLIT)]
     evidence = Evidence(
         after.finite,
@@ -65,10 +67,10 @@ def write_report(
         before.nuclei,
         after.nuclei,
         measure_labels(labels),
-        agreement(before.masks, after.masks),
+        agreement(before.images, after.images),
     )
     shown = measured_images(paths)
-    pairs = zip(shown, before.masks, after.masks, strict=True)
+    pairs = zip(shown, before.images, after.images, strict=True)
     outcome = Outcome(
         domains.source,
         domains.target,
@@ -76,13 +78,13 @@ def write_report(
         notes,
         domains.left_out,
         evidence,
-        {Path(path).stem: float((one ^ other).mean()) for path, one, other in pairs},
+        {path.stem: float(((one.instances > 0) ^ (other.instances > 0)).mean()) for path, one, other in pairs},
         {run.method.title: read_curves(make.folder(run)) for run in plan.runs},
         NOT_ADAPTED if plan.before == plan.after else judge(evidence),
     )
     page = render_page(
         outcome,
-        _region_pictures(shown, before, after),
+        field_pictures(shown, before, after),
         curves_picture(outcome.curves),
         sizes_picture({"before": before.nuclei, "after": after.nuclei, "source's labels": evidence.source}),
         len(scored_images(paths)),
@@ -93,35 +95,25 @@ def write_report(
     return outcome
 
 
-def _models(
-    plan: Plan, make: TrainingMaker, domains: Domains, given: GivenModel | None, paths: list[str]
-) -> tuple[Measured, Measured]:
-    """The source model and the adapted one, measured; the same where they are."""
+def field_pictures(
+    paths: Sequence[Path], before: Measured, after: Measured, suspicious: Collection[int] = ()
+) -> dict[str, bytes]:
+    """Pictures of fields by their captions: the image, then each model's outlines.
 
-    def predictor(run: Training) -> Predictor:
-        return Predictor(run, domains.dataset_dir, domains.largest)
-
-    after = measure_model(predictor(plan.after), weights_file(make.folder(plan.after)), paths)
-    if plan.before == plan.after:
-        return after, after
-    if given is not None:
-        steps = (NORMALISED,) if given.normalised else ()
-        own = Predictor(plan.after, domains.dataset_dir, domains.largest, given.features, steps)
-        return measure_model(own, given.weights, paths), after
-    return measure_model(predictor(plan.before), weights_file(make.folder(plan.before)), paths), after
-
-
-def _region_pictures(paths: list[str], before: Measured, after: Measured) -> dict[str, bytes]:
-    """Pictures of the example regions by their captions."""
+    Args:
+        paths: the measured images.
+        before: the source model on them.
+        after: the adapted one.
+        suspicious: numbers of images that are shown last.
+    """
     pictures = {}
-    for name, region in example_regions(before.masks, after.masks).items():
-        with Image.open(paths[region.image]) as image:
-            pixels = np.asarray(image)[region.part]
-        masks = [masks[region.image][region.part] for masks in (before.masks, after.masks)]
-        pictures[_caption(name, Path(paths[region.image]).stem, region)] = panel_picture(pixels, masks)
+    for name, field in shown_fields(before.images, after.images, suspicious):
+        pixels = read_image(paths[field.image]).pixels[field.part]
+        maps = [measured.images[field.image].instances[field.part] for measured in (before, after)]
+        pictures[_caption(name, paths[field.image].name, field)] = panel_picture(pixels, maps)
     return pictures
 
 
-def _caption(name: str, image: str, region: Region) -> str:
-    place = f"rows {region.row} to {region.row + region.height}, columns {region.column} to "
-    return f"{name.capitalize()}: {image}, {place}{region.column + region.width}; {region.changed:.1%} changed"
+def _caption(name: str, image: str, field: Field) -> str:
+    place = f"rows {field.row} to {field.row + field.height}, columns {field.column} to {field.column + field.width}"
+    return f"{name.capitalize()} of {image}: {field.before} nuclei before, {field.after} after ({place})"

@@ -255,8 +255,8 @@ def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_expo
 @pytest.mark.parametrize(
     ("normalised", "method", "overlays", "said"),
     [
-        (True, "mani", ["stain_normalisation.json"], "They were trained on normalised stains, so stains were"),
-        (False, "stain_adabn", ["stain_adabn.json"], "They were trained on stains as they are, and here went on with"),
+        (True, "mani", [], "They were trained on images after NormaliseStainsd, so all images"),
+        (False, "stain_adabn", ["stain_adabn.json"], "They were trained on images as they are, and went on with"),
     ],
 )
 def test_a_start_and_its_stains(

@@ -39,16 +39,18 @@ def test_weights_of_a_folder_or_zip(given_bundle, tmp_path, packed, normalised):
         path = tmp_path / "mani_unet_v1.0.0.zip"
         write_archive(bundle, path)
     found = take_model(path, tmp_path / "out")
-    assert (found.name, found.features, found.normalised) == (path.name, tuple(FEATURES), normalised)
-    assert found.licence == "Trained on: breast CC BY-NC-SA 4.0"
+    assert (found.name, found.features) == (path.name, tuple(FEATURES))
+    steps = [step["_target_"] for step in found.model.declaration.preprocessing]
+    assert steps == ["mani_monai.transforms.NormaliseStainsd"] * normalised
+    assert [domain["licence"] for domain in found.domains] == ["Trained on: breast CC BY-NC-SA 4.0"]
     own, taken = (torch.load(p, weights_only=True) for p in (bundle / "models" / "model.pt", found.weights))
     assert own.keys() == taken.keys()
     assert all(torch.equal(own[name], taken[name]) for name in own)
 
 
 def test_it_may_say_its_pixel_size(given_bundle, tmp_path):
-    assert take_model(given_bundle(tmp_path / "silent"), tmp_path / "out").mpp is None
-    assert take_model(given_bundle(tmp_path / "said", mpp=0.5), tmp_path / "out").mpp == 0.5
+    assert take_model(given_bundle(tmp_path / "silent"), tmp_path / "out").model.mpp is None
+    assert take_model(given_bundle(tmp_path / "said", mpp=0.5), tmp_path / "out").model.mpp == 0.5
 
 
 @pytest.mark.parametrize("packed", [False, True])

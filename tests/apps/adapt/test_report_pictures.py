@@ -10,20 +10,20 @@ from adapted import figures
 from PIL import Image
 
 from mani_monai.apps.adapt.report_pictures import GAP, curves_picture, panel_picture, sizes_picture, smoothed
-from mani_monai.data.writers.classes import YELLOW
+from mani_monai.data.writers.classes import nucleus_class
 
 
 def pixels(picture):
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
-def test_a_panel_shows_the_region_and_each_contour(discs):
+def test_a_panel_shows_the_field_and_each_outline(discs):
     image = np.full((40, 60, 3), 90, np.uint8)
-    one, other = discs(image.shape[:2], [(20, 20, 8)]), np.zeros((40, 60), bool)
+    one, other = discs(image.shape[:2], [(20, 20, 8)]).astype(int), np.zeros((40, 60), int)
     shown = pixels(panel_picture(image, [one, other]))
     zoom = 6
     assert shown.shape == (40 * zoom, 3 * 60 * zoom + 2 * GAP, 3)
-    drawn = (shown == YELLOW).all(axis=-1)
+    drawn = (shown == nucleus_class().colour).all(axis=-1)
     starts = [number * (60 * zoom + GAP) for number in range(3)]
     counts = [int(drawn[:, start : start + 60 * zoom].sum()) for start in starts]
     assert counts[0] == counts[2] == 0

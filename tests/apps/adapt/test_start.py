@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from bundle_files import REPOSITORY
 from monai.networks.nets import BasicUNet
+from small_bundles import FEATURES, small_declaration
 
 from mani_monai.apps.adapt.given_model import GivenModel
 from mani_monai.apps.adapt.methods import METHODS, base_of, read_configs
-from mani_monai.apps.adapt.start import choose_start, normalises_stains, started_from, write_start
+from mani_monai.apps.adapt.start import choose_start, declared_steps, start_settings, started_from
 from mani_monai.utils import InputError
+from mani_monai.utils.json_files import save_json
 
 
 def test_network_and_teacher_start_from_the_weights(make_workflow, tmp_path):
@@ -20,8 +23,8 @@ def test_network_and_teacher_start_from_the_weights(make_workflow, tmp_path):
     torch.manual_seed(5)
     given = BasicUNet(2, 3, 2, [4] * 6, act="RELU", norm="BATCH").state_dict()
     torch.save(given, tmp_path / "model.pt")
-    path = write_start(tmp_path / "model.pt", tmp_path / "start.json")
-    assert (REPOSITORY / "bundles" / "mani_unet" / "configs" / path) == path
+    path = tmp_path / "start.json"
+    save_json(path, start_settings(tmp_path / "model.pt", []))
     workflow = make_workflow(tmp_path / "run", "mean_teacher_stain_augmentation", str(path.with_suffix("")))
     parser = workflow.parser
     for name in ("network", "deployed"):
@@ -37,13 +40,19 @@ def test_weights_of_another_network_are_refused(tmp_path):
         started_from(BasicUNet(2, 3, 2, [8] * 6, norm="BATCH"), str(tmp_path / "model.pt"))
 
 
-def given_model(folder, normalised=False):
-    return GivenModel("given.zip", folder / "model.pt", (4, 4, 8), "unknown", normalised)
+STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
+BLUR = {"_target_": "GaussianSmoothd", "keys": "image", "sigma": 0.5}
+
+
+def given_model(folder, *steps):
+    declaration = small_declaration(preprocessing=steps)
+    model = SimpleNamespace(declaration=declaration)
+    return GivenModel("given.zip", model, folder / "model.pt")
 
 
 def test_a_model_of_another_width_is_no_start(tmp_path):
-    for normalised in (False, True):
-        start = choose_start(given_model(tmp_path, normalised), (4, 4, 4), True, tmp_path / "start.json")
+    for steps in ((), (STAINS,)):
+        start = choose_start(given_model(tmp_path, *steps), (4, 4, 4), [STAINS], tmp_path / "start.json")
         assert start.overlays == ()
         assert not (tmp_path / "start.json").exists()
         assert start.note.startswith(
@@ -52,29 +61,29 @@ def test_a_model_of_another_width_is_no_start(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("normalised", "normalises", "added", "said"),
+    ("own", "method", "added", "said"),
     [
-        (False, False, (), ""),
-        (True, True, (), ""),
-        (
-            True,
-            False,
-            ("stain_normalisation.json",),
-            "They were trained on normalised stains, so stains were normalised",
-        ),
-        (False, True, (), "They were trained on stains as they are, and here went on with normalised ones"),
+        ((), [], None, ""),
+        ((STAINS,), [STAINS], None, ""),
+        ((STAINS, BLUR), [], [STAINS, BLUR], "They were trained on images after NormaliseStainsd and GaussianSmoothd"),
+        ((), [STAINS], None, "They were trained on images as they are, and went on with images after Normal"),
+        ((BLUR,), [STAINS], None, "They were trained on images after GaussianSmoothd, and went on with images after"),
     ],
 )
-def test_weights_of_normalised_stains_go_on_with_them(tmp_path, normalised, normalises, added, said):
+def test_weights_go_on_with_their_own_preprocessing(tmp_path, own, method, added, said):
+    """Whatever it is: a step is named once, in the declaration."""
     path = tmp_path / "start.json"
-    start = choose_start(given_model(tmp_path, normalised), (4, 4, 8), normalises, path)
-    assert start.overlays == (*added, str(path))
-    assert json.loads(path.read_text())["start_weights"] == str(tmp_path / "model.pt")
+    start = choose_start(given_model(tmp_path, *own), tuple(FEATURES), method, path)
+    assert start.overlays == (str(path),)
+    settings = json.loads(path.read_text())
+    assert settings["start_weights"] == str(tmp_path / "model.pt")
+    assert settings.get("preprocessing") == added
     first = "Before is given.zip, and the training started from its weights."
     assert start.note.startswith(f"{first} {said}" if said else first)
     assert bool(said) or start.note == first
 
 
-def test_one_method_normalises_by_itself():
+def test_one_method_has_preprocessing_of_its_own():
     table = base_of(REPOSITORY / "bundles" / "mani_unet", "small")
-    assert [name for name in METHODS if normalises_stains(read_configs(table, name, {}))] == ["stain_adabn"]
+    steps = {name: declared_steps(read_configs(table, name, {})) for name in METHODS}
+    assert {name: found for name, found in steps.items() if found} == {"stain_adabn": [STAINS]}
