@@ -10,20 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
-from skimage.color import rgb2hed
-from skimage.filters import threshold_otsu
 
 from mani_monai.evaluation.calibration import matched_nuclei
 from mani_monai.evaluation.instance_report import tissues_of
 from mani_monai.metrics import compute_instance_scores
+from mani_monai.transforms.haematoxylin import haematoxylin_probability
 from mani_monai.transforms.part_nuclei import part_nuclei
 from mani_monai.transforms.rescaling import nearest, rescaled
 
 FIGURES = ("dice", "aji", "pq", "dq", "sq")
-BLUR = 2.0
-"""Standard deviation in pixels of the baseline's Gaussian: half a micrometre at 40x."""
-
 ALL = "all"
 
 
@@ -59,18 +54,15 @@ class Measured:
 def haematoxylin_nuclei(image: NDArray[np.uint8]) -> Found:
     """Nuclei without anything learned: haematoxylin by colour deconvolution, a Gaussian, Otsu's threshold, parting.
 
-    It is what a user of QuPath or ImageJ has at home. Stains are separated with Ruifrok and Johnston's vectors.
+    :func:`mani_monai.transforms.haematoxylin_probability` says how.
 
     Args:
-        image: HW3 RGB.
+        image: HW3 uint8 RGB.
 
     Returns:
         nuclei without scores.
     """
-    density = ndimage.gaussian_filter(rgb2hed(image)[..., 0], BLUR)
-    if density.min() == density.max():
-        return Found(np.zeros(density.shape, np.int32))
-    return Found(part_nuclei((density > threshold_otsu(density)).astype(np.float32)))
+    return Found(part_nuclei(haematoxylin_probability(image)))
 
 
 def measure(
