@@ -19,6 +19,7 @@ COMMANDS = {
     "prepare": "prepare.prepare_command:COMMANDS",
     "adapt": "adapt.adapt_command:adapt",
     "evaluate": "steps.steps_command:evaluate",
+    "calibrate": "steps.steps_command:calibrate",
     "reestimate": "steps.steps_command:reestimate",
     "average": "steps.steps_command:average",
     "export": "export.export_command:export",

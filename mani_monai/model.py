@@ -203,7 +203,9 @@ class Model:
         instances = nearest(np.asarray(self._part({"pred": maps})["instances"])[0], shape)
         probability = smooth(1 / (1 + np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))), shape)[0]
         types = self.declaration.kind.types(self.declaration.network)
-        table = nuclei_table(instances, probability, smooth(maps[len(maps) - types :], shape) if types else None)
+        temperature = self.declaration.parting.get("temperature")
+        scores = smooth(maps[len(maps) - types :], shape) if types else None
+        table = nuclei_table(instances, probability, scores, temperature=temperature)
         if mpp is not None:
             table["area_um2"] = table["area"] * mpp**2
         mask = nearest(maps[1] > maps[0], shape) if MASK in self.outputs else None

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mani_monai import Model
 from mani_monai.data.datalists import data_set_names, load_source_list
-from mani_monai.evaluation.calibration import calibrated, calibration_error, fit_temperature, reliability
+from mani_monai.evaluation.calibration import calibration_error, fit_temperature, reliability
+from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
 from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
 

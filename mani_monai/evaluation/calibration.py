@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from mani_monai.metrics.overlap_table import InstanceMap, compute_overlap_table
 from mani_monai.metrics.panoptic_counts import MATCH_IOU
@@ -33,17 +33,6 @@ def matched_nuclei(prediction: InstanceMap, label: InstanceMap) -> NDArray[np.bo
     matched = np.zeros(len(table.prediction_ids), bool)
     matched[table.prediction_index[table.iou > MATCH_IOU]] = True
     return matched[np.argsort(table.prediction_ids)]
-
-
-def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Scores whose logits are divided by a temperature (Guo et al. 2017).
-
-    Args:
-        scores: N in 0..1.
-        temperature: above 0; above 1 it makes scores less certain.
-    """
-    values = np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST)
-    return expit(logit(values) / temperature)
 
 
 def fit_temperature(scores: ArrayLike, matched: ArrayLike) -> float:

@@ -80,6 +80,18 @@ def move_run(folder: Path, place: Path) -> None:
         _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(place)))
 
 
+def declare_anew(folder: Path, declaration: Declaration) -> None:
+    """Writes a run's ``metadata.json`` and ``inference.json`` with another declaration of the same network.
+
+    Args:
+        folder: of a finished run.
+        declaration: what the run's network is from now on.
+    """
+    metadata = read_object(metadata_file(folder), "train anew")
+    _write(metadata_file(folder), {**metadata, KEY: declaration.as_dict()})
+    _write(folder / "configs" / "inference.json", inference_config(declaration, str(folder.absolute())))
+
+
 def check_run(run: str | None = None) -> None:
     """Has a step after a training see images as the training did; for the step's ``initialize``.
 

@@ -32,6 +32,7 @@ class HoVerNetInstancesd(MapTransform):
         radius: of the disk that opens the markers, in pixels.
         min_size: pixels of the smallest nucleus, and of the smallest marker.
         tile: edge of the tiles in which nuclei are taken together.
+        temperature: of the calibrated certainty in the table.
 
     Raises:
         ValueError: when ``keys`` is not one key, or a setting is out of range.
@@ -49,6 +50,7 @@ class HoVerNetInstancesd(MapTransform):
         radius: int = 2,
         min_size: int = 10,
         tile: int | None = None,
+        temperature: float | None = None,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -58,6 +60,7 @@ class HoVerNetInstancesd(MapTransform):
         self.table_key = table_key
         self.polygons_key = polygons_key
         self.threshold = threshold
+        self.temperature = temperature
         self.find = partial(
             hover_instances,
             threshold=threshold,
@@ -89,7 +92,8 @@ class HoVerNetInstancesd(MapTransform):
         instances = self.find(probability, hover)
         data[self.instances_key] = convert_to_dst_type(instances[None], output, dtype=instances.dtype)[0]
         if self.table_key is not None:
-            data[self.table_key] = nuclei_table(instances, probability, types if len(types) else None, self.threshold)
+            kinds = types if len(types) else None
+            data[self.table_key] = nuclei_table(instances, probability, kinds, self.threshold, self.temperature)
         if self.polygons_key is not None:
             data[self.polygons_key] = instance_polygons(instances)
         return data

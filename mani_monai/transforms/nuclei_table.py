@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
 from .nuclei_shapes import Runs, shapes
+
+_LEAST = 1e-6  # scores keep this distance from 0 and 1, whose logits are infinite
 
 
 def nuclei_table(
@@ -15,6 +18,7 @@ def nuclei_table(
     probability: ArrayLike | None = None,
     type_probability: ArrayLike | None = None,
     threshold: float = 0.5,
+    temperature: float | None = None,
 ) -> dict[str, NDArray]:
     """Measures every nucleus.
 
@@ -30,6 +34,7 @@ def nuclei_table(
     eccentricity                          of the ellipse of the same moments, as scikit-image
     solidity                              area over area of the convex hull, as scikit-image
     mean_probability                      of being a nucleus, over its pixels
+    certainty                             mean_probability, calibrated: the share of such nuclei that are right
     probability_margin                    how far the threshold may rise before more than a tenth of its pixels is
                                           lost: their 10th percentile of the probability minus ``threshold``
     type                                  the class most of its pixels have, class 0 (background) only where all have
@@ -43,6 +48,7 @@ def nuclei_table(
         type_probability: CHW scores of classes, class 0 background; without it there are no columns type and
             type_share.
         threshold: of the probability, at which a pixel became nucleus.
+        temperature: of the calibration; without it there is no column certainty.
 
     Returns:
         Columns of equal length by name, a row for every id that occurs.
@@ -61,11 +67,23 @@ def nuclei_table(
     if probability is not None:
         (values,) = _taken("probability", np.asarray(probability)[None], instances.shape, pixels)
         table["mean_probability"] = np.bincount(index, values, len(runs.ids)) / table["area"]
+        if temperature is not None:
+            table["certainty"] = calibrated(table["mean_probability"], temperature)
         table["probability_margin"] = _tenth_percentile(index, values, table["area"]) - threshold
     if type_probability is not None:
         scores = _taken("type_probability", np.asarray(type_probability), instances.shape, pixels)
         table["type"], table["type_share"] = _types(index, scores, table["area"])
     return table
+
+
+def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """Scores whose logits are divided by a temperature (Guo et al. 2017).
+
+    Args:
+        scores: N in 0..1.
+        temperature: above 0; above 1 it makes scores less certain.
+    """
+    return expit(logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST)) / temperature)
 
 
 def _taken(name: str, maps: NDArray, shape: tuple[int, int], pixels: NDArray[np.int64]) -> Iterator[NDArray]:

@@ -31,6 +31,7 @@ class PartNucleid(MapTransform):
             axes. They are the transposed ones of the answer with its height first, to the last pixel.
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
         table_key: where the :func:`nuclei_table` goes, whose rows are those of the image; None makes none.
+        temperature: of the calibrated certainty in the table; None leaves that column out.
 
     Raises:
         ValueError: when ``keys`` is not one key.
@@ -44,6 +45,7 @@ class PartNucleid(MapTransform):
         width_first: bool = False,
         min_size: int | None = None,
         table_key: str | None = None,
+        temperature: float | None = None,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -53,6 +55,7 @@ class PartNucleid(MapTransform):
         self.width_first = width_first
         self.min_size = least_area() if min_size is None else min_size
         self.table_key = table_key
+        self.temperature = temperature
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -79,7 +82,7 @@ class PartNucleid(MapTransform):
             probability = probability.T
         instances = part_nuclei(probability.numpy(), self.min_size)
         if self.table_key is not None:
-            data[self.table_key] = nuclei_table(instances, probability.numpy())
+            data[self.table_key] = nuclei_table(instances, probability.numpy(), temperature=self.temperature)
         if self.width_first:
             instances = instances.T.copy()
         data[self.instances_key] = convert_to_dst_type(instances[None], answer, dtype=instances.dtype)[0]

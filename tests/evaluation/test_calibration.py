@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from mani_monai.evaluation.calibration import (
-    calibrated,
     calibration_error,
     fit_temperature,
     matched_nuclei,
     reliability,
 )
+from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
 
 

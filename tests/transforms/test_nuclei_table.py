@@ -138,3 +138,10 @@ def test_maps_are_checked():
         nuclei_table(instances, np.zeros((5, 4)))
     with pytest.raises(ValueError, match=r"type_probability must have instances' height and width"):
         nuclei_table(instances, type_probability=np.zeros((4, 5)))
+
+
+def test_certainty_is_there_where_it_was_calibrated():
+    instances, probability = np.array([[1, 1, 0, 2]]), np.array([[0.8, 0.8, 0.0, 0.5]])
+    table = nuclei_table(instances, probability, temperature=2.0)
+    np.testing.assert_allclose(table["certainty"], [2 / 3, 0.5])  # odds of 4 to 1 become 2 to 1
+    assert "certainty" not in nuclei_table(instances, probability)

@@ -21,6 +21,22 @@ def evaluate(run: str, overlays: str = "", label_free_images: int | None = None)
     print(f"scores: {evaluate_run(run, names, **options)}")
 
 
+def calibrate(run: str) -> None:
+    """Makes the certainty of each nucleus mean how often such nuclei are right.
+
+    Fits one temperature on the source's labelled validation images. Writes it into <run>/configs/metadata.json, from
+    where it goes into exports. No label of a target is read.
+
+    Args:
+        run: output_dir of the training.
+    """
+    from mani_monai.apps.steps.calibrate_run import calibrate_run
+
+    found = calibrate_run(run)
+    print(f"temperature: {found.temperature:g}, of {found.nuclei:,} nuclei of the source's validation images")
+    print(f"calibration error: {found.error_before:.3f} before, {found.error_after:.3f} after")
+
+
 def reestimate(run: str, weights: str = "model.pt") -> None:
     """Measures a run's batch statistics again on its unlabelled target images (AdaBN).
 
