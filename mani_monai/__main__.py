@@ -18,6 +18,7 @@ COMMANDS = {
     "infer": "infer.infer_command:infer",
     "prepare": "prepare.prepare_command:COMMANDS",
     "adapt": "adapt.adapt_command:adapt",
+    "train": "train.train_command:train",
     "evaluate": "steps.steps_command:evaluate",
     "calibrate": "steps.steps_command:calibrate",
     "reestimate": "steps.steps_command:reestimate",

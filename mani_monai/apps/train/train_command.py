@@ -1,0 +1,54 @@
+"""Trains a network on labelled images of one tissue and unlabelled images of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def train(
+    source: str,
+    target: str,
+    out: str,
+    data: str = "data",
+    method: str = "stain_adabn",
+    budget: str = "small",
+    bundle: str = "mani_unet",
+    split: str = "split_0",
+    seed: int = 0,
+    device: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """Trains a bundle's network on two prepared data sets, of which the target needs no labels.
+
+    Writes a run's folder, which mani evaluate, infer, adapt and export take. mani configs lists budgets and methods.
+
+    Args:
+        source: a labelled data set in DATA, or several with commas.
+        target: an unlabelled one.
+        out: the run's folder.
+        data: the folder that mani prepare wrote.
+        method: configs of what adapts the training, with commas; "mani" is the paper's loss alone.
+        budget: how long and how wide the training is; "paper" is the paper's, for a GPU.
+        bundle: mani_unet or mani_hovernet.
+        split: which part of the images trains, such as split_0 or fold_0.
+        seed: of the training.
+        device: cpu, cuda, cuda:1 or mps; the GPU by default where there is one.
+        resume: goes on with the training that lies in OUT.
+        overwrite: replaces the training that lies in OUT.
+        options: further settings of train.json, e.g. "{'iterations': 3000}".
+    """
+    from mani_monai.apps.train.training import train_bundle
+    from mani_monai.utils import InputError
+    from mani_monai.utils.devices import choose_device
+    from mani_monai.utils.places import place_of
+
+    if options is not None and not isinstance(options, dict):
+        raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
+    configs = [name for name in (budget, *method.split(",")) if name not in ("", "paper", "mani")]
+    settings = {"source": source, "target": target, "split": split, "seed": seed, "resume": resume}
+    settings |= {"overwrite": overwrite, "dataset_dir": data, "output_dir": out}
+    settings |= {"device": f"$torch.device('{choose_device(device)}')", **(options or {})}
+    folder = train_bundle(place_of("bundles") / bundle, configs, settings)
+    print(f"run: {folder}")

@@ -1,0 +1,60 @@
+"""`mani train`: the same run as MONAI's own command, from names and without MONAI's warning of strangers' configs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+
+import pytest
+from refusals import refusing
+from trainings import assert_same_results, run
+
+from mani_monai.apps.train.train_command import train
+
+
+@pytest.fixture
+def quiet_logging():
+    """A bundle's logging.conf would end the loggers of the other tests of this process."""
+    yield
+    for name in logging.root.manager.loggerDict:
+        logging.getLogger(name).disabled = False
+
+
+def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, capsys, quiet_logging):
+    run(make_workflow(tmp_path / "workflow", "quick", "stain_normalisation"))
+    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="parsing config_file")
+        train(
+            "toy_source",
+            "toy_target",
+            str(tmp_path / "command"),
+            data=str(toy_dir),
+            method="stain_normalisation",
+            budget="quick",
+            device="cpu",
+            options=settings,
+        )
+    assert capsys.readouterr().out.endswith(f"run: {tmp_path / 'command'}\n")
+    assert_same_results(tmp_path / "workflow", tmp_path / "command")
+    made = json.loads((tmp_path / "command" / "configs" / "metadata.json").read_text())["training"]
+    assert (made["source"], made["target"], made["seed"]) == ("toy_source", "toy_target", 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"bundle": "mani_unnet"}, "mani_unnet: there is no such bundle; choose from mani_hovernet, mani_unet."),
+        ({"method": "stain_adabm"}, "mani_unet has no such config; did you mean stain_adabn?"),
+        ({"options": {"iteration": 3}}, "iteration: there is no such setting of mani_unet; did you mean iterations?"),
+        ({"options": {"iterations": 0}}, "--iterations 0: is no number from 1 on."),
+        ({"options": "3000"}, "is no dictionary"),
+        ({"source": "toy_sorce"}, "toy_sorce"),
+    ],
+)
+def test_what_it_cannot_know_is_refused(options, said, toy_dir, tmp_path, quiet_logging):
+    given = {"source": "toy_source", "target": "toy_target", "out": str(tmp_path / "run"), "data": str(toy_dir)}
+    with refusing(said):
+        train(**{**given, "device": "cpu", **options})
+    assert not (tmp_path / "run" / "models").exists()
