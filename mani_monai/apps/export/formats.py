@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -84,7 +85,10 @@ def write_onnx(network: nn.Module, example: Tensor, multiple: int | None, path: 
     registration = logging.getLogger("torch.onnx._internal.exporter._registration")
     registration.addFilter(_is_no_lack_of_torchvision)
     try:
-        program = torch.onnx.export(network.eval().cpu(), (example,), dynamo=True, verbose=False, **options)
+        with warnings.catch_warnings():  # of the exporter's own insides
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            program = torch.onnx.export(network.eval().cpu(), (example,), dynamo=True, verbose=False, **options)
     finally:
         registration.removeFilter(_is_no_lack_of_torchvision)
     model = program.model_proto

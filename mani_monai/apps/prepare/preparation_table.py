@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,6 +45,8 @@ def _content(found: Preparation) -> list[tuple[str, str]]:
         tissues = Counter(image.tissue or "unknown" for image in images)
         rows.append(("tissues", ", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items())) + " (images)"))
     rows.append(("groups", f"{len(groups)} by {found.listing.group}, {_images_each(sorted(groups.values()))}"))
+    if found.listing.reader == "folder" and found.listing.group == "image":
+        rows += [("groups", line) for line in _shared_beginnings([image.id for image in images])]
     if found.labelled:
         rows.append(("empty masks", str(sum(image.nuclei == 0 for image in images))))
     if found.windows:
@@ -51,6 +55,19 @@ def _content(found: Preparation) -> list[tuple[str, str]]:
     if found.labelled:
         rows += [("alignment", line) for line in _alignment(found)]
     return rows
+
+
+def _shared_beginnings(names: Sequence[str]) -> list[str]:
+    """A line where names repeat what stands before their last number or letter, as those of a patient's images do."""
+    beginnings = Counter(match[1] for name in names if (match := re.fullmatch(r"(.*\w)[\W_]+[^\W_]+", name)))
+    repeated = {beginning: count for beginning, count in beginnings.items() if count > 1}
+    if len(repeated) < 2 or 2 * sum(repeated.values()) < len(names):
+        return []
+    first, count = next(iter(repeated.items()))
+    return [
+        f"look at the names: {len(beginnings)} beginnings, such as {first} of {count} images; where these are "
+        "patients, name them by --groups, or scores will be too good"
+    ]
 
 
 def _types(found: Preparation) -> str:

@@ -112,3 +112,30 @@ def test_types_tissues_windows_and_the_own_partition():
     assert any("no native lists: the data set's own partition leaves" in line for line in table)
     unmirrored = replace(found, images=tuple(cut), windows=WindowGrid(16, 8, mirror=False))
     assert "16x16 at step 8, inside the borders" in format_table(unmirrored)
+
+
+def of_a_folder(names, group="image"):
+    found = preparation([facts(name, name) for name in names])
+    return format_table(replace(found, listing=Listing("folder", (), "unknown", group)))
+
+
+def test_names_that_look_like_patients_are_pointed_at():
+    line = (
+        "groups       look at the names: 2 beginnings, such as 01 of 2 images; where these are patients, name them by "
+        "--groups, or scores will be too good"
+    )
+    assert line in of_a_folder(["01_1", "01_2", "02_1", "02_2"]).splitlines()
+    assert "look at the names: 3 beginnings, such as TCGA-A of 2 images" in of_a_folder(
+        ["TCGA-A-1", "TCGA-A-2", "TCGA-B-1", "TCGA-B-2", "TCGA-C-1"]
+    )
+
+
+def test_other_names_are_not():
+    for names in (
+        ["image_1", "image_2", "image_3"],
+        ["a_1", "b_1", "c_1"],
+        ["x", "y", "z"],
+        ["a_1", "a_2", "b", "c", "d"],
+    ):
+        assert "look at the names" not in of_a_folder(names)
+    assert "look at the names" not in of_a_folder(["01_1", "01_2", "02_1", "02_2"], group="group")
