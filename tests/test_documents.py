@@ -192,6 +192,18 @@ def test_links_lead_to_files(path):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", [*DOCUMENTS, *ABOUT], ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_into_pages_lead_to_headings_or_anchors(path):
+    lost = []
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", path.read_text()):
+        page = (path.parent / link if link else path).read_text()
+        headings = re.findall(r"^#+ (.*)$", page, re.M)
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        if anchor not in slugs | set(re.findall(r'<a id="([^"]+)">', page)):
+            lost.append(f"{link}#{anchor}")
+    assert lost == []
+
+
 def test_the_page_of_methods_is_that_of_the_overlays():
     page = REPOSITORY / "docs" / "methods.md"
     assert page.read_text() == methods_page(BUNDLES, page.parent), "write it anew: mani configs --page docs/methods.md"

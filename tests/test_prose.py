@@ -8,7 +8,17 @@ import pytest
 from prose import words_a_sentence
 
 REPOSITORY = Path(__file__).parents[1]
-FIRST = ("README.md", "docs/guide.md", "docs/glossary.md", "docs/qupath.md", "docs/architecture.md", "SECURITY.md")
+FIRST = (
+    "README.md",
+    "docs/guide.md",
+    "docs/glossary.md",
+    "docs/qupath.md",
+    "docs/architecture.md",
+    "SECURITY.md",
+    "docs/windows.md",
+    "docs/macos.md",
+    "docs/gpu.md",
+)
 LONGEST = 20
 """Words a sentence, on the mean of a page."""
 
