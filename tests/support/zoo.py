@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PREFERRED = ("models/model.pt", "configs/inference.json", "docs/README.md")
 KEYS = ("bundle_root", "device", "network_def", "inferer", "output_dir")
 
 
-def zoo_faults(folder: str | Path, schema: str | Path) -> list[str]:
+def zoo_faults(folder: str | Path, schema: str | Path, only: Collection[str] | None = None) -> list[str]:
     """What the zoo's verification would find fault with, with no exclusion.
 
     Its necessary and preferred files, the version in the changelog, the metadata's schema, the keys and properties of
@@ -27,6 +27,7 @@ def zoo_faults(folder: str | Path, schema: str | Path) -> list[str]:
     Args:
         folder: the bundle's.
         schema: file of the metadata's schema; it is downloaded to that place where it does not exist.
+        only: names of some checks beside the files' own; all of them where None.
 
     Returns:
         one line a fault; none where the zoo would take it.
@@ -43,6 +44,8 @@ def zoo_faults(folder: str | Path, schema: str | Path) -> list[str]:
     }
     with importable(folder):
         for name, check in checks.items():
+            if only is not None and name not in only:
+                continue
             try:
                 faults += [f"{name}: {fault}" for fault in check(folder) or []]
             except Exception as error:  # whatever a stranger's bundle does is a fault of it

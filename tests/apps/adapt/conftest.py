@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from adapted import SCORES, InProcessLauncher, figures
 from small_bundles import write_unet_bundle
+from trainings import FEW_BATCHES
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.export.archive import write_hashes
@@ -23,7 +24,7 @@ def launcher() -> InProcessLauncher:
 @pytest.fixture(scope="session")
 def tiny_options(tiny) -> dict[str, str]:
     """Options of a training of a second that logs nothing."""
-    options = {**tiny, "quiet": True, "iterations": 2}
+    options = {**tiny, **FEW_BATCHES, "quiet": True, "iterations": 2}
     del options["dataset_dir"]
     return {name: str(value) for name, value in options.items()}
 

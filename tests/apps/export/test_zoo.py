@@ -8,7 +8,10 @@ import sys
 
 import pytest
 import torch
+from tiny_export import export_unet
 from zoo import importable, zoo_faults
+
+from mani_monai.apps.export.export_bundle import Exported
 
 
 def edit(folder, file, change):
@@ -26,15 +29,31 @@ FAULTS = {
     "license": (lambda f: (f / "LICENSE").unlink(), "LICENSE: is missing"),
     "weights": (lambda f: (f / "models" / "model.pt").unlink(), "models/model.pt: is missing"),
     "readme": (lambda f: (f / "docs" / "README.md").unlink(), "docs/README.md: is missing"),
-    "version": (lambda f: edit(f, "metadata.json", lambda m: m.update(version="9.9.9")), "9.9.9 is missing in the"),
-    "name": (lambda f: edit(f, "metadata.json", lambda m: m.pop("name")), "'name' is missing in metadata.json"),
+    "version": (
+        lambda f: edit(f, "metadata.json", lambda m: m.update(version="9.9.9")),
+        "version: 9.9.9 is missing",
+    ),
+    "name": (
+        lambda f: edit(f, "metadata.json", lambda m: m.pop("name")),
+        "version: 'name' is missing",
+    ),
     "schema": (lambda f: edit(f, "metadata.json", lambda m: m.pop("task")), "metadata: 'task' is a required"),
-    "key": (lambda f: edit(f, "inference.json", lambda c: c.pop("output_dir")), "'output_dir' is missing"),
+    "key": (lambda f: edit(f, "inference.json", lambda c: c.pop("output_dir")), "keys: 'output_dir' is missing"),
     "property": (lambda f: edit(f, "inference.json", lambda c: c.pop("evaluator")), "properties: \"Property 'evalu"),
     "network": (lambda f: edit(f, "metadata.json", channels), "network: output channel number"),
     "state": (lambda f: torch.save({}, f / "models" / "model.pt"), "TorchScript: "),
     "script": (lambda f: (f / "models" / "model.ts").write_bytes(b"no"), "TorchScript: "),
 }
+
+
+@pytest.fixture(scope="module")
+def exported(toy_dir, tmp_path_factory) -> Exported:
+    """Without TorchScript and ONNX, which the zoo does not ask for."""
+    return export_unet(toy_dir, tmp_path_factory.mktemp("exported"))
+
+
+def test_a_bundle_without_a_fault(exported, schema):
+    assert zoo_faults(exported.folder, schema) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -43,7 +62,7 @@ def test_a_fault_is_found(fault, exported, schema, tmp_path):
     shutil.copytree(exported.folder, folder)
     make, message = FAULTS[fault]
     make(folder)
-    found = zoo_faults(folder, schema)
+    found = zoo_faults(folder, schema, only=[message.partition(":")[0]])
     assert any(message in line for line in found), found
     assert all("\n" not in line for line in found)
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from exports import picture
-from folder_runs import SIZES
+from folder_runs import draw_images
 from painted_model import painted_model
-from PIL import Image
 from tiny_export import export_unet
 
 from mani_monai.apps.export.export_bundle import Exported
@@ -24,12 +22,7 @@ def exported(toy_dir, tmp_path_factory) -> Exported:
 
 @pytest.fixture
 def images(tmp_path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for seed, (name, size) in enumerate(SIZES.items()):
-        Image.fromarray(picture(*size, seed)).save(folder / name)
-    (folder / "notes.txt").write_text("no image")
-    return folder
+    return draw_images(tmp_path / "images")
 
 
 @pytest.fixture(autouse=True)

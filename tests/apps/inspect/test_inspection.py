@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hostile import Evil
+from warm_python import run_python
 
 from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.apps.export.carried_modules import renamed
@@ -267,11 +266,10 @@ def test_what_is_no_bundle(tmp_path, name, message):
 
 
 @pytest.mark.parametrize("hostile", [False, True])
-def test_the_command_says_so_by_its_exit_status(bundle, hostile):
+def test_the_command_says_so_by_its_exit_status(bundle, hostile, command_environment):
     if hostile:
         set_key(bundle, "metadata.json", "task", "$eval('1')")
-    command = [sys.executable, str(ROOT / "scripts" / "inspect_bundle.py"), str(bundle)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=bundle)
+    done = run_python([ROOT / "scripts" / "inspect_bundle.py", bundle], bundle, command_environment)
     assert done.returncode == int(hostile), done.stderr
     assert ("DANGER" in done.stdout) == hostile
     assert "Traceback" not in done.stderr
