@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.known_networks import NETWORKS, KnownNetwork
+from mani_monai.known_components import NETWORKS, KnownNetwork
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import torch
 from bundle_files import REPOSITORY
 from small_bundles import write_unet_bundle
 
-from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.model import Model
 from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_archive, write_hashes
 
 BUNDLES = REPOSITORY / "bundles"
 

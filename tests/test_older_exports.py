@@ -12,12 +12,12 @@ from bundle_files import REPOSITORY
 from exports import as_input, picture
 from small_bundles import FEATURES, write_older_bundle
 
-from mani_monai.apps.export.archive import write_hashes
 from mani_monai.declaration import COLUMNS, HOVER_PARTING, ROWS
 from mani_monai.model import Model
 from mani_monai.older_exports import PIPELINES, older_declaration
 from mani_monai.transforms import normalise_stains
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_hashes
 
 STAINS = {"_target_": "scripts.transforms.NormaliseStainsd", "keys": "image", "white": 1}
 

@@ -12,9 +12,9 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2hed
 
-from mani_monai.apps.export.archive import files_of
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
+from mani_monai.utils.archive import files_of
 from studies.results import read_result
 
 REPOSITORY = Path(__file__).parents[1]

@@ -22,9 +22,9 @@ from painted_nuclei import painted, reading_hovernet
 from PIL import Image
 from small_bundles import FEATURES, small_unet, write_unet_bundle
 
-from mani_monai.apps.export.archive import write_hashes
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
+from mani_monai.utils.archive import write_hashes
 
 SIZES = {"a": (150, 190), "b": (130, 170), "c": (128, 160), "d": (160, 128)}
 """Height and width of the images."""

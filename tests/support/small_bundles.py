@@ -12,11 +12,11 @@ from bundle_files import REPOSITORY
 from exports import as_input, picture, settle
 from monai.networks.nets import BasicUNet
 
-from mani_monai.apps.export.archive import write_hashes
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.older_exports import PIPELINES
+from mani_monai.utils.archive import write_hashes
 from mani_monai.utils.json_files import config_text
 
 FEATURES = [4, 4, 8, 8, 8, 4]

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mani_monai.apps.export.archive import HASHES, write_archive, write_hashes
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.apps.export.documents import FORMS, data_license, description, model_card
 from mani_monai.apps.export.exported_configs import check_version, exported_metadata
@@ -23,6 +22,7 @@ from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.run.trained_domains import TRAINING
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import HASHES, write_archive, write_hashes
 from mani_monai.utils.files import load_network
 from mani_monai.utils.json_files import config_text
 

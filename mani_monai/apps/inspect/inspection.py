@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mani_monai.apps.export.archive import files_of
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
 from mani_monai.apps.inspect.inspected_configs import CONFIGS, config_findings, config_imports, logging_findings
@@ -19,6 +18,7 @@ from mani_monai.apps.inspect.inspected_files import (
     weight_findings,
 )
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import files_of
 
 WEIGHTS = (*STATES, *PICKLES, ".ts", ".onnx", ".npy", ".npz")
 LOGGING = (".conf", ".ini", ".cfg")

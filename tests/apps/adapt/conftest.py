@@ -13,7 +13,7 @@ from small_bundles import write_unet_bundle
 from trainings import FEW_BATCHES
 
 from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.export.archive import write_hashes
+from mani_monai.utils.archive import write_hashes
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from bundle_files import REPOSITORY
 from small_bundles import FEATURES
 
 from mani_monai.apps.adapt.given_model import model_hash, take_model
-from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_archive, write_hashes
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from zoo import zoo_faults
 
 from mani_monai.apps.export import export_bundle as export
 from mani_monai.apps.export import formats
-from mani_monai.apps.export.archive import files_of
 from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.exported_configs import exported_metadata
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import files_of
 from mani_monai.utils.hashes import file_hash
 
 UNET = REPOSITORY / "bundles" / "mani_unet"

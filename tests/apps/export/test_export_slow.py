@@ -20,9 +20,9 @@ from finished_runs import finished_run
 from PIL import Image
 from zoo import zoo_faults
 
-from mani_monai.apps.export.archive import files_of
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.networks.nets import ConcatHoVerNet
+from mani_monai.utils.archive import files_of
 
 pytestmark = pytest.mark.slow
 DATA = Path(os.environ.get("MANI_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -13,10 +13,10 @@ import torch
 from hostile import Evil
 from warm_python import run_python
 
-from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.apps.export.carried_modules import renamed
 from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_archive, write_hashes
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / "bundles" / "mani_unet" / "configs"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mani_monai.apps.export.archive import files_of, write_archive, write_hashes
 from mani_monai.apps.inspect.opened_bundle import opened_bundle
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import files_of, write_archive, write_hashes
 
 
 class Evil:

@@ -8,9 +8,9 @@ import torch
 from hostile import Evil
 from small_bundles import write_older_bundle, write_unet_bundle
 
-from mani_monai.apps.export.archive import write_archive, write_hashes
 from mani_monai.apps.label.served_bundles import serve_bundles
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_archive, write_hashes
 
 
 @pytest.fixture
