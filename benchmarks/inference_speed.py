@@ -36,7 +36,8 @@ from torch import Tensor, nn
 
 from mani_monai.apps.infer.image_steps import ImageSteps
 from mani_monai.apps.infer.overlapped import AHEAD, overlapped
-from mani_monai.declaration import HOVER_PARTING, HOVERNET, PARTING, UNET, Declaration
+from mani_monai.declaration import HOVERNET, UNET, Declaration
+from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.model import Model
 from mani_monai.transforms import hover_maps
 from mani_monai.transforms.save_nuclei import OUTPUTS

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.known_components import NETWORKS, KnownNetwork
+from mani_monai.known_components import (
+    NETWORKS,
+    PARTING,
+    PARTINGS,
+    STEPS,
+    KnownNetwork,
+    built,
+    plain_component,
+)
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
+    from monai.inferers import Inferer
     from monai.transforms import MapTransform
     from torch import nn
 
 KEY = "model"
 UNET, HOVERNET = "mani_unet", "mani_hovernet"
 ROWS, COLUMNS = "rows_columns", "columns_rows"
-PIECES = "mani_monai.transforms."
-PARTING, HOVER_PARTING = f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd"
-PARTINGS = (PARTING, HOVER_PARTING)
-"""Transforms that make instances of a network's answer."""
-STEPS = {
-    "CastToTyped",
-    "GaussianSmoothd",
-    "HistogramNormalized",
-    "MedianSmoothd",
-    "NormalizeIntensityd",
-    "ScaleIntensityd",
-    "ScaleIntensityRanged",
-    "ScaleIntensityRangePercentilesd",
-    f"{PIECES}NormaliseStainsd",
-}
-"""Transforms that may stand in ``preprocessing``, by the names that a config gives them: nothing random, no change of
-shape. A method that needs another one adds it here."""
+OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
+"""Files of an image by default."""
+_PLACES = {"keys", "instances_key", "table_key", "polygons_key"}  # of a parting: its place in a config
 IMAGE = "image"
-_PLACES = {
-    "keys",
-    "instances_key",
-    "table_key",
-    "polygons_key",
-}  # of a parting: its place in a config, not what it does
 _AGAIN = "export the training again"
 
 
@@ -87,12 +75,17 @@ class Declaration:
         ):
             raise InputError(f"window: is {self.window!r}; write pixels, 16 to 8192, or -1 for whole images.")
         object.__setattr__(self, "mpp", _mpp(self.mpp))
-        object.__setattr__(self, "class_names", _names(self.class_names, self.kind.types(self.network)))
+        object.__setattr__(self, "class_names", _names(self.class_names, self.types))
 
     @property
     def kind(self) -> KnownNetwork:
         """The entry of ``NETWORKS`` that the network is of."""
         return NETWORKS[self.network["_target_"]]
+
+    @property
+    def types(self) -> int:
+        """How many classes of nuclei the network tells apart, background included; 0 for none."""
+        return self.kind.types(self.network)
 
     @property
     def deployed(self) -> dict[str, Any]:
@@ -150,13 +143,21 @@ class Declaration:
         """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""
         return self.kind.build({name: value for name, value in self.deployed.items() if name != "_target_"})
 
+    def build_inferer(self) -> Inferer:
+        """What runs the network on a whole image, in windows where it takes windows."""
+        from mani_monai.inferers import TiledHoVerNetInferer, WholeImageInferer
+
+        if self.output is None:
+            return WholeImageInferer(self.window)
+        return TiledHoVerNetInferer(self.window, self.output, batch_size=4)
+
     def build_preprocessing(self) -> list[MapTransform]:
         """The steps of ``preprocessing``.
 
         Raises:
             InputError: when a step does not take its arguments.
         """
-        return [_built(step) for step in self.preprocessing]
+        return [built(step) for step in self.preprocessing]
 
     def settled_parting(self) -> dict[str, Any]:
         """The parting as it is for this pixel size: where it names no smallest nucleus, the project's own counts."""
@@ -168,16 +169,11 @@ class Declaration:
 
     def build_parting(self) -> MapTransform:
         """The transform that makes instances of the key "pred"."""
-        return _built({**self.settled_parting(), "keys": "pred", "table_key": None})
-
-
-def is_known_target(name: str) -> bool:
-    """Whether a declaration may name this ``_target_``."""
-    return name in STEPS or name in PARTINGS or name in NETWORKS
+        return built({**self.settled_parting(), "keys": "pred", "table_key": None})
 
 
 def _network(network: Any) -> dict[str, Any]:
-    arguments = _plain(network, "network", NETWORKS)
+    arguments = plain_component(network, "network", NETWORKS)
     unknown = arguments.keys() - {"_target_"} - set(NETWORKS[arguments["_target_"]].arguments)
     if unknown:
         raise InputError(f"network: {arguments['_target_']} has no argument {min(unknown)!r} here.")
@@ -186,40 +182,20 @@ def _network(network: Any) -> dict[str, Any]:
 
 
 def _step(step: Any) -> dict[str, Any]:
-    arguments = _plain(step, "preprocessing", STEPS)
+    arguments = plain_component(step, "preprocessing", STEPS)
     if arguments.get("keys") not in (IMAGE, [IMAGE]):
         raise InputError(f"preprocessing: {arguments['_target_']} must have the keys {IMAGE!r}.")
     return arguments
 
 
 def _parting(parting: Any) -> dict[str, Any]:
-    return {name: value for name, value in _plain(parting, "parting", PARTINGS).items() if name not in _PLACES}
+    return {name: value for name, value in plain_component(parting, "parting", PARTINGS).items() if name not in _PLACES}
 
 
 def _list(steps: Any) -> Sequence[Any]:
     if isinstance(steps, str) or not isinstance(steps, Sequence):
         raise InputError("preprocessing: is no list of steps.")
     return steps
-
-
-def _plain(component: Any, part: str, known: Any) -> dict[str, Any]:
-    """A component of a known target whose arguments are numbers, names and lists of these."""
-    target = component.get("_target_") if isinstance(component, Mapping) else None
-    if target not in known:
-        raise InputError(f"{part}: {target!r} is not known here; choose among {', '.join(sorted(known))}.")
-    arguments = {name: value for name, value in component.items() if name != "_desc_"}
-    for name, value in arguments.items():
-        if name != "_target_" and (name.startswith("_") or not _is_plain(value)):
-            raise InputError(f"{part}: {name} of {target} is no plain value but {str(value)[:80]!r}.")
-    return arguments
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return all(_is_plain(item) for item in value)
-    if isinstance(value, str):
-        return not value.startswith(("$", "@", "%"))
-    return value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value))
 
 
 def _mpp(mpp: Any) -> float | None:
@@ -237,22 +213,3 @@ def _names(names: Any, types: int) -> tuple[str, ...] | None:
     if not isinstance(names, Sequence) or len(names) != types or not all(isinstance(name, str) for name in names):
         raise InputError(f"class_names: are not {types} names, background first.")
     return tuple(names)
-
-
-def _built(component: Mapping[str, Any]) -> MapTransform:
-    arguments = {name: value for name, value in component.items() if name != "_target_"}
-    try:
-        return _class_of(component["_target_"])(**arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{component['_target_']}: {' '.join(str(error).split())[:200]}") from error
-
-
-def _class_of(target: str) -> Callable[..., MapTransform]:
-    """The class of a target that is known here."""
-    if target.startswith(PIECES):
-        import mani_monai.transforms as pieces
-
-        return getattr(pieces, target.removeprefix(PIECES))
-    import monai.transforms as pieces
-
-    return getattr(pieces, target)

@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mani_monai.declaration import HOVERNET, ROWS, UNET, Declaration
+from mani_monai.declaration import HOVERNET, OUTPUTS, ROWS, Declaration
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
-OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
-"""Files of an image by default."""
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 BESIDE = "$@bundle_root + '/images'"
 """``dataset_dir`` of a bundle that has no data of its own."""

@@ -1,16 +1,35 @@
-"""The networks that a declaration may name: nothing else is ever built of a bundle."""
+"""The networks and transforms that a declaration may name: nothing else is ever built of a bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
+    from monai.transforms import MapTransform
     from torch import nn
 
+PIECES = "mani_monai.transforms."
+PARTING, HOVER_PARTING = f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd"
+PARTINGS = (PARTING, HOVER_PARTING)
+"""Transforms that make instances of a network's answer."""
+STEPS = {
+    "CastToTyped",
+    "GaussianSmoothd",
+    "HistogramNormalized",
+    "MedianSmoothd",
+    "NormalizeIntensityd",
+    "ScaleIntensityd",
+    "ScaleIntensityRanged",
+    "ScaleIntensityRangePercentilesd",
+    f"{PIECES}NormaliseStainsd",
+}
+"""Transforms that may stand in ``preprocessing``, by the names that a config gives them: nothing random, no change of
+shape. A method that needs another one adds it here."""
 WINDOWS = {"fast": (256, 164), "original": (270, 80)}
 """Edges in pixels of HoVer-Net's input and output, by mode (Graham et al. 2019, section 3)."""
 
@@ -149,3 +168,64 @@ NETWORKS = {
     "mani_monai.networks.nets.ConcatLightHoVerNet": _LIGHT,
 }
 """By the ``_target_`` of a config. Another network of this project has its entry here."""
+
+
+def is_known_target(name: str) -> bool:
+    """Whether a declaration may name this ``_target_``."""
+    return name in STEPS or name in PARTINGS or name in NETWORKS
+
+
+def plain_component(component: Any, part: str, known: Collection[str]) -> dict[str, Any]:
+    """A component of a known target whose arguments are numbers, names and lists of these, without its ``_desc_``.
+
+    Args:
+        component: as JSON gives it.
+        part: the key that it stands at, for messages.
+        known: the targets that it may have.
+
+    Raises:
+        InputError: when its target is another one, or an argument is no plain value.
+    """
+    target = component.get("_target_") if isinstance(component, Mapping) else None
+    if target not in known:
+        raise InputError(f"{part}: {target!r} is not known here; choose among {', '.join(sorted(known))}.")
+    arguments = {name: value for name, value in component.items() if name != "_desc_"}
+    for name, value in arguments.items():
+        if name != "_target_" and (name.startswith("_") or not _is_plain(value)):
+            raise InputError(f"{part}: {name} of {target} is no plain value but {str(value)[:80]!r}.")
+    return arguments
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return all(_is_plain(item) for item in value)
+    if isinstance(value, str):
+        return not value.startswith(("$", "@", "%"))
+    return value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value))
+
+
+def built(component: Mapping[str, Any]) -> MapTransform:
+    """The transform that a known component describes.
+
+    Args:
+        component: its ``_target_`` and arguments.
+
+    Raises:
+        InputError: when it does not take its arguments.
+    """
+    arguments = {name: value for name, value in component.items() if name != "_target_"}
+    try:
+        return _class_of(component["_target_"])(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{component['_target_']}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _class_of(target: str) -> Callable[..., MapTransform]:
+    """The class of a target that is known here."""
+    if target.startswith(PIECES):
+        import mani_monai.transforms as pieces
+
+        return getattr(pieces, target.removeprefix(PIECES))
+    import monai.transforms as pieces
+
+    return getattr(pieces, target)

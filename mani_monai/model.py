@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,26 +16,26 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mani_monai.apps.inspect.opened_bundle import opened_bundle
-from mani_monai.data.pictures import as_picture
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
-from mani_monai.data.readers.rasters import read_image
-from mani_monai.declaration import COLUMNS, HOVERNET, KEY, Declaration
-from mani_monai.inference_config import OUTPUTS
-from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer, WholeImageInferer
-from mani_monai.inferers.autocast_inferer import chosen_precision
-from mani_monai.nuclei import Nuclei
-from mani_monai.older_exports import older_declaration
-from mani_monai.transforms import nuclei_table
-from mani_monai.transforms.rescaling import nearest, rescaled, smooth
+from mani_monai.data.readers.rasters import as_rgb, read_image
+from mani_monai.declaration import COLUMNS, HOVERNET, KEY, OUTPUTS, Declaration
+from mani_monai.inferers.autocast_inferer import AutocastInferer, chosen_precision
+from mani_monai.nuclei import Nuclei, nuclei_of
+from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.save_nuclei import MASK
-from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.json_files import read_object
 
-Whole = NDArray[np.uint8] | TissueColours | None
+if TYPE_CHECKING:
+    from mani_monai.transforms.stain_normalisation import TissueColours
+
+    Whole = NDArray[np.uint8] | TissueColours | None
+
 LICENCE = "docs/data_license.txt"
+_AGAIN = "export the bundle again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,22 +94,22 @@ class Model:
         """
         precision = chosen_precision(precision, device := choose_device(device))
         with opened_bundle(path) as folder:
-            metadata = _read(folder / "configs" / "metadata.json")
+            metadata = read_object(folder / "configs" / "metadata.json", _AGAIN)
             if KEY in metadata:
                 declaration = Declaration.from_metadata(metadata)
             else:
-                declaration = older_declaration(_read(folder / "configs" / "inference.json"), metadata)
-            file = folder / "models" / weights
-            state = load_tensors(file)
+                from mani_monai.older_exports import older_declaration
+
+                declaration = older_declaration(read_object(folder / "configs" / "inference.json", _AGAIN), metadata)
+            state = load_tensors(file := folder / "models" / weights)
             with torch.device("meta"):  # random weights would take seconds, and are replaced
                 network = declaration.build_network()
             load_network(network, state, file, assign=True)
-            domains = (metadata.get("training") or {}).get("domains") or ()
-            terms = folder / LICENCE
+            domains = tuple((metadata.get("training") or {}).get("domains") or ())
             licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
-            if terms.is_file():
+            if (terms := folder / LICENCE).is_file():
                 licence = terms.read_text(encoding="utf-8", errors="replace")
-            facts = (file_hash(file), str(metadata.get("version")), licence, tuple(domains))
+            facts = (file_hash(file), str(metadata.get("version")), licence, domains)
             return cls(network, declaration, device, precision, *facts)
 
     @property
@@ -154,7 +153,7 @@ class Model:
             size = size or read_pixel_size(image)
             picture = read_image(image).pixels
         else:
-            picture = as_picture(image)
+            picture = as_rgb(image)
         scale = scale_for(size, self.mpp)
         return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture)
 
@@ -172,9 +171,9 @@ class Model:
         Raises:
             InputError: when a step changes the picture's shape.
         """
-        part = isinstance(whole, TissueColours) or (whole is not None and whole.shape != picture.shape)
+        same = isinstance(whole, np.ndarray) and whole.shape == picture.shape
         with torch.inference_mode():
-            answer = self.inferer(self.image(picture, whole if part else None).unsqueeze(0), self.network)[0]
+            answer = self.inferer(self.image(picture, None if same else whole).unsqueeze(0), self.network)[0]
         return self._turned(answer).contiguous().cpu().numpy()
 
     def nuclei(
@@ -196,20 +195,14 @@ class Model:
             InputError: when the answer is not finite.
         """
         with np.errstate(invalid="ignore", over="ignore"):
-            if not np.isfinite(maps.sum(dtype=np.float64)):
-                raise InputError(
-                    "the network's answer is not finite; export other weights, or try --precision float32."
-                )
-        instances = nearest(np.asarray(self._part({"pred": maps})["instances"])[0], shape)
-        probability = smooth(1 / (1 + np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))), shape)[0]
-        types = self.declaration.kind.types(self.declaration.network)
+            finite = np.isfinite(maps.sum(dtype=np.float64))
+        if not finite:
+            raise InputError("the network's answer is not finite; export other weights, or try --precision float32.")
+        instances = np.asarray(self._part({"pred": maps})["instances"])[0]
         temperature = self.declaration.parting.get("temperature")
-        scores = smooth(maps[len(maps) - types :], shape) if types else None
-        table = nuclei_table(instances, probability, scores, temperature=temperature)
-        if mpp is not None:
-            table["area_um2"] = table["area"] * mpp**2
-        mask = nearest(maps[1] > maps[0], shape) if MASK in self.outputs else None
-        return Nuclei(instances, table, probability, mask, picture, self.declaration.class_names)
+        nuclei = nuclei_of(instances, maps, shape, self.declaration.types, mpp, temperature)
+        nuclei = replace(nuclei, picture=picture, class_names=self.declaration.class_names)
+        return nuclei if MASK in self.outputs else replace(nuclei, mask=None)
 
     @property
     def steps(self) -> Sequence[MapTransform]:
@@ -219,11 +212,9 @@ class Model:
     @property
     def inferer(self) -> Inferer:
         """What runs the network on a whole image, in windows where it takes windows."""
-        window, output = self.declaration.window, self.declaration.output
-        tiles = WholeImageInferer(window) if output is None else TiledHoVerNetInferer(window, output, batch_size=4)
         # as inference.json lays images out, so that sums are the same to the last bit
         channels_last = self.name == HOVERNET or self.precision == "bfloat16"
-        return AutocastInferer(self.precision, channels_last, tiles)
+        return AutocastInferer(self.precision, channels_last, self.declaration.build_inferer())
 
     def _turned(self, image: Tensor) -> Tensor:
         """From rows first to the network's axes, or back."""
@@ -243,9 +234,9 @@ class Model:
             InputError: when a step changes the picture's shape.
         """
         image, seen = (
-            pixels
-            if pixels is None or isinstance(pixels, TissueColours)
-            else self._turned(torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1))
+            self._turned(torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1))
+            if isinstance(pixels, np.ndarray)
+            else pixels
             for pixels in (picture, whole)
         )
         shape = image.shape
@@ -257,15 +248,3 @@ class Model:
                 f"preprocessing: gives {tuple(image.shape)} of {tuple(shape)}; no step may change the shape."
             )
         return image.to(self.device).float() / 255
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: is not there, so this is no bundle; name what export_bundle.py wrote.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); export the bundle again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no object but {type(content).__name__}; export the bundle again.")
-    return content

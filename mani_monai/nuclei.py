@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mani_monai.transforms.polygons import instance_polygons
+from mani_monai.transforms import nuclei_table
+from mani_monai.transforms.rescaling import nearest, smooth
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK, OUTPUTS, write_output
 from mani_monai.utils import InputError
 
@@ -44,6 +45,8 @@ class Nuclei:
     @cached_property
     def polygons(self) -> dict[int, list[list[NDArray]]]:
         """Outlines by id: polygons, each an outer ring and its holes; points are x, y on the edges of pixels."""
+        from mani_monai.transforms.polygons import instance_polygons
+
         return instance_polygons(self.instances)
 
     @property
@@ -77,3 +80,30 @@ class Nuclei:
             picture = np.empty(0) if self.picture is None else self.picture
             write_output(output, paths[-1], picture, self.instances, self.table, self.class_names, self.mask)
         return paths
+
+
+def nuclei_of(
+    instances: NDArray[np.int32],
+    maps: NDArray[np.float32],
+    shape: tuple[int, int],
+    types: int = 0,
+    mpp: float | None = None,
+    temperature: float | None = None,
+) -> Nuclei:
+    """Nuclei of a network's answer, once it is parted, on the grid of an image.
+
+    Args:
+        instances: HW ids, 0 background, on the answer's grid.
+        maps: KHW, logits of background and nuclei first, those of the types of nuclei last.
+        shape: height and width of the image.
+        types: how many logits of types there are.
+        mpp: of the image, for areas in square micrometres.
+        temperature: of the calibrated certainty; None leaves that column out.
+    """
+    instances = nearest(instances, shape)
+    probability = smooth(1 / (1 + np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))), shape)[0]
+    scores = smooth(maps[len(maps) - types :], shape) if types else None
+    table = nuclei_table(instances, probability, scores, temperature=temperature)
+    if mpp is not None:
+        table["area_um2"] = table["area"] * mpp**2
+    return Nuclei(instances, table, probability, nearest(maps[1] > maps[0], shape))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mani_monai.declaration import COLUMNS, HOVER_PARTING, HOVERNET, PARTING, ROWS, UNET, Declaration
+from mani_monai.declaration import COLUMNS, HOVERNET, ROWS, UNET, Declaration
+from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.utils import InputError
 
 INSTEAD = "run it with python -m monai.bundle run, once scripts/inspect_bundle.py has shown what it executes"

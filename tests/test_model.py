@@ -9,7 +9,8 @@ from painted_model import painted, painted_model, red_model, round_nuclei
 from PIL import Image
 
 from mani_monai import declaration as declarations
-from mani_monai.declaration import COLUMNS, PARTING
+from mani_monai.declaration import COLUMNS
+from mani_monai.known_components import PARTING
 from mani_monai.utils import InputError
 
 STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}

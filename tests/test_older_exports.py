@@ -12,7 +12,8 @@ from bundle_files import REPOSITORY
 from exports import as_input, picture
 from small_bundles import FEATURES, write_older_bundle
 
-from mani_monai.declaration import COLUMNS, HOVER_PARTING, ROWS
+from mani_monai.declaration import COLUMNS, ROWS
+from mani_monai.known_components import HOVER_PARTING
 from mani_monai.model import Model
 from mani_monai.older_exports import PIPELINES, older_declaration
 from mani_monai.transforms import normalise_stains

@@ -12,8 +12,6 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
-from mani_monai.data import writers  # not its functions: they import from this package
-
 MASK = "mask"
 ENDINGS = {
     MASK: "_mask.png",
@@ -122,6 +120,8 @@ def write_output(
     Raises:
         InputError: when the file cannot be written, or the format cannot hold the map.
     """
+    from mani_monai.data import writers  # when a file is wanted
+
     if output == "geojson":
         writers.write_geojson(path, instances, table, class_names)
     elif output == "csv":

@@ -30,7 +30,7 @@ def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON ({error}); {remedy}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object but {type(content).__name__}; {remedy}.")

@@ -9,7 +9,8 @@ import tifffile
 import torch
 from skimage.draw import disk
 
-from mani_monai.declaration import PARTING, UNET, Declaration
+from mani_monai.declaration import UNET, Declaration
+from mani_monai.known_components import PARTING
 from mani_monai.model import Model
 
 GLASS, TISSUE, NUCLEUS = (244, 243, 245), (222, 160, 200), (90, 50, 140)

@@ -7,7 +7,8 @@ import torch
 from painted_hovernet import Painted, painted_weights
 from skimage.draw import disk
 
-from mani_monai.declaration import HOVER_PARTING, HOVERNET, PARTING, UNET, Declaration
+from mani_monai.declaration import HOVERNET, UNET, Declaration
+from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.model import Model
 from mani_monai.transforms import hover_maps
 

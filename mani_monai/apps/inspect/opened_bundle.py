@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mani_monai.apps.inspect.findings import Finding
-from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
-from mani_monai.apps.inspect.inspection import inspect_bundle, metadata_findings
 from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from mani_monai.apps.inspect.findings import Finding
 
 
 @contextmanager
@@ -28,6 +29,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
         InputError: when there is none, or the inspection finds danger: an archive that leaves its folder, files that
             differ from their hashes, weights that hold more than tensors, configs or code that may do harm.
     """
+    from mani_monai.apps.inspect.inspection import inspect_bundle, metadata_findings
+
     path = Path(path)
     if path.is_dir():
         trains = (path / "configs" / "train.json").is_file()
@@ -37,6 +40,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
         return
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
+    from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
+
     _refuse(path, archive_findings(path))
     with tempfile.TemporaryDirectory() as place:
         unpack(path, Path(place))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mani_monai.declaration import PARTING, PIECES
+from mani_monai.known_components import PARTING, PIECES
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
 from mani_monai.utils import InputError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,25 @@ def colours_of(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.u
         return pixels[..., :3]
     notes.append(("transparent parts to white", 1))
     return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def as_rgb(image: Any) -> NDArray[np.uint8]:
+    """A PIL image or an array as HW3 uint8 RGB, as the image's file would be read.
+
+    Args:
+        image: a PIL image of 8 bits a channel, or HW3 uint8.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if isinstance(image, Image.Image):
+        if image.mode not in READABLE:
+            raise InputError(f"image: has the colour mode {image.mode}; convert it to 8-bit RGB.")
+        return colours_of(image, [])
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise InputError(f"image: is {pixels.dtype} of shape {pixels.shape}; give HW3 uint8, a PIL image or a file.")
+    return pixels
 
 
 def _check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
