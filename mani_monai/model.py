@@ -26,7 +26,7 @@ from mani_monai.transforms.save_nuclei import MASK
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device
 from mani_monai.utils.files import load_network, load_tensors
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import read_object
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from mani_monai.data.datalists import load_target_list
 from mani_monai.evaluation import averaged_weights
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.utils.files import load_network
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 from studies.kept_figures import kept_figures
 from studies.markdown import arrow, markdown_table, write_between_marks
 from studies.plan import PLAIN, Run, Table

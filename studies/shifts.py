@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mani_monai.data.datalists import labelled_items, load_source_list, load_target_list
 from mani_monai.run.run_folder import is_trained
 from mani_monai.utils.files import load_network, load_tensors, weights_file
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 from studies.kept_figures import kept_figures
 from studies.plan import Run, Table
 from studies.rows import BASELINE, Row, collect_rows

@@ -7,7 +7,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 HASHES = "hashes.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold

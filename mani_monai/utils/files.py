@@ -12,7 +12,7 @@ from ignite.handlers import DiskSaver
 from torch import Tensor, nn
 
 from .errors import InputError
-from .leftovers import FETCH, is_lfs_pointer
+from .folders import FETCH, is_lfs_pointer
 
 
 def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:

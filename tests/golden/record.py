@@ -36,7 +36,7 @@ from PIL import Image
 from skimage import data as samples
 
 from mani_monai.utils.files import fingerprint
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 SUBJECTS = ("trainings", "export", "adaptation", "inference")
 DERIVED = ("hashes.json", ".zip")

@@ -33,7 +33,7 @@ from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 from mani_monai.utils.overrides import check_range
 
 if TYPE_CHECKING:

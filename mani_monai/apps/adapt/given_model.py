@@ -11,7 +11,7 @@ from mani_monai.apps.export.formats import write_state
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
 from mani_monai.utils import InputError
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 WEIGHTS = "models/model.pt"
 

@@ -8,8 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
-from mani_monai.data.readers.records import Listing, Record, check_folder, is_text, paths_in, shown
+from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, is_text, paths_in, shown
 
 WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
 MASK_NAMES = (

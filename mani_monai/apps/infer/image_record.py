@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import save_json
 
 FOLDER = "records"

@@ -20,7 +20,7 @@ from mani_monai.model import Model
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")

@@ -11,7 +11,8 @@ LIBRARIES = {"monai", "torch", "ignite", "numpy", "scipy", "skimage", "PIL", "ti
 STANDARD = {
     "abc", "argparse", "array", "ast", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "difflib",
     "enum", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "random",
-    "re", "statistics", "string", "textwrap", "time", "types", "typing", "uuid", "warnings", "__future__",
+    "re", "statistics", "string", "textwrap", "time", "types", "typing", "unicodedata", "uuid", "warnings",
+    "__future__",
 }  # fmt: skip
 READERS = {"fire.parser.DefaultParseValue"}  # harmless functions of packages that do more
 OWN = "scripts"

@@ -15,7 +15,7 @@ from PIL import Image
 from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
 from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for
 from mani_monai.utils import InputError
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 FRACTION = 64
 """Ratios are whole numbers of this fraction: Pillow's box is float32, and then holds every edge exactly."""

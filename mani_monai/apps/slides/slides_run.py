@@ -17,9 +17,9 @@ from mani_monai.apps.slides.slide_result import FAILED, SlideResult, write_summa
 from mani_monai.apps.slides.slide_work import SlideWork
 from mani_monai.apps.slides.tile_grid import CORE
 from mani_monai.data.pixel_size import given_pixel_size
-from mani_monai.data.readers.records import files_by_stem
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import files_by_stem
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 _DICOM = ".dcm"

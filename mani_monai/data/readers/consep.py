@@ -10,9 +10,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from mani_monai.utils import InputError
-from mani_monai.utils.leftovers import FETCH, is_lfs_pointer
+from mani_monai.utils.folders import FETCH, check_folder, files_by_stem, is_lfs_pointer
 
-from .records import FORTY_TIMES, Listing, RawMask, Record, check_folder, files_by_stem, pair
+from .records import FORTY_TIMES, Listing, RawMask, Record, pair
 
 SEVEN_TYPES = (
     "other",

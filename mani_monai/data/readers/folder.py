@@ -6,10 +6,11 @@ import unicodedata
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
 from .rasters import IMAGE_ENDINGS
-from .records import KINDS, Listing, Record, check_folder, files_by_stem, pair, read_csv
+from .records import KINDS, Listing, Record, pair, read_csv
 
 
 def read_folder(

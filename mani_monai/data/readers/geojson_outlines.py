@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mani_monai.utils.errors import InputError
-from mani_monai.utils.leftovers import FETCH, is_leftover, is_lfs_pointer
+from mani_monai.utils.folders import FETCH, is_leftover, is_lfs_pointer
 
 from .outlines import Outline, OutlinedNuclei, rasterised
 

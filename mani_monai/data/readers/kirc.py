@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .rasters import MASK_ENDINGS, mask_file
-from .records import Listing, Record, check_folder, files_by_stem, pair
+from .records import Listing, Record, pair
 
 _PARTS = ("train", "validation", "test")
 

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash, is_text, paths_in, shown
 
 from .geojson_outlines import OUTLINE_ENDINGS, read_outlines
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
-from .records import RawMask, is_text, paths_in, shown
+from .records import RawMask
 
 MASK_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_instances")
 _OVERLAY = "_overlay"  # a picture among inference's outputs that is no mask

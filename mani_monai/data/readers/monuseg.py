@@ -10,9 +10,10 @@ import numpy as np
 from skimage.draw import polygon
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .rasters import mask_file
-from .records import FORTY_TIMES, Listing, RawMask, Record, check_folder, files_by_stem, pair, read_csv
+from .records import FORTY_TIMES, Listing, RawMask, Record, pair, read_csv
 
 # The 30 training images, by organ as Kumar et al. give it.
 ORGANS = {

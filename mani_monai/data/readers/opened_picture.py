@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from tifffile import TiffFile, TiffFileError, TiffPage
 
 from mani_monai.utils.errors import InputError
-from mani_monai.utils.leftovers import FETCH, is_lfs_pointer
+from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mani_monai.utils import InputError
-from mani_monai.utils.leftovers import is_leftover
+from mani_monai.utils.folders import check_folder, is_leftover
 
-from .records import Listing, RawImage, RawMask, Record, check_folder
+from .records import Listing, RawImage, RawMask, Record
 
 TYPES = ("neoplastic", "inflammatory", "connective", "dead", "epithelial")  # by channel; the sixth is the background
 PARTS = {1: "training", 2: "validation", 3: "test"}  # by fold

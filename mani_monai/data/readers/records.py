@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mani_monai.utils.errors import InputError
-from mani_monai.utils.leftovers import is_leftover
 
 from .raw_pixels import RawImage, RawMask
 
@@ -67,23 +65,6 @@ class Listing:
     mpp: float | None = None
 
 
-def check_folder(path: str | Path, what: str) -> Path:
-    """Returns ``path`` as a folder that exists.
-
-    Raises:
-        InputError: it does not exist or is a file.
-    """
-    folder = Path(str(path)).expanduser()
-    try:
-        is_folder = folder.is_dir()
-    except PermissionError:
-        raise InputError(f"{folder}: may not be read; mend the permissions of the folders above it.") from None
-    if not is_folder:
-        state = "is a file" if folder.is_file() else "does not exist"
-        raise InputError(f"{folder}: {state}; name the folder that holds {what}.")
-    return folder
-
-
 def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The lines of a table by their columns, as text editors and spreadsheets save it in UTF-8.
 
@@ -118,73 +99,6 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             return [dict(zip(header, row + [""] * len(header), strict=False)) for row in rows]
     needed = ",".join(columns)
     raise InputError(f"{table}: needs a first line {needed} and a line for each image, with commas between cells.")
-
-
-def files_by_stem(
-    folders: Sequence[Path],
-    endings: tuple[str, ...],
-    problems: list[str],
-    stem_of: Callable[[str], str | None] = str,
-    deep: bool = False,
-) -> dict[str, Path]:
-    """Maps the stem of every file in some folders to the file, in the order of the paths.
-
-    Stems are in Unicode's composed form, so that an image from macOS finds its mask from elsewhere.
-
-    Args:
-        folders: leftovers of systems in them are passed over.
-        endings: in lower case, with the dot.
-        problems: gets a line for each stem that two files share, the first of which stays, and for each file whose
-            name is in bytes that are no text.
-        stem_of: makes an image's id of a file's stem; None passes the file over.
-        deep: search the folders' subfolders, too.
-
-    Raises:
-        InputError: when a folder may not be read.
-    """
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in paths_in(folder, deep):
-            name = unicodedata.normalize("NFC", path.name)
-            ending = next((e for e in sorted(endings, key=len, reverse=True) if name.lower().endswith(e)), None)
-            stem = None if ending is None else stem_of(name[: len(name) - len(ending)])
-            if stem is None:
-                continue
-            if not is_text(name):
-                problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
-            elif stem in found:
-                problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
-            else:
-                found[stem] = path
-    return found
-
-
-def paths_in(folder: Path, deep: bool = False) -> list[Path]:
-    """The files of a folder in order, without leftovers of systems.
-
-    Args:
-        folder: where they lie.
-        deep: search its subfolders, too.
-
-    Raises:
-        InputError: when it may not be read.
-    """
-    try:
-        paths = sorted(folder.rglob("*") if deep else folder.iterdir())
-        return [path for path in paths if not is_leftover(path, folder) and not path.is_dir()]
-    except PermissionError as error:
-        place = error.filename or folder
-        raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None
-
-
-def is_text(name: str) -> bool:
-    """Whether a file's name is text, and not bytes of another encoding."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def shown(path: Path | str) -> str:
-    """A path that can be printed and written: bytes that are no text are escaped."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def pair(images: dict[str, Path], masks: dict[str, Path], problems: list[str], looked_for: str = "") -> list[str]:

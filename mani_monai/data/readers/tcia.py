@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .rasters import mask_file
-from .records import Listing, Record, check_folder, files_by_stem
+from .records import Listing, Record
 
 STOMACH = "1073-1171"
 _IMAGE, _MASK = "_crop", "_labeled_mask_corrected"

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .rasters import mask_file
-from .records import FORTY_TIMES, Listing, Record, check_folder, files_by_stem, pair
+from .records import FORTY_TIMES, Listing, Record, pair
 
 _FIRST_BRAIN_SLIDE = 12
 

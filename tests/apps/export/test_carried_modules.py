@@ -34,7 +34,7 @@ def test_renaming_leaves_other_words_alone():
     ("name", "modules"),
     [
         ("mani_monai.utils.InputError", ["utils.errors"]),
-        ("mani_monai.utils.files.load_network", ["utils.errors", "utils.files", "utils.leftovers"]),
+        ("mani_monai.utils.files.load_network", ["utils.errors", "utils.files", "utils.folders"]),
         ("mani_monai.networks.nets.ConcatHoVerNet", ["networks.nets.concat_hovernet"]),
         (
             "mani_monai.transforms.HoVerNetInstancesd",

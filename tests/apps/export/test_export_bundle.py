@@ -23,7 +23,7 @@ from mani_monai.apps.export.exported_configs import exported_metadata
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 UNET = REPOSITORY / "bundles" / "mani_unet"
 FILES = {

@@ -11,7 +11,7 @@ from PIL import Image
 from mani_monai.data.readers import read_folder
 from mani_monai.data.readers.mask_folder import masks_of
 from mani_monai.data.writers import write_geojson, write_instance_map
-from mani_monai.utils.hashes import file_hash
+from mani_monai.utils.folders import file_hash
 
 IDS = np.zeros((24, 40), np.int32)
 IDS[2:8, 3:9], IDS[2:8, 9:14], IDS[12:20, 20:30] = 1, 2, 3

@@ -1,0 +1,112 @@
+"""What counts as a file of a folder, and what is refused."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mani_monai.utils import InputError
+from mani_monai.utils.files import load_tensors
+from mani_monai.utils.folders import check_folder, file_hash, files_by_stem, is_leftover, is_lfs_pointer, paths_in
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._a.png", "Thumbs.db", "THUMBS.DB", "desktop.ini", "__MACOSX/a.png"])
+def test_what_systems_leave(name):
+    assert is_leftover(Path("/data") / name, Path("/data"))
+
+
+@pytest.mark.parametrize("name", ["a.png", "thumbs.png", "a/desktop.png", "MACOSX/a.png"])
+def test_what_users_leave(name):
+    assert not is_leftover(Path("/data/.hidden") / name, Path("/data/.hidden"))
+    assert not is_leftover(Path(name))
+
+
+def test_a_pointer_in_place_of_weights_is_called_one(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_text(POINTER)
+    assert is_lfs_pointer(path)
+    with pytest.raises(InputError, match=r"model\.pt: is a Git LFS pointer, not the file itself; .*git lfs pull\.$"):
+        load_tensors(path)
+    torch.save({}, path)
+    assert not is_lfs_pointer(path)
+    assert not is_lfs_pointer(tmp_path / "none")
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_files_by_stem_passes_over_what_is_no_image(tmp_path):
+    wanted = tmp_path / "b.PNG"
+    touch(
+        wanted, tmp_path / "a.txt", tmp_path / "._b.png", tmp_path / "__MACOSX" / "c.png", tmp_path / "deep" / "d.png"
+    )
+    problems = []
+    assert files_by_stem([tmp_path], (".png",), problems) == {"b": wanted}
+    assert list(files_by_stem([tmp_path], (".png",), problems, deep=True)) == ["b", "d"]
+    assert problems == []
+
+
+def test_leftovers_of_systems_are_no_images(tmp_path):
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "ehthumbs.db"):
+        touch(tmp_path / name)
+    touch(tmp_path / "@eaDir" / "a.png", tmp_path / "$RECYCLE.BIN" / "b.png", tmp_path / "__MACOSX" / "c.png")
+    touch(tmp_path / "Icon\r", tmp_path / "a.png")
+    assert paths_in(tmp_path) == paths_in(tmp_path, deep=True) == [tmp_path / "a.png"]
+
+
+def test_a_leftovers_name_above_the_folder_says_nothing(tmp_path):
+    touch(tmp_path / ".hidden" / "a.png")
+    assert paths_in(tmp_path / ".hidden") == [tmp_path / ".hidden" / "a.png"]
+
+
+def test_a_name_in_other_bytes_is_refused_in_a_line_that_can_be_printed(tmp_path):
+    touch(tmp_path / "a.png")
+    os.close(os.open(os.fsencode(tmp_path) + b"/gr\xfcn.png", os.O_CREAT))
+    problems = []
+    assert list(files_by_stem([tmp_path], (".png",), problems)) == ["a"]
+    assert problems == [rf"{tmp_path}/gr\xfcn.png: has a name that is not UTF-8; rename it."]
+    problems[0].encode("utf-8")
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch, deep):
+    def refuse(self, *args):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "rglob" if deep else "iterdir", refuse)
+    with pytest.raises(InputError, match=rf"^{tmp_path}: may not be read; mend the folder's permissions\.$"):
+        paths_in(tmp_path, deep)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(InputError, match=rf"^{tmp_path}: may not be read; mend the permissions"):
+        check_folder(tmp_path, "x")
+
+
+def test_two_files_of_one_image_are_a_problem(tmp_path):
+    touch(tmp_path / "x" / "a.png", tmp_path / "y" / "a.tif")
+    problems = []
+    found = files_by_stem([tmp_path / "x", tmp_path / "y"], (".png", ".tif"), problems)
+    assert found == {"a": tmp_path / "x" / "a.png"}
+    assert len(problems) == 1
+    assert str(tmp_path / "y" / "a.tif") in problems[0]
+    assert str(tmp_path / "x" / "a.png") in problems[0]
+
+
+def test_check_folder(tmp_path):
+    touch(tmp_path / "file")
+    assert check_folder(str(tmp_path), "x") == tmp_path
+    with pytest.raises(InputError, match=r"gone: does not exist; name the folder that holds cats"):
+        check_folder(tmp_path / "gone", "cats")
+    with pytest.raises(InputError, match="is a file"):
+        check_folder(tmp_path / "file", "cats")
+
+
+def test_a_files_hash(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_hash(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
