@@ -12,8 +12,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mani_monai.apps.infer.folder_result import BEFORE, DONE, FAILED, NOT_KNOWN, ImageResult
-from mani_monai.apps.infer.image_record import FORM, Record, begin, is_done, read_record, write_record
+from mani_monai.apps.infer.folder_result import (
+    BEFORE,
+    DONE,
+    FAILED,
+    FORM,
+    NOT_KNOWN,
+    ImageResult,
+    Record,
+    begin,
+    is_done,
+    read_record,
+    write_record,
+)
 from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model

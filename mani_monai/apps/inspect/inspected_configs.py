@@ -12,7 +12,8 @@ from typing import Any
 
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import expression_fault, import_fault, imports_of, target_fault
-from mani_monai.declaration import KEY, is_known_target
+from mani_monai.declaration import KEY
+from mani_monai.known_components import is_known_target
 
 CONFIGS = (".json", ".yaml", ".yml")
 METADATA = "metadata"

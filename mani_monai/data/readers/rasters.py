@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 from mani_monai.utils.errors import InputError
 
 from .opened_picture import OpenedPicture, opened_picture
-from .raw_pixels import RawImage, RawMask
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
@@ -23,6 +23,32 @@ READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
 _UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
 _BRIGHTEST = 99.9  # percentile, so that single hot pixels do not speak for the picture
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """A decoded image: HW3 uint8 RGB, and what was converted to get there."""
+
+    pixels: np.ndarray
+    notes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class RawMask:
+    """A mask as a data set stores it.
+
+    Attributes:
+        values: HW integers, 0 is background.
+        kind: ``"ids"`` where every value is one nucleus, ``"binary"`` where everything above 0 is nuclei, ``"auto"``
+            to decide by the values.
+        notes: (what was done or dropped on reading, how often).
+        types: HW uint8, the cell type of every pixel, 0 where there is none; None where the data set has no types.
+    """
+
+    values: np.ndarray
+    kind: str = "auto"
+    notes: tuple[tuple[str, int], ...] = ()
+    types: np.ndarray | None = None
 
 
 def read_image(path: str | Path) -> RawImage:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mani_monai.utils.errors import InputError
 
-from .raw_pixels import RawImage, RawMask
+from .rasters import RawImage, RawMask
 
 KINDS = ("auto", "binary", "ids")
 FORTY_TIMES = 0.25

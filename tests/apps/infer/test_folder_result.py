@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.apps.infer.image_record import Record, begin, is_done, read_record, record_path, write_record
+from mani_monai.apps.infer.folder_result import Record, begin, is_done, read_record, record_path, write_record
 from mani_monai.utils.folders import file_hash
 
 KEY = {"image": "a", "weights": "b"}
