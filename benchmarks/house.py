@@ -27,7 +27,8 @@ PARTS = ("mani_monai", "scripts", "label_app", "studies")
 def house(root: str = ".") -> None:
     """Prints lines and modules by part, and the closure of each flow: every module that it imports, in turn.
 
-    An ``__init__`` counts where it is passed; imports within functions and of types alone do not.
+    The first two columns count imports at the top of a module: what every call needs. The last two count imports
+    within functions, too: what some call may need. Imports of types alone never count.
 
     Args:
         root: the repository.
@@ -37,13 +38,16 @@ def house(root: str = ".") -> None:
     for part in PARTS:
         files = sorted((place / part).rglob("*.py"))
         print(f"{part:<16}{len(files):>8}{sum(map(lines_of, files)):>8}")
-    print(f"\n{'flow':<16}{'modules':>8}{'lines':>8}")
+    print(f"\n{'flow':<16}{'modules':>8}{'lines':>8}{'at most':>8}{'lines':>8}")
     for flow, starts in FLOWS.items():
-        found: set[Path] = set()
-        for start in starts:
-            if file := file_of(place, start):
-                closure(place, file, found)
-        print(f"{flow:<16}{len(found):>8}{sum(map(lines_of, found)):>8}")
+        figures = ""
+        for deep in (False, True):
+            found: set[Path] = set()
+            for start in starts:
+                if file := file_of(place, start):
+                    closure(place, file, found, deep)
+            figures += f"{len(found):>8}{sum(map(lines_of, found)):>8}"
+        print(f"{flow:<16}{figures}")
 
 
 def lines_of(file: Path) -> int:
@@ -57,19 +61,26 @@ def file_of(root: Path, module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def closure(root: Path, file: Path, found: set[Path]) -> None:
+def closure(root: Path, file: Path, found: set[Path], deep: bool = False) -> None:
     """Adds a module and all that it imports to ``found``; initialisers that only hand names on are passed through."""
     if file in found:
         return
     found.add(file)
-    for imported in imported_by(root, file):
-        closure(root, imported, found)
+    for imported in imported_by(root, file, deep):
+        closure(root, imported, found, deep)
 
 
-def imported_by(root: Path, file: Path) -> Iterator[Path]:
-    """Modules of the project that a module imports at its top; a name of a package leads to the module that has it."""
+def imported_by(root: Path, file: Path, deep: bool = False) -> Iterator[Path]:
+    """Modules of the project that a module imports; a name of a package leads to the module that has it.
+
+    Args:
+        root: the repository.
+        file: the module.
+        deep: imports within functions, too.
+    """
     parts = file.relative_to(root).with_suffix("").parts
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    body = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if not isinstance(node, ast.If)]
+    for node in [inner for outer in body for inner in (ast.walk(outer) if deep else [outer])]:
         if not isinstance(node, ast.ImportFrom):
             continue
         above = list(parts[: -node.level]) if node.level else []
