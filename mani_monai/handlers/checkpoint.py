@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ignite.engine import Engine, Events
+from ignite.handlers import Checkpoint
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -15,8 +18,15 @@ from ..utils.files import load_network, load_tensors, save_atomically
 from .best_model import BestModelHandler
 
 
-class CheckpointHandler:
+class CheckpointHandler(Checkpoint):
     """Saves all that a training needs to go on, atomically, and resumes from it.
+
+    It is ignite's ``Checkpoint`` of one file, which ``DiskSaver(atomic=True)`` writes. Different from it:
+
+    - The older file stays until the new one is whole. ignite removes it first where it knows the saver as its own.
+    - The position is the iteration and how many were asked for. An engine's own state would keep a resumed training
+      from becoming longer.
+    - It resumes, points the sampler, and refuses in one line.
 
     With samples and random states that are functions of the iteration (``PairedDataset``, ``IterationSeedHandler``),
     a run on a CPU, killed at any moment and resumed, ends in the same weights, bit for bit, as one that was not; on
@@ -64,7 +74,10 @@ class CheckpointHandler:
         self.objects = {"optimizer": optimizer, "best": best}
         if scheduler is not None:
             self.objects["scheduler"] = scheduler
+        objects = {**self.objects, **self.networks}
+        super().__init__(objects, self._save, n_saved=None, filename_pattern=self.path.name)
         self.sampler = sampler
+        self.iteration = 0
         self.interval = interval
         self.resume = resume
 
@@ -76,17 +89,21 @@ class CheckpointHandler:
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.EPOCH_STARTED, self._point_sampler)
         engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._forget_earlier)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._save_where_due)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(event_filter=self._is_due), self)
 
-    def __call__(self, engine: Engine) -> None:
-        states = {name: item.state_dict() for name, item in {**self.objects, **self.networks}.items()}
-        position = {"iteration": engine.state.iteration, "iterations": self.sampler.iterations}
-        save_atomically({**position, **states}, self.path)
+    def _is_due(self, engine: Engine, iteration: int) -> bool:
+        return iteration % self.interval == 0 or iteration == self.sampler.iterations
 
-    def _save_where_due(self, engine: Engine) -> None:
-        iteration = engine.state.iteration
-        if iteration % self.interval == 0 or iteration == self.sampler.iterations:
-            self(engine)
+    def __call__(self, engine: Engine, *args: Any, **kwargs: Any) -> None:
+        self.iteration = engine.state.iteration
+        super().__call__(engine, *args, **kwargs)
+
+    def _setup_checkpoint(self) -> dict[str, Any]:
+        position = {"iteration": self.iteration, "iterations": self.sampler.iterations}
+        return {**position, **super()._setup_checkpoint()}
+
+    def _save(self, states: Mapping[str, Any], name: str, metadata: Mapping[str, Any] | None = None) -> None:
+        save_atomically(states, self.path)
 
     def _point_sampler(self, engine: Engine) -> None:
         self.sampler.start = engine.state.iteration
@@ -114,8 +131,7 @@ class CheckpointHandler:
             )
         for name, network in self.networks.items():
             load_network(network, checkpoint.get(name, {}), self.path)
-        for name, item in self.objects.items():
-            item.load_state_dict(checkpoint[name])
+        self.load_objects(self.objects, checkpoint)
         engine.state.iteration = iteration
         engine.state.epoch = iteration // engine.state.epoch_length
         engine.logger.info(f"Going on from iteration {iteration} of {iterations} ({self.path}).")
