@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mani_monai.known_components import (
     NETWORKS,
-    PARTING,
     PARTINGS,
     STEPS,
     KnownNetwork,
@@ -161,7 +160,7 @@ class Declaration:
 
     def settled_parting(self) -> dict[str, Any]:
         """The parting as it is for this pixel size: where it names no smallest nucleus, the project's own counts."""
-        if self.parting["_target_"] != PARTING or "min_size" in self.parting:
+        if "min_size" in self.parting:
             return dict(self.parting)
         from mani_monai.transforms.nucleus import least_area
 

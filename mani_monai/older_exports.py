@@ -107,7 +107,7 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
             axes=AXES[name],
             preprocessing=preprocessing,
             mpp=metadata.get("mpp"),
-            parting={"_target_": PARTING if name == UNET else HOVER_PARTING},
+            parting={"_target_": PARTING} if name == UNET else {"_target_": HOVER_PARTING, "min_size": 10},
             class_names=config.get("class_names"),
         )
     except InputError as error:

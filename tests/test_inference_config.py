@@ -76,6 +76,10 @@ def test_the_constants_of_the_parting_are_written():
     parting = {"_target_": "mani_monai.transforms.HoVerNetInstancesd", "min_size": 5}
     config = inference_config(declared("mani_hovernet").trained(parting=parting), ".")
     assert transforms(config, "postprocessing")[0] == {**parting, "keys": "pred", "table_key": "nuclei"}
+
+
+@pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
+def test_the_smallest_nucleus_is_the_same_in_square_micrometres(bundle):
     for mpp, pixels in ((None, 48), (0.25, 48), (0.5, 12)):
-        config = inference_config(declared("mani_unet").trained(mpp=mpp), ".")
+        config = inference_config(declared(bundle).trained(mpp=mpp), ".")
         assert transforms(config, "postprocessing")[0]["min_size"] == pixels

@@ -13,6 +13,7 @@ from monai.utils import convert_to_dst_type
 
 from .hover_instances import check_settings, hover_instances
 from .nuclei_table import nuclei_table
+from .nucleus import least_area, without_small
 from .polygons import instance_polygons
 
 
@@ -26,11 +27,12 @@ class HoVerNetInstancesd(MapTransform):
             is. The output's own key replaces it.
         table_key: where the :func:`nuclei_table` goes; None makes none.
         polygons_key: where the :func:`instance_polygons` go; None makes none.
-        threshold: this and the rest as in :func:`hover_instances`.
+        threshold: this and the rest as in :func:`hover_instances`, whose own ``min_size``, before nuclei are divided,
+            stays at HoVer-Net's 10 pixels.
         kernel_size: edge of the Sobel kernel in pixels.
         border_threshold: least value of the border map that no marker may have.
         radius: of the disk that opens the markers, in pixels.
-        min_size: pixels of the smallest nucleus, and of the smallest marker.
+        min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
         tile: edge of the tiles in which nuclei are taken together.
         temperature: of the calibrated certainty in the table.
 
@@ -48,7 +50,7 @@ class HoVerNetInstancesd(MapTransform):
         kernel_size: int = 21,
         border_threshold: float = 0.4,
         radius: int = 2,
-        min_size: int = 10,
+        min_size: int | None = None,
         tile: int | None = None,
         temperature: float | None = None,
     ) -> None:
@@ -61,13 +63,13 @@ class HoVerNetInstancesd(MapTransform):
         self.polygons_key = polygons_key
         self.threshold = threshold
         self.temperature = temperature
+        self.min_size = least_area() if min_size is None else min_size
         self.find = partial(
             hover_instances,
             threshold=threshold,
             kernel_size=kernel_size,
             border_threshold=border_threshold,
             radius=radius,
-            min_size=min_size,
             tile=tile,
         )
 
@@ -90,6 +92,7 @@ class HoVerNetInstancesd(MapTransform):
         probability = (maps[1] - maps[0]).sigmoid_().numpy()  # the softmax of two
         hover, types = maps[2:4].numpy(), maps[4:].numpy()
         instances = self.find(probability, hover)
+        instances = without_small(instances, int(instances.max(initial=0)), self.min_size)[0]
         data[self.instances_key] = convert_to_dst_type(instances[None], output, dtype=instances.dtype)[0]
         if self.table_key is not None:
             kinds = types if len(types) else None

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from warm_python import run_python
 
-from mani_monai.transforms import HoVerNetInstancesd, hover_instances, instance_polygons, nuclei_table
+from mani_monai.transforms import HoVerNetInstancesd, hover_instances, instance_polygons, least_area, nuclei_table
 
 REPOSITORY = Path(__file__).parents[2]
 BENCHMARK = runpy.run_path(str(REPOSITORY / "benchmarks" / "post_processing.py"))
@@ -65,12 +65,21 @@ def test_without_types_the_table_has_none():
 
 
 def test_settings_reach_the_instances_and_the_table():
-    settings = {"threshold": 0.7, "kernel_size": 5, "border_threshold": 0.5, "radius": 3, "min_size": 20}
-    data = HoVerNetInstancesd(**settings, tile=60)({"pred": OUTPUT})
+    settings = {"threshold": 0.7, "kernel_size": 5, "border_threshold": 0.5, "radius": 3}
+    data = HoVerNetInstancesd(**settings, min_size=1, tile=60)({"pred": OUTPUT})
     expected = hover_instances(PROBABILITY, OUTPUT[2:4], **settings, tile=60)
     np.testing.assert_array_equal(data["instances"][0], expected)
     assert_same_table(data["nuclei"], nuclei_table(expected, PROBABILITY, OUTPUT[4:], threshold=0.7))
     assert (expected != HoVerNetInstancesd()({"pred": OUTPUT})["instances"][0]).any()
+
+
+def test_a_nucleus_below_the_least_area_is_none():
+    areas = HoVerNetInstancesd(min_size=1)({"pred": OUTPUT})["nuclei"]["area"]
+    limit = int(areas.min()) + 1
+    assert HoVerNetInstancesd().min_size == least_area() < limit
+    data = HoVerNetInstancesd(min_size=limit)({"pred": OUTPUT})
+    np.testing.assert_array_equal(data["nuclei"]["area"], areas[areas >= limit])
+    assert list(data["nuclei"]["id"]) == list(range(1, data["instances"].max() + 1))
 
 
 def test_half_precision_on_a_blank_tile_with_a_gradient_attached():
