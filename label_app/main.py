@@ -1,6 +1,6 @@
 """A MONAI Label app: mani_unet and mani_hovernet behind a viewer, training and adaptation on its images.
 
-``scripts/start_label_server.py`` starts it.
+``mani label`` starts it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from mani_monai.declaration import COLUMNS, HOVERNET, ROWS, UNET, Declaration
 from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.utils import InputError
 
-INSTEAD = "run it with python -m monai.bundle run, once scripts/inspect_bundle.py has shown what it executes"
+INSTEAD = "run it with python -m monai.bundle run, once mani inspect has shown what it executes"
 CARRIED, PACKAGE = "scripts.", "mani_monai."  # how an export and this project call the same modules
 AXES = {UNET: COLUMNS, HOVERNET: ROWS}
 

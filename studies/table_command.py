@@ -27,7 +27,7 @@ from studies.results import take_up
 from studies.rows import collect_rows, read_results
 
 MOST_SEEDS = 5
-"""Seeds that the lists of scripts/prepare_data.py have folds for."""
+"""Seeds that the lists of mani prepare have folds for."""
 
 
 def table(
@@ -53,7 +53,7 @@ def table(
 
     Args:
         table: 1, 2, 3 or 4, or a plan of your own: bundle, configs, shifts and methods.
-        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        dataset_dir: folder of the data sets that mani prepare wrote.
         seeds: seeds 0 to seeds - 1; seed k trains and tests on fold k of both domains. One seed of every row comes
             before the next.
         shifts: only these, e.g. tnbc__monuseg,consep__tnbc.

@@ -38,7 +38,7 @@ def unseen(
     Args:
         bundles: a run's folder, an exported folder or a zip; or several with commas.
         data: the labelled data set, by name; or several with commas.
-        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        dataset_dir: folder of the data sets that mani prepare wrote.
         split: the split of it.
         part: training, validation or test; all images of the data set by default.
         out: a CSV file that receives a row an image and way of finding nuclei.

@@ -33,7 +33,7 @@ def shifts(
 
     Args:
         table: the plan: bundle, configs, shifts and methods.
-        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        dataset_dir: folder of the data sets that mani prepare wrote.
         work_dir: folder where python -m studies table left weights, one folder a run.
         results_dir: folder of the results.
         out: folder for the three files.
@@ -66,7 +66,7 @@ def adabn(
     Args:
         tables: the plans.
         methods: the rows to study, by name.
-        dataset_dir: folder of the data sets that scripts/prepare_data.py wrote.
+        dataset_dir: folder of the data sets that mani prepare wrote.
         work_dir: folder where python -m studies table left weights.
         results_dir: folder of the results.
         out: folder for the two files.

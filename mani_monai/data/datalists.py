@@ -1,4 +1,4 @@
-"""Reads the lists that ``scripts/prepare_data.py`` wrote."""
+"""Reads the lists that ``mani prepare`` wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object
 
 PARTS = ("training", "validation", "test")
-PREPARE = "scripts/prepare_data.py"
+PREPARE = "mani prepare"
 FILES = ("image", "label", "types")  # an entry's keys that name a file
 
 

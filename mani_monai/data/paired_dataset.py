@@ -50,7 +50,7 @@ class PairedDataset(Dataset):
     ) -> None:
         for name, items in {"source": data, "target": target_data}.items():
             if not items:
-                raise InputError(f"the {name} training list is empty: prepare it with scripts/prepare_data.py.")
+                raise InputError(f"the {name} training list is empty: prepare it with mani prepare.")
         labelled = [item["image"] for item in target_data if set(item) - {"image", "domain"}]
         if labelled:
             raise InputError(f"{labelled[0]}: a target training item may hold an image only; remove its other keys.")

@@ -123,14 +123,14 @@ def test_broken_list(data, content, fault):
 
 
 def test_missing_list(data):
-    with pytest.raises(InputError, match=r"y\.json: does not exist; write it with scripts/prepare_data\.py"):
+    with pytest.raises(InputError, match=r"y\.json: does not exist; write it with mani prepare"):
         load_datalist(data / "mine" / "y.json", "test")
 
 
 def test_missing_data_set_names_those_there(data):
     (data / ".mine.77.partial").mkdir()
     (data / ".mine.77.partial" / "dataset.json").touch()
-    with pytest.raises(InputError, match=r"has no data set 'tnbc' \(it holds mine\).*scripts/prepare_data\.py"):
+    with pytest.raises(InputError, match=r"has no data set 'tnbc' \(it holds mine\).*mani prepare"):
         load_source_list(data, "tnbc", 0)
     with pytest.raises(InputError, match="it does not exist"):
         load_target_list(data / "gone", "tnbc", 0)

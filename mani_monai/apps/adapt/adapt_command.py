@@ -31,7 +31,7 @@ def adapt(
     HoVer-Net (mani_hovernet) is not offered here: train it with its bundle's configs.
 
     Args:
-        source: folder of a labelled data set that scripts/prepare_data.py wrote.
+        source: folder of a labelled data set that mani prepare wrote.
         target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below. Files that cannot be used are
             listed, and the others are used.
         out: folder for everything; one folder an adaptation.
@@ -47,7 +47,7 @@ def adapt(
         seed: of the trainings.
         licence: of the target's images, for the exported bundle's record.
         mpp: micrometres per pixel of all images, source and target, e.g. 0.25 at 40x; the exported bundles say it, and
-            scripts/infer.py rescales other images by it. Nothing is rescaled here.
+            mani infer rescales other images by it. Nothing is rescaled here.
     """
     from mani_monai.apps.adapt.adaptation import Adaptation
     from mani_monai.apps.adapt.adaptation import adapt as adapt_now

@@ -77,7 +77,7 @@ def source_folder(source: str | Path) -> Path:
     """
     place = Path(str(source)).expanduser().absolute()
     if not (place / "dataset.json").is_file():
-        remedy = "name the folder of a data set that scripts/prepare_data.py wrote, e.g. data/breast"
+        remedy = "name the folder of a data set that mani prepare wrote, e.g. data/breast"
         raise InputError(f"{source}: is no prepared data set; {remedy}.")
     return place
 

@@ -119,7 +119,7 @@ def pixel_size(mpp: float | None) -> str:
         return "The pixel size of the training's images was not recorded: take images of the same magnification."
     return (
         f"Trained on images of {mpp:.3g} micrometres per pixel (`mpp` in `configs/metadata.json`). `inference.json` "
-        "rescales nothing: take images of that size, or mani-monai's `scripts/infer.py`, which does."
+        "rescales nothing: take images of that size, or mani-monai's `mani infer`, which does."
     )
 
 

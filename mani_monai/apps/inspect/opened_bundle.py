@@ -67,4 +67,4 @@ def _refuse(path: Path, findings: Sequence[Finding]) -> None:
         first, more = dangerous[0], len(dangerous) - 1
         what = " ".join(f"{first.place}: {first.what}".split())[:300]
         also = f" (and {more} more)" if more else ""
-        raise InputError(f"{path}: is refused: {what}{also}; look at it with scripts/inspect_bundle.py.")
+        raise InputError(f"{path}: is refused: {what}{also}; look at it with mani inspect.")

@@ -27,7 +27,7 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     places = [str(Path(place.strip()).expanduser().absolute()) for place in bundles.split(",")]
     missing = [place for place in places if not os.path.exists(place)]
     if missing:
-        raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with scripts/export_bundle.py.")
+        raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with mani export.")
     if not Path(images).is_dir():
         raise InputError(f"--images {images}: no such folder; name the folder of the images.")
     try:

@@ -82,7 +82,7 @@ def test_an_archive_that_would_leave_its_folder_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../../evil.txt", "x")
     refusal = refusal_of(path, tmp_path / "out")
-    assert "evil.txt: leaves its folder; look at it with scripts/inspect_bundle.py" in refusal
+    assert "evil.txt: leaves its folder; look at it with mani inspect" in refusal
     assert not (tmp_path.parents[1] / "evil.txt").exists()
 
 
