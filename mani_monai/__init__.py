@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from .model import Model
     from .nuclei import Nuclei
 
+    __version__: str
+
 __all__ = ["Model", "Nuclei", "__version__"]
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Any
 
 from mani_monai.utils.command_line import HELP, nearest_command, run_command
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     """
     if arguments is None:
         for stream in (sys.stdout, sys.stderr):  # names in other bytes, and terminals without UTF-8
-            stream.reconfigure(errors="backslashreplace")
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     line = list(sys.argv[1:] if arguments is None else arguments)
     line = [first, *line] if first else line
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt

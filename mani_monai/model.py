@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Model:
     version: str = ""
     licence: str | None = None
     domains: Sequence[Mapping[str, Any]] = ()
+    _steps: Sequence[MapTransform] = field(init=False, repr=False)
+    _part: MapTransform = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         device = choose_device(self.device)
@@ -220,6 +222,9 @@ class Model:
         """From rows first to the network's axes, or back."""
         return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
 
+    def _pixels(self, picture: NDArray[np.uint8]) -> Tensor:
+        return self._turned(torch.from_numpy(np.require(picture, requirements="W")).permute(2, 0, 1))
+
     def image(self, picture: NDArray[np.uint8], whole: Whole = None) -> Tensor:
         """A picture as the network takes it, after the declared steps, each of which sees the whole as it is by then.
 
@@ -233,12 +238,8 @@ class Model:
         Raises:
             InputError: when a step changes the picture's shape.
         """
-        image, seen = (
-            self._turned(torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1))
-            if isinstance(pixels, np.ndarray)
-            else pixels
-            for pixels in (picture, whole)
-        )
+        image = self._pixels(picture)
+        seen = self._pixels(whole) if isinstance(whole, np.ndarray) else whole
         shape = image.shape
         for step in self._steps:
             image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]

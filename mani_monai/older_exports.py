@@ -92,18 +92,19 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     """
     config = _renamed(config)
     network = config.get("network_def")
-    target = network.get("_target_") if isinstance(network, dict) else None
+    network = network if isinstance(network, dict) else {}
+    target = network.get("_target_")
     name = next((name for name, known in PIPELINES.items() if known["network_def"]["_target_"] == target), None)
     if name is None:
         raise InputError(f"configs/inference.json: its network is {target}, of neither mani bundle; {INSTEAD}.")
     preprocessing = _checked_steps(config, name)
     settings = {key: config.get(value[1:]) if str(value).startswith("@") else value for key, value in network.items()}
-    window = 256 if settings.get("mode") == "fast" else 270
+    window: Any = config.get("window") if name == UNET else 256 if settings.get("mode") == "fast" else 270
     try:
         return Declaration(
             bundle=name,
             network=settings,
-            window=config.get("window") if name == UNET else window,
+            window=window,
             axes=AXES[name],
             preprocessing=preprocessing,
             mpp=metadata.get("mpp"),

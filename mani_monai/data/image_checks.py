@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 from PIL import Image
 from tqdm import tqdm
@@ -62,7 +63,7 @@ def check_types(items: Sequence[dict[str, str]], classes: int) -> None:
                 f"{item['image']}: has no cell types to learn or score; take a data set that has, or --out_classes 0."
             )
         with Image.open(item["types"]) as image:
-            highest = max(value for _, value in image.getcolors(1 << 16))
+            highest = max(value for _, value in cast("list[tuple[int, int]]", image.getcolors(1 << 16)))
         if highest >= classes:
             raise InputError(f"{item['types']}: holds type {highest}; ask for --out_classes {highest + 1} or more.")
 

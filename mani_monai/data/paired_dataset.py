@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from monai.data import CacheDataset, get_track_meta, set_track_meta
@@ -87,11 +87,11 @@ class PairedDataset(Dataset):
 
         with _no_metadata():
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
-            sample = dict(self.source[positions[order[step]]])
+            sample = dict(cast("dict[str, Tensor]", self.source[positions[order[step]]]))
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
-            sample["target_image"] = self.target[partner]["image"]
+            sample["target_image"] = cast("dict[str, Tensor]", self.target[partner])["image"]
             self.pair_transform.set_random_state(seed=int(draw.integers(2**32)))
-            return self.pair_transform(sample)
+            return cast("dict[str, Tensor]", self.pair_transform(sample))
 
 
 def _positions(items: Sequence[Mapping[str, Any]]) -> list[list[int]]:

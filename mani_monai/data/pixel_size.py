@@ -111,7 +111,7 @@ def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):  # tags of other kinds say nothing
         return []
     return [
-        (size.x or size.y, size.y or size.x, size.origin)
+        (size.x or size.y or 0.0, size.y or size.x or 0.0, size.origin)
         for size in stated
         if any(side is not None and SMALLEST <= side <= LARGEST for side in (size.x, size.y))
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +56,8 @@ def fit_temperature(scores: ArrayLike, matched: ArrayLike) -> float:
         return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
 
     bounds = (np.log(_COLDEST), np.log(_HOTTEST))
-    return float(np.exp(minimize_scalar(cost, bounds=bounds, method="bounded").x))
+    best = cast("Any", minimize_scalar(cost, bounds=bounds, method="bounded"))
+    return float(np.exp(best.x))
 
 
 def reliability(scores: ArrayLike, matched: ArrayLike, edges: Sequence[float] = EDGES) -> list[dict[str, float]]:

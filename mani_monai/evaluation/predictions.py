@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from ignite.engine import Engine, Events
@@ -45,7 +46,7 @@ class PredictionWriter:
         Args:
             engine: an evaluator that has just done an image; its output is a list of one.
         """
-        (output,) = engine.state.output
+        (output,) = cast("Sequence[Mapping[str, Tensor]]", engine.state.output)
         stem = Path(self.items[engine.state.iteration - 1]["image"]).stem
         prediction = self._plane(output[self.key])
         if len(output[self.key]) == 1:

@@ -90,14 +90,14 @@ def evaluate_selections(
 
     selections = {}
     for name, paths in candidates.items():
-        if name == ORACLE:
+        if name == ORACLE and oracle is not None:
             paths = [_best(oracle, network, paths)]
         weights = " to ".join(dict.fromkeys(_name(path, run) for path in (paths[0], paths[-1])))
         found = score(paths)
         selections[name] = {"weights": weights, "digest": found.digest} | _summary(found.test, images)
 
     result = {**facts, "selections": selections}
-    if studied:
+    if studied and label_free is not None:
         result["label_free"] = {"criterion": label_free.criterion, "images": len(label_free.images), "note": NOTE}
         result["snapshots"] = [
             {

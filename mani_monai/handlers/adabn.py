@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
@@ -52,8 +53,9 @@ class AdaBNHandler:
         engine.add_event_handler(self.event, self)
 
     def __call__(self, engine: Engine) -> None:
+        device = cast("Any", engine.state).device  # MONAI's engines add it
         before = {name: statistic.clone() for name, statistic in self._statistics()}
-        update_bn((batch[self.key] for batch in self.loader), self.network, device=engine.state.device)
+        update_bn((batch[self.key] for batch in self.loader), self.network, device=device)
         for name, statistic in self._statistics():
             statistic.lerp_(before[name], self.source_share)
 

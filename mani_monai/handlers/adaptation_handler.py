@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from ignite.engine import Engine, Events
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 
 from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses.adaptation_loss import usable_pairs
+
+if TYPE_CHECKING:
+    from monai.engines import SupervisedTrainer
 
 
 class AdaptationHandler:
@@ -73,14 +77,15 @@ class AdaptationHandler:
         engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self)
         engine.add_event_handler(Events.COMPLETED, self.reader.close)
 
-    def __call__(self, engine: Engine) -> None:
-        passed = engine.state.epoch if self.epoch_level else engine.state.iteration
+    def __call__(self, engine: SupervisedTrainer) -> None:
+        state = cast("Any", engine.state)
+        passed = state.epoch if self.epoch_level else state.iteration
         if passed <= self.warmup or not (len(self.losses) or self.observe_target):
             self.reader.clear()
             return
-        output = engine.state.output
+        output = state.output
         source = self.reader.read(output[Keys.IMAGE], output[Keys.PRED], output[Keys.LABEL])
-        image = engine.state.batch[self.target_key].to(engine.state.device, non_blocking=engine.non_blocking)
+        image = state.batch[self.target_key].to(state.device, non_blocking=engine.non_blocking)
         seen = image
         for perturb in self.perturbations:
             seen = perturb(seen)
@@ -98,8 +103,9 @@ class AdaptationHandler:
             output[Keys.LOSS] = output[Keys.LOSS] + loss.weight * term
         self.reader.clear()  # a loss that ran the network again left features here
 
-    def _open(self, engine: Engine) -> None:
-        length = engine.state.max_epochs * (1 if self.epoch_level else engine.state.epoch_length)
+    def _open(self, engine: SupervisedTrainer) -> None:
+        state = cast("Any", engine.state)
+        length = state.max_epochs * (1 if self.epoch_level else state.epoch_length)
         if len(self.losses) and self.warmup >= length:
             warnings.warn(f"the warm-up of {self.warmup} takes all of this training: nothing adapts.", stacklevel=2)
         self.reader.open(engine.network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 from ignite.engine import Engine, Events
 from torch import nn
@@ -34,7 +35,8 @@ class BestModelHandler:
         engine.add_event_handler(Events.COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        score = float(engine.state.metrics[engine.state.key_metric_name])
+        state = cast("Any", engine.state)  # MONAI's engines name the key metric
+        score = float(state.metrics[state.key_metric_name])
         score = float("-inf") if math.isnan(score) else score
         if self.score is None or score > self.score:
             self.score = score

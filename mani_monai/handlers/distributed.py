@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import ignite.distributed as idist
 import torch
@@ -44,18 +45,23 @@ class RankAverageHandler:
         if not self.parameters:
             return []
         own = [parameter.grad is not None for parameter in self.parameters]
-        ranks = idist.all_reduce(torch.tensor(own, dtype=torch.float32, device=self.parameters[0].device))
+        ranks = _summed(torch.tensor(own, dtype=torch.float32, device=self.parameters[0].device))
         trained = [parameter for parameter, count in zip(self.parameters, ranks.tolist(), strict=True) if count]
         for parameter in trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        return [parameter.grad for parameter in trained]
+        return [parameter.grad for parameter in trained if parameter.grad is not None]
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    """Over the ranks."""
+    return cast("Tensor", idist.all_reduce(tensor))
 
 
 def _average(tensors: Sequence[Tensor]) -> None:
     """Replaces tensors by their mean over the ranks, in one exchange."""
     if not tensors:
         return
-    mean = idist.all_reduce(torch.cat([tensor.flatten() for tensor in tensors])) / idist.get_world_size()
+    mean = _summed(torch.cat([tensor.flatten() for tensor in tensors])) / idist.get_world_size()
     for tensor, part in zip(tensors, mean.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(part.view_as(tensor))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any, cast
 
 from ignite.engine import Events
 from monai.handlers import ParamSchedulerHandler
@@ -43,7 +44,8 @@ class ScheduleHandler(ParamSchedulerHandler):
         if start < 0 or length < 0:
             raise ValueError(f"start and length must be >= 0, got {start} and {length}.")
         ramp = {"schedule": schedule, "value": value, "start": start, "length": length}
-        super().__init__(partial(setattr, target, attribute), scheduled, ramp, event=Events.ITERATION_STARTED)
+        event = cast("Any", Events.ITERATION_STARTED)  # annotated as text, handed to ignite
+        super().__init__(partial(setattr, target, attribute), scheduled, ramp, event=event)
 
 
 def scheduled(schedule: str, value: float, start: int, length: int, current_step: int) -> float:

@@ -47,7 +47,7 @@ class SnapshotHandler:
         for path in self.folder.glob("snapshots/iteration_*.pt"):
             if int(path.stem.removeprefix("iteration_")) > engine.state.iteration:
                 path.unlink(missing_ok=True)
-        if engine.state.iteration < engine.state.max_epochs * engine.state.epoch_length:
+        if engine.state.iteration < (engine.state.max_epochs or 0) * (engine.state.epoch_length or 0):
             weights_file(self.folder).unlink(missing_ok=True)
         if not engine.state.iteration:  # the best on source validation, averages, re-estimated ones
             for path in self.folder.glob("models/model_*.pt"):

@@ -62,7 +62,7 @@ class ConditionalMatchingLoss(AdaptationLoss):
 def _moments(features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, float]:
     """Mean and variance of each channel over the pixels that a mask weights, and the weight of all pixels."""
     if mask.shape[2:] != features.shape[2:]:
-        mask = adaptive_avg_pool2d(mask, features.shape[2:])
+        mask = adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))
     weight = mask.sum()
     mean = (features * mask).sum(dim=(0, 2, 3)) / weight.clamp(min=TINY)
     squares = (features - mean[:, None, None]).square() * mask

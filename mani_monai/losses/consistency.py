@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from monai.inferers import Inferer, SimpleInferer
@@ -91,5 +92,5 @@ class ConsistencyLoss(AdaptationLoss):
         return self.compare(symmetry.undo(logits), probability)
 
     def _logits(self, images: Tensor, network: nn.Module) -> Tensor:
-        prediction = self.inferer(images, network)
+        prediction = cast("Any", self.inferer(images, network))  # a tensor, or several by name
         return prediction if self.branch is None else prediction[self.branch]

@@ -101,7 +101,7 @@ class MutualInformationLoss(AdaptationLoss):
     def pool(self, features: Tensor, mask: Tensor) -> Tensor:
         """Pools BKhw features over a BHW mask to BNK vectors: N = 1, or ``samples`` where pooling is "random"."""
         if mask.shape[1:] != features.shape[2:]:
-            mask = adaptive_avg_pool2d(mask, features.shape[2:])
+            mask = adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))
         if callable(self.pooling):
             return self.pooling(features, mask)
         if self.pooling == "random":

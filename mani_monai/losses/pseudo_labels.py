@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ class CyclicPseudoLabelLoss(AdaptationLoss):
     @torch.no_grad()
     def label(self, image: Tensor) -> PseudoLabels:
         """Runs the teacher on B3HW target images."""
-        prediction = self.inferer(image, self.teacher)
+        prediction = cast("Any", self.inferer(image, self.teacher))  # a tensor, or several by name
         logits = prediction if self.branch is None else prediction[self.branch]
         probability = logits.softmax(dim=1)[:, 1]
         nuclei = confident_labels(probability, self.threshold)
@@ -153,7 +154,7 @@ class CyclicPseudoLabelLoss(AdaptationLoss):
         labels = self.label(target.image)
         certain = (labels.nuclei != IGNORED).sum().clamp(min=1)
         loss = cross_entropy(target.logits, labels.nuclei, ignore_index=IGNORED, reduction="sum") / certain
-        if self.hover_branch is None:
+        if self.hover_branch is None or labels.offsets is None or labels.hover is None:
             return loss
         errors = (target.prediction[self.hover_branch] - labels.offsets).square().mean(dim=1)
         return loss + self.hover_weight * (errors * labels.hover).sum() / labels.hover.sum().clamp(min=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from monai.inferers import Inferer, SimpleInferer
 from monai.networks.utils import eval_mode
@@ -120,7 +122,7 @@ class TargetSupportsLoss(AdaptationLoss):
     def teacher_probability(self, target: DomainBatch) -> Tensor:
         """B1HW, the teacher's probability of nuclei on the target's clean images."""
         with torch.no_grad(), eval_mode(self.teacher), frozen_statistics(self.teacher, training=True):
-            answer = self.inferer(target.clean, self.teacher)
+            answer = cast("Any", self.inferer(target.clean, self.teacher))  # a tensor, or several by name
             logits = answer if self.branch is None else answer[self.branch]
         return logits.float().softmax(dim=1)[:, 1:2]
 

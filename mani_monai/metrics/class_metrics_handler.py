@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.handlers import IgniteMetricHandler
@@ -36,8 +36,9 @@ class ClassMetricsHandler(IgniteMetricHandler):
 
     def compute(self) -> float:
         """Fills the engine's details and returns mPQ."""
-        mpq = float(self.metric_fn.aggregate())
-        counts = torch.from_numpy(self.metric_fn.get_counts().as_array())
-        self._engine.state.metric_details[CLASS_COUNTS] = counts.flatten(1)
+        metric, state = cast("ClassPanopticMetric", self.metric_fn), cast("Any", self._engine).state
+        mpq = float(metric.aggregate())
+        counts = torch.from_numpy(metric.get_counts().as_array())
+        state.metric_details[CLASS_COUNTS] = counts.flatten(1)
         self._is_reduced = True
         return mpq

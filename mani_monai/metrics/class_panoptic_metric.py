@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from monai.metrics import CumulativeIterationMetric
 from torch import Tensor
@@ -43,7 +45,7 @@ class ClassPanopticMetric(CumulativeIterationMetric):
         if y_pred.shape != y.shape or y.ndim != 4 or y.shape[1] != 2:
             raise ValueError(f"y_pred and y must be B2HW of one shape, got {(*y_pred.shape,)} and {(*y.shape,)}.")
         counts = [
-            compute_class_counts(*prediction, *label, self.num_classes)
+            compute_class_counts(prediction[0], prediction[1], label[0], label[1], self.num_classes)
             for prediction, label in zip(y_pred, y, strict=True)
         ]
         return torch.from_numpy(PanopticCounts.stack(counts).as_array())
@@ -54,7 +56,7 @@ class ClassPanopticMetric(CumulativeIterationMetric):
         Raises:
             ValueError: when no image was scored yet.
         """
-        counts = super().get_buffer()
+        counts = cast("Tensor | None", super().get_buffer())
         if counts is None:
             raise ValueError("no image was scored yet.")
         return PanopticCounts.from_array(counts.numpy(force=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -83,7 +84,7 @@ class InstanceMetric(CumulativeIterationMetric):
         return dict(zip(self.names, means.tolist(), strict=True))
 
     def _rows(self) -> np.ndarray:
-        rows = super().get_buffer()
+        rows = cast("Tensor | None", super().get_buffer())
         if rows is None:
             raise ValueError("no image was scored yet.")
         return rows.numpy(force=True)

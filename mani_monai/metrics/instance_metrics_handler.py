@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from ignite.engine import Engine
@@ -48,10 +48,10 @@ class InstanceMetricsHandler(IgniteMetricHandler):
 
     def compute(self) -> float:
         """Fills the engine's state and returns the figure that it is attached as."""
-        means, images = self.metric_fn.aggregate(), self.metric_fn.get_buffer()
-        state = self._engine.state
+        metric, state = cast("InstanceMetric", self.metric_fn), cast("Any", self._engine).state
+        means, images = cast("dict[str, float]", metric.aggregate()), metric.get_buffer()
         state.metrics.update(means)
         state.metric_details.update({name: images[:, i : i + 1] for i, name in enumerate(FIGURES)})
-        state.metric_details["counts"] = torch.from_numpy(self.metric_fn.get_counts().as_array())
+        state.metric_details["counts"] = torch.from_numpy(metric.get_counts().as_array())
         self._is_reduced = True
-        return means[self._name]
+        return means[cast("str", self._name)]

@@ -78,7 +78,7 @@ def compute_overlap_table(prediction: InstanceMap, label: InstanceMap) -> Overla
         prediction_areas=prediction_areas[1:],
         label_index=entries.row[pairs] - 1,
         prediction_index=entries.col[pairs] - 1,
-        intersection=entries.data[pairs],
+        intersection=np.asarray(entries.data[pairs], np.int64),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mani_monai.run.launcher import Usage
 from mani_monai.utils.json_files import save_json
@@ -41,10 +41,11 @@ def training_figures(sessions: Sequence[Session]) -> dict[str, Any]:
     names = ("training_seconds", "training_cpu_seconds", "peak_memory_mib", "sessions")
     if not sessions or sessions[-1]["status"] != 0 or any(session["seconds"] is None for session in sessions):
         return dict.fromkeys(names)
+    measured = cast("Sequence[Mapping[str, float]]", sessions)
     figures = (
-        round(sum(session["seconds"] for session in sessions)),
-        round(sum(session["cpu_seconds"] for session in sessions)),
-        round(max(session["peak_memory_mib"] for session in sessions)),
+        round(sum(session["seconds"] for session in measured)),
+        round(sum(session["cpu_seconds"] for session in measured)),
+        round(max(session["peak_memory_mib"] for session in measured)),
         len(sessions),
     )
     return dict(zip(names, figures, strict=True))

@@ -104,11 +104,11 @@ def check_run(run: str | None = None) -> None:
     parser = running_workflow().parser
     folder = Path(parser.get_parsed_content("output_dir") if run is None else run)
     made, asked = read_train_config(folder), plain(resolved_config(parser))
-    transforms = [
+    before, now = (
         {name: side.get("transforms", {}).get(name) for name in ("decode", "finish")} for side in (made, asked)
-    ]
-    sides = [{name: side.get(name) for name in SEEN} for side in (made, asked)]
-    key = first_difference(*sides) or first_difference(*transforms, "transforms")
+    )
+    one, other = ({name: side.get(name) for name in SEEN} for side in (made, asked))
+    key = first_difference(one, other) or first_difference(before, now, "transforms")
     if key is not None:
         part = key.partition("::")[0]
         raise InputError(

@@ -67,11 +67,11 @@ class BorderMap:
             response = self._response(channel, window)[inner]
             lows.append(response.min())
             highs.append(response.max())
-            if keep:
+            if whole is not None:
                 whole[place] = response
         if min(lows) < max(highs):
             self.response_ranges[channel] = min(lows), max(highs)
-            if keep:
+            if whole is not None:
                 self.kept[channel] = whole
 
     def _response(self, channel: int, window: Window) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from skimage.morphology import disk
 from skimage.segmentation import watershed
 
 from .hover_borders import BorderMap, Window, tiles
-from .nucleus import without_small
+from .nucleus import connected_pieces, without_small
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
@@ -72,7 +72,7 @@ def hover_instances(
     probability, hover = np.asanyarray(probability), np.asanyarray(hover_maps)
     check_settings(kernel_size, radius, tile)
     _check_maps(probability, hover)
-    components, count = without_small(*ndimage.label(probability >= threshold), min_size)
+    components, count = without_small(*connected_pieces(probability >= threshold), min_size)
     borders = BorderMap(hover, kernel_size, _CACHED, keep=tile is None) if count else None
     if borders is None or borders.is_empty:
         return components
@@ -93,11 +93,11 @@ def hover_instances(
 
     instances, found = np.zeros_like(components), 0
     # what a nucleus encloses goes with it, for its marker is filled
-    groups, count = ndimage.label(_filled(components > 0))
+    groups, count = connected_pieces(_filled(components > 0))
     halo = kernel_size // 2 + max(_BLUR_RADIUS, radius) + 1
     for window, owned in _windows(groups, np.arange(count + 1) > 0, tile, halo):
         height, certain = surface(window)
-        pieces, count = ndimage.label(owned & (components[window] > 0))
+        pieces, count = connected_pieces(owned & (components[window] > 0))
         part = _divided(height, _opened(_filled(certain & owned), radius), pieces, count, min_size)
         np.add(part, found, out=instances[window], where=part > 0)
         found += int(part.max(initial=0))
@@ -133,7 +133,7 @@ def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fills what the mask encloses: background that does not reach the edge of the map, not even diagonally."""
-    background, count = ndimage.label(~mask, _EIGHT_NEIGHBOURS)
+    background, count = connected_pieces(~mask, _EIGHT_NEIGHBOURS)
     enclosed = np.ones(count + 1, dtype=bool)
     for edge in (background[0], background[-1], background[:, 0], background[:, -1]):
         enclosed[edge] = False
@@ -151,7 +151,7 @@ def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Dilation by a disk, row of the disk by row: the wider rows continue the narrower ones."""
     padded = np.pad(mask, radius)
     height, width = mask.shape
-    half_widths = disk(radius).sum(axis=1) // 2
+    half_widths = np.asarray(disk(radius)).sum(axis=1) // 2
     spread, dilated = padded[:, radius : radius + width].copy(), np.zeros_like(mask)
     for half in range(radius + 1):
         if half:
@@ -174,7 +174,7 @@ def _divided(height: NDArray, marker: NDArray, components: NDArray, count: int, 
     Returns:
         HW ids 1..N in the raster order of their markers; a component without a marker is background.
     """
-    markers, markers_count = ndimage.label(marker)
+    markers, markers_count = connected_pieces(marker)
     where = np.flatnonzero(markers)
     ids, piece = markers.ravel()[where], components.ravel()[where]
     kept = np.bincount(ids, minlength=markers_count + 1) >= min_size
@@ -202,10 +202,10 @@ def _flooded(height: NDArray[np.float32], seeds: NDArray[np.int32], mask: NDArra
 
     ``height`` is <= 0. float64 has 29 bits to spare below float32, and a larger integer is a lower negative number.
     """
-    height = height.astype(np.float64)
+    levels = height.astype(np.float64)
     where = np.flatnonzero(seeds * mask)
-    height.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
-    return watershed(height, seeds, mask=mask)
+    levels.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
+    return watershed(levels, seeds, mask=mask)
 
 
 def _windows(
@@ -222,5 +222,5 @@ def _windows(
     owner[numbers] = group
     for number, members in enumerate(np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])):
         starts, stops = boxes[members, :, 0].min(axis=0), boxes[members, :, 1].max(axis=0)
-        window = tuple(slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
-        yield window, owner[pieces[window]] == number
+        down, across = (slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
+        yield (down, across), owner[pieces[down, across]] == number

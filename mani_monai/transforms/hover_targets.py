@@ -117,7 +117,7 @@ class HoVerTargetsd(MapTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            instances = connected_components(self._whole_numbers(item, key), connectivity=1)
+            instances = np.asarray(connected_components(self._whole_numbers(item, key), connectivity=1))
             middle = self._crop(instances)
             offsets = self._crop(hover_maps(instances))
             tiny = np.bincount(middle.ravel()) < self.min_size

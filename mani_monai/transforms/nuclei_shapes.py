@@ -56,7 +56,7 @@ class Runs:
 
     def total(self, values: NDArray) -> NDArray[np.float64]:
         """K sums over each instance's runs."""
-        return np.bincount(self.index, values, len(self.ids))
+        return np.asarray(np.bincount(self.index, values, len(self.ids)), np.float64)
 
 
 def shapes(instances: NDArray, runs: Runs) -> dict[str, NDArray]:
@@ -125,7 +125,8 @@ def _perimeter(instances: NDArray, ids: NDArray) -> NDArray[np.float64]:
             code += neighbour * ((flat[at - step] == own).view(np.int8) + (flat[at + step] == own).view(np.int8))
         owners.append(own)
         weights.append(_PERIMETER_WEIGHTS[code])
-    return np.bincount(np.searchsorted(ids, np.concatenate(owners)), np.concatenate(weights), len(ids))
+    sums = np.bincount(np.searchsorted(ids, np.concatenate(owners)), np.concatenate(weights), len(ids))
+    return np.asarray(sums, np.float64)
 
 
 def _row_extremes(runs: Runs) -> Runs:

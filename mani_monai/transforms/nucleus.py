@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -37,6 +39,21 @@ def least_area(mpp: float | None = None) -> int:
     return max(round(LEAST_AREA_UM2 / mpp**2), 1)
 
 
+def connected_pieces(
+    mask: NDArray[np.bool_], neighbours: NDArray[np.bool_] = NEIGHBOURS
+) -> tuple[NDArray[np.int32], int]:
+    """The connected pieces of a mask, small ones too.
+
+    Args:
+        mask: HW bool.
+        neighbours: 3x3, true where two pixels are of one piece.
+
+    Returns:
+        HW ids 1..N in the raster order of their first pixels, 0 background; and N.
+    """
+    return cast("tuple[NDArray[np.int32], int]", ndimage.label(mask, neighbours))
+
+
 def connected_nuclei(mask: NDArray[np.bool_], min_size: int | None = None) -> NDArray[np.int32]:
     """The connected pieces of a mask, each as a nucleus.
 
@@ -47,7 +64,7 @@ def connected_nuclei(mask: NDArray[np.bool_], min_size: int | None = None) -> ND
     Returns:
         HW ids 1..N in the raster order of their first pixels, 0 background.
     """
-    pieces, count = ndimage.label(mask, NEIGHBOURS, output=np.int32)
+    pieces, count = connected_pieces(mask)
     return without_small(pieces, count, least_area() if min_size is None else min_size)[0]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from .capped_distance import capped_distance
-from .nucleus import THRESHOLD, least_area, without_small
+from .nucleus import THRESHOLD, connected_pieces, least_area, without_small
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def part_nuclei(probability: ArrayLike, min_size: int | None = None, rule: Parti
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
     depth = capped_distance(mask, rule.cap)
-    depth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
-    basins = _Basins.of(mask, depth)
+    smooth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
+    basins = _Basins.of(mask, np.asarray(smooth, np.float32))
     nuclei = _joined(basins, rule.depth)
     instances = np.zeros(mask.shape, np.int32)
     instances[mask] = nuclei[basins.number]
@@ -89,7 +89,7 @@ def part_nuclei(probability: ArrayLike, min_size: int | None = None, rule: Parti
 
 def _filled(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
     """Fills holes that fit into a small box; what touches the map's edge is none."""
-    background, count = ndimage.label(~mask, np.ones((3, 3), bool))
+    background, count = connected_pieces(~mask, np.ones((3, 3), bool))
     if count < 2:
         return mask
     hole = np.zeros(count + 1, bool)

@@ -94,7 +94,7 @@ def _corners(padded: NDArray) -> _Corners:
     for i in (0, 1):  # convex corners of positions i and i + 2 at one vertex, of one instance
         at = np.flatnonzero((around[i] == around[i + 2]) & (around[i] != 0) & ~same[i] & ~same[i + 2])
         pairs.append([offsets[list_] + np.searchsorted(found[list_], at) for list_ in (2 * i, 2 * i + 4)])
-    touching = tuple(np.concatenate(side) for side in zip(*pairs, strict=True))
+    one, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
 
     at, comes, leaves = np.concatenate(found), np.concatenate(comes), np.concatenate(leaves)
     x, y = x[at].astype(np.int32), y[at].astype(np.int32)
@@ -105,7 +105,7 @@ def _corners(padded: NDArray) -> _Corners:
     for direction in (_EAST, _SOUTH, _WEST, _NORTH):
         along = by_row if direction in (_EAST, _WEST) else by_column
         following[along[leaves[along] == direction]] = along[comes[along] == direction]
-    return _Corners(x, y, np.concatenate(ids), following, touching)
+    return _Corners(x, y, np.concatenate(ids), following, (one, other))
 
 
 def _walk(following: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -147,7 +147,7 @@ def _polygons(
             continue
         candidates = polygons[instance]
         if len(candidates) > 1:
-            parts = label(instances, connectivity=1) if parts is None else parts
+            parts = np.asarray(label(instances, connectivity=1)) if parts is None else parts
             part = parts[_pixel_beside(ring)]
             candidates = [polygon for polygon in candidates if parts[_pixel_beside(polygon[0])] == part]
         candidates[0].append(ring)

@@ -48,7 +48,7 @@ class RandColoursd(RandomizableTransform, MapTransform):
             the item with its images changed, of the type that they had; rounded where those are whole numbers.
         """
         item = dict(data)
-        self.randomize()
+        self.randomize(None)
         if self._do_transform:
             for key in self.key_iterator(item):
                 values = item[key]

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from mani_monai.utils import InputError
 
-MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # as large as an image may be that is decoded at all
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as large as an image may be that is decoded at all
 
 
 def rescaled(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from monai.config import KeysCollection
@@ -56,7 +56,8 @@ class TissueColours:
                 mean = mean + step * len(tissue) / count
                 squares = squares + ((tissue - own) ** 2).sum(axis=0) + step**2 * before * len(tissue) / count
         std = np.sqrt(squares / max(count, 1))
-        return cls(tuple(mean.tolist()), tuple(std.tolist()), count / max(total, 1))
+        middle, spread = (cast("tuple[float, float, float]", tuple(values.tolist())) for values in (mean, std))
+        return cls(middle, spread, count / max(total, 1))
 
 
 def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None = None) -> np.ndarray:
@@ -82,7 +83,7 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None
     image = image.astype(np.float32, copy=False)
     colours = _colours(image)
     if isinstance(whole, TissueColours):
-        mean, std = np.float32(whole.mean), np.float32(whole.std)
+        mean, std = np.asarray(whole.mean, np.float32), np.asarray(whole.std, np.float32)
         share, contrast = whole.share, std[0]
     else:
         tissue, pixels = _tissue(colours if whole is None else _colours(whole))

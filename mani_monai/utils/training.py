@@ -60,7 +60,7 @@ def announce_cost(
     def step() -> None:
         output = inferer(image, copy)
         branches = output.values() if isinstance(output, Mapping) else [output]
-        sum(branch.mean() for branch in branches).backward()
+        sum((branch.mean() for branch in branches), torch.zeros(())).backward()
 
     step()
     start = time.perf_counter()

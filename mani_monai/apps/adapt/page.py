@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from string import Template
 
@@ -116,7 +116,7 @@ def _nuclei(outcome: Outcome) -> str:
     e = outcome.evidence
     found = (e.before, e.after, e.source)
 
-    def row(name: str, figure: object) -> tuple[str, ...]:
+    def row(name: str, figure: Callable[[NucleiFigures], str]) -> tuple[str, ...]:
         return (name, *(figure(nuclei) for nuclei in found))
 
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Container
 from pathlib import Path
 
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
@@ -55,7 +56,7 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     return Listing("folder", tuple(records), str(licence), left_out=tuple(sorted(left_out)), problems=tuple(problems))
 
 
-def is_mask_name(stem: str, stems: object) -> bool:
+def is_mask_name(stem: str, stems: Container[str]) -> bool:
     """Whether a file's stem is that of another file with a word for masks before or behind it.
 
     Args:

@@ -91,6 +91,7 @@ def write_onnx(network: nn.Module, example: Tensor, multiple: int | None, path: 
             program = torch.onnx.export(network.eval().cpu(), (example,), dynamo=True, verbose=False, **options)
     finally:
         registration.removeFilter(_is_no_lack_of_torchvision)
+    assert program is not None  # as dynamo=True promises
     model = program.model_proto
     for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # among them the stack that led to a node, with paths on this machine

@@ -119,7 +119,8 @@ class ImageSteps:
             raise InputError(
                 f"would take the place of {record.source}, whose outputs are there; name another --out, or --overwrite."
             )
-        if not self.overwrite and is_done(record, key, self.out, [path.stem + ENDINGS[name] for name in self.outputs]):
+        files = [path.stem + ENDINGS[name] for name in self.outputs]
+        if not self.overwrite and record is not None and is_done(record, key, self.out, files):
             return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
         scale = scale_for(size, self.model.mpp)
         image = read_image(path)
@@ -136,12 +137,18 @@ class ImageSteps:
         return replace(item, result=result, key=key, picture=image.pixels)
 
     def _segment(self, item: _Item) -> _Item:
-        return replace(item, maps=self.model.maps(rescaled(item.picture, item.result.scale)))
+        picture, scale = item.picture, item.result.scale
+        assert picture is not None  # as _read leaves an open item
+        assert scale is not None
+        return replace(item, maps=self.model.maps(rescaled(picture, scale)))
 
     def _write(self, item: _Item) -> _Item:
-        name, size = item.path.name, item.result.mpp
+        name, size, key = item.path.name, item.result.mpp, item.key
+        assert key is not None  # as _segment leaves an open item
+        assert item.picture is not None
+        assert item.maps is not None
         nuclei = self.model.nuclei(item.maps, item.picture.shape[:2], size, item.picture)
-        written = begin(read_record(self.out, name), item.key, self.out, name)
+        written = begin(read_record(self.out, name), key, self.out, name)
         for path in nuclei.save(self.out, item.path.stem, self.outputs):
             written[path.name] = file_hash(path)
         areas = nuclei.table["area"]
@@ -153,7 +160,7 @@ class ImageSteps:
             mean_area=mean and round(mean, 1),
             mean_area_um2=round(mean * size**2, 2) if mean and size else None,
         )
-        write_record(self.out, name, Record(item.key, written, asdict(result), str(item.path.resolve())))
+        write_record(self.out, name, Record(key, written, asdict(result), str(item.path.resolve())))
         return replace(item, result=result, picture=None, maps=None)
 
     def _pixel_size(self, path: Path) -> tuple[PixelSize | None, list[str]]:

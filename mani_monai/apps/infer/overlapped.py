@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
-A, B, C, D = TypeVar("A"), TypeVar("B"), TypeVar("C"), TypeVar("D")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 AHEAD = 2  # items in each queue, so that memory stays bounded
 
 
@@ -36,7 +40,7 @@ def overlapped(
     rest = iter(items)
     try:
         while True:
-            while len(coming) < ahead and (item := next(rest, coming)) is not coming:
+            for item in islice(rest, ahead - len(coming)):
                 coming.append(before.submit(first, item))
             if not coming:
                 break

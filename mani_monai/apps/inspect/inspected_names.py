@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 LIBRARIES = {"monai", "torch", "ignite", "numpy", "scipy", "skimage", "PIL", "tifffile", "nibabel", "einops", "tqdm"}
 STANDARD = {
@@ -73,10 +74,14 @@ def dotted_fault(name: str) -> str | None:
     return f"{name} changes files" if parts and parts[-1] in METHODS else None
 
 
+def _imports(statement: str) -> list[ast.Import | ast.ImportFrom]:
+    return cast("list[ast.Import | ast.ImportFrom]", ast.parse(statement.strip()).body)
+
+
 def imports_of(statement: str) -> dict[str, str]:
     """What imports bind: the name in the code, and its dotted name."""
     bound = {}
-    for node in ast.parse(statement.strip()).body:
+    for node in _imports(statement):
         for alias in node.names:
             root = alias.name.split(".")[0]
             if isinstance(node, ast.ImportFrom):
@@ -88,7 +93,7 @@ def imports_of(statement: str) -> dict[str, str]:
 
 def import_fault(statement: str) -> str | None:
     """Why an import may do harm. The modules os and sys are harmful by what is used of them, so are judged there."""
-    for node in ast.parse(statement.strip()).body:
+    for node in _imports(statement):
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module or ''}.{name}" for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import nibabel
@@ -126,7 +126,7 @@ def read_volume_mask(path: str | Path) -> RawMask:
 
 def _volume(path: Path) -> NDArray:
     if path.suffix.lower() != ".nrrd":
-        return np.asarray(nibabel.load(path).dataobj)
+        return np.asarray(cast("Any", nibabel.load(path)).dataobj)
     nrrd, found = optional_import("nrrd")
     if not found:
         raise InputError(f"{path}: reading NRRD takes the package pynrrd; install it, or submit NIfTI or PNG.")

@@ -31,7 +31,7 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     if not Path(images).is_dir():
         raise InputError(f"--images {images}: no such folder; name the folder of the images.")
     try:
-        from monailabel.main import Main
+        from monailabel.main import Main  # pyright: ignore[reportMissingImports]: its environment is another one
     except ModuleNotFoundError as error:
         needed = "make test-label makes the environment .venv-label; start this with its python"
         raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error

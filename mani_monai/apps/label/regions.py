@@ -68,7 +68,7 @@ def _asked(request: Mapping[str, Any]) -> Region | None:
     if size in (None, (0, 0)) and location in (None, (0, 0)):
         return None
     if size is None:
-        raise InputError(f"location {list(location)}: has no size; give both, or neither.")
+        raise InputError(f"location {list(location or ())}: has no size; give both, or neither.")
     region = Region(location or (0, 0), size)
     if min(size) < 1 or min(region.location) < 0:
         raise InputError(f"{_text(region)}: is no region; give a location from 0 and a size from 1.")

@@ -114,7 +114,7 @@ def _run(configs: Sequence[Path]) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
-        for line in process.stdout:
+        for line in process.stdout or ():
             print(line, end="", flush=True)
             tail.append(line.strip())
     if process.returncode:

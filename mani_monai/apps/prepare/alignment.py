@@ -97,8 +97,8 @@ def alignment(image: np.ndarray, nuclei: np.ndarray) -> Alignment | None:
 
 def _best_shift(density: np.ndarray, nuclei: np.ndarray) -> tuple[int, int]:
     """The shift of the mask with the highest (circular) correlation."""
-    spectrum = fft.rfft2(density) * np.conj(fft.rfft2(nuclei.astype(np.float32)))
-    correlation = fft.irfft2(spectrum, s=density.shape)
+    spectrum = np.asarray(fft.rfft2(density)) * np.conj(np.asarray(fft.rfft2(nuclei.astype(np.float32))))
+    correlation = np.asarray(fft.irfft2(spectrum, s=density.shape))
     peak = np.unravel_index(int(correlation.argmax()), correlation.shape)
     rows, columns = (int(p) if p <= n // 2 else int(p) - n for p, n in zip(peak, correlation.shape, strict=True))
     return rows, columns

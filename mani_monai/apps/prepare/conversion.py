@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -134,7 +136,7 @@ def convert(
         None if ids is None else int(ids.max(initial=0)),
         None if ids is None else alignment(image.pixels, ids > 0),
         notes + (mask.notes if mask else ()),
-        () if types is None else count_types(ids, types, kinds),
+        () if ids is None or types is None else count_types(ids, types, kinds),
         record.tissue,
         record.part,
     )
@@ -146,9 +148,9 @@ def convert(
         name = f"{record.id}_r{window.row:02d}_c{window.column:02d}"
         _write(folder, name, window.image, window.ids, window.types, _WINDOW)
         facts = replace(whole, id=name, height=windows.size, width=windows.size, alignment=None, notes=())
-        if ids is not None:
+        if window.ids is not None:
             facts = replace(facts, nuclei=int(window.ids.max(initial=0)))
-        if types is not None:
+        if window.ids is not None and window.types is not None:
             facts = replace(facts, types=count_types(window.ids, window.types, kinds))
         written.append(facts)
     return Conversion(whole, tuple(written))
@@ -173,7 +175,7 @@ def _write(
     pixels: np.ndarray,
     ids: np.ndarray | None,
     types: np.ndarray | None,
-    compression: dict[str, dict[str, int]],
+    compression: Mapping[str, Mapping[str, Any]],
 ) -> None:
     for part, values in (("labels", ids), ("types", types), ("images", pixels)):
         if values is not None:

@@ -33,7 +33,7 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     if instances.size >= _SMALL and areas.max() > _MOST_COVERED * instances.size:
         share = areas.max() / instances.size
         return f"one nucleus covers {share:.0%} of the image; is the mask inverted, or a region? Mend it"
-    pieces = label(instances, connectivity=2)
+    pieces = np.asarray(label(instances, connectivity=2))
     number = int(pieces.max(initial=0))
     torn = _torn(instances, pieces, count) if number > count else 0
     eight_bits = stored.dtype.itemsize == 1 and int(stored.max(initial=0)) == 255 and count >= _WRAPPED

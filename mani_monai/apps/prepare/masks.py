@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from mani_monai.apps.prepare.mask_doubts import ACCEPT, mask_doubt
 from mani_monai.data.readers.records import RawMask
+from mani_monai.transforms.nucleus import connected_pieces
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _MAX_ID = 65535
@@ -36,7 +36,7 @@ def to_instances(raw: RawMask, accept_doubtful: bool = False) -> RawMask:
     ids, inverse = np.unique(values[foreground], return_inverse=True)
     notes = raw.notes
     if raw.kind == "binary" or (raw.kind == "auto" and len(ids) <= 1):
-        instances, count = ndimage.label(foreground, structure=_EIGHT_NEIGHBOURS)
+        instances, count = connected_pieces(foreground, _EIGHT_NEIGHBOURS)
         if count:
             notes += (("binary mask to connected components", 1),)
     else:

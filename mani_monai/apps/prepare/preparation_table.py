@@ -78,6 +78,7 @@ def _types(found: Preparation) -> str:
 
 def _windows(found: Preparation) -> str:
     grid = found.windows
+    assert grid is not None
     edges = "mirrored beyond the borders" if grid.mirror else "inside the borders"
     text = f"{len(found.images)} of {grid.size}x{grid.size} at step {grid.step}, {edges}"
     return f"{text}; nuclei and pieces: {_nuclei(found.images, 'a window')}" if found.labelled else text
@@ -95,12 +96,12 @@ def _nuclei(images: tuple[ImageFacts, ...], each: str = "an image") -> str:
 
 
 def _alignment(found: Preparation) -> list[str]:
-    measured = [image for image in found.originals if image.alignment]
-    if not measured:
+    contrasts = {image.id: image.alignment.contrast for image in found.originals if image.alignment}
+    if not contrasts:
         return ["nothing to compare"]
-    lowest = min(measured, key=lambda image: image.alignment.contrast)
-    median = np.median([image.alignment.contrast for image in measured])
-    lowest_contrast = f"{lowest.alignment.contrast:.3f} ({lowest.id})"
+    lowest = min(contrasts, key=lambda name: contrasts[name])
+    median = np.median(list(contrasts.values()))
+    lowest_contrast = f"{contrasts[lowest]:.3f} ({lowest})"
     lines = [f"haematoxylin inside minus outside nuclei: median {median:.3f}, lowest {lowest_contrast}"]
     suspicious = found.doubts
     return lines + [f"look at {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]

@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, label, map_coordinates
-from scipy.spatial import cKDTree
+from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.spatial import KDTree
 
 from mani_monai.apps.prepare.toy_styles import NucleusStyle, TissueStyle
+from mani_monai.transforms.nucleus import connected_pieces
 
 __all__ = ["ToyTile", "make_tile"]
 
@@ -171,11 +172,11 @@ def _nucleus_shape(
     """The window of a nucleus, pixel offsets along its axes (2HW), and its depth: 1 at the centre, 0 at the rim."""
     radius, ratio, angle = form
     reach = int(np.ceil(1.6 * radius * np.sqrt(ratio))) + 1
-    window = tuple(
+    down, across = (
         slice(max(int(middle) - reach, 0), min(int(middle) + reach + 1, side))
         for middle, side in zip(centre, size, strict=True)
     )
-    rows, columns = np.mgrid[window]
+    rows, columns = np.mgrid[down, across]
     row, column = rows - centre[0], columns - centre[1]
     long = (np.cos(angle) * column + np.sin(angle) * row) / np.sqrt(ratio)
     short = (-np.sin(angle) * column + np.cos(angle) * row) * np.sqrt(ratio)
@@ -184,7 +185,7 @@ def _nucleus_shape(
     for wave in (2, 3, 4, 5):
         boundary += style.irregularity / wave * rng.standard_normal() * np.cos(wave * polar + rng.uniform(0, 2 * np.pi))
     depth = 1 - np.hypot(long, short) / (radius * np.clip(boundary, 0.6, 1.45))
-    return window, np.stack([long, short]), depth
+    return (down, across), np.stack([long, short]), depth
 
 
 def _nucleoli(style: NucleusStyle, offsets: Map, radius: float, rng: np.random.Generator) -> Map:
@@ -198,7 +199,7 @@ def _nucleoli(style: NucleusStyle, offsets: Map, radius: float, rng: np.random.G
 
 def _largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep the largest connected piece, so that every instance is one piece."""
-    pieces, count = label(mask)
+    pieces, count = connected_pieces(mask)
     if count <= 1:
         return mask
     return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
@@ -224,8 +225,8 @@ def _cells(sites: _Sites, size: tuple[int, int]) -> tuple[Map, Map]:
     """Distance to the nearest centre, and a 0..1 map of the borders between the cells around the centres."""
     if len(sites.centre) < 2:
         return np.full(size, np.inf), np.zeros(size)
-    pixels = np.stack(np.mgrid[: size[0], : size[1]], axis=-1).reshape(-1, 2)
-    distance = cKDTree(sites.centre).query(pixels, k=2)[0].reshape(*size, 2)
+    pixels = np.stack([*np.mgrid[: size[0], : size[1]]], axis=-1).reshape(-1, 2)
+    distance = KDTree(sites.centre).query(pixels, k=2)[0].reshape(*size, 2)
     return distance[..., 0], np.exp(-(((distance[..., 1] - distance[..., 0]) / 1.6) ** 2))
 
 

@@ -102,7 +102,8 @@ class WindowGrid:
             ValueError: the image is too small for a window.
         """
         rows, columns = (self.starts(length) for length in image.shape[:2])
-        image, ids, types = (None if array is None else self._padded(array) for array in (image, ids, types))
+        image = self._padded(image)
+        ids, types = (None if array is None else self._padded(array) for array in (ids, types))
         before = self._margins[0]
         for row, top in enumerate(rows):
             for column, left in enumerate(columns):
@@ -122,4 +123,4 @@ class WindowGrid:
     def _own_ids(self, ids: np.ndarray) -> np.ndarray:
         if not self.mirror:
             return renumber(ids)
-        return measure.label(ids, background=0, connectivity=_DIAGONALS).astype(np.uint16)
+        return np.asarray(measure.label(ids, background=0, connectivity=_DIAGONALS)).astype(np.uint16)

@@ -97,7 +97,7 @@ class ShardStore:
         """
         path = self.path(shard)
         try:
-            nuclei = pq.read_table(path, partitioning=None)
+            nuclei = pq.read_table(path, partitioning=None)  # pyright: ignore[reportArgumentType]: None is documented, the stubs lack it
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0][:200]}); remove it.") from error
         metadata = dict(nuclei.schema.metadata or {})

@@ -159,7 +159,7 @@ class Slide:
         down = (0, box[1] - top, shape[1], min(box[3] - top, cut.height))
         # one axis after the other: of both at once, Pillow chooses the order by the sizes, and rounds in between
         wide = cut.resize((shape[1], cut.height), filter_, box=across)
-        return np.asarray(wide.resize(shape[::-1], filter_, box=down))
+        return np.asarray(wide.resize((shape[1], shape[0]), filter_, box=down))
 
 
 def open_slide(path: str | Path, mpp: PixelSize | None = None) -> Slide:

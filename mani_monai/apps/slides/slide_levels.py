@@ -30,10 +30,17 @@ class Levels(Protocol):
         background: colour of what was not scanned.
     """
 
-    sizes: Sequence[tuple[int, int]]
-    steps: Sequence[float]
-    stated: tuple[float, float] | None
-    background: tuple[int, int, int]
+    @property
+    def sizes(self) -> Sequence[tuple[int, int]]: ...
+
+    @property
+    def steps(self) -> Sequence[float]: ...
+
+    @property
+    def stated(self) -> tuple[float, float] | None: ...
+
+    @property
+    def background(self) -> tuple[int, int, int]: ...
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels of a level; the cut lies within it."""
@@ -148,7 +155,8 @@ class PictureLevels:
 
     def __init__(self, path: Path) -> None:
         self._pixels = read_image(path).pixels
-        self.sizes = (self._pixels.shape[:2],)
+        height, width = self._pixels.shape[:2]
+        self.sizes = ((height, width),)
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels."""

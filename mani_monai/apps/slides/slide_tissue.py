@@ -15,6 +15,7 @@ from skimage.filters import threshold_otsu
 from mani_monai.apps.slides.slide import Slide
 from mani_monai.data.readers.geojson_outlines import read_polygons
 from mani_monai.data.readers.rasters import read_mask
+from mani_monai.transforms.nucleus import connected_pieces
 from mani_monai.transforms.polygons import instance_polygons
 from mani_monai.utils import InputError
 
@@ -47,11 +48,11 @@ def tissue_of(slide: Slide) -> Region:
     height, width = (max(round(side * slide.size.um / um), 1) for side in slide.shape)
     saturation = np.asarray(Image.fromarray(slide.overview((height, width))).convert("HSV"))[..., 1]
     mask = saturation > np.clip(threshold_otsu(saturation), LOWEST, HIGHEST)
-    pieces, count = ndimage.label(ndimage.binary_fill_holes(mask))
+    pieces, count = connected_pieces(np.asarray(ndimage.binary_fill_holes(mask), bool))
     least = min(LEAST_MM2, LEAST_SHARE * slide.area_mm2) / (slide.area_mm2 / mask.size)
     large = np.bincount(pieces.ravel(), minlength=count + 1) >= least
     large[0] = False
-    return mask_region(ndimage.binary_dilation(large[pieces]), slide.shape)
+    return mask_region(np.asarray(ndimage.binary_dilation(large[pieces]), bool), slide.shape)
 
 
 def mask_region(mask: NDArray[np.bool_], shape: tuple[int, int]) -> Region:
@@ -64,7 +65,7 @@ def mask_region(mask: NDArray[np.bool_], shape: tuple[int, int]) -> Region:
     Returns:
         in pixels of the slide.
     """
-    outlines = instance_polygons(ndimage.label(mask)[0])
+    outlines = instance_polygons(connected_pieces(mask)[0])
     across = np.array(shape[::-1]) / mask.shape[::-1]
     parts = [[ring * across for ring in polygon] for polygons in outlines.values() for polygon in polygons]
     return region_of(parts)

@@ -71,8 +71,8 @@ class TileGrid:
         for row in range(rows):
             for column in range(columns):
                 core = self.window(Tile(row, column))
-                edges = (core.left, core.top, core.right + far, core.bottom + far)
-                if region.intersects(box(*(edge * ratio for edge in edges))):
+                right, bottom = core.right + far, core.bottom + far
+                if region.intersects(box(core.left * ratio, core.top * ratio, right * ratio, bottom * ratio)):
                     number = row // SHARD * across + column // SHARD
                     shards.setdefault(number, []).append(Tile(row, column))
         return dict(sorted(shards.items()))

@@ -189,7 +189,7 @@ def crosses_itself(outline: np.ndarray) -> bool:
 def _is_open(outline: np.ndarray) -> bool:
     """Whether the last corner is far from the first, seen beside the edges: large squares are drawn with four."""
     edges = np.linalg.norm(np.diff(outline, axis=0), axis=1)
-    return len(outline) > 2 and np.linalg.norm(outline[-1] - outline[0]) > max(_OPEN, 2 * edges.max())
+    return len(outline) > 2 and bool(np.linalg.norm(outline[-1] - outline[0]) > max(_OPEN, 2 * edges.max()))
 
 
 def _organs(root: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 
-MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -60,7 +60,7 @@ class OpenedPicture:
             turned = f"EXIF orientation {self.turned}"
             raise InputError(f"{self.path}: is stored turned or mirrored ({turned}); save it upright.")
         if self.image is None:
-            kind = f"{self.page.samplesperpixel} x {self.page.dtype or 'unknown'} a pixel"
+            kind = f"{self.tiff.samplesperpixel} x {self.tiff.dtype or 'unknown'} a pixel"
             raise InputError(f"{self.path}: holds {kind}; store it with 8 bits per channel as RGB, in PNG or TIFF.")
         with _failures_named(self.path):
             self.image.load()
@@ -68,7 +68,7 @@ class OpenedPicture:
                 return self.image
             picture = self.image.copy()  # without the file's facts: the largest page stays the file's own
             picture.format = self.image.format
-            self._check_others(picture)
+            self._check_others(self.image, picture)
             return picture
 
     def stored(self) -> NDArray:
@@ -78,14 +78,20 @@ class OpenedPicture:
             InputError: a damaged file.
         """
         with _failures_named(self.path):
-            values = self.page.asarray()
-        return np.moveaxis(values, 0, -1) if self.page.axes.startswith("S") else values
+            values = self.tiff.asarray()
+        return np.moveaxis(values, 0, -1) if self.tiff.axes.startswith("S") else values
+
+    @property
+    def tiff(self) -> TiffPage:
+        """The page of a TIFF, which another file has not."""
+        assert self.page is not None
+        return self.page
 
     @property
     def turned(self) -> int:
         """The EXIF orientation where it is another than upright, else 0."""
         with _failures_named(self.path):  # of a PNG, all is decoded to get there
-            exif = self.image.getexif() if self.page is None else {}
+            exif = self.image.getexif() if self.page is None and self.image is not None else {}
             turned = exif.get(ExifTags.Base.Orientation, 1) if self.page is None else self.page.tags.valueof(274, 1)
         return 0 if turned in (0, 1) else int(turned)
 
@@ -99,14 +105,14 @@ class OpenedPicture:
         """Which of several pages was taken."""
         return () if self.pages == 1 else ((f"the largest of {self.pages} pages", 1),)
 
-    def _check_others(self, picture: Image.Image) -> None:
-        own = self.image.tell()
+    def _check_others(self, image: Image.Image, picture: Image.Image) -> None:
+        own = image.tell()
         for number in range(self.pages):
             if number == own or number in self.aside:
                 continue
             try:
-                self.image.seek(number)
-                same = self.image.size != picture.size and _shows(picture, self.image)
+                image.seek(number)
+                same = image.size != picture.size and _shows(picture, image)
             except Exception:  # a page that cannot be decoded is not known to show the same
                 same = False
             if not same:

@@ -176,8 +176,8 @@ def _numbers(outlines: Sequence[Outline], notes: Counter[str]) -> list[int]:
     taken: set[int] = set()
     numbers: list[int] = []
     for outline in outlines:
-        own = outline.number is not None and 0 < outline.number < 2**31 and outline.number not in taken
-        numbers.append(outline.number if own else 0)
+        number = outline.number or 0
+        numbers.append(number if 0 < number < 2**31 and number not in taken else 0)
         taken |= {numbers[-1]}
     following = max(taken, default=0)
     if following > 2**31 - 1 - len(numbers):

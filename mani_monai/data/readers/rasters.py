@@ -211,7 +211,7 @@ def _one_channel(path: Path, values: NDArray, mode: str) -> NDArray:
 def _white_is_zero(opened: OpenedPicture, values: NDArray) -> tuple[NDArray, str]:
     """A mask whose TIFF says that zero is white: two values are a picture in which nuclei are white."""
     present = np.unique(values)
-    if opened.page.is_imagej:  # its inverting look-up table changes the display, not what is foreground
+    if opened.tiff.is_imagej:  # its inverting look-up table changes the display, not what is foreground
         return values, "white is zero, by ImageJ's display alone"
     if len(present) > 2:
         return values, "white is zero, ids as stored"

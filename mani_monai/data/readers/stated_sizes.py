@@ -48,8 +48,9 @@ def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
         opened: the file.
     """
     if opened.page is None:
-        x, y = opened.image.info.get("dpi", (None, None))
-        yield StatedSize(_inverse(x, 25400.0), _inverse(y, 25400.0), f"{opened.image.format} density")
+        if opened.image is not None:
+            x, y = opened.image.info.get("dpi", (None, None))
+            yield StatedSize(_inverse(x, 25400.0), _inverse(y, 25400.0), f"{opened.image.format} density")
         return
     page, text = opened.page, opened.description
     yield from _ome(text, opened)
@@ -62,7 +63,8 @@ def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
         yield _imagej(text, page)
     unit = _PER_RESOLUTION_UNIT.get(int(page.tags.valueof(_RESOLUTION_UNIT, 2)))
     if unit is not None:
-        yield StatedSize(*(_inverse(ratio, unit) for ratio in _resolution(page)), "TIFF resolution")
+        x, y = (_inverse(ratio, unit) for ratio in _resolution(page))
+        yield StatedSize(x, y, "TIFF resolution")
 
 
 def micrometres_in(unit: str) -> float | None:
@@ -91,7 +93,7 @@ def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:
     except (ElementTree.ParseError, ValueError):
         return
     described = [element for element in root.iter() if _local(element) == "Pixels"]
-    size = [str(opened.page.imagewidth), str(opened.page.imagelength)]
+    size = [str(opened.tiff.imagewidth), str(opened.tiff.imagelength)]
     own = [element for element in described if [element.get("SizeX"), element.get("SizeY")] == size] or described
     pages = [element for element in own if opened.number in _pages_of(element)]
     stated = {_ome_size(element) for element in (pages if len(own) > 1 and pages else own)}
@@ -110,7 +112,8 @@ def _ome_size(pixels: ElementTree.Element) -> StatedSize:
         number = positive(pixels.get(f"PhysicalSize{axis}"))
         factor = micrometres_in(pixels.get(f"PhysicalSize{axis}Unit", "um"))  # um is OME's default
         sides.append(None if number is None or factor is None else number * factor)
-    return StatedSize(*sides, "OME description")
+    x, y = sides
+    return StatedSize(x, y, "OME description")
 
 
 def _local(element: ElementTree.Element) -> str:
@@ -121,11 +124,11 @@ def _imagej(text: str, page: TiffPage) -> StatedSize:
     facts = imagej_description_metadata(text)
     units = [str(facts.get("unit", "")), str(facts.get("yunit", facts.get("unit", "")))]
     factors = [micrometres_in(unit) for unit in units]
-    sides = [
+    x, y = (
         None if factor is None else _inverse(ratio, factor)
         for ratio, factor in zip(_resolution(page), factors, strict=True)
-    ]
-    return StatedSize(*sides, "ImageJ description")
+    )
+    return StatedSize(x, y, "ImageJ description")
 
 
 def _resolution(page: TiffPage) -> list[float | None]:

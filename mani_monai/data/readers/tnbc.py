@@ -65,5 +65,5 @@ def _parts(root: Path, prefix: str) -> dict[int, Path]:
 
 
 def _breast_image(stem: str) -> str | None:
-    slide = re.match(r"\d*", stem)[0]
-    return None if slide and int(slide) >= _FIRST_BRAIN_SLIDE else stem.removesuffix("_label")
+    slide = re.match(r"\d+", stem)
+    return None if slide and int(slide[0]) >= _FIRST_BRAIN_SLIDE else stem.removesuffix("_label")

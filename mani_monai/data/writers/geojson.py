@@ -51,8 +51,9 @@ def write_geojson(
     with replacing(path) as partial, open(partial, "w", encoding="utf-8") as stream:
         stream.write('{"type":"FeatureCollection","features":[')
         for row in rows_of(table):
-            if row["id"] in polygons:
-                feature = _feature(path.stem, row, polygons[row["id"]], class_names)
+            number = int(row["id"])
+            if number in polygons:
+                feature = _feature(path.stem, row, polygons[number], class_names)
                 stream.write(separator + json.dumps(feature, separators=(",", ":"), allow_nan=False))
                 separator = ",\n"
         stream.write("\n]}\n")

@@ -43,7 +43,7 @@ def write_instance_map(path: str | Path, instances: NDArray[np.integer]) -> None
         write(partial, instances, path)
 
 
-def write_mask(path: str | Path, mask: NDArray[np.generic]) -> None:
+def write_mask(path: str | Path, mask: NDArray) -> None:
     """Writes a mask as a PNG of 8 bits: 255 where it is above 0, else 0.
 
     Args:

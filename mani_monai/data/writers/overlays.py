@@ -62,7 +62,7 @@ def outline_mask(
         a new HW3 image.
     """
     drawn = image.copy()
-    drawn[binary_dilation(mask) & ~binary_erosion(mask)] = colour
+    drawn[np.asarray(binary_dilation(mask), bool) & ~np.asarray(binary_erosion(mask), bool)] = colour
     return drawn
 
 

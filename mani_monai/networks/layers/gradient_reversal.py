@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 
 class _GradientReversal(torch.autograd.Function):
     @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, values: Tensor, strength: float) -> Tensor:
+    def forward(context: Any, values: Tensor, strength: float) -> Tensor:
         context.strength = strength
         return values.view_as(values)
 
     @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return -context.strength * gradient, None
 
 
