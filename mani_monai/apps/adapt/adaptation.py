@@ -135,16 +135,17 @@ def adapt(job: Adaptation) -> Adapted:
     job.say("3/4 exporting")
     trained = _trained(job, make, plan.after, given if overlays else None)
     adapted = export_bundle(base.bundle, trained, job.out / "adapted", overwrite=True)
-    source_model, models = None, (given.model if given else None, _model(trained))
+    after = _model(trained)
+    source_model, before = None, given.model if given else after
     if plan.before:
         source = _trained(job, make, plan.before)
         source_model = export_bundle(base.bundle, source, job.out / "source_model", overwrite=True)
-        models = (models[1] if plan.before == plan.after else _model(source), models[1])
+        before = after if plan.before == plan.after else _model(source)
 
     job.say("4/4 measuring both models on the target, writing the report")
     notes = (*notes, terms_of_use(trained.domains))
     originals = {record.id: record.image for record in list_target_images(job.target).records}
-    facts = (models, originals, size, _settings(job, configs, domains), notes)
+    facts = ((before, after), originals, size, _settings(job, configs, domains), notes)
     outcome = write_report(job.out, plan, make, domains, *facts)
     return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict)
 

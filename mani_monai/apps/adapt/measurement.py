@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -77,7 +78,8 @@ def measure_model(model: Model, paths: Sequence[Path], size: PixelSize | None = 
 def label_free_scores(model: Model, pictures: Sequence[np.ndarray]) -> dict[str, float]:
     """What :class:`LabelFreeScorer` says of a model on HW3 pictures at its pixel size."""
     images = [{"image": model.image(picture)} for picture in pictures]
-    return LabelFreeScorer(model.network, model.inferer, images, model.device, preprocessing=model.steps)()
+    device = cast("torch.device", model.device)  # chosen, once the model is made
+    return LabelFreeScorer(model.network, model.inferer, images, device, preprocessing=model.steps)()
 
 
 def measure_labels(paths: Sequence[str]) -> NucleiFigures:

@@ -150,8 +150,8 @@ def read_record(out: Path, image: str) -> Record | None:
     """Reads the record of an image; None where there is none that can be read."""
     try:
         content = json.loads(record_path(out, image).read_text(encoding="utf-8"))
-        parts = (dict(content[part]) for part in ("key", "outputs", "result"))
-        return Record(*parts, str(content.get("source", "")))
+        key, outputs, result = (dict(content[part]) for part in ("key", "outputs", "result"))
+        return Record(key, outputs, result, str(content.get("source", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
