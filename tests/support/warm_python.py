@@ -10,6 +10,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import types
@@ -22,32 +23,49 @@ IMPORTED = ["torch", "ignite.engine", "monai.bundle", "skimage.measure", "scipy.
 """Packages of others alone, so that a process can still refuse to import this project."""
 
 
-def run_python(
-    words: Sequence[str | Path], cwd: str | Path, env: Mapping[str, str], timeout: float = 600
-) -> subprocess.CompletedProcess[str]:
-    """Runs what ``python`` would run with these words, to its end.
+class WarmPython:
+    """Starts what ``python`` would run with these words.
 
     Args:
         words: "-m" and a module, "-c" and code, or a script; then the arguments.
         cwd: folder of the process.
         env: its environment variables.
-        timeout: seconds after which it is killed.
 
-    Raises:
-        subprocess.TimeoutExpired: it did not end in time.
+    Attributes:
+        process: what runs.
     """
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(IMPORTED)
-    with TemporaryDirectory() as folder:
-        streams = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = server.Process(target=_become, args=([*map(str, words)], str(cwd), dict(env), [*map(str, streams)]))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(list(words), timeout)
-        return subprocess.CompletedProcess(words, process.exitcode, *(path.read_text() for path in streams))
+
+    def __init__(self, words: Sequence[str | Path], cwd: str | Path, env: Mapping[str, str]) -> None:
+        self.words = [*map(str, words)]
+        self._folder = TemporaryDirectory()
+        self._streams = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(IMPORTED)
+        told = (self.words, str(cwd), dict(env), [*map(str, self._streams)])
+        self.process = server.Process(target=_become, args=told)
+        self.process.start()
+
+    def result(self, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Waits for its end.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end in so many seconds, and was killed.
+        """
+        with self._folder:
+            self.process.join(timeout)
+            if self.process.exitcode is None:
+                self.process.kill()
+                self.process.join()
+                raise subprocess.TimeoutExpired(self.words, timeout)
+            texts = [path.read_text() for path in self._streams]
+            return subprocess.CompletedProcess(self.words, self.process.exitcode, *texts)
+
+
+def run_python(
+    words: Sequence[str | Path], cwd: str | Path, env: Mapping[str, str], timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """Runs what ``python`` would run with these words, to its end; see :class:`WarmPython`."""
+    return WarmPython(words, cwd, env).result(timeout)
 
 
 def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[str]) -> None:
@@ -55,6 +73,7 @@ def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[str])
 
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a server in the background ignores it
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from raw_images import hidden
+from warm_python import WarmPython
 
 from mani_monai.apps.prepare import dataset_folder
 from mani_monai.apps.prepare.dataset_folder import building, move_to, place_of
@@ -85,29 +86,22 @@ def test_a_place_that_may_not_be_looked_at(tmp_path, monkeypatch):
         place_of(tmp_path, "mine", False)
 
 
-def interruptible():
-    """A test in the background is started with interrupts ignored, and so would be its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_preparation_in_one_line(tmp_path, number):
+def test_a_signal_ends_a_preparation_in_one_line(tmp_path, number, command_environment):
     images, out = tmp_path / "images", tmp_path / "data"
     images.mkdir()
-    noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, (500, 500, 3), np.uint8)
     Image.fromarray(noise).save(images / "000.png", compress_level=1)
     for count in range(1, 60):
         os.link(images / "000.png", images / f"{count:03d}.png")
-    command = [sys.executable, "-m", "mani_monai", "prepare", "folder", "--images", str(images), "--name", "x"]
-    process = subprocess.Popen(
-        [*command, "--out", str(out)], stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
-    )
+    words = ["-m", "mani_monai", "prepare", "folder", "--images", images, "--name", "x", "--out", out]
+    started = WarmPython(words, tmp_path, command_environment)
     end = time.monotonic() + 300
-    while not list(out.glob(".x.*.partial/images/*")) and process.poll() is None and time.monotonic() < end:
+    while not list(out.glob(".x.*.partial/images/*")) and started.process.is_alive() and time.monotonic() < end:
         time.sleep(0.02)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=300)
-    assert errors.strip().splitlines()[-1] == STOPPED
-    assert "Traceback" not in errors
-    assert process.returncode == 1
+    os.kill(started.process.pid, number)
+    done = started.result(300)
+    assert done.stderr.strip().splitlines()[-1] == STOPPED
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
     assert list(out.iterdir()) == []

@@ -23,7 +23,7 @@ WHOLE = 1024
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slides")
-    write_slide(folder / "a.svs", made_picture(650, 870))
+    write_slide(folder / "a.svs", made_picture(420, 560, nuclei=60))
     return folder
 
 
@@ -50,13 +50,13 @@ def test_tiles_of_two_sizes_and_the_whole_give_the_same_nuclei(slides, tmp_path,
         assert [result.status for result in results] == ["done"]
         assert results[0].cut == 0
         found.append(nuclei_of(tmp_path / str(core)))
-    assert len(found[0]) > 60
+    assert len(found[0]) > 30
     assert found[0] == found[1] == found[2]
     assert len({row["id"] for row in found[0]}) == len(found[0])
 
 
 def test_nuclei_are_those_of_the_model_on_the_same_pixels(tmp_path):
-    picture = made_picture(400, 500)
+    picture = made_picture(300, 400, nuclei=40)
     Image.fromarray(picture).save(tmp_path / "a.png")
     run(tmp_path / "a.png", tmp_path / "out", mpp=0.25)
     rows = nuclei_of(tmp_path / "out")
@@ -73,8 +73,8 @@ def test_nuclei_are_those_of_the_model_on_the_same_pixels(tmp_path):
 
 
 def test_a_nucleus_larger_than_every_window_is_kept_once_and_flagged(tmp_path):
-    picture = made_picture(900, 900, nuclei=0)
-    picture[100:800, 300:340] = (90, 50, 140)
+    picture = made_picture(420, 240, nuclei=0)
+    picture[60:360, 100:140] = (90, 50, 140)
     write_slide(tmp_path / "a.svs", picture)
     (result,) = run(tmp_path / "a.svs", tmp_path / "out", 64)
     assert result.cut >= 1
@@ -140,20 +140,20 @@ def test_files_are_what_others_open(slides, tmp_path):
     assert {feature["properties"]["objectType"] for feature in content["features"]} == {"detection"}
     lines = (tmp_path / "a" / "nuclei.csv").read_text().splitlines()
     assert len(lines) == 1 + len(rows) == 1 + result.nuclei
-    assert Image.open(tmp_path / "a" / "overview.jpg").width > 1500
+    assert Image.open(tmp_path / "a" / "overview.jpg").width > 1000
 
 
 def test_regions_of_interest_decide_and_tissue_can_be_given_back(slides, tmp_path):
     run(slides, tmp_path / "all")
     everything = nuclei_of(tmp_path / "all")
-    box = shapely.box(200.5, 100.5, 500.5, 400.5)
+    box = shapely.box(120.5, 80.5, 360.5, 320.5)
     feature = {"type": "Feature", "geometry": shapely.geometry.mapping(box), "properties": {}}
     (tmp_path / "roi.geojson").write_text(json.dumps(feature))
     (result,) = run(slides, tmp_path / "roi", roi=str(tmp_path / "roi.geojson"))
     inside = [row for row in everything if box.contains(shapely.Point(row["centroid_x"], row["centroid_y"]))]
     assert nuclei_of(tmp_path / "roi") == inside
     assert 0 < len(inside) < len(everything)
-    assert result.region_mm2 == pytest.approx(300 * 300 * 0.0625e-6, abs=1e-4)
+    assert result.region_mm2 == pytest.approx(240 * 240 * 0.0625e-6, abs=1e-4)
     run(slides, tmp_path / "again", tissue=str(tmp_path / "all" / "a" / "tissue.geojson"))
     assert nuclei_of(tmp_path / "again") == everything
     far = {"type": "Polygon", "coordinates": [[[5000, 5000], [5100, 5000], [5100, 5100], [5000, 5000]]]}
@@ -192,7 +192,7 @@ def test_a_tile_that_cannot_be_read_is_named_and_the_rest_counts(slides, tmp_pat
     (result,) = run(slides, tmp_path)
     assert result.status == "incomplete"
     assert "row 256, column 256" in result.note
-    assert result.nuclei > 50
+    assert result.nuclei > 20
 
 
 @pytest.mark.parametrize(
