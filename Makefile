@@ -10,7 +10,7 @@ RUN = $(BIN)/python -W "ignore:parsing config_file" -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 
-.PHONY: env demo test test-slow test-label lint pages benchmark clean
+.PHONY: env demo test test-slow test-label lint pages docs benchmark clean
 
 env: $(VENV)/installed
 
@@ -61,6 +61,10 @@ lint: env
 pages: env
 	$(BIN)/python -m studies pages
 
+# The pages as a site in site/, with a reference of the Python pieces; a dead link ends it.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 benchmark: env
 	$(BIN)/python benchmarks/iteration_cost.py
 	$(BIN)/python benchmarks/data_wait.py
@@ -73,4 +77,4 @@ benchmark: env
 	$(BIN)/python benchmarks/inference_speed.py hovernet
 
 clean:
-	rm -rf $(DEMO) build *.egg-info
+	rm -rf $(DEMO) build site *.egg-info

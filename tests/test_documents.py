@@ -136,7 +136,7 @@ def faults_of_mani(words, options):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_commands_in_documents_exist(path):
     commands = commands_of(path.read_text())
-    assert commands or path.name in NO_COMMANDS
+    assert commands or path.name in NO_COMMANDS or path.parent.name == "api"
     assert {" ".join(words): faults for words in commands if (faults := faults_of(words))} == {}
 
 

@@ -114,7 +114,10 @@ def report(result: FolderResult) -> None:
         remedy = "export it with --mpp" if of_model else "name it with --mpp"
         print(f"warning: pixel size not known {whose}: taken as equal; {remedy}.", file=sys.stderr)
     if result.left_out:
-        print(f"{result.left_out} other files were left out: no PNG, TIFF, JPEG or BMP.", file=sys.stderr)
+        print(
+            f"{result.left_out} other files were left out: no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
+            file=sys.stderr,
+        )
     for image in result.failed:
         print(f"failed: {image.note}", file=sys.stderr)
     print(result.last_line)

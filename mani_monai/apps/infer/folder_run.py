@@ -62,7 +62,9 @@ def infer_folder(
     twins: list[str] = []
     paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
     if not paths and not twins:
-        raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images.")
+        raise InputError(
+            f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images, or use mani slides."
+        )
     model = Model.open(bundle, device, precision)
     outputs = _checked(outputs, model)
     _make_folder(out)

@@ -191,7 +191,9 @@ def _largest(sizes: Sequence[tuple[int, int]]) -> int:
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MOST_PIXELS:
         most = f"{MOST_PIXELS // 10**6} million pixels"
-        raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), more than {most}; cut it into tiles.")
+        raise InputError(
+            f"{path}: is {size[1]}x{size[0]} (height x width), more than {most}; cut it into tiles, or use mani slides."
+        )
 
 
 def _check_hidden_stack(path: Path, page: TiffPage, pages: int) -> None:
@@ -230,14 +232,16 @@ def _failures_named(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; name an image.") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{path}: has more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles.") from None
+        raise InputError(
+            f"{path}: has more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
+        ) from None
     except UnidentifiedImageError:
         if is_lfs_pointer(path):
             raise InputError(f"{path}: {FETCH}.") from None
         remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
         raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
     except MemoryError:
-        raise InputError(f"{path}: does not fit into memory; cut it into tiles.") from None
+        raise InputError(f"{path}: does not fit into memory; cut it into tiles, or use mani slides.") from None
     except Exception as error:  # of a damaged file the libraries raise whatever they stumble over
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be decoded ({reason}); copy it again, or save it as PNG.") from error
