@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from trainings import run
 
 
 @pytest.fixture
@@ -16,6 +17,14 @@ def make_hovernet(make_workflow):
         return make_workflow(folder, *overlays, bundle="mani_hovernet", **{"freeze_encoder": False, **overrides})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(make_workflow, tmp_path_factory) -> Path:
+    """A run of the U-Net long enough to predict nuclei; nothing may write into it but evaluations."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
+    return folder
 
 
 @pytest.fixture

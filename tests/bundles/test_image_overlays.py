@@ -64,14 +64,6 @@ def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path):
     assert (expected != (item["pred"][1] > item["pred"][0]).numpy()).any()
 
 
-@pytest.fixture(scope="module")
-def finished(make_workflow, tmp_path_factory) -> Path:
-    """A run long enough to predict nuclei."""
-    folder = tmp_path_factory.mktemp("finished")
-    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
-    return folder
-
-
 def test_scores_with_dense_crf_lie_beside_those_without(make_workflow, finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
     make_workflow(folder, "evaluate").run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,26 +16,25 @@ from mani_monai.utils.files import load_tensors
 
 
 @pytest.fixture(scope="module")
-def finished(make_workflow, tmp_path_factory) -> Path:
-    """A run long enough to predict nuclei."""
-    folder = tmp_path_factory.mktemp("finished")
-    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
-    return folder
-
-
-@pytest.fixture
-def metrics_of(make_workflow, finished, tmp_path):
+def metrics_of(make_workflow, finished, tmp_path_factory):
     """Evaluates the run with overlays and overrides and gives what was written."""
 
     def evaluate(*overlays, **overrides):
-        make_workflow(finished, "evaluate", *overlays, evaluation_dir=str(tmp_path), **overrides).run()
-        return json.loads((tmp_path / "metrics.json").read_text())
+        folder = tmp_path_factory.mktemp("evaluation")
+        make_workflow(finished, "evaluate", *overlays, evaluation_dir=str(folder), **overrides).run()
+        return json.loads((folder / "metrics.json").read_text())
 
     return evaluate
 
 
-def test_every_snapshot_is_scored_and_the_best_is_a_selection(metrics_of, finished):
-    metrics = metrics_of()
+@pytest.fixture(scope="module")
+def plain(metrics_of) -> dict:
+    """The evaluation as it is."""
+    return metrics_of()
+
+
+def test_every_snapshot_is_scored_and_the_best_is_a_selection(plain, finished):
+    metrics = plain
     snapshots = [str(path.relative_to(finished)) for path in sorted(finished.glob("snapshots/*.pt"))]
     assert [one["weights"] for one in metrics["snapshots"]] == ["model.pt", "model_source_val.pt", *snapshots]
     assert all(list(one["label_free"]) == [*CRITERIA, SHARE] for one in metrics["snapshots"])
@@ -51,8 +49,8 @@ def test_every_snapshot_is_scored_and_the_best_is_a_selection(metrics_of, finish
     assert metrics["label_free"]["images"] == 4, "all that the toy target has"
 
 
-def test_labels_have_no_part_in_it(metrics_of, toy_dir, tmp_path):
-    before = metrics_of()
+def test_labels_have_no_part_in_it(metrics_of, plain, toy_dir, tmp_path):
+    before = plain
     data = shutil.copytree(toy_dir, tmp_path / "data")
     rng = np.random.default_rng(0)
     for path in (data / "toy_target" / "labels").iterdir():
@@ -89,11 +87,11 @@ def test_none_where_it_is_switched_off(metrics_of):
     assert "snapshots" not in metrics
 
 
-def test_scores_are_of_reestimated_statistics(metrics_of, make_workflow, finished, tmp_path):
+def test_scores_are_of_reestimated_statistics(metrics_of, plain, make_workflow, finished, tmp_path):
     """Those that the evaluation's own re-estimation gives, once a snapshot for the test and the scores together."""
     folder = shutil.copytree(finished, tmp_path / "run")
     make_workflow(folder, "reestimate", **FEW_BATCHES).run()
-    plain, adabn = metrics_of(), metrics_of("adabn", **FEW_BATCHES)
+    adabn = metrics_of("adabn", **FEW_BATCHES)
     parser = make_workflow(folder, "evaluate").parser
     scorer = parser.get_parsed_content("evaluate::label_free")
     for name, metrics in {"model.pt": plain, "model_adabn.pt": adabn}.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from ignite.engine import Events
@@ -14,7 +16,7 @@ TINY = {"freeze_encoder": False, "adaptation_losses::domain_adversarial::channel
 SURE_OF_MUCH = {"adaptation_losses::pseudo_labels::threshold": 0.55}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make(make_workflow):
     """A workflow of the overlay on source-only training."""
 
@@ -73,17 +75,26 @@ def test_a_teacher_learns_nothing_and_is_not_deployed(make, tmp_path):
     assert parser.get_parsed_content("deployed") is parser.get_parsed_content("network")
 
 
-@pytest.mark.parametrize("stop", [5, 7])
-def test_resumed_equals_uninterrupted(make, tmp_path, stop):
-    """Cut off in the middle of a cycle (checkpoint of iteration 4) and where one ends (of iteration 6)."""
-    settings = {"iterations": 9, "warmup": 3, "learning_rate": 0.02, "rate_epochs": 20, **SURE_OF_MUCH}
-    outputs = run(make(tmp_path / "whole", **settings))
+CYCLES = {"iterations": 9, "warmup": 3, "learning_rate": 0.02, "rate_epochs": 20, **SURE_OF_MUCH}
+
+
+@pytest.fixture(scope="module")
+def whole(make, tmp_path_factory) -> Path:
+    """A run that nothing cut off."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    outputs = run(make(folder, **CYCLES))
     assert all(output["pseudo_labels"] > 0 for output in outputs[3:]), "the teacher plays no part"
-    run_until(make(tmp_path / "cut", **settings), stop)
+    return folder
+
+
+@pytest.mark.parametrize("stop", [5, 7])
+def test_resumed_equals_uninterrupted(make, whole, tmp_path, stop):
+    """Cut off in the middle of a cycle (checkpoint of iteration 4) and where one ends (of iteration 6)."""
+    run_until(make(tmp_path / "cut", **CYCLES), stop)
     assert load_tensors(tmp_path / "cut" / "checkpoint.pt")["iteration"] == stop - 1
-    run(make(tmp_path / "cut", **settings, resume=True))
-    assert_same_results(tmp_path / "cut", tmp_path / "whole")
-    states = load_tensors(tmp_path / "whole" / "checkpoint.pt")["adaptation"]
+    run(make(tmp_path / "cut", **CYCLES, resume=True))
+    assert_same_results(tmp_path / "cut", whole)
+    states = load_tensors(whole / "checkpoint.pt")["adaptation"]
     assert any(name.startswith("pseudo_labels.teacher.") for name in states)
 
 

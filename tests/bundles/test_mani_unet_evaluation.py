@@ -12,18 +12,10 @@ import torch
 from monai.networks.nets import BasicUNet
 from PIL import Image
 from refusals import refusing
-from trainings import FEW_BATCHES, equal, run, weights_equal
+from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
 from mani_monai.utils.files import load_tensors
-
-
-@pytest.fixture(scope="module")
-def finished(make_workflow, tmp_path_factory) -> Path:
-    """A run long enough to predict nuclei."""
-    folder = tmp_path_factory.mktemp("finished")
-    run(make_workflow(folder, iterations=12, warmup=4, val_interval=3, crop_size=64, learning_rate=0.02))
-    return folder
 
 
 @pytest.mark.parametrize("overlay", OF_FINISHED_RUNS + OF_EVALUATIONS)
