@@ -14,9 +14,10 @@ DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 
 env: $(VENV)/installed
 
+# Python compiles a module when it is first imported; pip would compile all of them first, which takes a minute.
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
@@ -35,6 +36,7 @@ demo: env
 	$(BIN)/python -m studies compare $(DEMO)/source_only $(DEMO)/mani $(DEMO)/stain_adabn --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.
+# Warm processes, in tests/support/warm_python.py, spare the tests of commands an import of MONAI each.
 test: env lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 8 --dist loadfile
 
@@ -48,7 +50,7 @@ test-label: $(LABEL_VENV)/installed
 
 $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
 	$(PYTHON) -m venv $(LABEL_VENV)
-	$(LABEL_VENV)/bin/python -m pip install --quiet --requirement requirements-label.txt
+	$(LABEL_VENV)/bin/python -m pip install --quiet --no-compile --requirement requirements-label.txt
 	$(LABEL_VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

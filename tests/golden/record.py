@@ -91,8 +91,13 @@ def record_inference(folder: Path) -> dict[str, Any]:
     return {"files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
 
 
-def record_export(run: Path, out: Path) -> dict[str, str]:
-    """Exports a run: a digest of every file, of JSON by its content; none of what is derived from the other files."""
+def record_export(data: Path, run: Path, out: Path) -> dict[str, str]:
+    """Exports a run, which it trains where there is none: a digest of every file, of JSON by its content.
+
+    It leaves out what is derived from the other files.
+    """
+    if not run.exists():
+        record_training("mani_unet", "source_only", data, run)
     _run(export_command(run, out))
     paths = {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file()}
     return {name: "" if name.endswith(DERIVED) else _digest(path) for name, path in paths.items()}
@@ -107,7 +112,6 @@ def record_adaptation(data: Path, out: Path) -> dict[str, Any]:
 
 def record_trainings(data: Path, runs: Path) -> dict[str, Any]:
     """Trains all of ``TRAININGS``, each into a folder of its name."""
-    torch.set_num_threads(1)
     names = [(bundle, overlay) for bundle, overlays in TRAININGS.items() for overlay in overlays]
     return {"/".join(name): record_training(*name, data, runs / Path(*name)) for name in names}
 
@@ -117,8 +121,9 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
 
     Args:
         out: the folder for them.
-        subjects: some of ``SUBJECTS``; the export is of a run of the trainings, so that it needs them.
+        subjects: some of ``SUBJECTS``.
     """
+    torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "machine.json", machine())
     with tempfile.TemporaryDirectory() as name:
@@ -127,7 +132,7 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
         _run(data_command(data))
         makers = {
             "trainings": lambda: record_trainings(data, runs),
-            "export": lambda: record_export(runs / "mani_unet" / "source_only", folder / "dist"),
+            "export": lambda: record_export(data, runs / "mani_unet" / "source_only", folder / "dist"),
             "adaptation": lambda: record_adaptation(data, folder / "adapted"),
             "inference": lambda: record_inference(folder),
         }

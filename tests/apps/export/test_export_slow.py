@@ -18,6 +18,7 @@ import torch
 from exports import REPOSITORY, as_input, picture, run_alone
 from finished_runs import finished_run
 from PIL import Image
+from warm_python import run_python
 from zoo import zoo_faults
 
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
@@ -25,6 +26,7 @@ from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.utils.archive import files_of
 
 pytestmark = pytest.mark.slow
+SCRIPT = str(REPOSITORY / "scripts" / "export_bundle.py")
 DATA = Path(os.environ.get("MANI_DATA", REPOSITORY.parent / "shared" / "data"))
 BRANCHES = ("nucleus_prediction", "horizontal_vertical")
 TISSUE = sorted(DATA.glob("TNBC/TNBC_NucleiSegmentation/Slide_*/*.png"))[:3]
@@ -32,7 +34,7 @@ TISSUE = sorted(DATA.glob("TNBC/TNBC_NucleiSegmentation/Slide_*/*.png"))[:3]
 
 def command(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(REPOSITORY / "scripts" / "export_bundle.py"), *arguments],
+        [sys.executable, SCRIPT, *arguments],
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -41,9 +43,8 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def arguments(run: Path, out: Path, data: Path) -> list[str]:
-    facts = ["--source", "toy_source", "--target", "toy_target", "--dataset_dir", str(data), "--version", "1.2.3"]
-    return ["--bundle", "mani_hovernet", "--run", str(run), "--out", str(out), *facts]
+def arguments(run: Path, out: Path) -> list[str]:
+    return ["--run", str(run), "--out", str(out), "--version", "1.2.3"]
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +72,9 @@ def run(hovernet, toy_dir, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundle(run, toy_dir, tmp_path_factory) -> Path:
+def bundle(run, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("dist")
-    done = command(*arguments(run, out, toy_dir))
+    done = command(*arguments(run, out))
     assert done.returncode == 0, done.stderr[-3000:]
     assert "no scores: this file was not evaluated" in done.stdout
     assert "The licences of the images allow commercial use." in done.stdout
@@ -134,8 +135,8 @@ def test_hovernet_runs_where_only_monai_is_installed(bundle, tmp_path):
     assert files_of(tmp_path / bundle.name).keys() == files_of(bundle).keys()
 
 
-def test_hovernet_twice_gives_the_same_bytes(bundle, run, toy_dir, tmp_path):
-    done = command(*arguments(run, tmp_path, toy_dir))
+def test_hovernet_twice_gives_the_same_bytes(bundle, run, tmp_path):
+    done = command(*arguments(run, tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = (place / "mani_hovernet_v1.2.3.zip" for place in (bundle.parent, tmp_path))
     assert first.read_bytes() == second.read_bytes()
@@ -144,13 +145,15 @@ def test_hovernet_twice_gives_the_same_bytes(bundle, run, toy_dir, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--bundle", "nothing"], "--bundle nothing: no such bundle; choose from mani_hovernet, mani_unet."),
+        (["--bundle", "mani_unet"], "--bundle: no such option of "),
         (["--weights", "none.pt"], "none.pt: no such file"),
-        (["--bundle", "mani_unet"], "holds another network"),
+        (["--weights", "other.pt"], "holds another network"),
     ],
 )
-def test_the_command_refuses_in_one_line(run, toy_dir, tmp_path, options, message):
-    done = command(*arguments(run, tmp_path / "out", toy_dir), *options)
+def test_the_command_refuses_in_one_line(run, tmp_path, options, message, command_environment):
+    torch.save({"weight": torch.zeros(2)}, run / "models" / "other.pt")
+    words = [SCRIPT, *arguments(run, tmp_path / "out"), *options]
+    done = run_python(words, REPOSITORY, command_environment)
     assert done.returncode == 1
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
