@@ -58,6 +58,7 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # Every page of the studies anew from their results; the text around the tables stays.
 pages: env

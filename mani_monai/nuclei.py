@@ -101,7 +101,8 @@ def nuclei_of(
         temperature: of the calibrated certainty; None leaves that column out.
     """
     instances = nearest(instances, shape)
-    probability = smooth(1 / (1 + np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))), shape)[0]
+    odds = np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))
+    probability = smooth((1 / (1 + odds)).astype(np.float32, copy=False), shape)[0]
     scores = smooth(maps[len(maps) - types :], shape) if types else None
     table = nuclei_table(instances, probability, scores, temperature=temperature)
     if mpp is not None:
