@@ -39,7 +39,7 @@ def train(
         overwrite: replaces the training that lies in OUT.
         options: further settings of train.json, e.g. "{'iterations': 3000}".
     """
-    from mani_monai.apps.train.training import train_bundle
+    from mani_monai.apps.train.train_bundle import train_bundle
     from mani_monai.utils import InputError
     from mani_monai.utils.devices import choose_device
     from mani_monai.utils.places import place_of
