@@ -1,4 +1,4 @@
-"""A number that grows over a training."""
+"""Numbers that follow a training's iterations: a loss's weight, the optimiser's rate."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from functools import partial
 from typing import Any, cast
 
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from monai.handlers import ParamSchedulerHandler
+from torch.optim import Optimizer
 
 SCHEDULES = {
     "linear": lambda progress: progress,
@@ -52,3 +53,40 @@ def scheduled(schedule: str, value: float, start: int, length: int, current_step
     """The number at an iteration, ``current_step``; the others are :class:`ScheduleHandler`'s arguments."""
     progress = (current_step - start) / max(length, 1)
     return value * SCHEDULES[schedule](min(max(progress, 0.0), 1.0))
+
+
+class CosineRateHandler:
+    """Sets the optimiser's learning rate from the iteration (Loshchilov & Hutter 2017).
+
+    It is ``rate`` (1 + cos(pi progress)) / 2, a function of the iteration alone, so that a resumed training goes on
+    with the same numbers. torch's ``CosineAnnealingLR`` has a state of its own to checkpoint.
+
+    Args:
+        optimizer: its groups all get the same rate.
+        rate: the rate at the beginning.
+        iterations: iterations of the training, at whose end the rate is 0.
+
+    Raises:
+        ValueError: when ``rate`` is negative or ``iterations`` < 1.
+    """
+
+    def __init__(self, optimizer: Optimizer, rate: float, iterations: int) -> None:
+        if rate < 0:
+            raise ValueError(f"rate must be >= 0, got {rate}.")
+        if iterations < 1:
+            raise ValueError(f"iterations must be >= 1, got {iterations}.")
+        self.optimizer = optimizer
+        self.rate = rate
+        self.iterations = iterations
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: the trainer.
+        """
+        engine.add_event_handler(Events.ITERATION_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        progress = min((engine.state.iteration - 1) / self.iterations, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * (1 + math.cos(math.pi * progress)) / 2

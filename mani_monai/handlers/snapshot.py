@@ -1,4 +1,4 @@
-"""Weights of a training's course."""
+"""Snapshots of a training's weights, and their average."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ..utils.files import save_atomically, weights_file
+from mani_monai.evaluation.weight_average import mean_state, second_half, snapshots_of
+
+from ..utils.files import load_network, save_atomically, weights_file
 
 
 class SnapshotHandler:
@@ -59,3 +61,31 @@ class SnapshotHandler:
 
     def _save_last(self, engine: Engine) -> None:
         save_atomically(self.network.state_dict(), weights_file(self.folder))
+
+
+class SnapshotAverageHandler:
+    """Gives a network the mean of the snapshots of the training's second half, when training has ended.
+
+    Stochastic weight averaging (Izmailov et al. 2018) of a few snapshots, running batch statistics included: what the
+    selection ``average`` scores. With fewer than two snapshots the last iterate stays.
+
+    Args:
+        network: the network whose snapshots they are.
+        folder: the training's output folder, with ``snapshots`` in it.
+    """
+
+    def __init__(self, network: nn.Module, folder: str) -> None:
+        self.network = network
+        self.folder = folder
+
+    def attach(self, engine: Engine) -> None:
+        """
+        Args:
+            engine: a trainer; before the handlers that save what is deployed.
+        """
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        late = second_half(snapshots_of(self.folder))
+        if len(late) > 1:
+            load_network(self.network, mean_state(late), self.folder)

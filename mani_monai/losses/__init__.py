@@ -3,13 +3,11 @@ from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entrop
 from .conditional_matching import ConditionalMatchingLoss
 from .consistency import ConsistencyLoss
 from .domain_adversarial import DomainAdversarialLoss
-from .entropy_adversarial import EntropyAdversarialLoss, self_information
 from .entropy_minimisation import EntropyMinimisationLoss
-from .mask_adversarial import MaskAdversarialLoss
+from .map_adversarial import EntropyAdversarialLoss, MaskAdversarialLoss, OutputAdversarialLoss, self_information
 from .masked_consistency import MaskedConsistencyLoss
 from .mutual_information import MutualInformationLoss
 from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
-from .output_adversarial import OutputAdversarialLoss
 from .prediction_information import PredictionInformationLoss
 from .pseudo_labels import CyclicPseudoLabelLoss
 from .reconstruction import ReconstructionLoss

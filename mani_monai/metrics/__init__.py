@@ -1,10 +1,8 @@
 from .aggregated_jaccard import compute_aji, compute_aji_plus
 from .class_counts import compute_class_counts
-from .class_metrics_handler import CLASS_COUNTS, ClassMetricsHandler
-from .class_panoptic_metric import ClassPanopticMetric
+from .class_panoptic_metric import CLASS_COUNTS, ClassMetricsHandler, ClassPanopticMetric
 from .empty_rules import EMPTY_RULES, apply_empty_rule
-from .instance_metric import InstanceMetric
-from .instance_metrics_handler import InstanceMetricsHandler
+from .instance_metric import InstanceMetric, InstanceMetricsHandler
 from .instance_scores import (
     FIGURES,
     InstanceScores,

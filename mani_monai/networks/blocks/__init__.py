@@ -1,8 +1,11 @@
-from .discriminator import ConcatDiscriminator
-from .pair_discriminator import PairDiscriminator
-from .patch_discriminator import PatchDiscriminator
+from .discriminators import (
+    BilinearDiscriminator,
+    ConcatDiscriminator,
+    CosineDiscriminator,
+    PairDiscriminator,
+    PatchDiscriminator,
+)
 from .projection_head import ProjectionHead
-from .similarity_discriminator import BilinearDiscriminator, CosineDiscriminator
 
 __all__ = [
     "BilinearDiscriminator",

@@ -1,7 +1,6 @@
 from .batch_statistics import frozen_statistics
-from .cell_pooling import CellPooling
 from .gradient_reversal import gradient_reversal
-from .masked_pooling import masked_max, masked_mean, masked_random
+from .pooling import CellPooling, masked_max, masked_mean, masked_random
 
 __all__ = [
     "CellPooling",
