@@ -146,4 +146,38 @@ def folder(
     return PreparationJob(read_folder(images, masks, mask_values, groups, licence), out, name)
 
 
-COMMANDS = {command.__name__: command for command in (folder, tnbc, kirc, tcia, monuseg, consep, pannuke)}
+@preparation_command
+def qupath(
+    slides: str,
+    geojson: str,
+    name: str,
+    out: str = "data",
+    mpp: float = 0.25,
+    slide_mpp: float | None = None,
+    classes: str | None = None,
+    objects: str | None = None,
+    licence: str = "unknown",
+) -> PreparationJob:
+    """Prepare regions of slides that were corrected in QuPath: rectangles of class Training, with all their nuclei.
+
+    Rectangles of class Validation and Test make lists of their own. What lies outside of rectangles is not labelled.
+
+    Args:
+        slides: a slide or a folder of slides.
+        geojson: a folder of GeoJSON as QuPath exports it, packed or not, named as the slides.
+        name: the prepared data set's name.
+        out: the folder of all prepared data sets; this one goes into OUT/NAME.
+        mpp: micrometres per pixel of the pictures to make: the network's.
+        slide_mpp: micrometres per pixel of all slides, for files that do not say it, or say it wrongly.
+        classes: names of classes in the order of their numbers, with commas; those that occur, sorted, by default.
+        objects: which objects are the nuclei, where rectangles hold both kinds: annotations, detections, or both.
+            With both, a detection under an annotation is left out.
+        licence: for the data set's record.
+    """
+    from mani_monai.apps.slides.corrected_slides import read_corrected_slides
+
+    names = tuple(each.strip() for each in classes.split(",")) if classes else ()
+    return PreparationJob(read_corrected_slides(slides, geojson, mpp, slide_mpp, names, objects, licence), out, name)
+
+
+COMMANDS = {command.__name__: command for command in (folder, qupath, tnbc, kirc, tcia, monuseg, consep, pannuke)}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,20 +12,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
 
+from mani_monai.apps.slides.qupath_features import feature_file, nucleus_features
 from mani_monai.apps.slides.shard_store import COMPRESSION, ShardStore
 from mani_monai.apps.slides.slide_overview import Density, write_overview
 from mani_monai.apps.slides.slide_tissue import region_mm2, tissue_features
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
-from mani_monai.data.writers.classes import nucleus_class
+from mani_monai.apps.slides.training_regions import RegionChoice, write_training_regions
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
 
 PARQUET, GEOJSON, CSV = "parquet", "geojson", "csv"
 OUTPUTS = (PARQUET, GEOJSON, CSV)
 DEFAULT = (PARQUET, GEOJSON)
-_MEASURES = ("area_um2", "mean_probability")  # few: QuPath holds all in memory
+TRAINING_ENDING = "_training.geojson"
 _NO_CELLS = ("geometry", "bbox")
 
 
@@ -44,7 +42,7 @@ class SlideCounts:
 _Writer = Callable[[pa.Table], Any]
 
 
-def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[str]) -> SlideCounts:
+def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[str], annotate: int = 0) -> SlideCounts:
     """Writes the files of a slide whose shards are all done, in the memory of one shard.
 
     Args:
@@ -52,6 +50,7 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
         store: its shards.
         folder: receives the files.
         outputs: among ``OUTPUTS``.
+        annotate: how many regions to write for correction.
 
     Returns:
         what was counted.
@@ -59,7 +58,7 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
     Raises:
         InputError: when a file cannot be written, or a shard cannot be read.
     """
-    counts, density = SlideCounts(), Density(task.slide)
+    counts, density, choice = SlideCounts(), Density(task.slide), RegionChoice(task)
     names = task.model.declaration.class_names
     with ExitStack() as stack:
         writers = [stack.enter_context(_WRITERS[output](folder, task.slide.path.stem, names)) for output in outputs]
@@ -70,18 +69,28 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
             counts.cut += int(np.sum(nuclei["cut"].to_numpy()))
             counts.unread += tuple(unread)
             density.add(nuclei["centroid_x"].to_numpy(), nuclei["centroid_y"].to_numpy())
+            choice.add(nuclei)
             for write in writers:
                 write(nuclei)
+    if annotate:
+        path = folder / training_file(task.slide.path.stem)
+        write_training_regions(path, task, store, choice.chosen(annotate))
     save_json(folder / "tissue.geojson", tissue_features(task.tissue))
     words = f"{task.slide.path.name}: {counts.nuclei:,} nuclei in {region_mm2(task.region, task.slide):.2f} mm2"
     write_overview(folder / "overview.jpg", task.slide, task.tissue, density, words)
     return counts
 
 
-def output_files(stem: str, outputs: Sequence[str]) -> list[str]:
+def training_file(stem: str) -> str:
+    """Name of the file of regions to correct."""
+    return f"{stem}{TRAINING_ENDING}"
+
+
+def output_files(stem: str, outputs: Sequence[str], annotate: int = 0) -> list[str]:
     """Names of the files of a slide."""
     names = {PARQUET: "nuclei.parquet", GEOJSON: f"{stem}.geojson.gz", CSV: "nuclei.csv"}
-    return [*(names[output] for output in outputs), "tissue.geojson", "overview.jpg"]
+    regions = [training_file(stem)] if annotate else []
+    return [*(names[output] for output in outputs), *regions, "tissue.geojson", "overview.jpg"]
 
 
 @contextmanager
@@ -95,22 +104,8 @@ def _parquet(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_
 
 @contextmanager
 def _geojson(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writer]:
-    separator = b"\n"
-
-    def write(nuclei: pa.Table) -> None:
-        nonlocal separator
-        for feature in _features(nuclei, names):
-            stream.write(separator + json.dumps(feature, separators=(",", ":"), allow_nan=False).encode())
-            separator = b",\n"
-
-    with (
-        replacing(folder / f"{stem}.geojson.gz") as partial,
-        open(partial, "wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=0) as stream,  # without a name and a time: the same bytes every time
-    ):
-        stream.write(b'{"type":"FeatureCollection","features":[')
-        yield write
-        stream.write(b"\n]}\n")
+    with feature_file(folder / f"{stem}.geojson.gz") as write:
+        yield lambda nuclei: write(nucleus_features(nuclei, names))
 
 
 @contextmanager
@@ -123,33 +118,3 @@ def _csv(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writ
 
 
 _WRITERS = {PARQUET: _parquet, GEOJSON: _geojson, CSV: _csv}
-
-
-def _features(nuclei: pa.Table, names: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    """Detections of QuPath, a nucleus each."""
-    shapes = shapely.from_wkb(nuclei["geometry"].to_numpy(zero_copy_only=False))
-    table = nuclei.select(["id", "type", "cut", *_MEASURES]).to_pylist()
-    for row, shape in zip(table, shapes, strict=True):
-        kind = nucleus_class(row["type"], names)
-        measures = {name: row[name] for name in _MEASURES}
-        yield {
-            "type": "Feature",
-            "id": row["id"],
-            "geometry": _plain(shapely.geometry.mapping(shape)),
-            "properties": {
-                "objectType": "detection",
-                "classification": {"name": kind.name, "color": list(kind.colour)},
-                "measurements": {**measures, "cut": 1} if row["cut"] else measures,
-            },
-        }
-
-
-def _plain(geometry: dict[str, Any]) -> dict[str, Any]:
-    """A geometry with whole numbers where they are whole, which halves the file."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, (tuple, list)):
-            return [plain(item) for item in value]
-        return int(value) if value == int(value) else value
-
-    return {"type": geometry["type"], "coordinates": plain(geometry["coordinates"])}

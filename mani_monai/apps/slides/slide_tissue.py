@@ -13,6 +13,7 @@ from shapely import MultiPolygon, Polygon
 from skimage.filters import threshold_otsu
 
 from mani_monai.apps.slides.slide import Slide
+from mani_monai.apps.slides.slide_paths import OUTLINES, files_for
 from mani_monai.data.readers.geojson_outlines import read_polygons
 from mani_monai.data.readers.rasters import read_mask
 from mani_monai.transforms.nucleus import connected_pieces
@@ -160,8 +161,8 @@ def _surfaces(shape: shapely.Geometry) -> Region:
 
 
 def _file_for(folder: Path, slide: Slide) -> Path:
-    stem = slide.path.stem
-    for name in (f"{stem}.geojson", f"{stem}.geojson.gz", f"{stem}.json", f"{stem}.png", f"{slide.path.name}.geojson"):
-        if (folder / name).is_file():
-            return folder / name
-    raise InputError(f"{folder}: has no {stem}.geojson or {stem}.png for {slide.path.name}; add it.")
+    files = files_for(slide.path, folder, (*OUTLINES, ".png"))
+    if not files:
+        stem = slide.path.stem
+        raise InputError(f"{folder}: has no {stem}.geojson or {stem}.png for {slide.path.name}; add it.")
+    return files[0]

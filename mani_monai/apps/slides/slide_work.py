@@ -45,6 +45,7 @@ class SlideWork:
         tissue: a user's own, a file or a folder.
         roi: regions of interest, likewise.
         outputs: among ``OUTPUTS``.
+        annotate: how many regions of each slide to write for correction.
         share: this process's part of the shards, and of how many.
         core: edge of a tile's core in pixels.
         progress: whether to show a bar.
@@ -57,6 +58,7 @@ class SlideWork:
     tissue: str | None = None
     roi: str | None = None
     outputs: tuple[str, ...] = DEFAULT
+    annotate: int = 0
     share: tuple[int, int] = (0, 1)
     core: int = CORE
     progress: bool = True
@@ -121,12 +123,13 @@ class SlideWork:
         if missing:
             note = f"{len(missing)} of {len(store.shards)} shards are missing; run the other parts, or without --shard"
             return SlideResult(slide.path.name, UNFINISHED, mpp=slide.size.um, ratio=task.ratio, note=note)
-        files = output_files(slide.path.stem, self.outputs)
+        files = output_files(slide.path.stem, self.outputs, self.annotate)
         written = read_object(folder / SUMMARY, "remove it")
-        if written.get("key") == store.key and all((folder / name).is_file() for name in files):
+        same = written.get("key") == store.key and self.annotate in (0, written.get("annotate", 0))
+        if same and all((folder / name).is_file() for name in files):
             status = BEFORE if written["result"]["status"] == DONE else written["result"]["status"]
             return SlideResult(**{**written["result"], "status": status})
-        counts = finish(task, store, folder, self.outputs)
+        counts = finish(task, store, folder, self.outputs, self.annotate)
         area = region_mm2(task.region, slide)
         result = SlideResult(
             slide.path.name,
@@ -141,7 +144,8 @@ class SlideWork:
             ratio=task.ratio,
             note="; ".join(counts.unread) if counts.unread else "" if area else "no tissue was found",
         )
-        save_json(folder / SUMMARY, {"key": store.key, "result": asdict(result), "unread": counts.unread})
+        facts = {"key": store.key, "annotate": self.annotate, "result": asdict(result), "unread": counts.unread}
+        save_json(folder / SUMMARY, facts)
         return result
 
     def _facts(self, task: SlideTask) -> dict[str, Any]:

@@ -11,6 +11,7 @@ def slides(
     tissue: str | None = None,
     roi: str | None = None,
     outputs: str | None = None,
+    annotate: int = 0,
     shard: str | None = None,
     device: str | None = None,
     precision: str = "auto",
@@ -28,6 +29,7 @@ def slides(
         tissue: GeoJSON or PNG of the tissue, or a folder of these named as the slides; it is found by default.
         roi: GeoJSON or PNG of regions, likewise; nuclei within them count.
         outputs: which, with commas: parquet, geojson, csv. By default parquet and geojson.
+        annotate: how many regions of each slide to write as rectangles for correction in QuPath.
         shard: i/n does the i-th of n parts, from 0/n on; what finds all parts there writes the files.
         device: cpu, cuda or mps; the GPU by default, where there is one.
         precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
@@ -38,7 +40,7 @@ def slides(
 
     names = outputs.split(",") if outputs else None
     try:
-        results = run_slides(bundle, slides, out, mpp, tissue, roi, names, shard, device, precision)
+        results = run_slides(bundle, slides, out, mpp, tissue, roi, names, annotate, shard, device, precision)
     except KeyboardInterrupt:
         raise InputError(f"stopped: the same command goes on in {out}.") from None
     for result in results:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mani_monai.apps.slides.network_reach import total_reach
 from mani_monai.apps.slides.slide_files import DEFAULT, OUTPUTS
-from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
+from mani_monai.apps.slides.slide_paths import slide_paths
 from mani_monai.apps.slides.slide_result import FAILED, SlideResult, write_summary
 from mani_monai.apps.slides.slide_work import SlideWork
 from mani_monai.apps.slides.tile_grid import CORE
@@ -21,8 +21,7 @@ from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import files_by_stem
 
-ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
-_DICOM = ".dcm"
+MOST_REGIONS = 1000
 
 
 def run_slides(
@@ -33,6 +32,7 @@ def run_slides(
     tissue: str | None = None,
     roi: str | None = None,
     outputs: Sequence[str] | None = None,
+    annotate: int = 0,
     shard: str | None = None,
     device: str | None = None,
     precision: str = "auto",
@@ -49,6 +49,7 @@ def run_slides(
         tissue: GeoJSON or PNG, or a folder of these named as the slides; it is found by default.
         roi: likewise, of regions in which nuclei count.
         outputs: among ``OUTPUTS``; parquet and geojson by default.
+        annotate: how many regions of each slide to write for correction in QuPath.
         shard: "i/n": this process's part of the work, from 0/n to n-1/n; all of it by default.
         device: where the network runs.
         precision: "float32", "bfloat16" or "auto".
@@ -62,14 +63,15 @@ def run_slides(
         InputError: for wrong options, a bundle that is refused, and where there are no slides.
     """
     size, share, chosen = given_pixel_size(mpp), _share(shard), _outputs(outputs)
-    paths, twins = _slides(Path(slides))
+    regions = _regions(annotate)
+    paths, twins = slide_paths(Path(slides))
     out = Path(out)
     if out.is_file() or out.resolve() == Path(slides).resolve():
         raise InputError(f"{out}: holds the slides, or is a file; name another folder with --out.")
     model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
     _make(out)
     reach = total_reach(model)
-    run = SlideWork(_whole(model), reach, out, size, tissue, roi, chosen, share, core, progress)
+    run = SlideWork(_whole(model), reach, out, size, tissue, roi, chosen, regions, share, core, progress)
     results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
     results += [run.slide(path) for path in tqdm(paths, desc="slides", unit="slide", disable=not progress)]
     results.sort(key=lambda result: result.slide)
@@ -84,23 +86,6 @@ def _whole(model: Model) -> Model:
     return replace(model, declaration=model.declaration.trained(window=-1))
 
 
-def _slides(path: Path) -> tuple[list[Path], list[str]]:
-    """Slides in order, and a line for each that another one's name hides; a folder of DICOM files is a slide."""
-    if path.is_file():
-        return [path], []
-    if not path.is_dir():
-        raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
-    twins: list[str] = []
-    found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != _DICOM), twins)
-    for folder in (path, *sorted(each for each in path.iterdir() if each.is_dir())):
-        levels = sorted(folder.glob(f"*{_DICOM}"))
-        if levels:
-            found.setdefault(levels[0].stem, levels[0])
-    if not found and not twins:
-        raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); name another.")
-    return sorted(found.values()), twins
-
-
 def _share(shard: str | None) -> tuple[int, int]:
     if shard is None:
         return 0, 1
@@ -109,6 +94,12 @@ def _share(shard: str | None) -> tuple[int, int]:
     if part >= parts:
         raise InputError(f"--shard {shard}: write i/n, from 0/n to n-1/n, e.g. 0/4.")
     return part, parts
+
+
+def _regions(annotate: int) -> int:
+    if isinstance(annotate, bool) or not isinstance(annotate, int) or not 0 <= annotate <= MOST_REGIONS:
+        raise InputError(f"--annotate {annotate}: write how many regions a slide, 0 to {MOST_REGIONS}.")
+    return annotate
 
 
 def _outputs(outputs: Sequence[str] | None) -> tuple[str, ...]:

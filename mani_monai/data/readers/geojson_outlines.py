@@ -60,6 +60,25 @@ def read_outlines(path: str | Path, shape: tuple[int, int]) -> OutlinedNuclei:
         InputError: when the file is missing or is no such file, or when none of its outlines is a nucleus of the image.
     """
     path = Path(path)
+    outlines, left_out = read_objects(path)
+    nuclei = rasterised(path, outlines, shape)
+    if not left_out:
+        return nuclei
+    return OutlinedNuclei(nuclei.ids, nuclei.kinds, (*nuclei.notes, ("points and lines left out", left_out)))
+
+
+def read_objects(path: Path) -> tuple[list[Outline], int]:
+    """Reads all objects that have an area, whatever they are.
+
+    Args:
+        path: as for :func:`read_outlines`.
+
+    Returns:
+        the objects in the file's order, and how many points and lines were left out.
+
+    Raises:
+        InputError: when the file is missing, or is no such file.
+    """
     if is_lfs_pointer(path):
         raise InputError(f"{path}: {FETCH}.")
     try:
@@ -70,11 +89,7 @@ def read_outlines(path: str | Path, shape: tuple[int, int]) -> OutlinedNuclei:
     except _FAILURES as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
         raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
-    nuclei = rasterised(path, outlines, shape)
-    left_out = len(features) - len(outlines)
-    if not left_out:
-        return nuclei
-    return OutlinedNuclei(nuclei.ids, nuclei.kinds, (*nuclei.notes, ("points and lines left out", left_out)))
+    return outlines, len(features) - len(outlines)
 
 
 def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[list[NDArray]]:
@@ -150,7 +165,7 @@ def _outline(feature: Mapping[str, Any]) -> Outline | None:
     names = classification.get("names") if isinstance(classification, Mapping) else None
     number = _number(properties)
     is_region = True if kind in _NO_NUCLEI else False if kind == "detection" and number is not None else None
-    return Outline(polygons, number, name or (": ".join(names) if names else None), is_region)
+    return Outline(polygons, number, name or (": ".join(names) if names else None), is_region, kind)
 
 
 def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:

@@ -13,7 +13,9 @@ from skimage.draw import polygon as pixels_inside
 
 from mani_monai.utils.errors import InputError
 
-REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore"}
+PARTS = ("training", "validation", "test")
+"""Classes, in lower case, of QuPath's rectangles in which every object counts."""
+REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore", *PARTS}
 """Classes, in lower case, whose outlines are no nuclei; QuPath's own end with a star."""
 _MOST_PARTS = 8  # of one nucleus; more are nuclei that a viewer joined
 _MOST = 0.5  # share of the image from which an outline is a region
@@ -29,12 +31,14 @@ class Outline:
         number: the nucleus's own, where the file gives it one.
         kind: its class, where it has one.
         is_region: whether the file itself says that it is no single nucleus; None where it says nothing of it.
+        object_type: QuPath's, in lower case: "annotation", "detection", "cell"; empty where the file says none.
     """
 
     polygons: Sequence[Sequence[NDArray]]
     number: int | None = None
     kind: str | None = None
     is_region: bool | None = None
+    object_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
         rows, columns = _pixels_of(outline, shape)
         if not len(rows):
             notes["outlines beyond the image left out"] += 1
-        elif outline.is_region or (outline.is_region is None and _is_regions_name(outline.kind or "")):
+        elif outline.is_region or (outline.is_region is None and is_region_name(outline.kind or "")):
             notes["regions left out"] += 1
         else:
             drawn.append(_Pixels(outline, rows, columns))
@@ -107,6 +111,7 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
         ids[nuclei[position].rows, nuclei[position].columns] = numbers[position]
     hidden = len(numbers) - len(np.setdiff1d(np.unique(ids), [0]))
     notes["nuclei drawn twice, kept once"] += hidden
+    notes["overlaps resolved, the smaller nucleus on top"] += _overlapped(ids, numbers, nuclei)
     kinds = {number: each.outline.kind for number, each in zip(numbers, nuclei, strict=True) if each.outline.kind}
     return OutlinedNuclei(ids, kinds, tuple((what, count) for what, count in notes.items() if count))
 
@@ -123,7 +128,8 @@ def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDA
     return rows + top, columns + left
 
 
-def _is_regions_name(kind: str) -> bool:
+def is_region_name(kind: str) -> bool:
+    """Whether a class says that its outlines are no nuclei."""
     return kind.endswith("*") or kind.lower() in REGION_NAMES
 
 
@@ -135,6 +141,13 @@ def _parted(outlines: Sequence[Outline], notes: Counter[str]) -> Iterator[Outlin
         else:
             notes["joined objects taken apart"] += 1
             yield from (Outline([polygon], None, outline.kind, outline.is_region) for polygon in outline.polygons)
+
+
+def _overlapped(ids: NDArray[np.int32], numbers: Sequence[int], nuclei: Sequence[_Pixels]) -> int:
+    """Nuclei that a smaller one took pixels of."""
+    painted, left = np.unique(ids, return_counts=True)
+    areas = {number: each.area for number, each in zip(numbers, nuclei, strict=True)}
+    return sum(areas.get(number, 0) > area for number, area in zip(painted.tolist(), left.tolist(), strict=True))
 
 
 def _pixels_of(outline: Outline, shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
