@@ -76,4 +76,4 @@ def test_the_status_is_the_commands(tmp_path, capsys):
 
 def test_commands_are_functions_or_named_ones():
     assert callable(command("infer"))
-    assert set(command("prepare")) == {"folder", "tnbc", "kirc", "tcia", "monuseg", "consep", "pannuke"}
+    assert set(command("prepare")) == {"folder", "tnbc", "kirc", "tcia", "monuseg", "consep", "pannuke", "qupath"}

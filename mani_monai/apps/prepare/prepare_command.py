@@ -180,4 +180,4 @@ def qupath(
     return PreparationJob(read_corrected_slides(slides, geojson, mpp, slide_mpp, names, objects, licence), out, name)
 
 
-COMMANDS = {command.__name__: command for command in (folder, qupath, tnbc, kirc, tcia, monuseg, consep, pannuke)}
+COMMANDS = {command.__name__: command for command in (folder, tnbc, kirc, tcia, monuseg, consep, pannuke, qupath)}
