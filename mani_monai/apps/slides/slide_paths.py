@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
-from mani_monai.data.readers.records import files_by_stem
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import files_by_stem
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 OUTLINES = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip")

@@ -19,7 +19,6 @@ from mani_monai.apps.slides.tile_grid import CORE
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import files_by_stem
 
 MOST_REGIONS = 1000
 
