@@ -1,4 +1,4 @@
-"""First pages are written in short sentences; `python tests/support/prose.py FILES` prints the figure."""
+"""Every page is written in short sentences; `python tests/support/prose.py FILES` prints the figure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import pytest
 from prose import words_a_sentence
 
 REPOSITORY = Path(__file__).parents[1]
-FIRST = (
-    "README.md",
-    "docs/guide.md",
-    "docs/glossary.md",
-    "docs/qupath.md",
-    "docs/architecture.md",
-    "SECURITY.md",
-    "docs/windows.md",
-    "docs/macos.md",
-    "docs/gpu.md",
-)
+PAGES = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *(
+        path
+        for name in ("docs", "studies", "bundles", "pretrained")
+        for path in sorted((REPOSITORY / name).rglob("*.md"))
+    ),
+]
 LONGEST = 20
 """Words a sentence, on the mean of a page."""
 
@@ -32,9 +29,9 @@ def test_words_are_counted_by_hand():
     assert words_a_sentence("| only | tables |") == 0
 
 
-@pytest.mark.parametrize("name", FIRST)
-def test_first_pages_are_short_of_breath(name):
-    assert words_a_sentence((REPOSITORY / name).read_text(encoding="utf-8")) <= LONGEST
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_pages_are_short_of_breath(path):
+    assert words_a_sentence(path.read_text(encoding="utf-8")) <= LONGEST
 
 
 def test_the_readme_fits_a_glance():
