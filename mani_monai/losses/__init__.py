@@ -1,11 +1,10 @@
 from .adaptation_loss import AdaptationLoss, DomainBatch, usable_pairs
 from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
 from .conditional_matching import ConditionalMatchingLoss
-from .consistency import ConsistencyLoss
+from .consistency import ConsistencyLoss, MaskedConsistencyLoss
 from .domain_adversarial import DomainAdversarialLoss
 from .entropy_minimisation import EntropyMinimisationLoss
 from .map_adversarial import EntropyAdversarialLoss, MaskAdversarialLoss, OutputAdversarialLoss, self_information
-from .masked_consistency import MaskedConsistencyLoss
 from .mutual_information import MutualInformationLoss
 from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
 from .prediction_information import PredictionInformationLoss

@@ -1,6 +1,5 @@
 from .aggregated_jaccard import compute_aji, compute_aji_plus
-from .class_counts import compute_class_counts
-from .class_panoptic_metric import CLASS_COUNTS, ClassMetricsHandler, ClassPanopticMetric
+from .class_panoptic_metric import CLASS_COUNTS, ClassMetricsHandler, ClassPanopticMetric, compute_class_counts
 from .empty_rules import EMPTY_RULES, apply_empty_rule
 from .instance_metric import InstanceMetric, InstanceMetricsHandler
 from .instance_scores import (
@@ -12,7 +11,6 @@ from .instance_scores import (
 )
 from .overlap_table import OverlapTable, compute_overlap_table
 from .pannuke_scores import AGGREGATIONS, PanNukeScores, compute_pannuke_scores
-from .pannuke_table import pannuke_table
 from .panoptic_counts import PanopticCounts, compute_panoptic_counts
 
 __all__ = [
@@ -38,5 +36,4 @@ __all__ = [
     "compute_overlap_table",
     "compute_pannuke_scores",
     "compute_panoptic_counts",
-    "pannuke_table",
 ]

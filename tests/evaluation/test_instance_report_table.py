@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.metrics import AGGREGATIONS, EMPTY_RULES, PanopticCounts, compute_pannuke_scores, pannuke_table
+from mani_monai.evaluation.instance_report import pannuke_table
+from mani_monai.metrics import AGGREGATIONS, EMPTY_RULES, PanopticCounts, compute_pannuke_scores
 
 IMAGES = PanopticCounts.from_array([[2, 0, 0, 1.6], [1, 1, 1, 0.6], [0, 2, 0, 0], [3, 1, 1, 2.4], [0, 0, 0, 0]])
 TISSUES = ["Breast", "Breast", "Breast", "Bile-duct", "Bile-duct"]
