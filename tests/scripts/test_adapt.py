@@ -18,6 +18,7 @@ from mani_monai.utils.command_line import run_command
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "scripts/adapt.py"]
+PRETRAINED = json.loads((ROOT / "pretrained" / "mani_unet" / "configs" / "metadata.json").read_text())
 
 
 @pytest.mark.slow
@@ -103,3 +104,30 @@ def test_there_is_no_option_for_target_labels(call, toy_dir, tmp_path):
     with pytest.raises(SystemExit, match=r"^--target_masks: no such option"):
         call(*options, "--out", str(tmp_path / "out"), "--target_masks", str(toy_dir / "toy_target" / "labels"))
     assert not (tmp_path / "out").exists()
+
+
+def test_options_of_a_training_need_a_source(call, toy_dir, tmp_path):
+    options = ("--target", str(toy_dir / "toy_target" / "images"), "--out", str(tmp_path / "out"))
+    for option, value in (("--method", "mani"), ("--options", "{'iterations':3}")):
+        with pytest.raises(SystemExit, match=rf"^{option}.*: is of a training, which needs labelled images; name them"):
+            call(*options, option, value)
+    with pytest.raises(SystemExit, match="--method statistics: needs no labelled images; leave out --source"):
+        call(*options, "--source", str(toy_dir / "toy_source"), "--method", "statistics")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_weights_that_come_along_adapt_to_a_folder_alone(call, toy_dir, tmp_path, capsys):
+    """The last lines are the next command, literally, and the verdict."""
+    target = tmp_path / "kidney"
+    target.mkdir()
+    for path in sorted((toy_dir / "toy_target" / "images").iterdir())[:3]:
+        shutil.copy(path, target)
+    call("--target", str(target), "--out", str(tmp_path / "out"))
+    *_, following, verdict = capsys.readouterr().out.splitlines()
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert verdict == f"verdict: {record['verdict']['line']}"
+    name, line = list(record["next"].items())[-1]
+    assert following == f"next, {name}: {line}"
+    assert line.startswith("mani infer --bundle ")
+    assert record["settings"]["model"] == "mani_unet " + PRETRAINED["version"]
+    assert [row["image"] for row in record["images"]] == sorted(path.name for path in target.iterdir())

@@ -7,64 +7,94 @@ from typing import Any
 
 from mani_monai.utils.command_line import end_on_signals
 
+STATISTICS = "statistics"
+"""The method that trains nothing."""
+
 
 def adapt(
-    source: str,
     target: str,
     out: str,
+    source: str | None = None,
     model: str | None = None,
-    method: str = "stain_adabn",
+    method: str | None = None,
     preset: str = "small",
     options: dict[str, Any] | None = None,
     seed: int = 0,
     licence: str = "unknown",
     mpp: float | None = None,
+    check: str | None = None,
+    masks: str | None = None,
 ) -> None:
-    """Trains mani_unet on labelled images of one tissue and unlabelled ones of another, and says whether it helped.
+    """Adapts a model to unlabelled images of a tissue, and says whether it helped.
 
-    Writes report.html (and report.json): pictures before and after, scores without labels, nuclei, and a verdict, which
-    is the last line printed; adapted/: the exported bundle; source_model/: the one that was trained on the source
-    alone, in case the verdict is to keep it. The exit status is 0 whatever the verdict. Kill it and start the same
-    command again at any time: it goes on.
+    With --target and --out alone, the weights that come with mani-monai are adapted in about two minutes. No image that
+    they were trained on is needed, and no weight is trained: the network's batch statistics go some of the way from the
+    source's to the target's. How far is chosen by how well the model agrees with itself on differently stained and on
+    turned copies.
 
-    Labels of the target cannot be given and are not looked for: files named like masks of the images are not opened.
-    HoVer-Net (mani_hovernet) is not offered here: train it with its bundle's configs.
+    With --source, mani_unet is trained on labelled images of one tissue and the unlabelled ones: hours. Kill it and
+    start the same command again at any time: it goes on.
+
+    Writes report.html (and report.json): the verdict and the next command, pictures before and after, nuclei by image;
+    and adapted/: the exported bundle. The last lines printed are the verdict and that command. The exit status is 0
+    whatever the verdict.
+
+    Labels of the target choose nothing: files named like masks of the images are not opened. Bad images are named, and
+    the others are used. Suspicious ones, with pigment or next to no tissue, are named and choose nothing.
 
     Args:
-        source: folder of a labelled data set that mani prepare wrote.
-        target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below. Files that cannot be used are
-            listed, and the others are used.
+        target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below.
         out: folder for everything; one folder an adaptation.
-        model: folder or zip of an exported mani_unet to use as the source model: nothing is trained on the source alone
-            then. Training starts from its weights where its U-Net has the channels of the preset's, else anew; weights
-            that were trained on normalised stains go on with them under every method.
-        method: stain_adabn (trained on normalised stains, then averaged weights with the target's batch statistics),
-            mean_teacher_stain_augmentation, adabn (the source-only training with the target's
-            batch statistics; it is not trained twice, but with --model it is trained), mani (the paper's) or
-            source_only (no adaptation).
-        preset: small (two cores can pay it), quick (smaller still, for a first look) or paper (needs a GPU).
-        options: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
+        source: folder of a labelled data set that mani prepare wrote; none where a model is adapted as it is.
+        model: folder or zip of a mani_unet to adapt; by default the weights that come along, or with --source none.
+            With --source, training starts from its weights where its U-Net has the channels of the preset's, else anew;
+            weights go on with the preprocessing that they were trained with.
+        method: of a training: stain_adabn, the default (trained on normalised stains, then averaged weights with the
+            target's batch statistics), mean_teacher_stain_augmentation, adabn (the source-only training with the
+            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source: statistics.
+        preset: of a training: small (two cores can pay it), quick (smaller still) or paper (needs a GPU).
+        options: of a training: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.
         licence: of the target's images, for the exported bundle's record.
-        mpp: micrometres per pixel of all images, source and target, e.g. 0.25 at 40x; the exported bundles say it, and
-            mani infer rescales other images by it. Nothing is rescaled here.
+        mpp: micrometres per pixel of all images, e.g. 0.25 at 40x, for files that do not say it. A training rescales
+            nothing; without one, images are rescaled to the network's pixel size.
+        check: folder of labelled images of the target, with --masks: scores of both models on them go into the report,
+            marked as oracle. They choose nothing.
+        masks: folder of their masks.
     """
-    from mani_monai.apps.adapt.adaptation import Adaptation
-    from mani_monai.apps.adapt.adaptation import adapt as adapt_now
     from mani_monai.utils import InputError
     from mani_monai.utils.places import place_of
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
-    settled = {name: str(value) for name, value in (options or {}).items()}
-    places = (source, target, Path(out), place_of("bundles"), model)
-    job = Adaptation(*places, method, preset, settled, seed, licence, mpp, say=_say)
-    end_on_signals()
-    done = adapt_now(job)
+    bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "say": _say}
+    if source is None:
+        from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
+
+        if method not in (None, STATISTICS) or options:
+            flag = "options" if options else f"method {method}"
+            raise InputError(f"--{flag}: is of a training, which needs labelled images; name them with --source.")
+        given = model or str(place_of("pretrained") / "mani_unet")
+        end_on_signals()
+        done = adapt_statistics(SourceFree(target, Path(out), given, bundles, licence, mpp, **checked))
+    else:
+        from mani_monai.apps.adapt.adaptation import Adaptation
+        from mani_monai.apps.adapt.adaptation import adapt as adapt_now
+        from mani_monai.apps.adapt.methods import DEFAULT_METHOD
+
+        if method == STATISTICS:
+            raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
+        settled = {name: str(value) for name, value in (options or {}).items()}
+        places = (source, target, Path(out), bundles, model)
+        job = Adaptation(*places, method or DEFAULT_METHOD, preset, settled, seed, licence, mpp, **checked)
+        end_on_signals()
+        done = adapt_now(job)
     print(f"report:  {done.report}")
     print(f"adapted: {done.adapted.folder} and {done.adapted.archive.name}")
     if done.source_model:
         print(f"source model: {done.source_model.folder}")
+    for name, line in done.commands.items():
+        print(f"next, {name}: {line}")
     print(f"verdict: {done.verdict.line}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.domains import prepare_domains, read_domains, source_folder, write_domains
 from mani_monai.apps.adapt.given_model import GivenModel, model_hash, take_model
+from mani_monai.apps.adapt.label_check import check_folders, check_on_labels
 from mani_monai.apps.adapt.methods import (
     DEFAULT_METHOD,
     METHODS,
@@ -19,16 +20,17 @@ from mani_monai.apps.adapt.methods import (
     make_plan,
     read_configs,
 )
+from mani_monai.apps.adapt.outcome import Adapted, NextCommands
 from mani_monai.apps.adapt.request import check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import list_target_images
-from mani_monai.apps.adapt.verdict import Verdict
-from mani_monai.apps.adapt.write_report import PAGE, write_report
+from mani_monai.apps.adapt.trained_outcome import report_training
+from mani_monai.apps.adapt.write_report import PAGE
 from mani_monai.apps.export.documents import terms_of_use
-from mani_monai.apps.export.export_bundle import Exported, export_bundle
+from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.trained_run import TrainedRun, read_run
 from mani_monai.apps.prepare.domain_pair import Domains
-from mani_monai.data.pixel_size import alike, given_pixel_size
+from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
 from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
@@ -58,6 +60,8 @@ class Adaptation:
         seed: of the trainings.
         licence: of the target's images, for the record.
         mpp: micrometres per pixel of both data sets' images, for the exports; None where that is not known.
+        check: folder of labelled target images, which choose nothing.
+        masks: folder of their masks.
         launcher: what starts the trainings.
         say: tells a person how far it is.
     """
@@ -73,25 +77,10 @@ class Adaptation:
     seed: int = 0
     licence: str = "unknown"
     mpp: float | None = None
+    check: str | None = None
+    masks: str | None = None
     launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
-
-
-@dataclass(frozen=True)
-class Adapted:
-    """What an adaptation left.
-
-    Attributes:
-        report: the HTML page; ``report.json`` lies beside it.
-        adapted: the exported bundle.
-        source_model: the source model's export; None where it was given.
-        verdict: whether to use it.
-    """
-
-    report: Path
-    adapted: Exported
-    source_model: Exported | None
-    verdict: Verdict
 
 
 def adapt(job: Adaptation) -> Adapted:
@@ -102,6 +91,7 @@ def adapt(job: Adaptation) -> Adapted:
             another magnification.
     """
     check_method(job.method, job.preset)
+    check_folders(job.check, job.masks)
     size = given_pixel_size(job.mpp)
     check_range("seed", str(job.seed))
     job.say("1/4 checking the images")
@@ -145,9 +135,18 @@ def adapt(job: Adaptation) -> Adapted:
     job.say("4/4 measuring both models on the target, writing the report")
     notes = (*notes, terms_of_use(trained.domains))
     originals = {record.id: record.image for record in list_target_images(job.target).records}
-    facts = ((before, after), originals, size, _settings(job, configs, domains), notes)
-    outcome = write_report(job.out, plan, make, domains, *facts)
-    return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict)
+    bundle = job.model if source_model is None else str(source_model.folder)
+    commands = NextCommands(str(bundle), str(adapted.folder), job.target, str(job.out), job.mpp)
+    check = _check(job, (before, after), size)
+    facts = ((before, after), originals, size, _settings(job, configs, domains), notes, commands, check)
+    outcome = report_training(job.out, plan, make, domains, *facts)
+    return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict, commands.of(outcome.verdict.outcome))
+
+
+def _check(job: Adaptation, models: tuple[Model, Model], size: PixelSize | None) -> dict[str, Any] | None:
+    if job.check is None or job.masks is None:
+        return None
+    return check_on_labels(job.check, job.masks, dict(zip(("before", "after"), models, strict=True)), size)
 
 
 def _request(job: Adaptation) -> dict[str, Any]:

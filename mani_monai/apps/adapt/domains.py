@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 
-from mani_monai.apps.adapt.target_images import list_target_images
+from mani_monai.apps.adapt.target_images import list_target_images, target_name
 from mani_monai.apps.prepare.domain_pair import Domains, pair_domains
 from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.data.datalists import load_source_list
@@ -18,7 +17,6 @@ SPLIT = "adapt"
 """Name of the lists that are written here."""
 FEWEST = 3
 """Target images that an adaptation needs at least: fewer say nothing of a tissue, and nothing of the result."""
-GENERIC = ("images", "image", "tissue images", "tiles", "patches")
 
 
 def prepare_domains(
@@ -80,11 +78,3 @@ def source_folder(source: str | Path) -> Path:
         remedy = "name the folder of a data set that mani prepare wrote, e.g. data/breast"
         raise InputError(f"{source}: is no prepared data set; {remedy}.")
     return place
-
-
-def target_name(target: str | Path, source: str) -> str:
-    """A data set's name for a folder: its own, or its parent's where it is called "images"."""
-    place = Path(str(target)).expanduser().absolute()
-    name = place.parent.name if place.name.lower() in GENERIC else place.name
-    name = re.sub(r"[^\w.-]+", "_", name).strip("._-") or "target"
-    return f"{name}_target" if name == source else name

@@ -19,7 +19,7 @@ class Evidence:
         scores_after: the adapted model's.
         before: nuclei that the source model finds in target images.
         after: nuclei that the adapted model finds in the same images, in the same order.
-        source: nuclei of the source's labels.
+        source: nuclei of the source's labels; None where nobody has them.
         agreement: Dice of the masks before with those after.
     """
 
@@ -28,13 +28,18 @@ class Evidence:
     scores_after: Mapping[str, float]
     before: NucleiFigures
     after: NucleiFigures
-    source: NucleiFigures
+    source: NucleiFigures | None
     agreement: float
 
     @property
     def source_model_failed(self) -> bool:
         """Whether the source model itself finds an implausible share of nuclei: there is nothing to compare with."""
         return not plausible(self.before.share)
+
+    @property
+    def references(self) -> list[NucleiFigures]:
+        """What the adapted model's nuclei are held against."""
+        return [self.before, *([] if self.source is None else [self.source])]
 
 
 def plausible(share: float) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.export.formats import write_state
+from mani_monai.apps.inspect.adapted_folder import bundle_within
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
 from mani_monai.utils import InputError
@@ -92,4 +93,4 @@ def model_hash(path: str | Path) -> str:
 
 
 def _place(path: str | Path) -> Path:
-    return Path(str(path)).expanduser()
+    return bundle_within(Path(str(path)).expanduser())

@@ -53,7 +53,13 @@ def scored_images(paths: Sequence[Path]) -> list[Path]:
     return evenly_taken(paths, SCORED)
 
 
-def measure_model(model: Model, paths: Sequence[Path], size: PixelSize | None = None, title: str = "") -> Measured:
+def measure_model(
+    model: Model,
+    paths: Sequence[Path],
+    size: PixelSize | None = None,
+    title: str = "",
+    scored: Sequence[Path] | None = None,
+) -> Measured:
     """Measures a model on target images.
 
     Args:
@@ -61,6 +67,7 @@ def measure_model(model: Model, paths: Sequence[Path], size: PixelSize | None = 
         paths: all of the target's images.
         size: of all images' pixels; what each file says by default.
         title: of a progress bar; none without one.
+        scored: of which the label-free scores are means; some of ``paths`` by default, no scores where it is empty.
     """
     finite = all(bool(torch.isfinite(value).all()) for value in model.network.state_dict().values())
     images = []
@@ -71,8 +78,10 @@ def measure_model(model: Model, paths: Sequence[Path], size: PixelSize | None = 
         nothing = np.zeros(picture.shape[:2], np.int32)
         images.append(ImageNuclei.of(model.nuclei(maps, picture.shape[:2]).instances if answered else nothing))
         finite &= answered
-    scored = [read_image(path).pixels for path in scored_images(paths)]
-    return Measured(finite, label_free_scores(model, scored), tuple(images), nuclei_figures(images))
+    pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]
+    return Measured(
+        finite, label_free_scores(model, pictures) if pictures else {}, tuple(images), nuclei_figures(images)
+    )
 
 
 def label_free_scores(model: Model, pictures: Sequence[np.ndarray]) -> dict[str, float]:

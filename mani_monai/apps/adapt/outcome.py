@@ -2,14 +2,70 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
 from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.rules import KEEP, USE
 from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
+
+if TYPE_CHECKING:
+    from mani_monai.apps.export.export_bundle import Exported
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """An image of the target in the report's table.
+
+    Attributes:
+        image: name of its file.
+        before: nuclei that the source model finds in it.
+        after: those of the adapted model.
+        changed: the part of its pixels that the two call different.
+        doubts: why it may not speak for the tissue.
+    """
+
+    image: str
+    before: int
+    after: int
+    changed: float
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NextCommands:
+    """What finds the nuclei of the target's images by either model.
+
+    Attributes:
+        source: folder or zip of the source model.
+        adapted: folder of the adapted one.
+        images: the target's folder.
+        out: folder of the adaptation.
+        mpp: as it was given.
+    """
+
+    source: str
+    adapted: str
+    images: str
+    out: str
+    mpp: float | None = None
+
+    def of(self, outcome: str) -> dict[str, str]:
+        """The command of the model that a verdict names, or of both, by "source model" and "adapted model"."""
+        models = {"adapted model": self.adapted, "source model": self.source}
+        if outcome in (USE, KEEP):
+            models.pop("source model" if outcome == USE else "adapted model")
+        return {name: self._command(bundle, name.split()[0]) for name, bundle in models.items()}
+
+    def _command(self, bundle: str, name: str) -> str:
+        size = [] if self.mpp is None else ["--mpp", f"{self.mpp:g}"]
+        out = str(Path(self.out) / f"nuclei_{name}")
+        return shlex.join(["mani", "infer", "--bundle", bundle, "--images", self.images, "--out", out, *size])
 
 
 @dataclass(frozen=True)
@@ -17,15 +73,19 @@ class Outcome:
     """An adaptation, measured.
 
     Attributes:
-        source: name of the labelled data set.
-        target: name of the unlabelled one.
+        source: name of the labelled data set, or of the model that was given.
+        target: name of the unlabelled images.
         settings: what was asked for and what was made of it, in words by name.
         notes: sentences that a reader has to know.
         left_out: one line for each file of the target's folder that is not used.
         evidence: what is known of both models.
-        changes: of each measured image, the part of its pixels that changed, by name.
-        curves: what the trainings logged, by name.
+        images: the measured images.
+        curves: what the trainings logged, by name; none without a training.
         verdict: what the rules come to.
+        commands: what to do next.
+        scored: how many images the label-free scores are means over.
+        candidates: label-free scores of the batch statistics that were chosen among, by name.
+        check: figures of both models on labelled target images, which chose nothing; None without such.
     """
 
     source: str
@@ -34,9 +94,13 @@ class Outcome:
     notes: tuple[str, ...]
     left_out: tuple[str, ...]
     evidence: Evidence
-    changes: Mapping[str, float]
+    images: tuple[ImageRow, ...]
     curves: Mapping[str, Curves]
     verdict: Verdict
+    commands: NextCommands
+    scored: int
+    candidates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    check: Mapping[str, Any] | None = None
 
     def record(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -55,6 +119,7 @@ class Outcome:
                     for rule, found in self.verdict.findings
                 ],
             },
+            "next": self.commands.of(self.verdict.outcome),
             "criterion": DEFAULT_CRITERION,
             "label_free": {
                 name: {
@@ -64,14 +129,35 @@ class Outcome:
                 }
                 for name, criterion in CRITERIA.items()
             },
+            "candidates": {name: dict(scores) for name, scores in self.candidates.items()},
             "nuclei": {
                 "before": e.before.summary(),
                 "after": e.after.summary(),
-                "source_labels": e.source.summary(),
+                **({} if e.source is None else {"source_labels": e.source.summary()}),
             },
             "agreement": e.agreement,
-            "changed_share_by_image": dict(self.changes),
+            "images": [asdict(row) for row in self.images],
+            "oracle": self.check,
             "source_validation_dice": {
                 name: curves[VALIDATION_TAG][-1][1] for name, curves in self.curves.items() if VALIDATION_TAG in curves
             },
         }
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What an adaptation left.
+
+    Attributes:
+        report: the HTML page; ``report.json`` lies beside it.
+        adapted: the exported bundle.
+        source_model: the source model's export; None where it was given.
+        verdict: whether to use it.
+        commands: what to do next, by the model that is meant.
+    """
+
+    report: Path
+    adapted: Exported
+    source_model: Exported | None
+    verdict: Verdict
+    commands: Mapping[str, str]

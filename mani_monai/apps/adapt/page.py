@@ -9,10 +9,17 @@ from string import Template
 
 from mani_monai.apps.adapt.evidence import plausible
 from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
-from mani_monai.apps.adapt.outcome import Outcome
+from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
-from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
+from mani_monai.evaluation.label_free_scorer import SHARE
 
+WORDS = {
+    "stain": "finds the same nuclei in another stain (1: all)",
+    "symmetry": "finds the same nuclei in the turned image (1: all)",
+    "entropy": "is unsure of a pixel (0: never, 0.69: always)",
+}
+"""What a reader is told of a score."""
+CANDIDATES = {"source": "the source's", "half": "half of each", "target": "the target's"}
 COLOURS = {USE: "#dff2df", LOOK: "#fff3cd", KEEP: "#f8d7da"}
 
 PAGE = Template("""<!DOCTYPE html>
@@ -36,18 +43,25 @@ img { max-width: 100%; height: auto; } figure { margin: 1rem 0; } figcaption, .s
 <div class="verdict">
 $verdict
 </div>
-<p class="small">No label of the target was read, so nothing here is a proof: a good score without labels goes with a
-good segmentation often, not always. The pictures are the better judge.</p>
+<h2>What to do next</h2>
+$commands
+<p class="small">No label of the target chose anything, so nothing here is a proof: a good score without labels goes
+with a good segmentation often, not always. The pictures are the better judge.</p>
 $notes
 <h2>Before and after</h2>
-<p class="small">From left to right: the target image, the source model's contours, the adapted model's contours.</p>
-$regions
-<h2>Scores without labels</h2>
-$scores
-<h2>Nuclei</h2>
+<p class="small">From left to right: the image, the nuclei of the source model, those of the adapted model, as both are
+used: touching nuclei are parted.</p>
+$fields
+<h2>Nuclei by image</h2>
+$images
+$check
+<h2>Nuclei in all</h2>
 $nuclei
 $sizes
-<h2>Training</h2>
+<h2>Does a model agree with itself?</h2>
+$scores
+$candidates
+<h2>Settings</h2>
 $curves
 $settings
 <h2>Left out</h2>
@@ -57,32 +71,85 @@ $left_out
 """)
 
 
-def render_page(
-    outcome: Outcome, regions: Mapping[str, bytes], curves: bytes | None, sizes: bytes, scored_images: int
-) -> str:
+def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | None, sizes: bytes) -> str:
     """The page.
 
     Args:
         outcome: what to report.
-        regions: pictures of regions by their captions.
+        fields: pictures of fields by their captions.
         curves: picture of the training curves, where there are any.
         sizes: picture of the nuclei's sizes.
-        scored_images: how many images the scores are means over.
     """
-    shown = "".join(_figure(picture, caption) for caption, picture in regions.items())
     return PAGE.substitute(
         title=escape(f"{outcome.source} to {outcome.target}: adaptation without target labels"),
         colour=COLOURS[outcome.verdict.outcome],
         verdict=_verdict(outcome),
+        commands=_commands(outcome),
         notes=_list(outcome.notes),
-        regions=shown,
-        scores=_scores(outcome, scored_images),
+        fields="".join(_figure(picture, caption) for caption, picture in fields.items()),
+        images=_images(outcome),
+        check=_check(outcome),
         nuclei=_nuclei(outcome),
         sizes=_figure(sizes, "Diameters of the circles of the nuclei's areas"),
-        curves=_figure(curves, "What the trainings logged") if curves else "<p>The trainings logged nothing.</p>",
+        scores=_scores(outcome),
+        candidates=_candidates(outcome),
+        curves=_figure(curves, "What the trainings logged") if curves else "",
         settings=_table(("setting", "value"), outcome.settings.items(), figures=False),
         left_out=_list(outcome.left_out) or "<p>Nothing: every image of the folder was used.</p>",
     )
+
+
+def _commands(outcome: Outcome) -> str:
+    commands = outcome.commands.of(outcome.verdict.outcome)
+    lines = [f"<p>{escape(name.capitalize())}:</p>\n<pre>{escape(line)}</pre>" for name, line in commands.items()]
+    return "\n".join(lines)
+
+
+def _images(outcome: Outcome) -> str:
+    rows = [
+        (row.image, f"{row.before}", f"{row.after}", _change(row.before, row.after), f"{row.changed:.1%}", _doubts(row))
+        for row in outcome.images
+    ]
+    heads = ("image", "nuclei before", "after", "change", "pixels that changed", "")
+    return _table(heads, rows)
+
+
+def _doubts(row: ImageRow) -> str:
+    return f"suspicious: {', '.join(row.doubts)}" if row.doubts else ""
+
+
+def _change(before: int, after: int) -> str:
+    return f"{after - before:+d}" + (f" ({(after - before) / before:+.0%})" if before else "")
+
+
+def _check(outcome: Outcome) -> str:
+    found = outcome.check
+    if found is None:
+        return ""
+    models = [name for name in found if isinstance(found[name], Mapping)]
+    names = {"dice": "Dice", "aji": "AJI", "pq": "PQ", "count_error": "error of the count"}
+    rows = [(names[key], *(f"{found[model][key]:.3f}" for model in models)) for key in found[models[0]]]
+    said = f"Means over {found['images']} labelled images of the target. They chose nothing, and are no part of the "
+    said += "verdict."
+    return (
+        f'<h2>Against your labels (oracle)</h2>\n{_table(("", *models), rows)}\n<p class="small">{said}</p>\n'
+        f"{_list(found['left_out'])}"
+    )
+
+
+def _candidates(outcome: Outcome) -> str:
+    if not outcome.candidates:
+        return ""
+    rows = [
+        (CANDIDATES.get(name, name), *(f"{scores[key]:.3f}" for key in WORDS), f"{scores[SHARE]:.1%}")
+        for name, scores in outcome.candidates.items()
+    ]
+    heads = ("colours that the network expects", *WORDS.values(), "share of nuclei")
+    said = (
+        "The model that agrees with itself best on the mean of the first two columns was taken, of those that find a "
+    )
+    said += "plausible share of nuclei."
+    return f'{_table(heads, rows)}\n<p class="small">{said}</p>'
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -96,25 +163,20 @@ def _verdict(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _scores(outcome: Outcome, images: int) -> str:
+def _scores(outcome: Outcome) -> str:
     e = outcome.evidence
-    rows = []
-    for name, criterion in CRITERIA.items():
-        better = "higher" if criterion.higher_is_better else "lower"
-        shown = f"{name} (the project's criterion)" if name == DEFAULT_CRITERION else name
-        figures = (f"{e.scores_before[name]:.3f}", f"{e.scores_after[name]:.3f}")
-        rows.append((shown, *figures, better, criterion.meaning))
-    said = f"Means over {images} target images. A network that finds nothing, or nuclei everywhere, can score well "
-    said += "here: the verdict looks at the share of nuclei first."
+    rows = [(said, f"{e.scores_before[name]:.3f}", f"{e.scores_after[name]:.3f}") for name, said in WORDS.items()]
+    said = f"Means over {outcome.scored} target images. A network that finds nothing, or nuclei everywhere, can score "
+    said += "well here: the verdict looks at the share of nuclei first."
     if not plausible(e.after.share):
         said = f"Do not read the column after: that model calls {e.after.share:.1%} of the pixels nuclei. {said}"
-    table = _table(("score", "before", "after", "better", "what it is"), rows)
+    table = _table(("", "before", "after"), rows)
     return f'{table}\n<p class="small">{said}</p>'
 
 
 def _nuclei(outcome: Outcome) -> str:
     e = outcome.evidence
-    found = (e.before, e.after, e.source)
+    found = (e.before, e.after, *([] if e.source is None else [e.source]))
 
     def row(name: str, figure: Callable[[NucleiFigures], str]) -> tuple[str, ...]:
         return (name, *(figure(nuclei) for nuclei in found))
@@ -129,7 +191,7 @@ def _nuclei(outcome: Outcome) -> str:
     ]
     said = "Counts are those of mani infer: nuclei that touch are parted."
     said += f" The masks before and after agree by {e.agreement:.3f} (Dice of all pixels)."
-    heads = ("", "before, on the target", "after, on the target", "source's labels")
+    heads = ("", "before, on the target", "after, on the target", "source's labels")[: len(found) + 1]
     return f'{_table(heads, rows)}\n<p class="small">{said}</p>'
 
 
@@ -155,7 +217,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], figures: bool = 
 
     rows = [list(row) for row in rows]
     right = [
-        figures and number > 0 and all(row[number][:1].isdigit() or row[number][:1] == "-" for row in rows)
+        figures and number > 0 and all(row[number][:1].isdigit() or row[number][:1] in "+-" for row in rows)
         for number in range(len(heads))
     ]
     lines = [("th", heads), *(("td", row) for row in rows)]

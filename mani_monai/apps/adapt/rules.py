@@ -63,16 +63,18 @@ def _images_lost(e: Evidence) -> str | None:
 
 
 def _share_far(e: Evidence) -> str | None:
-    if min(factor(e.after.share, e.before.share), factor(e.after.share, e.source.share)) <= FAR:
+    if min(factor(e.after.share, nuclei.share) for nuclei in e.references) <= FAR:
         return None
-    shares = f"{e.before.share:.1%} with the source model and {e.source.share:.1%} in the source's labels"
+    shares = f"{e.before.share:.1%} with the source model"
+    shares += "" if e.source is None else f" and {e.source.share:.1%} in the source's labels"
     return f"nuclei cover {e.after.share:.1%} of the target, far from {shares}"
 
 
 def _count_far(e: Evidence) -> str | None:
-    if min(factor(e.after.density, e.before.density), factor(e.after.density, e.source.density)) <= FAR:
+    if min(factor(e.after.density, nuclei.density) for nuclei in e.references) <= FAR:
         return None
-    counts = f"{e.before.density:.0f} with the source model and {e.source.density:.0f} in the source's labels"
+    counts = f"{e.before.density:.0f} with the source model"
+    counts += "" if e.source is None else f" and {e.source.density:.0f} in the source's labels"
     return f"there are {e.after.density:.0f} nuclei a megapixel, far from {counts}"
 
 
@@ -116,7 +118,7 @@ def _disagreeing(e: Evidence) -> str | None:
 
 
 def _few_labelled(e: Evidence) -> str | None:
-    if e.source.images > FEW_IMAGES:
+    if e.source is None or e.source.images > FEW_IMAGES:
         return None
     labelled = f"{e.source.images} image{'s' * (e.source.images > 1)}"
     return f"both models learned from {labelled} with labels, too few to know what a nucleus may look like"
@@ -135,7 +137,7 @@ def _share_changed(e: Evidence) -> str | None:
 
 
 def _share_unlike_source(e: Evidence) -> str | None:
-    if factor(e.after.share, e.source.share) <= FAR:
+    if e.source is None or factor(e.after.share, e.source.share) <= FAR:
         return None
     return f"nuclei cover {e.after.share:.1%} of the target but {e.source.share:.1%} of the source"
 

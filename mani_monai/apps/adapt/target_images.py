@@ -13,6 +13,7 @@ from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, is_text, paths_in, shown
 
+GENERIC = ("images", "image", "tissue images", "tiles", "patches")
 WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
 MASK_NAMES = (
     re.compile(rf"(?P<image>.+)[ _.-]({WORDS})", re.IGNORECASE),
@@ -65,3 +66,11 @@ def is_mask_name(stem: str, stems: Container[str]) -> bool:
     """
     matches = (pattern.fullmatch(stem) for pattern in MASK_NAMES)
     return any(match and match["image"] in stems for match in matches)
+
+
+def target_name(target: str | Path, source: str) -> str:
+    """A data set's name for a folder: its own, or its parent's where it is called "images"."""
+    place = Path(str(target)).expanduser().absolute()
+    name = place.parent.name if place.name.lower() in GENERIC else place.name
+    name = re.sub(r"[^\w.-]+", "_", name).strip("._-") or "target"
+    return f"{name}_target" if name == source else name

@@ -33,13 +33,18 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(broken[0][0].outcome if broken else USE, tuple(broken))
 
 
-NOT_ADAPTED = Verdict(
-    KEEP,
-    (
-        (
-            Rule("no adaptation", KEEP, "before and after are the same weights", lambda evidence: None),
-            "no adaptation was asked for",
-        ),
-    ),
-)
+def kept(reason: str) -> Verdict:
+    """The verdict of an adaptation whose before and after are the same weights.
+
+    Args:
+        reason: why, as the end of a sentence.
+    """
+    return Verdict(KEEP, ((Rule("no adaptation", KEEP, "before and after are the same weights", _nothing), reason),))
+
+
+def _nothing(evidence: Evidence) -> None:
+    return None
+
+
+NOT_ADAPTED = kept("no adaptation was asked for")
 """Of a source-only training that is its own "before"."""

@@ -1,98 +1,60 @@
-"""Measures what an adaptation made and writes report.html and report.json."""
+"""Writes report.html and report.json of an adaptation."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from mani_monai.apps.adapt.adaptation_training import TrainingMaker
-from mani_monai.apps.adapt.curves import read_curves
-from mani_monai.apps.adapt.domains import SPLIT
-from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.measurement import Measured, measure_labels, measure_model, measured_images, scored_images
-from mani_monai.apps.adapt.methods import Plan
-from mani_monai.apps.adapt.nuclei_figures import agreement
-from mani_monai.apps.adapt.outcome import Outcome
+from mani_monai.apps.adapt.measurement import Measured
+from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.report_pictures import curves_picture, panel_picture, sizes_picture
 from mani_monai.apps.adapt.shown_fields import Field, shown_fields
-from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
-from mani_monai.apps.prepare.domain_pair import Domains
-from mani_monai.data.datalists import load_source_list, load_target_list
-from mani_monai.data.pixel_size import PixelSize
+from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
-from mani_monai.model import Model
 from mani_monai.utils.atomic import replacing
 
 PAGE, RECORD = "report.html", "report.json"
 
 
-def write_report(
-    out: Path,
-    plan: Plan,
-    make: TrainingMaker,
-    domains: Domains,
-    models: tuple[Model, Model],
-    originals: Mapping[str, Path],
-    size: PixelSize | None,
-    settings: Mapping[str, str],
-    notes: tuple[str, ...],
-) -> Outcome:
-    """Measures both models on the target and writes the report.
+def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Measured, after: Measured) -> None:
+    """Writes the page and the record.
 
     Args:
         out: receives ``report.html`` and ``report.json``.
-        plan: the trainings.
-        make: knows where they lie.
-        domains: the data sets.
-        models: the source model and the adapted one, the same where nothing was adapted.
-        originals: the target's image files by their names in the data set, which an inference would read.
-        size: of all images' pixels; what each file says by default.
-        settings: what was trained, in words by name.
-        notes: sentences that a reader has to know.
-
-    Returns:
-        what they show.
+        outcome: what to report.
+        paths: the measured images.
+        before: the source model on them.
+        after: the adapted one.
     """
-    items = load_target_list(domains.dataset_dir, domains.target, SPLIT)
-    paths = [originals.get(Path(item["image"]).stem, Path(item["image"])) for item in items]
-    after = measure_model(models[1], paths, size, "adapted model")
-    before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
-    labels = [item["label"] for item in load_source_list(domains.dataset_dir, domains.source, SPLIT)]
-    evidence = Evidence(
-        after.finite,
-        before.scores,
-        after.scores,
-        before.nuclei,
-        after.nuclei,
-        measure_labels(labels),
-        agreement(before.images, after.images),
-    )
-    shown = measured_images(paths)
-    pairs = zip(shown, before.images, after.images, strict=True)
-    outcome = Outcome(
-        domains.source,
-        domains.target,
-        settings,
-        notes,
-        domains.left_out,
-        evidence,
-        {path.stem: float(((one.instances > 0) ^ (other.instances > 0)).mean()) for path, one, other in pairs},
-        {run.method.title: read_curves(make.folder(run)) for run in plan.runs},
-        NOT_ADAPTED if plan.before == plan.after else judge(evidence),
-    )
+    nuclei = {"before": before.nuclei, "after": after.nuclei}
+    if outcome.evidence.source is not None:
+        nuclei["source's labels"] = outcome.evidence.source
+    suspicious = [number for number, row in enumerate(outcome.images) if row.doubts]
     page = render_page(
         outcome,
-        field_pictures(shown, before, after),
+        field_pictures(paths, before, after, suspicious),
         curves_picture(outcome.curves),
-        sizes_picture({"before": before.nuclei, "after": after.nuclei, "source's labels": evidence.source}),
-        len(scored_images(paths)),
+        sizes_picture(nuclei),
     )
     for name, text in ((PAGE, page), (RECORD, json.dumps(outcome.record(), indent=1) + "\n")):
         with replacing(out / name) as partial:
             partial.write_text(text, encoding="utf-8")
-    return outcome
+
+
+def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured) -> tuple[ImageRow, ...]:
+    """The measured images for the report's table."""
+    return tuple(
+        ImageRow(
+            image.path.name,
+            one.count,
+            other.count,
+            float(((one.instances > 0) ^ (other.instances > 0)).mean()),
+            image.doubts,
+        )
+        for image, one, other in zip(images, before.images, after.images, strict=True)
+    )
 
 
 def field_pictures(

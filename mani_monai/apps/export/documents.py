@@ -24,7 +24,7 @@ CARD = """# Model Overview
 | `hashes.json` | SHA-256 of every other file |
 | `docs/data_license.txt` | licences of the images that the weights were trained on |
 
-{agreement} Training is not part of the bundle: it needs the mani-monai package.
+{agreement}Training is not part of the bundle: it needs the mani-monai package.
 
 ## Commands
 
@@ -69,7 +69,12 @@ FORMS = {
 
 
 def model_card(
-    card: str, metadata: Mapping[str, Any], folder: str, run: TrainedRun, forms: Sequence[str] = tuple(FORMS)
+    card: str,
+    metadata: Mapping[str, Any],
+    folder: str,
+    run: TrainedRun,
+    forms: Sequence[str] = tuple(FORMS),
+    compared: bool = True,
 ) -> str:
     """``docs/README.md`` of an export.
 
@@ -79,6 +84,7 @@ def model_card(
         folder: the bundle's name.
         run: what is exported.
         forms: of the weights that it holds.
+        compared: whether all forms were made and compared.
     """
     left_out = "" if len(forms) == len(FORMS) else " This bundle leaves some of them out, for their size."
     packages = ", ".join(f"`{name}=={version}`" for name, version in metadata["required_packages_version"].items())
@@ -88,7 +94,7 @@ def model_card(
         version=metadata["version"],
         use=terms_of_use(run.domains),
         weights="\n".join(FORMS[form] for form in FORMS if form in forms),
-        agreement=f"State dictionary, TorchScript and ONNX agree to 1e-4.{left_out}",
+        agreement=f"State dictionary, TorchScript and ONNX agree to 1e-4.{left_out} " if compared else "",
         monai=metadata["monai_version"],
         packages=packages,
         folder=folder,

@@ -56,6 +56,7 @@ def export_bundle(
     change: str | None = None,
     overwrite: bool = False,
     forms: Sequence[str] = tuple(FORMS),
+    compared: bool = True,
 ) -> Exported:
     """Writes ``<out>/<bundle>/`` and ``<out>/<bundle>_v<version>.zip``.
 
@@ -69,14 +70,18 @@ def export_bundle(
         version: of three numbers; the bundle's own by default.
         change: the version's entry in the changelog.
         overwrite: replace another export of that name.
-        forms: of the weights that are kept: "pt" and, of choice, "ts" and "onnx". All are made and compared.
+        forms: of the weights that are kept: "pt" and, of choice, "ts" and "onnx".
+        compared: make and compare all forms, also those that are not kept.
 
     Raises:
+        ValueError: when other forms than "pt" are kept without being compared.
         InputError: when there is no such form or "pt" is not among them, the weights are of another network, the three
             forms of the weights differ, or ``out`` holds another export.
     """
     if not {"pt"} <= {*forms} <= {*FORMS}:
         raise InputError(f"--forms {','.join(forms)}: choose pt, and others of {','.join(FORMS)}.")
+    if not compared and {*forms} != {"pt"}:
+        raise ValueError(f"forms must be pt alone where they are not compared, got {', '.join(forms)}.")
     bundle, out = Path(bundle), Path(out)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     version = check_version(version or metadata["version"])
@@ -85,7 +90,7 @@ def export_bundle(
     building = out / f".{bundle.name}.{os.getpid()}.partial" / bundle.name
     try:
         building.mkdir(parents=True)
-        difference = _build(building, bundle, run, metadata, version, change, forms)
+        difference = _build(building, bundle, run, metadata, version, change, forms, compared)
         hashes = write_hashes(building)
         if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
             raise InputError(f"{folder}: holds other weights or configs of version {version}; raise --version.")
@@ -111,6 +116,7 @@ def _build(
     version: str,
     change: str | None,
     forms: Sequence[str],
+    compared: bool,
 ) -> dict[str, float]:
     declaration = run.declaration
     text = config_text(inference_config(declaration, "."))
@@ -136,10 +142,14 @@ def _build(
     shutil.copyfile(bundle / "configs" / "logging.conf", folder / "configs" / "logging.conf")
     shutil.copyfile(bundle / "LICENSE", folder / "LICENSE")
     card = (bundle / "docs" / "README.md").read_text(encoding="utf-8")
-    (folder / "docs" / "README.md").write_text(model_card(card, metadata, bundle.name, run, forms), encoding="utf-8")
+    text = model_card(card, metadata, bundle.name, run, forms, compared)
+    (folder / "docs" / "README.md").write_text(text, encoding="utf-8")
     (folder / "docs" / "data_license.txt").write_text(data_license(run.domains), encoding="utf-8")
     if run.scores is not None:
         _write_json(folder / "metrics.json", run.scores)
+    if not compared:
+        write_state(run.state, folder / "models" / "model.pt")
+        return {}
     difference = _write_weights(folder, network, run.state, example, multiple)
     for form in FORMS.keys() - {*forms}:
         (folder / "models" / f"model.{form}").unlink()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mani_monai.apps.inspect.adapted_folder import bundle_within
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
@@ -23,15 +24,16 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
     block names the bundle as the user did, never a file of the temporary folder, unless it is about an option.
 
     Args:
-        path: a bundle's folder or zip.
+        path: a bundle's folder or zip, or the folder of an adaptation that holds one.
 
     Raises:
-        InputError: when there is none, or the inspection finds danger: an archive that leaves its folder, files that
-            differ from their hashes, weights that hold more than tensors, configs or code that may do harm.
+        InputError: when there is none, an adaptation's report says to keep the source model, or the inspection finds
+            danger: an archive that leaves its folder, files that differ from their hashes, weights that hold more than
+            tensors, configs or code that may do harm.
     """
     from mani_monai.apps.inspect.inspection import inspect_bundle, metadata_findings
 
-    path = Path(path)
+    path = bundle_within(Path(path))
     if path.is_dir():
         trains = (path / "configs" / "train.json").is_file()
         _refuse(path, metadata_findings(path) if trains else inspect_bundle(path))

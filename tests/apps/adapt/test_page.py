@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 import pytest
 from adapted import figures
 
-from mani_monai.apps.adapt.outcome import Outcome
+from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
 from mani_monai.apps.adapt.page import render_page
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 
 EVIL = '<script>alert("1")</script> & $title'
@@ -43,20 +44,23 @@ class Reader(HTMLParser):
 def outcome(evidence):
     found = evidence(after=figures(share=0.25, count=250), scores_after={"stain": 0.876})
     curves = {"source-only": {"dice": [(5, 0.5), (10, 0.75)]}}
+    rows = (ImageRow("a.png", 40, 100, 0.1), ImageRow("b.png", 60, 150, 0.2, ("black pigment",)))
+    commands = NextCommands("given", "out/adapted/mani_unet", "kidney images", "out", 0.25)
     return Outcome(
-        "breast", "kidney", {"preset": "small"}, ("a note",), ("x.png: is broken",), found, {"a": 0.1}, curves,
-        judge(found),
+        "breast", "kidney", {"preset": "small"}, ("a note",), ("x.png: is broken",), found, rows, curves, judge(found),
+        commands, 8,
     )  # fmt: skip
 
 
 def render(outcome, captions=("Most changed: a",)):
-    return render_page(outcome, dict.fromkeys(captions, PNG), PNG, PNG, 8)
+    return render_page(outcome, dict.fromkeys(captions, PNG), PNG, PNG)
 
 
 def test_every_name_is_escaped(outcome):
     evil = replace(
-        outcome, source=EVIL, target=EVIL, settings={EVIL: EVIL}, notes=(EVIL,), left_out=(EVIL,), curves={EVIL: {}}
-    )
+        outcome, source=EVIL, target=EVIL, settings={EVIL: EVIL}, notes=(EVIL,), left_out=(EVIL,), curves={EVIL: {}},
+        images=(ImageRow(EVIL, 1, 1, 0.0, (EVIL,)),), commands=NextCommands(EVIL, EVIL, EVIL, EVIL),
+    )  # fmt: skip
     rule = replace(evil.verdict.findings[0][0], name=EVIL, reason=EVIL)
     evil = replace(evil, verdict=replace(evil.verdict, findings=((rule, EVIL),)))
     page = render(evil, [f'{EVIL}" onerror="x'])
@@ -64,7 +68,7 @@ def test_every_name_is_escaped(outcome):
     reader = Reader.of(page)
     assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "iframe", "link", "object"})
     assert not any("onerror" in attributes for _, attributes in reader.tags)
-    assert "".join(reader.words).count(EVIL) == 12, "a name is shown as it is, dollar signs too"
+    assert "".join(reader.words).count(EVIL) == 20, "a name is shown as it is, dollar signs too"
 
 
 def test_the_page_needs_no_other_file(outcome):
@@ -93,9 +97,41 @@ def test_the_scores_of_a_collapsed_network_are_not_to_be_read(outcome, evidence)
 
 def test_nothing_left_out_nothing_logged_nothing_wrong(outcome, evidence):
     sane = evidence()
-    page = render_page(replace(outcome, left_out=(), notes=(), evidence=sane, verdict=judge(sane)), {}, None, PNG, 8)
-    for sentence in ("Use the adapted model.", "No rule found harm", "logged nothing", "every image of the folder"):
+    page = render_page(replace(outcome, left_out=(), notes=(), evidence=sane, verdict=judge(sane)), {}, None, PNG)
+    for sentence in ("Use the adapted model.", "No rule found harm", "every image of the folder"):
         assert sentence in page
+
+
+def test_every_image_has_a_row_and_suspicious_ones_are_named(outcome):
+    rows = re.findall(r"<tr><td>([ab]\.png)</td>(.*?)</tr>", render(outcome))
+    shown = {name: re.findall(r">([^<]*)</td>", cells) for name, cells in rows}
+    assert shown["a.png"] == ["40", "100", "+60 (+150%)", "10.0%", ""]
+    assert shown["b.png"] == ["60", "150", "+90 (+150%)", "20.0%", "suspicious: black pigment"]
+
+
+def test_the_next_command_is_that_of_the_model_that_the_verdict_names(outcome):
+    """It runs as it stands, whatever the folder's name."""
+    line = "mani infer --bundle {} --images 'kidney images' --out out/nuclei_{} --mpp 0.25"
+    adapted, given = line.format("out/adapted/mani_unet", "adapted"), line.format("given", "source")
+    assert outcome.commands.of(USE) == {"adapted model": adapted}
+    assert outcome.commands.of(KEEP) == {"source model": given}
+    assert outcome.commands.of(LOOK) == {"adapted model": adapted, "source model": given}
+    assert outcome.record()["next"] == outcome.commands.of(LOOK), "which is the verdict here"
+    text = "".join(Reader.of(render(outcome)).words)
+    assert adapted in text
+    assert given in text
+
+
+def test_candidates_and_labels_are_shown_where_there_are_some(outcome):
+    plain = render(outcome)
+    assert "oracle" not in plain
+    scores = {"stain": 0.91, "symmetry": 0.92, "entropy": 0.3, "nuclei_share": 0.25}
+    figures = {"dice": 0.711, "aji": 0.5, "pq": 0.4, "count_error": 0.1}
+    check = {"images": 3, "left_out": ["y: has no mask"], "before": figures, "after": {**figures, "dice": 0.722}}
+    text = " ".join(Reader.of(render(replace(outcome, candidates={"half": scores}, check=check))).words)
+    for part in ("half of each", "0.910", "Against your labels (oracle)", "0.711", "0.722", "y: has no mask"):
+        assert part in text
+    assert "neighbourhood" not in plain + text
 
 
 def test_the_record_holds_the_same_as_plain_json(outcome):

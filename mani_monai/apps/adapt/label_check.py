@@ -1,0 +1,84 @@
+"""Both models against labelled target images: an oracle, which chooses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mani_monai.apps.prepare.masks import to_instances
+from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
+from mani_monai.data.readers.folder import read_folder
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.metrics.instance_scores import compute_instance_metrics
+from mani_monai.model import Model
+from mani_monai.transforms.rescaling import rescaled
+from mani_monai.utils import InputError
+
+FIGURES = ("dice", "aji", "pq")
+
+
+def check_on_labels(
+    images: str, masks: str, models: Mapping[str, Model], size: PixelSize | None = None, progress: bool = True
+) -> dict[str, Any]:
+    """Scores models on labelled images of the target, when all has been chosen.
+
+    Args:
+        images: folder of images.
+        masks: folder of their masks, as ``mani prepare`` takes them.
+        models: by name.
+        size: of all images' pixels; what each file says by default.
+        progress: show a bar.
+
+    Returns:
+        "images"; "left_out", a line for each image or mask that cannot be used; and by model the means over images of
+        "dice", "aji", "pq" and "count_error", the difference of the counts as a part of the true one.
+
+    Raises:
+        InputError: when no image has a mask.
+    """
+    listing = read_folder(images, masks)
+    left_out, rows = list(listing.problems), {name: [] for name in models}
+    for record in tqdm(listing.records, "checking against labels", unit="image", disable=not progress):
+        try:
+            picture = read_image(record.image).pixels
+            truth = to_instances(record.read_mask(picture.shape[:2])).values
+            scale = size or read_pixel_size(record.image)
+        except InputError as error:
+            left_out.append(" ".join(str(error).split()))
+            continue
+        for name, model in models.items():
+            maps = model.maps(rescaled(picture, scale_for(scale, model.mpp)))
+            rows[name].append(_figures(model.nuclei(maps, picture.shape[:2]).instances, truth))
+    if not any(rows.values()):
+        raise InputError("\n".join([*left_out[:10], f"--check {images}: no image of it has a mask in {masks}."]))
+    return {
+        "images": len(next(iter(rows.values()))),
+        "left_out": left_out,
+        **{
+            name: {key: float(np.nanmean([row[key] for row in found])) for key in found[0]}
+            for name, found in rows.items()
+        },
+    }
+
+
+def check_folders(images: str | None, masks: str | None) -> None:
+    """Refuses half of a check before hours are spent.
+
+    Raises:
+        InputError: when one is named without the other, or a folder is not there.
+    """
+    if (images is None) != (masks is None):
+        raise InputError("--check: name the labelled images with --check and their masks with --masks, or neither.")
+    for flag, folder in (("check", images), ("masks", masks)):
+        if folder is not None and not Path(str(folder)).expanduser().is_dir():
+            raise InputError(f"--{flag} {folder}: is no folder; name the one that holds them.")
+
+
+def _figures(instances: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    scores = compute_instance_metrics(instances, truth)
+    found, true = (len(np.unique(ids[ids > 0])) for ids in (instances, truth))
+    return {**{name: scores[name] for name in FIGURES}, "count_error": abs(found - true) / true if true else np.nan}

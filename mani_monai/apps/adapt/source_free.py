@@ -1,0 +1,193 @@
+"""From a trained model and unlabelled images alone to an adapted bundle and a report: no source image, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
+from mani_monai.apps.adapt.label_check import check_folders, check_on_labels
+from mani_monai.apps.adapt.measurement import measure_model, measured_images
+from mani_monai.apps.adapt.nuclei_figures import agreement
+from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome
+from mani_monai.apps.adapt.request import check_request, keep_request
+from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
+from mani_monai.apps.adapt.target_images import list_target_images, target_name
+from mani_monai.apps.adapt.target_survey import TargetImage, survey
+from mani_monai.apps.adapt.verdict import judge, kept
+from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
+from mani_monai.apps.export.documents import terms_of_use
+from mani_monai.apps.export.export_bundle import Exported, export_bundle
+from mani_monai.apps.export.trained_run import Domain, TrainedRun
+from mani_monai.data.pixel_size import PixelSize, given_pixel_size
+from mani_monai.model import Model
+from mani_monai.utils import InputError
+
+METHOD = "batch statistics of the target, no weight trained"
+FEWEST = 3
+"""Images that the statistics need at least: fewer say nothing of a tissue."""
+
+
+@dataclass(frozen=True)
+class SourceFree:
+    """What is asked for.
+
+    Attributes:
+        target: folder of unlabelled images.
+        out: receives everything.
+        model: folder or zip of the model to adapt.
+        bundles: folder of the bundles, with ``mani_unet``.
+        licence: of the target's images, for the record.
+        mpp: micrometres per pixel of the images; what each file says by default.
+        check: folder of labelled target images, which choose nothing.
+        masks: folder of their masks.
+        say: tells a person how far it is.
+    """
+
+    target: str
+    out: Path
+    model: str
+    bundles: Path
+    licence: str = "unknown"
+    mpp: float | None = None
+    check: str | None = None
+    masks: str | None = None
+    say: Callable[[str], None] = print
+
+
+def adapt_statistics(job: SourceFree) -> Adapted:
+    """Chooses among batch statistics from the source's to the target's, exports the model that has them, and reports.
+
+    Raises:
+        InputError: bad input, too few images, ``out`` of another adaptation, or a model without batch statistics.
+    """
+    check_folders(job.check, job.masks)
+    size = given_pixel_size(job.mpp)
+    listing = list_target_images(job.target, job.licence)
+    check_request(job.out / "request.json", asked := _request(job, [record.image for record in listing.records]))
+    given = open_unet(job.model)
+
+    job.say("1/4 checking the images")
+    images, bad = survey([record.image for record in listing.records], size, given.mpp)
+    left_out = (*bad, *listing.problems, *listing.left_out)
+    for line in left_out:
+        job.say(f"left out: {line}")
+    sound = _sound(images, job, left_out)
+
+    job.say(f"2/4 choosing the batch statistics, from {min(len(sound), ESTIMATED)} images")
+    choice = choose_statistics(given, sound)
+    model, name, scores = choice.adapted(given), choice.name, choice.scores
+
+    job.say("3/4 exporting")
+    trained = _trained(job, model, name, target_name(job.target, ""))
+    adapted = _export(job, trained)
+    keep_request(job.out / "request.json", asked)
+
+    job.say("4/4 measuring both models on the target, writing the report")
+    commands = NextCommands(str(job.model), str(adapted.folder), job.target, str(job.out), job.mpp)
+    shown = measured_images([image.path for image in images])
+    before = replace(measure_model(given, shown, size, "source model", scored=()), scores=scores[SOURCE])
+    after = before
+    if name != SOURCE:
+        after = replace(measure_model(model, shown, size, "adapted model", scored=()), scores=scores[name])
+    evidence = Evidence(
+        after.finite,
+        before.scores,
+        after.scores,
+        before.nuclei,
+        after.nuclei,
+        None,
+        agreement(before.images, after.images),
+    )
+    check = _check(job, given, None if name == SOURCE else model, size)
+    outcome = Outcome(
+        str(trained.facts["source"]),
+        str(trained.facts["target"]),
+        _settings(job, given, name, sound, len(images)),
+        (terms_of_use(trained.domains), *_named_doubts(images)),
+        left_out,
+        evidence,
+        image_rows([image for image in images if image.path in set(shown)], before, after),
+        {},
+        judge(evidence) if name != SOURCE else kept("the model agrees with itself best as it is"),
+        commands,
+        choice.scored,
+        scores,
+        check,
+    )
+    write_report(job.out, outcome, shown, before, after)
+    return Adapted(job.out / PAGE, adapted, None, outcome.verdict, commands.of(outcome.verdict.outcome))
+
+
+def _check(job: SourceFree, before: Model, after: Model | None, size: PixelSize | None) -> dict[str, Any] | None:
+    """Figures of the model before and after, which is the same where there is no other."""
+    if job.check is None or job.masks is None:
+        return None
+    models = {"before": before, **({} if after is None else {"after": after})}
+    found = check_on_labels(job.check, job.masks, models, size)
+    return {**found, "after": found.get("after", found["before"])}
+
+
+def _request(job: SourceFree, paths: Sequence[Path]) -> dict[str, Any]:
+    """What tells one adaptation from another; images count by name and size."""
+    return {
+        "source": None,
+        "target": {path.name: path.stat().st_size for path in paths},
+        "model": model_hash(job.model),
+        "licence": job.licence,
+        "mpp": job.mpp,
+    }
+
+
+def _sound(images: Sequence[TargetImage], job: SourceFree, left_out: Sequence[str]) -> list[TargetImage]:
+    """Those that may speak for the tissue."""
+    sound = [image for image in images if not image.doubts]
+    for line in _named_doubts(images):
+        job.say(line)
+    if len(sound) < FEWEST:
+        reasons = [*left_out, *_named_doubts(images)][:10]
+        few = f"only {len(sound)} images can speak for the tissue, and an adaptation needs {FEWEST}; add images"
+        raise InputError("\n".join([*reasons, f"{job.target}: {few}."]))
+    return sound
+
+
+def _named_doubts(images: Sequence[TargetImage]) -> list[str]:
+    doubted = [image for image in images if image.doubts]
+    return [f"{image.path.name} is suspicious and chose nothing: {', '.join(image.doubts)}" for image in doubted]
+
+
+def _trained(job: SourceFree, model: Model, name: str, target: str) -> TrainedRun:
+    """The chosen model for its export."""
+    known = Path(job.model).stem
+    records = bound_by(model, known)
+    sources = [str(record["name"]) for record in records if record.get("role") == "source"]
+    domains = [Domain(one["name"], one["role"], one["licence"], one.get("types") or {}) for one in records]
+    target = f"{target}_target" if target in sources else target
+    domains.append(Domain(target, "target", job.licence))
+    facts = {
+        "source": ",".join(sources) or f"the data of {known} {model.version}",
+        "target": target,
+        "split": "all",
+        "seed": 0,
+        "iterations": 0,
+        "method": f"{METHOD} ({name})",
+        "adapted_from": {"weights": model.weights, "version": model.version, "statistics": name},
+    }
+    return TrainedRun(Path(job.model), model.network.state_dict(), model.declaration, tuple(domains), facts, None)
+
+
+def _export(job: SourceFree, trained: TrainedRun) -> Exported:
+    bundle = job.bundles / trained.declaration.bundle
+    return export_bundle(bundle, trained, job.out / "adapted", overwrite=True, forms=("pt",), compared=False)
+
+
+def _settings(job: SourceFree, model: Model, name: str, sound: Sequence[TargetImage], images: int) -> dict[str, str]:
+    return {
+        "method": METHOD,
+        "statistics": name,
+        "model": f"{Path(job.model).name} {model.version}",
+        "target images": f"{images}, of which {len(sound)} could speak for the tissue",
+    }

@@ -1,0 +1,83 @@
+"""The choice of batch statistics for one model and one target, without a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+from tqdm import tqdm
+
+from mani_monai.apps.adapt.measurement import label_free_scores, scored_images
+from mani_monai.apps.adapt.target_survey import TargetImage
+from mani_monai.declaration import ROWS
+from mani_monai.evaluation.label_free_scorer import evenly_taken
+from mani_monai.evaluation.statistics_candidates import (
+    SOURCE_SHARES,
+    candidate_states,
+    chosen_statistics,
+    consistency,
+    crop_batches,
+)
+from mani_monai.model import Model
+from mani_monai.utils.files import load_network
+
+SOURCE = next(iter(SOURCE_SHARES))
+"""Name of the candidate that is the model as it is."""
+ESTIMATED = 64
+"""Images that the statistics are estimated from, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Batch statistics that were chosen among.
+
+    Attributes:
+        name: of the candidate that was chosen.
+        states: state dictionaries by candidate, of a network that sees rows first.
+        scores: label-free scores by candidate.
+        scored: how many images the scores are means over.
+    """
+
+    name: str
+    states: Mapping[str, Mapping[str, Tensor]]
+    scores: Mapping[str, Mapping[str, float]]
+    scored: int
+
+    def adapted(self, model: Model, name: str | None = None) -> Model:
+        """A model with a candidate's statistics, by default the chosen one's."""
+        upright = upright_model(model)
+        load_network(upright.network, self.states[name or self.name], name or self.name)
+        return upright
+
+
+def choose_statistics(model: Model, images: Sequence[TargetImage], progress: bool = True) -> Choice:
+    """Makes the candidates of a model for a target, scores them on a few fields of it, and applies the rule.
+
+    Args:
+        model: the model, which is left as it is.
+        images: those that may speak for the tissue.
+        progress: show bars.
+
+    Raises:
+        InputError: when the network has no batch statistics.
+    """
+    upright = upright_model(model)
+    estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
+    states = candidate_states(upright.network, crop_batches([upright.image(image.field) for image in estimated]))
+    fields = [image.field for image in scored_images(images)]
+    scores = {}
+    with tqdm(states.items(), "comparing", unit="model", disable=not progress) as candidates:
+        for name, state in candidates:
+            load_network(upright.network, state, name)
+            scores[name] = label_free_scores(upright, fields)
+            candidates.set_postfix({name: f"{consistency(scores[name]):.3f}"})
+    return Choice(chosen_statistics(scores), states, scores, len(fields))
+
+
+def upright_model(model: Model) -> Model:
+    """A copy of a model that sees rows first, as every new export does."""
+    declaration = model.declaration.trained(axes=ROWS)
+    network = declaration.build_network()
+    load_network(network, model.state, model.name)
+    return replace(model, network=network, declaration=declaration)

@@ -1,0 +1,88 @@
+"""What a trained adaptation has come to, measured as it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mani_monai.apps.adapt.adaptation_training import TrainingMaker
+from mani_monai.apps.adapt.curves import read_curves
+from mani_monai.apps.adapt.domains import SPLIT
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.measurement import measure_labels, measure_model, measured_images, scored_images
+from mani_monai.apps.adapt.methods import Plan
+from mani_monai.apps.adapt.nuclei_figures import agreement
+from mani_monai.apps.adapt.outcome import NextCommands, Outcome
+from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
+from mani_monai.apps.adapt.write_report import image_rows, write_report
+from mani_monai.apps.prepare.domain_pair import Domains
+from mani_monai.data.datalists import load_source_list, load_target_list
+from mani_monai.data.pixel_size import PixelSize
+from mani_monai.model import Model
+
+
+def report_training(
+    out: Path,
+    plan: Plan,
+    make: TrainingMaker,
+    domains: Domains,
+    models: tuple[Model, Model],
+    originals: Mapping[str, Path],
+    size: PixelSize | None,
+    settings: Mapping[str, str],
+    notes: tuple[str, ...],
+    commands: NextCommands,
+    check: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Measures both models on the target and writes the report.
+
+    Args:
+        out: receives ``report.html`` and ``report.json``.
+        plan: the trainings.
+        make: knows where they lie.
+        domains: the data sets.
+        models: the source model and the adapted one, the same where nothing was adapted.
+        originals: the target's image files by their names in the data set, which an inference would read.
+        size: of all images' pixels; what each file says by default.
+        settings: what was trained, in words by name.
+        notes: sentences that a reader has to know.
+        commands: what to do next.
+        check: figures on labelled target images.
+
+    Returns:
+        what they show.
+    """
+    items = load_target_list(domains.dataset_dir, domains.target, SPLIT)
+    paths = measured_images([originals.get(Path(item["image"]).stem, Path(item["image"])) for item in items])
+    images, _ = survey(paths, size, models[1].mpp)
+    paths = [image.path for image in images]
+    after = measure_model(models[1], paths, size, "adapted model")
+    before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
+    labels = [item["label"] for item in load_source_list(domains.dataset_dir, domains.source, SPLIT)]
+    evidence = Evidence(
+        after.finite,
+        before.scores,
+        after.scores,
+        before.nuclei,
+        after.nuclei,
+        measure_labels(labels),
+        agreement(before.images, after.images),
+    )
+    outcome = Outcome(
+        domains.source,
+        domains.target,
+        settings,
+        notes,
+        domains.left_out,
+        evidence,
+        image_rows(images, before, after),
+        {run.method.title: read_curves(make.folder(run)) for run in plan.runs},
+        NOT_ADAPTED if plan.before == plan.after else judge(evidence),
+        commands,
+        len(scored_images(paths)),
+        check=check,
+    )
+    write_report(out, outcome, paths, before, after)
+    return outcome

@@ -1,0 +1,106 @@
+"""Batch statistics of one network, from the source to the target, and the rule that chooses among them without labels.
+
+No weight changes. What the candidates differ in are the running means and variances of the batch norms alone (AdaBN, Li
+et al. 2016; mixed with the source's, Schneider et al. 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES, SHARE
+from mani_monai.utils import InputError
+
+SOURCE_SHARES = {"source": 1.0, "half": 0.5, "target": 0.0}
+"""Candidates, the least changed first: the part of means and variances that the source's have."""
+CROP, BATCH = 256, 8
+"""Side of the crops in pixels, and crops a batch, that the target's statistics are estimated from."""
+_STEP = 16  # pixels that a side is a multiple of: what the network halves four times
+_STATISTICS = ("running_mean", "running_var")
+
+
+def candidate_states(
+    network: nn.Module, batches: Sequence[Tensor], source_shares: Mapping[str, float] = SOURCE_SHARES
+) -> dict[str, dict[str, Tensor]]:
+    """State dictionaries of a network with batch statistics from the source's to the target's.
+
+    The target's are averaged over the batches, each with equal weight.
+
+    Args:
+        network: the network, which is left as it was.
+        batches: BCHW target images as the network takes them, on its device.
+        source_shares: by the candidate's name, the part that the source's statistics have in it.
+
+    Raises:
+        InputError: when the network has no batch statistics.
+    """
+    source = {name: value.clone() for name, value in network.state_dict().items()}
+    if not any(name.endswith(_STATISTICS) for name in source):
+        raise InputError("the network has no batch statistics; adapt it with --source, or name another --model.")
+    update_bn(batches, network)
+    target = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(source)
+    return {name: _between(source, target, share) for name, share in source_shares.items()}
+
+
+def _between(source: Mapping[str, Tensor], target: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    return {
+        name: torch.lerp(target[name], value, share) if name.endswith(_STATISTICS) else value
+        for name, value in source.items()
+    }
+
+
+def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) -> list[Tensor]:
+    """Batches of crops that lie side by side in images and cover them, each batch of as many images as there are.
+
+    Args:
+        images: CHW.
+        crop: side of a crop, in pixels; the smallest side of an image where that is less, down to a multiple of 16.
+        size: of a batch, at most.
+
+    Returns:
+        BCHW.
+    """
+    side = min(crop, *(min(image.shape[1:]) // _STEP * _STEP for image in images))
+    parts = [_parts(image, side) for image in images]
+    deepest = max(len(crops) for crops in parts)
+    mixed = [crops[place] for place in range(deepest) for crops in parts if place < len(crops)]
+    groups = np.array_split(np.arange(len(mixed)), -(-len(mixed) // size))
+    return [torch.stack([mixed[number] for number in group]) for group in groups]
+
+
+def _parts(image: Tensor, side: int) -> list[Tensor]:
+    height, width = image.shape[1:]
+    return [
+        image[:, row : row + side, column : column + side]
+        for row in range(0, height - side + 1, side)
+        for column in range(0, width - side + 1, side)
+    ]
+
+
+def consistency(scores: Mapping[str, float]) -> float:
+    """How far a network agrees with itself on copies in another stain and on turned copies: the mean of both."""
+    return (scores["stain"] + scores["symmetry"]) / 2
+
+
+def chosen_statistics(scores: Mapping[str, Mapping[str, float]]) -> str:
+    """The candidate that is most consistent, of those whose share of nuclei is plausible; of equals the first.
+
+    A network that calls everything nuclei is consistent, too. So a candidate outside of ``PLAUSIBLE_SHARES`` is chosen
+    only where all are.
+
+    Args:
+        scores: what a ``LabelFreeScorer`` gives, by candidate, the least changed first.
+    """
+    low, high = PLAUSIBLE_SHARES
+
+    def merit(name: str) -> tuple[bool, float]:
+        found = consistency(scores[name])
+        return low <= scores[name][SHARE] <= high, found if np.isfinite(found) else -np.inf
+
+    return max(scores, key=merit)

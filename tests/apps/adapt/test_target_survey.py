@@ -1,0 +1,89 @@
+"""What may not speak for a tissue is found without a label, and what is bad does not end the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mani_monai.apps.adapt.target_survey import FEWEST, richest_part, survey
+from mani_monai.data.pixel_size import given_pixel_size
+
+PINK, GLASS, BROWN = (200, 130, 180), (245, 245, 245), (110, 80, 30)
+
+
+def tissue(colour=PINK, seed=0):
+    noise = np.random.default_rng(seed).integers(-6, 7, (96, 96, 3))
+    return (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def look(tmp_path):
+    def run(pictures, mpp=None, size=None):
+        paths = []
+        for name, picture in pictures.items():
+            paths.append(tmp_path / f"{name}.png")
+            Image.fromarray(picture).save(paths[-1])
+        return survey(paths, size, mpp, progress=False)
+
+    return run
+
+
+def others(count=FEWEST):
+    return {f"sound{number}": tissue(seed=number) for number in range(count)}
+
+
+def test_ordinary_images_are_not_doubted(look):
+    images, left_out = look(others())
+    assert [image.doubts for image in images] == [()] * FEWEST
+    assert left_out == []
+    assert all(image.tissue == 1 and image.black == 0 for image in images)
+
+
+def test_pigment_is_named_and_dark_nuclei_are_not(look):
+    pigment, nuclei = tissue(), tissue()
+    pigment[:16, :16] = (30, 28, 25)
+    nuclei[:48, :48] = (60, 30, 90)
+    images, _ = look({"pigment": pigment, "nuclei": nuclei})
+    assert images[0].doubts == ("black pigment, ink or folds (3% of it is black)",)
+    assert images[1].doubts == ()
+
+
+def test_an_image_that_is_mostly_glass(look):
+    glass = tissue(GLASS)
+    glass[:24, :24] = PINK
+    images, _ = look({"glass": glass})
+    assert images[0].doubts == ("mostly without tissue (6% of it is tissue)",)
+
+
+def test_colours_far_from_the_others(look):
+    images, _ = look({"brown": tissue(BROWN), **others()})
+    assert images[0].doubts == ("colours far from those of the other images",)
+    assert all(not image.doubts for image in images[1:])
+    images, _ = look({"brown": tissue(BROWN), **others(FEWEST - 2)})
+    assert not images[0].doubts, "of so few nobody knows which is the exception"
+    images, _ = look({**{f"brown{number}": tissue(BROWN, number) for number in range(2)}, **others(5)})
+    assert not any(image.doubts for image in images), "a folder of two kinds has no exceptions"
+
+
+def test_bad_images_are_named_and_the_rest_goes_on(look, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    Image.fromarray(tissue()[:8]).save(tmp_path / "flat.png")
+    Image.fromarray(tissue()).save(tmp_path / "good.png")
+    images, left_out = survey([tmp_path / name for name in ("broken.png", "flat.png", "good.png")], None, None, False)
+    assert [image.path.name for image in images] == ["good.png"]
+    assert "broken.png: cannot be decoded" in left_out[0]
+    assert left_out[1] == f"{tmp_path / 'flat.png'}: is 8x96 px, too small for the network; take larger images."
+
+
+def test_fields_have_the_network_s_pixel_size(look):
+    (image,), _ = look({"a": tissue()}, mpp=0.5, size=given_pixel_size(0.25))
+    assert image.field.shape == (48, 48, 3)
+
+
+def test_the_richest_part_is_no_empty_corner():
+    picture = np.full((96, 128, 3), GLASS, np.uint8)
+    assert richest_part(picture, 32) == (slice(32, 64), slice(48, 80)), "all are equal: the middle"
+    picture[64:, 96:] = PINK
+    assert richest_part(picture, 32) == (slice(64, 96), slice(96, 128))
+    assert richest_part(picture, 500) == (slice(0, 96), slice(0, 128))

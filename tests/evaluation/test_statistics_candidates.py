@@ -1,0 +1,85 @@
+"""Batch statistics by hand, and the rule that chooses among them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from mani_monai.evaluation.statistics_candidates import (
+    SOURCE_SHARES,
+    candidate_states,
+    chosen_statistics,
+    consistency,
+    crop_batches,
+)
+from mani_monai.utils import InputError
+
+
+@pytest.fixture
+def network():
+    network = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 1, 1))
+    network[0].running_mean.fill_(4.0)
+    network[0].running_var.fill_(9.0)
+    return network.eval()
+
+
+def test_statistics_go_from_the_source_to_the_mean_of_the_batches(network):
+    """Two batches of means 1 and 5; their unbiased variances are 4/3 and 0."""
+    batches = [torch.tensor([0.0, 2.0, 0.0, 2.0]).reshape(2, 1, 1, 2), torch.full((1, 1, 2, 2), 5.0)]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    states = candidate_states(network, batches)
+    assert list(states) == ["source", "half", "target"]
+    means = {name: state["0.running_mean"].item() for name, state in states.items()}
+    assert means == pytest.approx({"source": 4.0, "half": 3.5, "target": 3.0})
+    variances = {name: state["0.running_var"].item() for name, state in states.items()}
+    assert variances == pytest.approx({"source": 9.0, "half": (9 + 2 / 3) / 2, "target": 2 / 3})
+    others = [name for name in before if "running" not in name]
+    assert all(torch.equal(state[name], before[name]) for state in states.values() for name in others)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items()), "it is left as it was"
+    assert not network.training
+
+
+def test_a_network_without_batch_statistics_is_refused():
+    with pytest.raises(InputError, match="has no batch statistics; adapt it with --source"):
+        candidate_states(nn.Conv2d(1, 1, 1), [torch.zeros(1, 1, 2, 2)])
+
+
+def test_crops_cover_the_images_and_every_batch_is_of_several():
+    images = [torch.full((3, 64, 96), float(number)) for number in range(4)]
+    batches = crop_batches(images, crop=32, size=8)
+    assert [batch.shape for batch in batches] == [(8, 3, 32, 32)] * 3
+    assert all(set(batch[:, 0, 0, 0].tolist()) == {0.0, 1.0, 2.0, 3.0} for batch in batches)
+
+
+def test_crops_are_as_small_as_the_smallest_image_asks():
+    ramp = torch.arange(50 * 70.0).reshape(1, 50, 70)
+    (batch,) = crop_batches([ramp, torch.full((1, 40, 33), -1.0)], crop=256)
+    assert batch.shape == (3, 1, 32, 32), "two of the first image and one of the second"
+    assert batch[:, 0, 0, 0].tolist() == [0.0, -1.0, 32.0]
+
+
+def scores(stain, symmetry, share=0.2):
+    return {"stain": stain, "symmetry": symmetry, "nuclei_share": share}
+
+
+def test_the_most_consistent_is_chosen():
+    assert consistency(scores(0.9, 0.7)) == pytest.approx(0.8)
+    candidates = {"source": scores(0.9, 0.7), "half": scores(0.7, 0.95), "target": scores(0.8, 0.8)}
+    assert chosen_statistics(candidates) == "half"
+
+
+def test_of_equals_the_least_changed_is_chosen():
+    assert chosen_statistics({name: scores(0.8, 0.8) for name in SOURCE_SHARES}) == "source"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_a_collapse_is_chosen_only_where_all_are(share):
+    candidates = {"source": scores(0.5, 0.5), "target": scores(1.0, 1.0, share)}
+    assert chosen_statistics(candidates) == "source"
+    candidates["source"] = scores(0.5, 0.5, share)
+    assert chosen_statistics(candidates) == "target"
+
+
+def test_scores_that_are_no_numbers_are_the_last():
+    assert chosen_statistics({"source": scores(float("nan"), 0.9), "target": scores(0.1, 0.1)}) == "target"
