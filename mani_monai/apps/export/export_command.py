@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def export(
@@ -18,6 +19,8 @@ def export(
     overwrite: bool = False,
     mpp: float | None = None,
     forms: str | Sequence[str] = "pt,ts,onnx",
+    zoo: bool = False,
+    zoo_url: str | None = None,
 ) -> None:
     """Exports a finished training as a bundle that others run without this project.
 
@@ -37,6 +40,8 @@ def export(
         mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x, where the data sets do not
             say it. Inference compares them with those of the images that it is given.
         forms: of the weights that the export keeps, pt and of choice ts and onnx; all three are made and compared.
+        zoo: also writes <out>/zoo, the folders of a pull request to MONAI's model zoo.
+        zoo_url: the folder where files above 25 MiB will lie, which the zoo does not keep.
     """
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
@@ -55,4 +60,8 @@ def export(
         print("no scores: this file was not evaluated, so the model card says so")
     else:
         print(f"scores: {json.dumps({k: v for k, v in trained.scores['figures'].items() if k.endswith('_mean')})}")
+    if zoo:
+        from mani_monai.apps.export.zoo_request import zoo_request
+
+        print(f"zoo:     {zoo_request(done.folder, Path(out) / 'zoo', zoo_url)}")
     print(terms_of_use(trained.domains))
