@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from mani_monai.metrics.label_free import binary_entropy, mask_agreement, neighbourhood_density, prediction_information
-from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.colour_jitter import jitter_stains
 from mani_monai.transforms.symmetry import Symmetry
 
 Name = TypeVar("Name")

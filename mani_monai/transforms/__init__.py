@@ -1,4 +1,4 @@
-from .colour_jitter import RandColourJitterd
+from .colour_jitter import RandColourJitterd, RandStainJitterd
 from .dense_crf import DenseCRFd, dense_crf
 from .fourier_style import FourierStyled, swap_low_frequencies
 from .haematoxylin import haematoxylin_probability
@@ -13,7 +13,6 @@ from .part_nuclei import part_nuclei
 from .part_nucleid import PartNucleid
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
-from .stain_jitter import RandStainJitterd
 from .stain_normalisation import NormaliseStainsd, normalise_stains
 from .symmetry import Symmetry
 

@@ -1,15 +1,143 @@
-"""HoVer-Net's random change of colours."""
+"""Random changes of an image's colours: of its stains, and of brightness, contrast, saturation and hue."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
+from monai.transforms import MapTransform, RandomizableTransform
+from monai.utils import convert_data_type, convert_to_dst_type
+from skimage.color import hed_from_rgb, rgb_from_hed
 from torch import Tensor
 
-from .random_colours import RandColoursd
+
+class RandColoursd(RandomizableTransform, MapTransform):
+    """Changes the colours of an item's images at random, all by the same draw; a subclass says what and how much.
+
+    A subclass draws in ``randomize``, which sets ``_do_transform`` too, and applies its draw in ``recolour``.
+
+    Args:
+        keys: keys of 3HW RGB images in 0..255, uint8 or floating point; all get the same change.
+        prob: probability that anything is changed.
+        allow_missing_keys: leave an item without the key as it is.
+    """
+
+    def __init__(self, keys: KeysCollection, prob: float = 1.0, allow_missing_keys: bool = False) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+
+    @abstractmethod
+    def recolour(self, image: Tensor) -> Tensor:
+        """Applies what was drawn.
+
+        Args:
+            image: 3HW float32 RGB in 0..255, left as it is.
+
+        Returns:
+            a new 3HW image in 0..255.
+        """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with its images changed, of the type that they had; rounded where those are whole numbers.
+        """
+        item = dict(data)
+        self.randomize(None)
+        if self._do_transform:
+            for key in self.key_iterator(item):
+                values = item[key]
+                image = self.recolour(convert_data_type(values, Tensor, dtype=torch.float32)[0])
+                whole = not convert_data_type(values, Tensor)[0].is_floating_point()
+                item[key] = convert_to_dst_type(image.round_() if whole else image, values)[0]
+        return item
+
+
+DARKEST = 1 / 255
+"""Values of RGB below this count as this: a black pixel's optical density would be infinite."""
+
+
+def jitter_stains(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Scales each stain's optical density and adds to it (Tellez et al. 2018), in one product of matrices.
+
+    Stains are separated as by Ruifrok & Johnston (2001), with scikit-image's vectors but natural logarithms; negative
+    densities, of colours that the three stains cannot make, are kept.
+
+    Args:
+        images: ...3HW RGB in 0..1.
+        scale: ...3 factors of haematoxylin, eosin and DAB.
+        shift: ...3 addends, in optical density (natural logarithm).
+
+    Returns:
+        ...3HW RGB, clipped to 0..1.
+    """
+    separate, combine = (torch.as_tensor(matrix).to(images) for matrix in (hed_from_rgb, rgb_from_hed))
+    scale, shift = scale.to(images), shift.to(images)
+    mixed = (separate * scale.unsqueeze(-2)) @ combine
+    density = -images.clamp(min=DARKEST).log().flatten(-2)
+    density = mixed.transpose(-1, -2) @ density + (shift.unsqueeze(-2) @ combine).transpose(-1, -2)
+    return density.neg_().exp_().clamp_(max=1).view_as(images)
+
+
+def check_strength(scale: float, shift: float) -> None:
+    """Checks the largest change of a stain's factor and density.
+
+    Raises:
+        ValueError: when ``scale`` is not in 0..1 or ``shift`` is negative.
+    """
+    if not 0 <= scale <= 1:
+        raise ValueError(f"scale must be in 0..1, got {scale}.")
+    if shift < 0:
+        raise ValueError(f"shift must be >= 0, got {shift}.")
+
+
+class RandStainJitterd(RandColoursd):
+    """Changes the densities of haematoxylin, eosin and DAB at random, independently (Tellez et al. 2018).
+
+    Args:
+        keys: keys of 3HW RGB images in 0..255, uint8 or floating point; all get the same change.
+        prob: probability that anything is changed.
+        scale: largest change of the factor 1 of each stain, to either side.
+        shift: largest addend to each stain's optical density, to either side.
+        allow_missing_keys: leave an item without the key as it is.
+
+    Raises:
+        ValueError: when ``scale`` is not in 0..1 or ``shift`` is negative.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        prob: float = 1.0,
+        scale: float = 0.4,
+        shift: float = 0.1,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, prob, allow_missing_keys)
+        check_strength(scale, shift)
+        self.scale = scale
+        self.shift = shift
+        self.change = np.stack([np.ones(3), np.zeros(3)])
+
+    def randomize(self, data: Any = None) -> None:
+        """Draws whether to change anything, three factors and three addends."""
+        super().randomize(None)
+        if self._do_transform:
+            scales = self.R.uniform(1 - self.scale, 1 + self.scale, 3)
+            self.change = np.stack([scales, self.R.uniform(-self.shift, self.shift, 3)])
+
+    def recolour(self, image: Tensor) -> Tensor:
+        """Jitters the stains of 3HW RGB in 0..255 by what was drawn."""
+        return jitter_stains(image / 255, *torch.from_numpy(self.change)) * 255
+
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .stain_jitter import check_strength, jitter_stains
+from .colour_jitter import check_strength, jitter_stains
 
 
 class StainPerturbation:

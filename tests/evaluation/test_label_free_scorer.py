@@ -20,7 +20,7 @@ from mani_monai.evaluation.label_free_scorer import (
     best_weights,
     evenly_taken,
 )
-from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.colour_jitter import jitter_stains
 from mani_monai.transforms.stain_normalisation import NormaliseStainsd, normalise_stains
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mani_monai.networks.layers import gradient_reversal
+from mani_monai.losses.domain_adversarial import gradient_reversal
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])

@@ -12,7 +12,7 @@ from skimage.color import hed2rgb, rgb2hed, rgb_from_hed
 from stains import combine_stains, separate_stains
 
 from mani_monai.transforms import RandStainJitterd
-from mani_monai.transforms.stain_jitter import jitter_stains
+from mani_monai.transforms.colour_jitter import jitter_stains
 
 NO_SHIFT = torch.zeros(3)
 

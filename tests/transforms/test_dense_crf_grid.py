@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from mani_monai.transforms.bilateral_grid import BilateralGrid
+from mani_monai.transforms.dense_crf import BilateralGrid
 
 
 def picture(seed: int, height: int = 20, width: int = 27) -> np.ndarray:

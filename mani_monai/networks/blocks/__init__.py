@@ -4,8 +4,8 @@ from .discriminators import (
     CosineDiscriminator,
     PairDiscriminator,
     PatchDiscriminator,
+    ProjectionHead,
 )
-from .projection_head import ProjectionHead
 
 __all__ = [
     "BilinearDiscriminator",

@@ -1,4 +1,4 @@
-"""Discriminators: of pairs of feature vectors, and of maps by patches."""
+"""What learns beside the segmenter: discriminators of pairs and of patches, and the projection before pooling."""
 
 from __future__ import annotations
 
@@ -148,3 +148,14 @@ class PatchDiscriminator(nn.Sequential):
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         super().__init__(*layers, nn.Conv2d(channels[-1], 1, kernel_size=4, stride=2, padding=1))
+
+
+class ProjectionHead(nn.Sequential):
+    """1x1 convolution, BatchNorm and ReLU with as many channels out as in (MaNi, section 2).
+
+    Args:
+        channels: K, channels of the BKHW features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(nn.Conv2d(channels, channels, kernel_size=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
