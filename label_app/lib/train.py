@@ -9,8 +9,7 @@ from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 
 from mani_monai.apps.label.labelled_domains import Labelled
-from mani_monai.apps.label.server_training import BUNDLE, train
-from mani_monai.apps.label.training_options import default_options, read_options
+from mani_monai.apps.label.server_training import BUNDLE, default_options, read_options, train
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 
@@ -55,7 +54,7 @@ class NucleiTrainTask(TrainTask):
         """Trains.
 
         Args:
-            request: options, see :mod:`mani_monai.apps.label.training_options`.
+            request: options, see :mod:`mani_monai.apps.label.server_training`.
             datastore: the images.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What an exported bundle says of itself: its model card and the licences of its data."""
+"""What an exported bundle says of itself: its model card, the licences of its data and what those allow."""
 
 from __future__ import annotations
 
@@ -6,8 +6,29 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mani_monai.apps.export.licences import ALLOWED, allows_commercial_use
 from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun
+
+ALLOWED = "The licences of the images allow commercial use."
+_NON_COMMERCIAL = re.compile(r"non[ -]?commercial|[ -]nc\b", re.I)
+_OPEN = re.compile(
+    r"(cc0|cc[ -]by([ -]sa)?|apache|mit|bsd|public domain)([ -](licen[cs]e|version|universal|clause|v?[\d.]+)|,)*"
+    r"|none: drawn .*",
+    re.I,
+)
+
+
+def allows_commercial_use(licence: str) -> bool | None:
+    """Whether a licence allows commercial use; None where that is not known: only what is recognised allows it.
+
+    Args:
+        licence: its name and version, as preparation recorded it; or several with "; " between, all of which bind. The
+            terms of an exported bundle are one of them where they end in ``ALLOWED``.
+    """
+    if _NON_COMMERCIAL.search(licence):
+        return False
+    parts = licence.split("; ")
+    return True if all(_OPEN.fullmatch(part) or part.endswith(ALLOWED) for part in parts) else None
+
 
 CARD = """# Model Overview
 

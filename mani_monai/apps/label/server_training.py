@@ -1,8 +1,10 @@
-"""A training of mani_unet on a datastore's images, by the bundle's own configs, as the command line runs it."""
+"""A training of mani_unet on a datastore's images, by the bundle's own configs, and what a client may ask of it."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,17 +13,83 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mani_monai.apps.adapt.given_model import bound_by
 from mani_monai.apps.adapt.start import start_settings
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
-from mani_monai.apps.label.training_options import START
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.config_index import BUNDLES, find_config
+from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.model import Model
 from mani_monai.run.start_run import move_run
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
+
+RANGES: dict[str, tuple[type, float, float]] = {
+    "iterations": (int, 1, 10**7),
+    "batch_size": (int, 1, 1024),
+    "crop_size": (int, MIN_SIZE, 8192),
+    "learning_rate": (float, 1e-8, 1),
+    "seed": (int, 0, 2**31 - 1),
+}
+"""Kind, least and highest value of each number."""
+START = "pretrained"
+WARMUP = "warmup"
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+
+
+def default_options(bundle: Path) -> dict[str, Any]:
+    """What clients are shown: the numbers of ``train.json`` with ``small.json`` on top, and a start from the model."""
+    values: dict[str, Any] = {}
+    for name in ("train", "small"):
+        values |= json.loads(find_config(bundle, name).read_text(encoding="utf-8"))
+    return {START: True, **{name: values[name] for name in (*RANGES, WARMUP)}}
+
+
+def read_options(request: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a request; what is no option of ours is left aside, as clients send much else.
+
+    Args:
+        request: values by name, numbers or their text.
+        defaults: of :func:`default_options`; a warm-up that is not given is as long a part of the training as theirs.
+
+    Returns:
+        all of ``defaults``' names, and "device" where one was given.
+
+    Raises:
+        InputError: for a value of the wrong kind or out of range.
+    """
+    options = {name: _number(name, request.get(name, defaults[name]), *RANGES[name]) for name in RANGES}
+    iterations = options["iterations"]
+    share = defaults[WARMUP] / defaults["iterations"]
+    options[WARMUP] = _number(WARMUP, request.get(WARMUP, round(iterations * share)), int, 0, iterations)
+    start = str(request.get(START, defaults[START])).lower()
+    if start not in ("true", "false"):
+        raise InputError(f"{START} {request[START]!r}: write true or false.")
+    options[START] = start == "true"
+    if request.get("device"):
+        device = request["device"]
+        device = str(device[0] if isinstance(device, list) else device).lower()
+        if not DEVICE.fullmatch(device):  # it becomes part of a config's expression
+            raise InputError(f"device {device!r}: write cpu, cuda or cuda:0.")
+        if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+            raise InputError(f"device {device!r}: is not there; write cpu, or leave it out.")
+        options["device"] = device
+    return options
+
+
+def _number(name: str, value: Any, kind: type, least: float, highest: float) -> Any:
+    try:
+        number = kind(str(value))
+    except ValueError:
+        number = None
+    if number is None or not least <= number <= highest:
+        what = "a whole number" if kind is int else "a number"
+        raise InputError(f"{name} {value!r}: write {what} from {least:g} to {highest:g}.")
+    return number
+
 
 BUNDLE = BUNDLES / "mani_unet"
 WEIGHTS = "models/model.pt"
@@ -46,7 +114,7 @@ def train(
         labelled: images with labels.
         unlabelled: images to adapt to, by ``stain_adabn.json``; None for none, by ``source_only.json`` and the model's
             own preprocessing, without which it would unlearn it.
-        options: as :func:`mani_monai.apps.label.training_options.read_options` gives them.
+        options: as :func:`mani_monai.apps.label.server_training.read_options` gives them.
         out: the run's folder, with its configs and ``models/model.pt``, the last weights, which are what is served.
 
     Returns:

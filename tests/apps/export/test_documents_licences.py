@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.apps.export.licences import ALLOWED, allows_commercial_use
+from mani_monai.apps.export.documents import ALLOWED, allows_commercial_use
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from small_bundles import FEATURES, small_declaration, small_unet
 from mani_monai.apps.export.trained_run import read_run
 from mani_monai.apps.label import server_training
 from mani_monai.apps.label.labelled_domains import Labelled
-from mani_monai.apps.label.server_training import BUNDLE, train
-from mani_monai.apps.label.training_options import default_options, read_options
+from mani_monai.apps.label.server_training import BUNDLE, default_options, read_options, train
 from mani_monai.declaration import COLUMNS, Declaration
 from mani_monai.model import Model
 from mani_monai.utils import InputError

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.apps.label.server_training import BUNDLE
-from mani_monai.apps.label.training_options import default_options, read_options
+from mani_monai.apps.label.server_training import BUNDLE, default_options, read_options
 from mani_monai.utils import InputError
 
 
