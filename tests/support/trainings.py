@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +88,17 @@ def overrides(settings: dict[str, object]) -> list[str]:
     return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
 
 
-def assert_cached_images_stay(workflow):
-    """Drawing samples leaves the cached images as they were, which all samples read in place."""
+def cached_images(workflow: Any) -> list[dict[str, Any]]:
+    """The images of both domains that a training keeps, which all samples read in place."""
     dataset = workflow.parser.get_parsed_content("train::dataset")
-    cached = [item for cache in (dataset.source, dataset.target) for item in cache._cache]
-    before = deepcopy(cached)
+    return [item for cache in (dataset.source, dataset.target) for item in cache._cache]
+
+
+def assert_cached_images_stay(workflow: Any, before: list[dict[str, Any]]) -> None:
+    """Drawing samples leaves the cached images as they were before the training."""
+    dataset = workflow.parser.get_parsed_content("train::dataset")
     for number in range(12):
         dataset[number]
-    for item, kept in zip(cached, before, strict=True):
+    for item, kept in zip(cached_images(workflow), before, strict=True):
         assert item.keys() == kept.keys()
         assert all(torch.equal(item[key], kept[key]) for key in item)
