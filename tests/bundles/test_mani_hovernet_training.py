@@ -13,6 +13,7 @@ import torch
 from monai.networks.nets import HoVerNet
 from refusals import refusing
 from trainings import (
+    FEW_BATCHES,
     STATISTICS,
     assert_cached_images_stay,
     assert_same_results,
@@ -62,7 +63,7 @@ def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, t
 
 @pytest.mark.parametrize("overlay", TRAININGS)
 def test_every_overlay_trains_and_leaves_the_cached_images(make_hovernet, tmp_path, overlay):
-    options = {"iterations": 2, "warmup": 1, "val_interval": 1, **OF_TINY_NETWORK.get(overlay, {})}
+    options = {"iterations": 2, "warmup": 1, "val_interval": 1, **FEW_BATCHES, **OF_TINY_NETWORK.get(overlay, {})}
     workflow = make_hovernet(tmp_path, *([overlay] if overlay else []), **options)
     cached = deepcopy(cached_images(workflow))
     before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}

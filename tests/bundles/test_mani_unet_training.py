@@ -8,7 +8,16 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from PIL import Image
-from trainings import STATISTICS, assert_cached_images_stay, cached_images, equal, run, snapshots, weights_equal
+from trainings import (
+    FEW_BATCHES,
+    STATISTICS,
+    assert_cached_images_stay,
+    cached_images,
+    equal,
+    run,
+    snapshots,
+    weights_equal,
+)
 from unet_overlays import OF_TRAININGS, OVERLAYS
 
 from mani_monai.utils.files import load_tensors
@@ -17,7 +26,7 @@ from mani_monai.utils.files import load_tensors
 @pytest.mark.parametrize("overlay", [None, *OF_TRAININGS])
 def test_every_overlay_trains_and_leaves_the_cached_images(make_workflow, tmp_path, overlay):
     overlays = [overlay] if overlay else []
-    workflow = make_workflow(tmp_path, *overlays, iterations=2, warmup=1, val_interval=1)
+    workflow = make_workflow(tmp_path, *overlays, iterations=2, warmup=1, val_interval=1, **FEW_BATCHES)
     cached = deepcopy(cached_images(workflow))
     before = {name: value.clone() for name, value in workflow.parser.get_parsed_content("network").state_dict().items()}
     outputs = run(workflow)
