@@ -10,6 +10,7 @@ import torch
 from exports import REPOSITORY, as_input, picture, settle
 from finished_runs import finished_run
 from monai.networks.nets import BasicUNet
+from tiny_export import export_unet
 
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import TrainedRun, read_run
@@ -36,7 +37,14 @@ def unet_run(unet, toy_dir, tmp_path_factory) -> TrainedRun:
 
 
 @pytest.fixture(scope="session")
-def exported(unet_run, tmp_path_factory) -> Exported:
+def exported(toy_dir, tmp_path_factory) -> Exported:
+    """Without TorchScript and ONNX, which take half a minute and which most tests never read."""
+    return export_unet(toy_dir, tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def exported_whole(unet_run, tmp_path_factory) -> Exported:
+    """With all forms of the weights."""
     out = tmp_path_factory.mktemp("dist")
     return export_bundle(REPOSITORY / "bundles" / "mani_unet", unet_run, out, "1.2.3", "a tiny one")
 

@@ -107,8 +107,8 @@ def test_hovernet_in_three_forms_on_tissue(bundle, hovernet):
 
 
 @pytest.mark.skipif(not TISSUE, reason=f"no TNBC in {DATA}; name its folder with MANI_DATA")
-def test_unet_in_three_forms_on_tissue(exported, unet):
-    assert_forms_agree(exported.folder, unet, tissue(512))
+def test_unet_in_three_forms_on_tissue(exported_whole, unet):
+    assert_forms_agree(exported_whole.folder, unet, tissue(512))
 
 
 def test_hovernet_has_no_fault_and_nothing_dangerous(bundle, schema):

@@ -8,10 +8,7 @@ import sys
 
 import pytest
 import torch
-from tiny_export import export_unet
 from zoo import importable, zoo_faults
-
-from mani_monai.apps.export.export_bundle import Exported
 
 
 def edit(folder, file, change):
@@ -44,12 +41,6 @@ FAULTS = {
     "state": (lambda f: torch.save({}, f / "models" / "model.pt"), "TorchScript: "),
     "script": (lambda f: (f / "models" / "model.ts").write_bytes(b"no"), "TorchScript: "),
 }
-
-
-@pytest.fixture(scope="module")
-def exported(toy_dir, tmp_path_factory) -> Exported:
-    """Without TorchScript and ONNX, which the zoo does not ask for."""
-    return export_unet(toy_dir, tmp_path_factory.mktemp("exported"))
 
 
 def test_a_bundle_without_a_fault(exported, schema):

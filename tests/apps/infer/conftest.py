@@ -8,16 +8,8 @@ import pytest
 import torch
 from folder_runs import draw_images
 from painted_model import painted_model
-from tiny_export import export_unet
 
-from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.model import Model
-
-
-@pytest.fixture(scope="session")
-def exported(toy_dir, tmp_path_factory) -> Exported:
-    """Folder and zip."""
-    return export_unet(toy_dir, tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture
