@@ -142,13 +142,19 @@ class Declaration:
         """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""
         return self.kind.build({name: value for name, value in self.deployed.items() if name != "_target_"})
 
-    def build_inferer(self) -> Inferer:
-        """What runs the network on a whole image, in windows where it takes windows."""
-        from mani_monai.inferers import TiledHoVerNetInferer, WholeImageInferer
+    def build_inferer(self, precision: str = "float32") -> Inferer:
+        """What runs the network on a whole image, in windows where it takes windows.
 
-        if self.output is None:
-            return WholeImageInferer(self.window)
-        return TiledHoVerNetInferer(self.window, self.output, batch_size=4)
+        Args:
+            precision: "float32", "bfloat16" or "auto".
+        """
+        from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer, WholeImageInferer
+
+        windows: Inferer = WholeImageInferer(self.window)
+        if self.output is not None:
+            windows = TiledHoVerNetInferer(self.window, self.output, batch_size=4)
+        # images lie as inference.json lays them, so that sums are the same to the last bit
+        return AutocastInferer(precision, self.bundle == HOVERNET or precision == "bfloat16", windows)
 
     def build_preprocessing(self) -> list[MapTransform]:
         """The steps of ``preprocessing``.

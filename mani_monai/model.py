@@ -18,13 +18,12 @@ from torch import Tensor, nn
 from mani_monai.apps.inspect.opened_bundle import opened_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
-from mani_monai.declaration import COLUMNS, HOVERNET, KEY, OUTPUTS, Declaration
-from mani_monai.inferers.autocast_inferer import AutocastInferer, chosen_precision
+from mani_monai.declaration import COLUMNS, KEY, OUTPUTS, Declaration
 from mani_monai.nuclei import Nuclei, nuclei_of
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.save_nuclei import MASK
 from mani_monai.utils import InputError
-from mani_monai.utils.devices import choose_device
+from mani_monai.utils.devices import choose_device, chosen_precision
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import read_object
@@ -214,9 +213,7 @@ class Model:
     @property
     def inferer(self) -> Inferer:
         """What runs the network on a whole image, in windows where it takes windows."""
-        # as inference.json lays images out, so that sums are the same to the last bit
-        channels_last = self.name == HOVERNET or self.precision == "bfloat16"
-        return AutocastInferer(self.precision, channels_last, self.declaration.build_inferer())
+        return self.declaration.build_inferer(self.precision)
 
     def _turned(self, image: Tensor) -> Tensor:
         """From rows first to the network's axes, or back."""

@@ -66,6 +66,15 @@ def test_steps_are_built_with_their_arguments():
         read(preprocessing=[{**blur, "radius": 1}]).build_preprocessing()
 
 
+def test_what_runs_the_network():
+    inferer = read().build_inferer("bfloat16")
+    assert (inferer.precision, inferer.channels_last, inferer.inferer.window) == ("bfloat16", True, -1)
+    assert not read(window=64).build_inferer().channels_last
+    inferer = Declaration.from_metadata({"model": TYPED}).build_inferer()
+    assert (inferer.precision, inferer.channels_last) == ("float32", True)
+    assert (inferer.inferer.window, inferer.inferer.output) == (270, 80)
+
+
 def test_what_a_training_changes():
     changed = read().trained(network={**UNET, "features": [8] * 6}, window=64, mpp=0.5, preprocessing=[STAINS])
     assert changed.network["features"] == [8] * 6

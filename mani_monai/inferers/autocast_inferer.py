@@ -9,9 +9,7 @@ import torch
 from monai.inferers import Inferer, SimpleInferer
 from torch import Tensor
 
-from mani_monai.utils.errors import InputError
-
-PRECISIONS = ("float32", "bfloat16", "auto")
+from mani_monai.utils.devices import PRECISIONS, computes_bfloat16
 
 
 class AutocastInferer(Inferer):
@@ -53,24 +51,3 @@ class AutocastInferer(Inferer):
         if isinstance(outputs, Mapping):
             return {name: output.float() for name, output in outputs.items()}
         return outputs.float()
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16, rather than emulating it slowly."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
-
-
-def chosen_precision(precision: str, device: torch.device) -> str:
-    """ "float32" or "bfloat16"; "auto" is the latter where the device has instructions for it.
-
-    Raises:
-        InputError: for anything else.
-    """
-    if precision not in PRECISIONS:
-        raise InputError(f"--precision {precision}: choose from {', '.join(PRECISIONS)}.")
-    if precision == "auto":
-        return "bfloat16" if computes_bfloat16(device) else "float32"
-    return precision

@@ -1,4 +1,4 @@
-"""The device that a network runs on, and in words why it cannot."""
+"""The device that a network runs on and its precision there, and in words why it cannot."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from .errors import InputError
 
+PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
@@ -46,3 +47,24 @@ def _check_cuda(name: str) -> None:
     if number >= count:
         last = f"cuda:0 to cuda:{count - 1}" if count > 1 else "cuda:0"
         raise InputError(f"--device {name}: there is no such GPU; there {'are' if count > 1 else 'is'} {last}.")
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16, rather than emulating it slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def chosen_precision(precision: str, device: torch.device) -> str:
+    """ "float32" or "bfloat16"; "auto" is the latter where the device has instructions for it.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"--precision {precision}: choose from {', '.join(PRECISIONS)}.")
+    if precision == "auto":
+        return "bfloat16" if computes_bfloat16(device) else "float32"
+    return precision

@@ -8,6 +8,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import BasicUNet
 
 from mani_monai.inferers import AutocastInferer, autocast_inferer
+from mani_monai.utils.devices import computes_bfloat16
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_precision_inside_and_float32_outside(image, monkeypatch, precision, cap
 )
 def test_a_cpu_is_asked_for_its_instructions(monkeypatch, capabilities, able):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert autocast_inferer.computes_bfloat16(torch.device("cpu")) is able
+    assert computes_bfloat16(torch.device("cpu")) is able
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
