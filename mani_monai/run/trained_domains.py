@@ -9,6 +9,7 @@ from typing import Any
 from mani_monai.data.datalists import data_set_names
 from mani_monai.data.pixel_size import alike
 from mani_monai.run.run_folder import metadata_file
+from mani_monai.transforms.nucleus import least_area
 from mani_monai.utils.json_files import read_object
 
 TRAINING = "training"
@@ -53,3 +54,15 @@ def common_pixel_size(domains: Iterable[Mapping[str, Any]]) -> float | None:
     """Micrometres per pixel of data sets that are known to have one; None where none does, or they differ."""
     sizes = [domain["mpp"] for domain in domains if domain.get("mpp")]
     return sizes[0] if sizes and all(alike(size, sizes[0]) for size in sizes) else None
+
+
+def smallest_nucleus(dataset_dir: str | Path, source: str, target: str) -> int:
+    """Pixels of the smallest nucleus, for a validation that counts as the run's inference will.
+
+    Args:
+        dataset_dir: the folder of all prepared data sets.
+        source: one name, or several with commas.
+        target: likewise.
+    """
+    names = {"source": source, "target": target}
+    return least_area(common_pixel_size(d for role in names for d in read_domains(dataset_dir, role, names[role])))

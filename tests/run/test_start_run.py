@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bundle_files import REPOSITORY
 from monai.bundle import ConfigWorkflow
 from refusals import refusing
 from trainings import run, run_until
 
 from mani_monai.declaration import Declaration
 from mani_monai.run.start_run import move_run
-from mani_monai.run.trained_domains import common_pixel_size, domains_of, united
+from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, smallest_nucleus, united
 
 
 def said(folder, name="metadata"):
@@ -142,3 +143,15 @@ def test_records_are_united_and_sizes_compared():
     assert common_pixel_size([one, other]) == 0.25
     assert common_pixel_size([one, {"mpp": 0.5}]) is None
     assert common_pixel_size([other]) is None
+
+
+def test_a_validation_counts_nuclei_as_the_runs_inference_will(tmp_path):
+    configs = REPOSITORY / "bundles" / "mani_hovernet" / "configs"
+    declared = Declaration.from_metadata(json.loads((configs / "metadata.json").read_text()))
+    for name, mpp in (("a", 0.5), ("b", 0.52), ("c", 0.25), ("d", None)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dataset.json").write_text(json.dumps({"mpp": mpp}))
+    for source, target, pixels in (("a,b", "d", 12), ("a", "c", 48), ("d", "d", 48), ("c", "none", 48)):
+        assert smallest_nucleus(tmp_path, source, target) == pixels
+        mpp = common_pixel_size([*read_domains(tmp_path, "source", source), *read_domains(tmp_path, "target", target)])
+        assert declared.trained(mpp=mpp).settled_parting()["min_size"] == pixels
