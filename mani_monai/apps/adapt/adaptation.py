@@ -23,7 +23,7 @@ from mani_monai.apps.adapt.methods import (
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands
 from mani_monai.apps.adapt.request import check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
-from mani_monai.apps.adapt.target_images import list_target_images
+from mani_monai.apps.adapt.target_images import images_of, list_target_images
 from mani_monai.apps.adapt.trained_outcome import report_training
 from mani_monai.apps.adapt.write_report import PAGE
 from mani_monai.apps.export.documents import terms_of_use
@@ -136,7 +136,7 @@ def adapt(job: Adaptation) -> Adapted:
     notes = (*notes, terms_of_use(trained.domains))
     originals = {record.id: record.image for record in list_target_images(job.target).records}
     bundle = job.model if source_model is None else str(source_model.folder)
-    commands = NextCommands(str(bundle), str(adapted.folder), job.target, str(job.out), job.mpp)
+    commands = NextCommands(str(bundle), str(adapted.folder), str(images_of(job.target)), str(job.out), job.mpp)
     check = _check(job, (before, after), size)
     facts = ((before, after), originals, size, _settings(job, configs, domains), notes, commands, check)
     outcome = report_training(job.out, plan, make, domains, *facts)

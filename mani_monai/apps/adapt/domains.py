@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mani_monai.apps.adapt.target_images import list_target_images, target_name
+from mani_monai.apps.adapt.target_survey import survey
 from mani_monai.apps.prepare.domain_pair import Domains, pair_domains
 from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.data.datalists import load_source_list
+from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
@@ -24,7 +26,8 @@ def prepare_domains(
 ) -> Domains:
     """Checks and converts the target's images, and lists both domains for one training.
 
-    All usable target images train: nothing of a set without labels is held out. The source keeps its own split_0.
+    All usable target images train, but suspicious ones: nothing of a set without labels is held out. The source keeps
+    its own split_0.
     Crops are as large as asked for, or as the smallest source image, or as half of the target images allow; target
     images smaller than that are left out.
 
@@ -41,7 +44,7 @@ def prepare_domains(
     """
     place = source_folder(source)
     parts = {part: load_source_list(place.parent, place.name, "split_0", part) for part in ("training", "validation")}
-    listing = list_target_images(target, licence)
+    listing = _sound(list_target_images(target, licence), progress)
     name = target_name(target, place.name)
     found = prepare(listing, out, name, overwrite=True, skip_bad=True, progress=progress)
     if not found.written:
@@ -54,6 +57,17 @@ def prepare_domains(
         few = f"only {domains.images} images can be used, and an adaptation needs {FEWEST}; add images"
         raise InputError("\n".join([*domains.left_out[:10], f"{target}: {few}."]))
     return domains
+
+
+def _sound(listing: Listing, progress: bool) -> Listing:
+    """A listing without images that may not speak for the tissue, where enough others are left."""
+    images, _ = survey([record.image for record in listing.records], None, None, progress)
+    doubted = {image.path: image.doubts for image in images if image.doubts}
+    records = tuple(record for record in listing.records if record.image not in doubted)
+    if len(images) - len(doubted) < FEWEST:
+        return listing
+    lines = [f"{path}: is suspicious and trained nothing: {', '.join(doubts)}" for path, doubts in doubted.items()]
+    return replace(listing, records=records, left_out=(*listing.left_out, *lines))
 
 
 def write_domains(domains: Domains, path: Path) -> None:

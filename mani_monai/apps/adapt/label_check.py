@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,14 @@ def check_on_labels(
     return {
         "images": len(next(iter(rows.values()))),
         "left_out": left_out,
-        **{
-            name: {key: float(np.nanmean([row[key] for row in found])) for key in found[0]}
-            for name, found in rows.items()
-        },
+        **{name: {key: _mean([row[key] for row in found]) for key in found[0]} for name, found in rows.items()},
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Of what is a number; None where nothing is, since no image has a nucleus."""
+    numbers = [value for value in values if np.isfinite(value)]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def check_folders(images: str | None, masks: str | None) -> None:

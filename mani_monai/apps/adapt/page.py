@@ -128,13 +128,17 @@ def _check(outcome: Outcome) -> str:
         return ""
     models = [name for name in found if isinstance(found[name], Mapping)]
     names = {"dice": "Dice", "aji": "AJI", "pq": "PQ", "count_error": "error of the count"}
-    rows = [(names[key], *(f"{found[model][key]:.3f}" for model in models)) for key in found[models[0]]]
+    rows = [(names[key], *(_shown(found[model][key]) for model in models)) for key in found[models[0]]]
     said = f"Means over {found['images']} labelled images of the target. They chose nothing, and are no part of the "
     said += "verdict."
     return (
         f'<h2>Against your labels (oracle)</h2>\n{_table(("", *models), rows)}\n<p class="small">{said}</p>\n'
         f"{_list(found['left_out'])}"
     )
+
+
+def _shown(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.3f}"
 
 
 def _candidates(outcome: Outcome) -> str:

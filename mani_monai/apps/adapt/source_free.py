@@ -15,7 +15,7 @@ from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome
 from mani_monai.apps.adapt.request import check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
-from mani_monai.apps.adapt.target_images import list_target_images, target_name
+from mani_monai.apps.adapt.target_images import images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, survey
 from mani_monai.apps.adapt.verdict import judge, kept
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
@@ -23,12 +23,15 @@ from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import PixelSize, given_pixel_size
+from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 METHOD = "batch statistics of the target, no weight trained"
 FEWEST = 3
 """Images that the statistics need at least: fewer say nothing of a tissue."""
+LOOKED_AT = 256
+"""Images of a folder that are looked at, at most, evenly taken."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,15 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         InputError: bad input, too few images, ``out`` of another adaptation, or a model without batch statistics.
     """
     check_folders(job.check, job.masks)
-    size = given_pixel_size(job.mpp)
+    mpp = job.mpp if job.mpp is not None else prepared_mpp(job.target)
+    size = given_pixel_size(mpp)
     listing = list_target_images(job.target, job.licence)
     check_request(job.out / "request.json", asked := _request(job, [record.image for record in listing.records]))
     given = open_unet(job.model)
 
     job.say("1/4 checking the images")
-    images, bad = survey([record.image for record in listing.records], size, given.mpp)
+    looked_at = [record.image for record in evenly_taken(listing.records, LOOKED_AT)]
+    images, bad = survey(looked_at, size, given.mpp)
     left_out = (*bad, *listing.problems, *listing.left_out)
     for line in left_out:
         job.say(f"left out: {line}")
@@ -87,7 +92,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     keep_request(job.out / "request.json", asked)
 
     job.say("4/4 measuring both models on the target, writing the report")
-    commands = NextCommands(str(job.model), str(adapted.folder), job.target, str(job.out), job.mpp)
+    commands = NextCommands(str(job.model), str(adapted.folder), str(images_of(job.target)), str(job.out), mpp)
     shown = measured_images([image.path for image in images])
     before = replace(measure_model(given, shown, size, "source model", scored=()), scores=scores[SOURCE])
     after = before
@@ -106,7 +111,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     outcome = Outcome(
         str(trained.facts["source"]),
         str(trained.facts["target"]),
-        _settings(job, given, name, sound, len(images)),
+        _settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
         (terms_of_use(trained.domains), *_named_doubts(images)),
         left_out,
         evidence,
@@ -184,10 +189,10 @@ def _export(job: SourceFree, trained: TrainedRun) -> Exported:
     return export_bundle(bundle, trained, job.out / "adapted", overwrite=True, forms=("pt",), compared=False)
 
 
-def _settings(job: SourceFree, model: Model, name: str, sound: Sequence[TargetImage], images: int) -> dict[str, str]:
+def _settings(job: SourceFree, model: Model, name: str, sound: int, looked_at: int, images: int) -> dict[str, str]:
     return {
         "method": METHOD,
         "statistics": name,
         "model": f"{Path(job.model).name} {model.version}",
-        "target images": f"{images}, of which {len(sound)} could speak for the tissue",
+        "target images": f"{images}, of which {looked_at} were looked at and {sound} could speak for the tissue",
     }

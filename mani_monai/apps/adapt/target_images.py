@@ -12,7 +12,9 @@ from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, is_text, paths_in, shown
+from mani_monai.utils.json_files import read_object
 
+RECORD, IMAGES = "dataset.json", "images"
 GENERIC = ("images", "image", "tissue images", "tiles", "patches")
 WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
 MASK_NAMES = (
@@ -28,7 +30,7 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     files that stand for the same image, since nobody could tell the image from its mask without opening them.
 
     Args:
-        folder: PNG, TIFF, JPEG or BMP.
+        folder: PNG, TIFF, JPEG or BMP, or a data set that ``mani prepare`` wrote.
         licence: for the record.
 
     Returns:
@@ -37,7 +39,7 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     Raises:
         InputError: no such folder, or no images in it.
     """
-    place = check_folder(folder, "the unlabelled images")
+    place = images_of(folder)
     found: dict[str, list[Path]] = defaultdict(list)
     problems = []
     for path in paths_in(place):
@@ -55,6 +57,25 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
             problems.append(f"{place / stem}: {names} stand for the same image, so none of them was opened.")
     records = [Record(stem, stem, paths[0]) for stem, paths in found.items() if stem not in masks and len(paths) == 1]
     return Listing("folder", tuple(records), str(licence), left_out=tuple(sorted(left_out)), problems=tuple(problems))
+
+
+def images_of(folder: str | Path) -> Path:
+    """The folder of a target's images: itself, or the images of a prepared data set.
+
+    Raises:
+        InputError: no such folder.
+    """
+    place = check_folder(folder, "the unlabelled images")
+    prepared = (place / RECORD).is_file() and (place / IMAGES).is_dir()
+    return place / IMAGES if prepared else place
+
+
+def prepared_mpp(folder: str | Path) -> float | None:
+    """Micrometres per pixel that a prepared data set says of its images; None of any other folder."""
+    record = images_of(folder).parent / RECORD
+    if not record.is_file() or images_of(folder) == Path(str(folder)).expanduser():
+        return None
+    return read_object(record, "prepare the data set again").get("mpp")
 
 
 def is_mask_name(stem: str, stems: Container[str]) -> bool:

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
 import torch
 from adapted import InProcessLauncher
@@ -282,7 +281,8 @@ def test_source_only_keeps_the_source_model_and_bad_files_are_said(job, kidney, 
     target = tmp_path / "kidney"
     shutil.copytree(kidney, target)
     (target / "broken.png").write_bytes(b"no image")
-    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(target / "tiny.png")
+    with Image.open(min(kidney.iterdir())) as image:
+        image.crop((0, 0, 20, 20)).save(target / "tiny.png")
     launcher, said = InProcessLauncher(), []
     done = adapt(job(target, tmp_path / "out", launcher, method="source_only", say=said.append))
     assert len(launcher.commands) == 1

@@ -61,6 +61,19 @@ def test_too_few_images_are_refused_with_what_was_wrong(toy_dir, slides, tmp_pat
     assert str(refused.value).endswith("only 2 images can be used, and an adaptation needs 3; add images.")
 
 
+def test_suspicious_images_train_nothing_where_others_do(toy_dir, tmp_path):
+    folder = tmp_path / "kidney"
+    folder.mkdir()
+    for number in range(4):
+        pixels = np.full((64, 80, 3), (200, 130 + number, 180), np.uint8)
+        pixels[:32] = 20 if number == 3 else pixels[:32]
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    found = prepare_domains(toy_dir / "toy_source", folder, tmp_path / "data", 32, progress=False)
+    assert found.images == 3
+    (line,) = found.left_out
+    assert line.startswith(f"{folder / '3.png'}: is suspicious and trained nothing: black pigment")
+
+
 def test_a_folder_where_nothing_can_be_read(toy_dir, slides, tmp_path):
     for path in slides.glob("*.png"):
         path.write_bytes(b"no image")

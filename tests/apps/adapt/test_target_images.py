@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
-from mani_monai.apps.adapt.target_images import is_mask_name, list_target_images
+from mani_monai.apps.adapt.target_images import is_mask_name, list_target_images, prepared_mpp, target_name
 from mani_monai.utils import InputError
 
 
@@ -58,3 +59,15 @@ def test_a_folder_without_images_is_refused(tmp_path):
         list_target_images(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         list_target_images(tmp_path / "nothing")
+
+
+def test_a_prepared_data_set_is_a_folder_of_images(tmp_path):
+    images = tmp_path / "kidney" / "images"
+    images.mkdir(parents=True)
+    Image.new("RGB", (20, 20)).save(images / "a.png")
+    assert prepared_mpp(images) is None
+    (tmp_path / "kidney" / "dataset.json").write_text('{"mpp": 0.5}')
+    assert [record.image for record in list_target_images(tmp_path / "kidney").records] == [images / "a.png"]
+    assert prepared_mpp(tmp_path / "kidney") == 0.5
+    assert prepared_mpp(images) is None, "the files themselves say nothing"
+    assert target_name(tmp_path / "kidney", "") == "kidney"
