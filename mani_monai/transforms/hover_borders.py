@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 Window = tuple[slice, slice]
+Scale = Sequence[Sequence[float]]
+"""Of horizontal and vertical distances: least, largest, least and largest response; empty where nothing varies."""
 
 
 class BorderMap:
@@ -23,19 +25,24 @@ class BorderMap:
         kernel_size: edge of the Sobel kernel in pixels, odd.
         tile: edge in pixels of the tiles in which the responses are made.
         keep: whether to keep the responses, which otherwise are made again for every window.
+        scale: what 0 and 1 stand for, where the map is a part of something larger; see :func:`border_scale`.
 
     Raises:
         ValueError: when ``hover`` is not finite.
     """
 
-    def __init__(self, hover: NDArray, kernel_size: int, tile: int, keep: bool) -> None:
+    def __init__(self, hover: NDArray, kernel_size: int, tile: int, keep: bool, scale: Scale | None = None) -> None:
         self.hover = hover
         self.halo = kernel_size // 2
         self.kernels = sobel_kernels(kernel_size)
         self.ranges: dict[int, tuple[np.float32, np.float32]] = {}
         self.response_ranges: dict[int, tuple[np.float32, np.float32]] = {}
         self.kept: dict[int, NDArray[np.float32]] = {}
+        self.scaled = scale is not None
         for channel in (0, 1):
+            if scale is not None:
+                self._take(channel, tile, keep, scale[channel])
+                continue
             self.ranges[channel] = low, high = np.float32(hover[channel].min()), np.float32(hover[channel].max())
             if not np.isfinite([low, high]).all():
                 raise ValueError("hover_maps must be finite, got NaN or infinity.")
@@ -57,8 +64,22 @@ class BorderMap:
             response = self.kept[channel][window] if self.kept else self._response(channel, window)
             border = response - low
             border /= high - low
-            borders.append(np.subtract(1, border, out=border))
+            np.subtract(1, border, out=border)
+            borders.append(np.clip(border, 0, 1, out=border) if self.scaled else border)
         return np.maximum(*borders, out=borders[0]) if len(borders) == 2 else borders[0]
+
+    def _take(self, channel: int, tile: int, keep: bool, scale: Sequence[float]) -> None:
+        """Takes the ranges of a channel as they are given."""
+        if not np.isfinite(self.hover[channel].sum(dtype=np.float64)):
+            raise ValueError("hover_maps must be finite, got NaN or infinity.")
+        if not scale:
+            return
+        low, high, least, most = (np.float32(value) for value in scale)
+        self.ranges[channel] = low, high
+        self._measure(channel, tile, keep)
+        self.response_ranges[channel] = least, most
+        if keep and channel not in self.kept:  # the same response everywhere
+            self.kept[channel] = self._response(channel, (slice(None), slice(None)))
 
     def _measure(self, channel: int, tile: int, keep: bool) -> None:
         whole = np.empty(self.hover.shape[1:], np.float32) if keep else None
@@ -84,6 +105,34 @@ class BorderMap:
             kernel = difference if axis == 1 - channel else smooth
             ndimage.correlate1d(response, kernel, axis, output=response, mode="mirror")
         return response
+
+
+def border_scale(maps: Iterable[NDArray], kernel_size: int) -> list[list[float]]:
+    """The scale over several maps, for windows of what they were taken from.
+
+    Args:
+        maps: each 2HW, horizontal then vertical distances.
+        kernel_size: edge of the Sobel kernel in pixels, odd.
+
+    Returns:
+        one of each channel, for JSON; empty where nothing varies.
+    """
+    smooth, difference = sobel_kernels(kernel_size)
+    found: tuple[list[NDArray], list[NDArray]] = ([], [])
+    for hover in maps:
+        for channel in (0, 1):
+            response = hover[channel].astype(np.float32)
+            edges = [response.min(), response.max()]
+            for axis in (0, 1):
+                kernel = difference if axis == 1 - channel else smooth
+                ndimage.correlate1d(response, kernel, axis, output=response, mode="mirror")
+            found[channel].append(np.array([*edges, response.min(), response.max()], np.float64))
+    scale: list[list[float]] = []
+    for each in found:
+        low, high, least, most = (pick([row[n] for row in each], default=0.0) for n, pick in enumerate((min, max) * 2))
+        varies = low < high and least < most
+        scale.append([float(v) for v in (low, high, least / (high - low), most / (high - low))] if varies else [])
+    return scale
 
 
 def sobel_kernels(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from scipy.special import erf
 from skimage.morphology import disk
 from skimage.segmentation import watershed
 
-from .hover_borders import BorderMap, Window, tiles
+from .hover_borders import BorderMap, Scale, Window, tiles
 from .nucleus import connected_pieces, without_small
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -28,6 +28,8 @@ def hover_instances(
     radius: int = 2,
     min_size: int = 10,
     tile: int | None = None,
+    border_scale: Scale | None = None,
+    largest_hole: int | None = None,
 ) -> NDArray[np.int32]:
     """Nuclei as instances by HoVer-Net's rule (Graham et al. 2019, section 3.2; their ``post_proc.py``).
 
@@ -62,6 +64,9 @@ def hover_instances(
             maps may be memory-mapped): tiles of 500 take 14 bytes a pixel where the map at once (None) takes 33.
             Connected nuclei are handled together, in the tile in which they start. The instances are the same, their
             numbers are not.
+        border_scale: what the border map's 0 and 1 stand for, where the maps are a window of a slide; by default they
+            scale themselves, as HoVer-Net's do.
+        largest_hole: pixels of either edge of a hole that is filled; all are, by default.
 
     Returns:
         HW ids 1..N, 0 background.
@@ -73,7 +78,7 @@ def hover_instances(
     check_settings(kernel_size, radius, tile)
     _check_maps(probability, hover)
     components, count = without_small(*connected_pieces(probability >= threshold), min_size)
-    borders = BorderMap(hover, kernel_size, _CACHED, keep=tile is None) if count else None
+    borders = BorderMap(hover, kernel_size, _CACHED, tile is None, border_scale) if count else None
     if borders is None or borders.is_empty:
         return components
 
@@ -89,16 +94,16 @@ def hover_instances(
         height, certain = np.empty(components.shape, np.float32), np.empty(components.shape, bool)
         for window, inner, place in tiles(components.shape, _CACHED, _BLUR_RADIUS):
             height[place], certain[place] = (part[inner] for part in surface(window))
-        return _divided(height, _opened(_filled(certain), radius), components, count, min_size)
+        return _divided(height, _opened(filled(certain, largest_hole), radius), components, count, min_size)
 
     instances, found = np.zeros_like(components), 0
     # what a nucleus encloses goes with it, for its marker is filled
-    groups, count = connected_pieces(_filled(components > 0))
+    groups, count = connected_pieces(filled(components > 0, largest_hole))
     halo = kernel_size // 2 + max(_BLUR_RADIUS, radius) + 1
     for window, owned in _windows(groups, np.arange(count + 1) > 0, tile, halo):
         height, certain = surface(window)
         pieces, count = connected_pieces(owned & (components[window] > 0))
-        part = _divided(height, _opened(_filled(certain & owned), radius), pieces, count, min_size)
+        part = _divided(height, _opened(filled(certain & owned, largest_hole), radius), pieces, count, min_size)
         np.add(part, found, out=instances[window], where=part > 0)
         found += int(part.max(initial=0))
     return instances
@@ -131,12 +136,23 @@ def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return image
 
 
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fills what the mask encloses: background that does not reach the edge of the map, not even diagonally."""
+def filled(mask: NDArray[np.bool_], largest: int | None = None) -> NDArray[np.bool_]:
+    """Fills what a mask encloses: background that does not reach the edge of the map, not even diagonally.
+
+    Args:
+        mask: HW.
+        largest: pixels of either edge of a hole that is filled; all are, by default.
+
+    Returns:
+        HW.
+    """
     background, count = connected_pieces(~mask, _EIGHT_NEIGHBOURS)
     enclosed = np.ones(count + 1, dtype=bool)
     for edge in (background[0], background[-1], background[:, 0], background[:, -1]):
         enclosed[edge] = False
+    if largest is not None:
+        for number, box in enumerate(ndimage.find_objects(background), 1):
+            enclosed[number] &= all(side.stop - side.start <= largest for side in box)
     enclosed[0] = True  # the mask itself
     return enclosed[background]
 
@@ -151,7 +167,7 @@ def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Dilation by a disk, row of the disk by row: the wider rows continue the narrower ones."""
     padded = np.pad(mask, radius)
     height, width = mask.shape
-    half_widths = np.asarray(disk(radius)).sum(axis=1) // 2
+    half_widths = disk(radius).sum(axis=1) // 2
     spread, dilated = padded[:, radius : radius + width].copy(), np.zeros_like(mask)
     for half in range(radius + 1):
         if half:
@@ -174,7 +190,7 @@ def _divided(height: NDArray, marker: NDArray, components: NDArray, count: int, 
     Returns:
         HW ids 1..N in the raster order of their markers; a component without a marker is background.
     """
-    markers, markers_count = connected_pieces(marker)
+    markers, markers_count = ndimage.label(marker)
     where = np.flatnonzero(markers)
     ids, piece = markers.ravel()[where], components.ravel()[where]
     kept = np.bincount(ids, minlength=markers_count + 1) >= min_size
@@ -202,10 +218,10 @@ def _flooded(height: NDArray[np.float32], seeds: NDArray[np.int32], mask: NDArra
 
     ``height`` is <= 0. float64 has 29 bits to spare below float32, and a larger integer is a lower negative number.
     """
-    levels = height.astype(np.float64)
+    height = height.astype(np.float64)
     where = np.flatnonzero(seeds * mask)
-    levels.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
-    return watershed(levels, seeds, mask=mask)
+    height.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
+    return watershed(height, seeds, mask=mask)
 
 
 def _windows(
@@ -222,5 +238,5 @@ def _windows(
     owner[numbers] = group
     for number, members in enumerate(np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])):
         starts, stops = boxes[members, :, 0].min(axis=0), boxes[members, :, 1].max(axis=0)
-        down, across = (slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
-        yield (down, across), owner[pieces[down, across]] == number
+        window = tuple(slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
+        yield window, owner[pieces[window]] == number

@@ -11,6 +11,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type
 
+from .hover_borders import Scale
 from .hover_instances import check_settings, hover_instances
 from .nuclei_table import nuclei_table
 from .nucleus import least_area, without_small
@@ -34,6 +35,8 @@ class HoVerNetInstancesd(MapTransform):
         radius: of the disk that opens the markers, in pixels.
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
         tile: edge of the tiles in which nuclei are taken together.
+        border_scale: what the border map's 0 and 1 stand for.
+        largest_hole: pixels of either edge of a hole that is filled.
         temperature: of the calibrated certainty in the table.
 
     Raises:
@@ -52,6 +55,8 @@ class HoVerNetInstancesd(MapTransform):
         radius: int = 2,
         min_size: int | None = None,
         tile: int | None = None,
+        border_scale: Scale | None = None,
+        largest_hole: int | None = None,
         temperature: float | None = None,
     ) -> None:
         super().__init__(keys)
@@ -71,6 +76,8 @@ class HoVerNetInstancesd(MapTransform):
             border_threshold=border_threshold,
             radius=radius,
             tile=tile,
+            border_scale=border_scale,
+            largest_hole=largest_hole,
         )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

@@ -16,7 +16,7 @@ from skimage.segmentation import watershed
 
 from mani_monai.data.readers.consep import read_instance_map
 from mani_monai.transforms.hover_borders import sobel_kernels
-from mani_monai.transforms.hover_instances import _filled, _flooded, _opened
+from mani_monai.transforms.hover_instances import _flooded, _opened, filled
 
 DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "CoNSeP"
 pytestmark = pytest.mark.usefixtures("no_warning")
@@ -96,6 +96,6 @@ def test_masks_open_as_in_scikit_image(radius, shape):
 def test_masks_fill_as_in_monai(share):
     """Background that leaks out between two pixels that meet at a corner is no hole."""
     mask = np.random.default_rng(0).random((40, 50)) < share
-    np.testing.assert_array_equal(_filled(mask), FillHoles()(mask[None].astype(np.uint8))[0])
-    assert _filled(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], bool)).sum() == 4
-    assert _filled(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)).all()
+    np.testing.assert_array_equal(filled(mask), FillHoles()(mask[None].astype(np.uint8))[0])
+    assert filled(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], bool)).sum() == 4
+    assert filled(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)).all()

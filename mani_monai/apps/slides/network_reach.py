@@ -17,6 +17,9 @@ from mani_monai.utils import InputError
 POOLED = 16
 """Pixels that one pixel of a U-Net's deepest map stands for: windows start at multiples of it."""
 STAINS = f"{PIECES}NormaliseStainsd"
+KERNEL = 21  # of HoVerNetInstancesd by default
+LARGEST_HOLE = 64
+"""Pixels of either edge of a hole in HoVer-Net's nuclei that is filled on slides: 16 um at 40x."""
 _EDGE = 512  # pixels of the picture that the reach is measured in
 _HOVER_BLUR = 4  # pixels: of its Gaussian filter
 
@@ -114,4 +117,4 @@ def _parting_reach(parting: Mapping[str, Any]) -> int:
     if parting["_target_"] == PARTING:
         return REACH
     radius = int(parting.get("radius", 2))
-    return int(parting.get("kernel_size", 21)) // 2 + max(_HOVER_BLUR, radius) + radius + 1
+    return int(parting.get("kernel_size", KERNEL)) // 2 + max(_HOVER_BLUR, radius) + radius + 1 + LARGEST_HOLE

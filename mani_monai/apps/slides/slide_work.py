@@ -18,6 +18,7 @@ from mani_monai.apps.infer.overlapped import AHEAD, overlapped
 from mani_monai.apps.slides.network_reach import tile_unit
 from mani_monai.apps.slides.shard_store import ShardStore
 from mani_monai.apps.slides.slide import open_slide
+from mani_monai.apps.slides.slide_borders import with_slide_borders
 from mani_monai.apps.slides.slide_files import DEFAULT, finish, output_files
 from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE, UNFINISHED, SlideResult
 from mani_monai.apps.slides.slide_stains import tissue_colours
@@ -82,7 +83,8 @@ class SlideWork:
         grid = tile_grid(slide.grid(ratio), unit, self.reach, slide.size.um * ratio, self.core, largest)
         shards = grid.shards(region, ratio, slide.size.um * ratio)
         colours = tissue_colours(self.model, slide, ratio, region)
-        task = SlideTask(slide, self.model, ratio, grid, tissue, region, colours)
+        model = with_slide_borders(self.model, slide, ratio, region, colours)
+        task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
         for shard in share_of(store.shards, *self.share):
             if not store.has(shard):
@@ -149,7 +151,7 @@ class SlideWork:
         return result
 
     def _facts(self, task: SlideTask) -> dict[str, Any]:
-        model = self.model
+        model = task.model
         return {
             "weights": model.weights,
             "model": model.declaration.as_dict(),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from mani_monai.apps.slides.slide import Slide, Window
+from mani_monai.apps.slides.slide_borders import clump_boxes, parts_by_borders
 from mani_monai.apps.slides.tile_grid import Tile, TileGrid
 from mani_monai.data.writers.classes import nucleus_class
 from mani_monai.model import Model
@@ -102,8 +103,8 @@ class SlideTask:
         """The nuclei that a tile owns, from the network's answer to its window.
 
         A nucleus belongs to the tile whose core holds the top left corner of its bounding box. It is the whole slide's
-        if it keeps the grid's reach from where the window is cut. Where one that overlaps the core does not, the tile
-        is done again with twice the halo. One that still does not is flagged.
+        if it keeps the grid's reach from where the window is cut; of HoVer-Net, if all that it touches does. Where one
+        that overlaps the core does not, the tile is done again with twice the halo. One that still does not is flagged.
 
         Raises:
             InputError: when pixels cannot be decoded or the answer is not finite.
@@ -120,14 +121,16 @@ class SlideTask:
     def _owned(self, tile: Tile, window: Window, nuclei: Nuclei) -> tuple[NDArray, NDArray, bool]:
         """Which rows of the table a tile owns, which of all may be cut, and whether one of these overlaps the core."""
         table, core, reach = nuclei.table, self.grid.window(tile), self.grid.reach
-        top, bottom = window.top + table["row_start"], window.top + table["row_stop"]
-        left, right = window.left + table["column_start"], window.left + table["column_stop"]
+        top, left = window.top + table["row_start"], window.left + table["column_start"]
+        owned = (top >= core.top) & (top < core.bottom) & (left >= core.left) & (left < core.right)
+        outer = clump_boxes(self.model, nuclei) if parts_by_borders(self.model) else table
+        top, bottom = window.top + outer["row_start"], window.top + outer["row_stop"]
+        left, right = window.left + outer["column_start"], window.left + outer["column_stop"]
         cut = np.zeros(len(top), bool)
         cut |= (window.top > 0) & (top < window.top + reach)
         cut |= (window.left > 0) & (left < window.left + reach)
         cut |= (window.bottom < self.grid.shape[0]) & (bottom > window.bottom - reach)
         cut |= (window.right < self.grid.shape[1]) & (right > window.right - reach)
-        owned = (top >= core.top) & (top < core.bottom) & (left >= core.left) & (left < core.right)
         overlaps = (top < core.bottom) & (bottom > core.top) & (left < core.right) & (right > core.left)
         return owned, cut, bool((cut & overlaps).any())
 
