@@ -13,7 +13,7 @@ from shapely import MultiPolygon, Polygon
 from mani_monai.apps.slides.network_reach import KERNEL, LARGEST_HOLE
 from mani_monai.apps.slides.slide import Slide
 from mani_monai.apps.slides.slide_stains import chosen_windows
-from mani_monai.declaration import HOVER_PARTING
+from mani_monai.known_components import HOVER_PARTING
 from mani_monai.model import Model
 from mani_monai.nuclei import Nuclei
 from mani_monai.transforms.hover_borders import border_scale

@@ -37,7 +37,9 @@ def slides(
     from mani_monai.apps.slides.slide_result import FAILED, INCOMPLETE, UNFINISHED, last_line
     from mani_monai.apps.slides.slides_run import run_slides
     from mani_monai.utils import InputError
+    from mani_monai.utils.memory import keep_freed_memory
 
+    keep_freed_memory()
     names = outputs.split(",") if outputs else None
     try:
         results = run_slides(bundle, slides, out, mpp, tissue, roi, names, annotate, shard, device, precision)

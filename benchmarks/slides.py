@@ -1,0 +1,154 @@
+"""What a whole slide costs: seconds a mm2 beside the network's bare passes, shares of the parts, and peak memory."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import fire
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from mani_monai.apps.slides import slide_work
+from mani_monai.apps.slides.slides_run import run_slides
+from mani_monai.apps.slides.tile_nuclei import SlideTask
+from mani_monai.model import Model
+from mani_monai.utils.memory import keep_freed_memory
+
+BUNDLE, SAMPLE = Path("pretrained/mani_unet"), Path("pretrained/sample")
+MPP = 0.25
+LEAST = 2188  # pixels from the slide's corner to its tissue
+_TILE = 256
+_STEPS = (1, 4, 16)
+_GLASS = 243
+
+
+def main(edges: Sequence[int] = (20_000, 40_000), tissue: int = 1848, bundle: str = str(BUNDLE)) -> None:
+    """Prints, for each size, processor seconds a mm2 of tissue, where they went, and the peak of memory.
+
+    Seconds are the processor's, on one thread, so that other processes count less. Every size has a process of its
+    own, so that its peak is its own.
+
+    Args:
+        edges: of the slides in pixels of 0.25 um.
+        tissue: edge of the square of tissue in each, in pixels.
+        bundle: whose weights are used.
+    """
+    edges = [edges] if isinstance(edges, int) else edges
+    peaks = {}
+    for edge in edges:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            lines, peaks[edge] = pool.submit(_measured, edge, tissue, bundle).result()
+        print("\n".join(lines), flush=True)
+    small, large = min(edges), max(edges)
+    if small < large:
+        print(f"peak at {large} px over that at {small} px: {peaks[large] / peaks[small]:.2f}")
+
+
+def write_slide(path: Path, edge: int, tissue: NDArray[np.uint8], top: int = LEAST) -> None:
+    """Writes a slide of glass with a square of tissue: three levels as Aperio has them, a tile at a time.
+
+    Args:
+        path: the file.
+        edge: of the slide in pixels.
+        tissue: HW3, square.
+        top: rows and columns before it.
+    """
+    words = f"Aperio Image Library v11.2.1\r\nmade|AppMag = 40|MPP = {MPP}"
+    with tifffile.TiffWriter(path, bigtiff=True) as writer:
+        for step in _STEPS:
+            side = len(tissue) // step
+            small = np.asarray(Image.fromarray(tissue).resize((side, side), Image.Resampling.BOX))
+            writer.write(
+                _tiles(edge // step, small, top // step),
+                shape=(edge // step, edge // step, 3),
+                dtype=np.uint8,
+                tile=(_TILE, _TILE),
+                photometric="rgb",
+                compression="jpeg",
+                compressionargs={"level": 85},
+                subfiletype=int(step > 1),
+                description=words,
+                metadata=None,
+            )
+
+
+def _tiles(edge: int, tissue: NDArray[np.uint8], top: int) -> Iterator[NDArray[np.uint8]]:
+    bottom = top + len(tissue)
+    for row in range(0, edge, _TILE):
+        for column in range(0, edge, _TILE):
+            tile = np.full((_TILE, _TILE, 3), _GLASS, np.uint8)
+            rows = max(row, top), min(row + _TILE, bottom)
+            columns = max(column, top), min(column + _TILE, bottom)
+            if rows[0] < rows[1] and columns[0] < columns[1]:
+                part = tissue[rows[0] - top : rows[1] - top, columns[0] - top : columns[1] - top]
+                tile[rows[0] - row : rows[1] - row, columns[0] - column : columns[1] - column] = part
+            yield tile
+
+
+def made_tissue(edge: int) -> NDArray[np.uint8]:
+    """The sample at twice its size, mirrored side by side until it fills a square."""
+    path = sorted(SAMPLE.glob("*.tif"))[0]
+    with Image.open(path) as image:
+        large = image.convert("RGB").resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(large)
+    rest = [max(edge - side, 0) for side in pixels.shape[:2]]
+    return np.pad(pixels, ((0, rest[0]), (0, rest[1]), (0, 0)), "symmetric")[:edge, :edge]
+
+
+def _measured(edge: int, tissue: int, bundle: str) -> tuple[list[str], float]:
+    """Lines of a size, and its peak in MiB."""
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    seconds: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            start = time.thread_time()
+            result = function(*args, **options)
+            seconds[name] += time.thread_time() - start
+            calls[name] += 1
+            return result
+
+        return call
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.svs"
+        write_slide(path, edge, made_tissue(tissue))
+        model = Model.open(bundle, "cpu", "float32")
+        model.network.forward = timed("network", model.network.forward)
+        SlideTask.read = timed("reading", SlideTask.read)  # type: ignore[method-assign]
+        SlideTask.table = timed("parting", SlideTask.table)  # type: ignore[method-assign]
+        slide_work.finish = timed("writing", slide_work.finish)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        start = time.process_time()
+        (result,) = run_slides(model, path, Path(folder) / "out", progress=False)
+        total = time.process_time() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    area = result.tissue_mm2 or 0.0
+    seconds["the rest"] = total - sum(seconds.values())
+    shares = ", ".join(f"{name} {value / total:.0%}" for name, value in seconds.items())
+    again = calls["reading"] - calls["parting"]
+    return [
+        f"{edge} px: {area:.3f} mm2 of tissue, {result.nuclei} nuclei, {result.cut} cut, {calls['parting']} tiles, "
+        f"{again} of them twice",
+        f"  {total:.1f} s: {total / area:.1f} s a mm2; bare passes {seconds['network']:.1f} s, "
+        f"all over bare passes {total / seconds['network']:.2f}",
+        f"  shares: {shares}",
+        f"  peak {peak:.0f} MiB (before the run {before:.0f} MiB)",
+    ], peak
+
+
+if __name__ == "__main__":
+    fire.Fire(main)
