@@ -5,21 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mani_monai.apps.slides.tile_quality import TileQuality
 from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
-FORM = 1
+FORM = 2
 """Counted up whenever other shards would come of the same key."""
 COMPRESSION = "zstd"
-_UNREAD = b"unread"
+_UNREAD, _TILES = b"unread", b"tiles"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What came of the tiles of a shard.
+
+    Attributes:
+        nuclei: rows of the slide's table.
+        unread: what could not be read, a line a tile.
+        tiles: what was measured of the others.
+    """
+
+    nuclei: pa.Table
+    unread: Sequence[str] = ()
+    tiles: Sequence[TileQuality] = ()
 
 
 @dataclass(frozen=True)
@@ -74,32 +90,33 @@ class ShardStore:
         """Shards that are not done."""
         return [shard for shard in self.shards if not self.has(shard)]
 
-    def write(self, shard: int, nuclei: pa.Table, unread: Sequence[str] = ()) -> None:
+    def write(self, number: int, shard: Shard) -> None:
         """Writes a shard beside its place and then renames it.
 
         Args:
-            shard: its number.
-            nuclei: its nuclei.
-            unread: what of it could not be read, a line a tile.
+            number: of the shard.
+            shard: what came of it.
 
         Raises:
             InputError: when it cannot be written.
         """
-        metadata = {**(nuclei.schema.metadata or {}), _UNREAD: json.dumps(list(unread)).encode()}
-        with replacing(self.path(shard)) as partial:
-            pq.write_table(nuclei.replace_schema_metadata(metadata), partial, compression=COMPRESSION)
+        facts = {_UNREAD: list(shard.unread), _TILES: [asdict(tile) for tile in shard.tiles]}
+        metadata = {name: json.dumps(value).encode() for name, value in facts.items()}
+        metadata = {**(shard.nuclei.schema.metadata or {}), **metadata}
+        with replacing(self.path(number)) as partial:
+            pq.write_table(shard.nuclei.replace_schema_metadata(metadata), partial, compression=COMPRESSION)
 
-    def read(self, shard: int) -> tuple[pa.Table, list[str]]:
-        """A shard's nuclei, and what of it could not be read.
+    def read(self, number: int) -> Shard:
+        """A shard that is done.
 
         Raises:
             InputError: when the file is damaged or gone.
         """
-        path = self.path(shard)
+        path = self.path(number)
         try:
             nuclei = pq.read_table(path, partitioning=None)  # pyright: ignore[reportArgumentType]: None is documented, the stubs lack it
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0][:200]}); remove it.") from error
         metadata = dict(nuclei.schema.metadata or {})
-        unread = json.loads(metadata.pop(_UNREAD, b"[]"))
-        return nuclei.replace_schema_metadata(metadata), unread
+        unread, tiles = (json.loads(metadata.pop(name, b"[]")) for name in (_UNREAD, _TILES))
+        return Shard(nuclei.replace_schema_metadata(metadata), unread, [TileQuality(**tile) for tile in tiles])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 from mani_monai.apps.slides.qupath_features import feature_file, nucleus_features
 from mani_monai.apps.slides.shard_store import COMPRESSION, ShardStore
 from mani_monai.apps.slides.slide_overview import Density, write_overview
+from mani_monai.apps.slides.slide_result import write_csv
 from mani_monai.apps.slides.slide_tissue import region_mm2, tissue_features
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
+from mani_monai.apps.slides.tile_quality import TileQuality
 from mani_monai.apps.slides.training_regions import RegionChoice, write_training_regions
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
@@ -25,6 +27,7 @@ from mani_monai.utils.json_files import save_json
 PARQUET, GEOJSON, CSV = "parquet", "geojson", "csv"
 OUTPUTS = (PARQUET, GEOJSON, CSV)
 DEFAULT = (PARQUET, GEOJSON)
+TILES = "tiles.csv"
 TRAINING_ENDING = "_training.geojson"
 _NO_CELLS = ("geometry", "bbox")
 
@@ -37,6 +40,7 @@ class SlideCounts:
     area_um2: float = 0.0
     cut: int = 0
     unread: tuple[str, ...] = ()
+    tiles: tuple[TileQuality, ...] = ()
 
 
 _Writer = Callable[[pa.Table], Any]
@@ -63,11 +67,13 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
     with ExitStack() as stack:
         writers = [stack.enter_context(_WRITERS[output](folder, task.slide.path.stem, names)) for output in outputs]
         for shard in store.shards:
-            nuclei, unread = store.read(shard)
+            done = store.read(shard)
+            nuclei = done.nuclei
             counts.nuclei += len(nuclei)
             counts.area_um2 += float(np.sum(nuclei["area_um2"].to_numpy()))
             counts.cut += int(np.sum(nuclei["cut"].to_numpy()))
-            counts.unread += tuple(unread)
+            counts.unread += tuple(done.unread)
+            counts.tiles += tuple(done.tiles)
             density.add(nuclei["centroid_x"].to_numpy(), nuclei["centroid_y"].to_numpy())
             choice.add(nuclei)
             for write in writers:
@@ -75,6 +81,7 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
     if annotate:
         path = folder / training_file(task.slide.path.stem)
         write_training_regions(path, task, store, choice.chosen(annotate))
+    write_csv(folder / TILES, [asdict(tile) for tile in counts.tiles], [each.name for each in fields(TileQuality)])
     save_json(folder / "tissue.geojson", tissue_features(task.tissue))
     words = f"{task.slide.path.name}: {counts.nuclei:,} nuclei in {region_mm2(task.region, task.slide):.2f} mm2"
     write_overview(folder / "overview.jpg", task.slide, task.tissue, density, words)
@@ -90,7 +97,7 @@ def output_files(stem: str, outputs: Sequence[str], annotate: int = 0) -> list[s
     """Names of the files of a slide."""
     names = {PARQUET: "nuclei.parquet", GEOJSON: f"{stem}.geojson.gz", CSV: "nuclei.csv"}
     regions = [training_file(stem)] if annotate else []
-    return [*(names[output] for output in outputs), *regions, "tissue.geojson", "overview.jpg"]
+    return [*(names[output] for output in outputs), *regions, TILES, "tissue.geojson", "overview.jpg"]
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
@@ -28,6 +29,9 @@ class SlideResult:
         nuclei_per_mm2: in the region.
         mean_area_um2: of a nucleus.
         cut: nuclei that are larger than their tile's windows.
+        blurred_share: of the tissue, in tiles that are out of focus.
+        pen_share: of the tiles, under green, blue or black ink.
+        fold_share: of the tissue.
         mpp: micrometres per pixel of the slide.
         ratio: pixels of the slide along one of the network's grid.
         note: why it failed, or what is missing.
@@ -41,6 +45,9 @@ class SlideResult:
     nuclei_per_mm2: float | None = None
     mean_area_um2: float | None = None
     cut: int | None = None
+    blurred_share: float | None = None
+    pen_share: float | None = None
+    fold_share: float | None = None
     mpp: float | None = None
     ratio: float | None = None
     note: str = ""
@@ -57,11 +64,25 @@ def write_summary(out: Path, results: Sequence[SlideResult]) -> None:
         InputError: when they cannot be written.
     """
     rows = [asdict(result) for result in results]
-    with replacing(out / "summary.csv") as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, [each.name for each in fields(SlideResult)], lineterminator="\n")
+    write_csv(out / "summary.csv", rows, [each.name for each in fields(SlideResult)])
+    save_json(out / "summary.json", {"slides": rows})
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Writes a table, whole or not at all.
+
+    Args:
+        path: the file.
+        rows: by the columns' names.
+        columns: in their order.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    save_json(out / "summary.json", {"slides": rows})
 
 
 def last_line(results: Sequence[SlideResult]) -> str:

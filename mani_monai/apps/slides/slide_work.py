@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mani_monai.apps.infer.overlapped import AHEAD, overlapped
 from mani_monai.apps.slides.network_reach import tile_unit
-from mani_monai.apps.slides.shard_store import ShardStore
+from mani_monai.apps.slides.shard_store import Shard, ShardStore
 from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_borders import with_slide_borders
 from mani_monai.apps.slides.slide_files import DEFAULT, finish, output_files
@@ -25,6 +25,7 @@ from mani_monai.apps.slides.slide_stains import tissue_colours
 from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
 from mani_monai.apps.slides.tile_grid import CORE, LARGEST_WINDOW, Tile, share_of, tile_grid
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
+from mani_monai.apps.slides.tile_quality import SlideQuality, TileQuality
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.model import Model
 from mani_monai.utils import InputError
@@ -88,16 +89,19 @@ class SlideWork:
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
         for shard in share_of(store.shards, *self.share):
             if not store.has(shard):
-                store.write(shard, *self._nuclei(task, shards[shard], f"{path.name} {shard}"))
+                store.write(shard, self._shard(task, shards[shard], f"{path.name} {shard}"))
         return self._finished(task, store)
 
-    def _nuclei(self, task: SlideTask, tiles: Sequence[Tile], words: str) -> tuple[pa.Table, list[str]]:
-        """Nuclei of the tiles of a shard, and the tiles that could not be read."""
+    def _shard(self, task: SlideTask, tiles: Sequence[Tile], words: str) -> Shard:
+        """Nuclei of the tiles of a shard, their quality, and the tiles that could not be read."""
         unread: list[str] = []
+        qualities: list[TileQuality] = []
 
         def read(tile: Tile) -> tuple[Tile, NDArray[np.uint8] | None]:
             try:
-                return tile, task.read(tile)
+                picture = task.read(tile)
+                qualities.append(task.quality(tile, picture))
+                return tile, picture
             except InputError as error:
                 unread.append(str(error))
                 return tile, None
@@ -117,7 +121,7 @@ class SlideWork:
                 tables.append(table)
                 bar.set_postfix(nuclei=sum(map(len, tables)))
                 bar.update()
-        return pa.concat_tables([SCHEMA.empty_table(), *tables]), sorted(unread)
+        return Shard(pa.concat_tables([SCHEMA.empty_table(), *tables]), sorted(unread), qualities)
 
     def _finished(self, task: SlideTask, store: ShardStore) -> SlideResult:
         slide, folder = task.slide, self.out / task.slide.path.stem
@@ -142,6 +146,7 @@ class SlideWork:
             nuclei_per_mm2=round(counts.nuclei / area, 2) if area else None,
             mean_area_um2=round(counts.area_um2 / counts.nuclei, 2) if counts.nuclei else None,
             cut=counts.cut,
+            **asdict(SlideQuality.of(counts.tiles)),
             mpp=slide.size.um,
             ratio=task.ratio,
             note="; ".join(counts.unread) if counts.unread else "" if area else "no tissue was found",

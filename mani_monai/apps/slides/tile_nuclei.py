@@ -16,6 +16,7 @@ from shapely import MultiPolygon, Polygon
 from mani_monai.apps.slides.slide import Slide, Window
 from mani_monai.apps.slides.slide_borders import clump_boxes, parts_by_borders
 from mani_monai.apps.slides.tile_grid import Tile, TileGrid
+from mani_monai.apps.slides.tile_quality import TileQuality, tile_quality
 from mani_monai.data.writers.classes import nucleus_class
 from mani_monai.model import Model
 from mani_monai.nuclei import Nuclei
@@ -94,6 +95,13 @@ class SlideTask:
             InputError: when they cannot be decoded.
         """
         return self.slide.read(self.grid.window(tile, times * self.grid.halo), self.ratio)
+
+    def quality(self, tile: Tile, picture: NDArray[np.uint8]) -> TileQuality:
+        """What is measured of a tile's core, out of the pixels of its window."""
+        window, core = self.grid.window(tile, self.grid.halo), self.grid.window(tile)
+        rows = slice(core.top - window.top, core.bottom - window.top)
+        columns = slice(core.left - window.left, core.right - window.left)
+        return tile_quality(picture[rows, columns], core, self.ratio, self.um, self.tissue)
 
     def maps(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's answer."""

@@ -118,7 +118,7 @@ def write_training_regions(path: Path, task: SlideTask, store: ShardStore, regio
 
 def _within(store: ShardStore, regions: Sequence[TrainingRegion]) -> Iterator[pa.Table]:
     for shard in store.shards if regions else ():
-        nuclei, _ = store.read(shard)
+        nuclei = store.read(shard).nuclei
         edges = {name: np.array([box[name] for box in nuclei["bbox"].to_pylist()]) for name in _BOX}
         if len(nuclei):
             yield nuclei.filter(pa.array(_reaching(edges, regions)))

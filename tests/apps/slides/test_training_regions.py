@@ -113,7 +113,7 @@ def test_out_and_in_give_the_very_nuclei(slide, tmp_path, mpp, packed):
 def test_more_regions_are_written_later_without_the_network(slide, tmp_path, monkeypatch):
     run(slide, tmp_path, 0)
     assert not (tmp_path / "a" / "a_training.geojson").exists()
-    monkeypatch.setattr(slides_run.SlideWork, "_nuclei", None)
+    monkeypatch.setattr(slides_run.SlideWork, "_shard", None)
     (result,) = run(slide, tmp_path, 2)
     assert result.status == "done"
     (again,) = run(slide, tmp_path, 2)
