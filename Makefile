@@ -10,7 +10,7 @@ RUN = $(BIN)/python -W "ignore:parsing config_file" -m monai.bundle run
 DEMO = demo
 DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 
-.PHONY: env demo test test-slow test-label lint pages docs benchmark clean
+.PHONY: env demo test pytest test-slow test-label lint pages docs benchmark clean
 
 env: $(VENV)/installed
 
@@ -37,7 +37,11 @@ demo: env
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.
 # Warm processes, in tests/support/warm_python.py, spare the tests of commands an import of MONAI each.
-test: env lint
+# Style and types, which use one core, are checked at the same time.
+test: env
+	$(MAKE) --jobs=2 lint pytest
+
+pytest: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 8 --dist loadfile
 
 # Several processes, killed processes, fresh environments: what is too slow for every change.
