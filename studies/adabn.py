@@ -7,12 +7,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from monai.transforms import Compose
 from pandas import DataFrame
 from scipy.stats import spearmanr
+from torch import Tensor
 from tqdm import tqdm
 
 from mani_monai.data.datalists import load_target_list
@@ -109,7 +110,7 @@ def image_distances(table: Table, run: Run, dataset_dir: str, folder: Path, batc
     preprocess = Compose([*content("transforms::load"), *content("transforms::finish")])
     found = {}
     for item in load_target_list(dataset_dir, run.target, run.split, "test"):
-        image = preprocess({"image": item["image"]})["image"].to(device)
+        image = cast("dict[str, Tensor]", preprocess({"image": item["image"]}))["image"].to(device)
         parts = {}
         for name, used in networks.items():
             entering = entering_statistics(used, image)
@@ -133,15 +134,18 @@ def run_figures(
         ``images``, their number; ``gain``, their mean; by depth, ``before`` and ``after``, mean distances, and
         ``correlation``, Spearman's of the gain with how much nearer AdaBN brings the image, None below three images.
     """
-    images = [name for name in distances if before.get(name) is not None and after.get(name) is not None]
-    gains = [after[name] - before[name] for name in images]
+    pairs = {name: (before.get(name), after.get(name)) for name in distances}
+    lifts = {name: late - early for name, (early, late) in pairs.items() if early is not None and late is not None}
+    images, gains = list(lifts), list(lifts.values())
     figures: dict[str, Any] = {"images": len(images), "gain": float(np.mean(gains))}
     figures |= {"before": {}, "after": {}, "correlation": {}}
     for depth in DEPTHS:
         parts = {part: np.array([distances[name][part][depth] for name in images]) for part in ("before", "after")}
         figures |= {part: {**figures[part], depth: float(values.mean())} for part, values in parts.items()}
         nearer = parts["before"] - parts["after"]
-        figures["correlation"][depth] = float(spearmanr(nearer, gains).statistic) if len(images) > 2 else None
+        figures["correlation"][depth] = (
+            float(cast("Any", spearmanr(nearer, gains)).statistic) if len(images) > 2 else None
+        )
     return figures
 
 

@@ -106,8 +106,8 @@ def row_title(row: str) -> str:
 
 def _lead(means: Mapping[Fold, Mapping[str, float]], row: str, other: str) -> Difference:
     """Paired by fold."""
-    scores = [{0: {str(fold): of_fold[name] for fold, of_fold in means.items()}} for name in (row, other)]
-    return paired_difference(*scores)
+    own, others = ({0: {str(fold): of_fold[name] for fold, of_fold in means.items()}} for name in (row, other))
+    return paired_difference(own, others)
 
 
 def _name(fold: Fold) -> str:

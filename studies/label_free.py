@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from pandas import DataFrame
@@ -129,7 +129,7 @@ def rank_correlation(weights: Sequence[Weights], name: str) -> float | None:
     if len(weights) < LEAST or len(set(scores)) == 1 or len(set(truths)) == 1:
         return None
     sign = -1 if name in CRITERIA and not CRITERIA[name].higher_is_better else 1
-    return sign * float(spearmanr(scores, truths).statistic)
+    return sign * float(cast("Any", spearmanr(scores, truths)).statistic)
 
 
 def chosen(weights: Sequence[Weights], criterion: str) -> Weights:

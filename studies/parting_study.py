@@ -95,6 +95,7 @@ def tiles_of(records: Iterable[Record], bundle: Path, maps: Path) -> Iterator[Ti
                 np.save(stream, nuclei - background, allow_pickle=False)
         logits = np.load(kept, allow_pickle=False)
         probability = torch.from_numpy(logits).sigmoid().numpy()
+        assert record.read_mask is not None  # all of these data sets are labelled
         yield Tile(image, record.read_mask(image.shape[:2]).values, probability)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ PREDICTION = (255, 230, 0)
 RIGHT, EXTRA, MISSED = (0, 170, 0), (230, 0, 0), (0, 60, 255)
 """Colours of a prediction beside the ground truth: found, taken for nuclei, not found."""
 GAP = 6
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 def judged(
@@ -39,7 +41,7 @@ def judged(
     return drawn.round().astype(np.uint8)
 
 
-def middle(image: NDArray[np.generic], edge: int) -> NDArray[np.generic]:
+def middle(image: NDArray[Pixel], edge: int) -> NDArray[Pixel]:
     """The middle ``edge`` x ``edge`` pixels of an image; a smaller side is taken whole."""
     height, width = (min(edge, side) for side in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2

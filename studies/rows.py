@@ -135,9 +135,11 @@ def compare(row: Row, rows: Sequence[Row], selection: str) -> Comparison:
     The control is the method that the plan names, under the same evaluation; of a further evaluation, where that is
     not there, source-only under it, or else the same method without it.
     """
-    others = {(other.method.name, other.evaluation): other.scores for other in rows}
+    others: dict[tuple[str | None, str], dict[str, Scores]] = {
+        (other.method.name, other.evaluation): other.scores for other in rows
+    }
     own, baseline = (row.method.name, row.evaluation), (BASELINE, PLAIN)
-    controls = [(row.method.control, row.evaluation)]
+    controls: list[tuple[str | None, str]] = [(row.method.control, row.evaluation)]
     if row.evaluation != PLAIN:
         controls += [(BASELINE, row.evaluation), (row.method.name, PLAIN)]
     control = next((name for name in controls if name in others), controls[0])

@@ -129,7 +129,7 @@ class SubmititScheduler:
         except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as error:
             raise InputError(f"--cluster {cluster}: {str(error).splitlines()[0]}") from error
 
-    def submit(self, runs: Sequence[Run]) -> list[Job]:
+    def submit(self, runs: Sequence[Run]) -> Sequence[Job]:
         """Hands runs to the cluster, in order.
 
         Returns:

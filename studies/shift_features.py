@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor, nn
+
+from mani_monai.transforms.nucleus import connected_pieces
 
 RIDGE = 1e-3
 """Of the mean variance, added to the within-class covariance: channels may be dead."""
@@ -60,7 +61,7 @@ def pool_features(features: NDArray[np.floating], nuclei: NDArray[np.bool_]) -> 
         features: KHW.
         nuclei: HW, neither empty nor full.
     """
-    components, count = ndimage.label(nuclei)
+    components, count = connected_pieces(nuclei)
     flat = components.ravel()
     sums = np.stack([np.bincount(flat, channel.ravel(), count + 1) for channel in features], axis=1)
     areas = np.bincount(flat, minlength=count + 1)[:, None]

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import fft, ndimage
+from scipy import fft
 from skimage.color import hed_from_rgb, rgb2lab
 from tqdm import tqdm
 
 from mani_monai.data.datalists import PARTS, load_source_list
+from mani_monai.transforms.nucleus import connected_pieces
 
 MEASURES = {
     "red": "red, 0-255",
@@ -60,7 +61,7 @@ def fine_detail(channel: NDArray[np.float32]) -> float:
     """
     height, width = channel.shape
     windowed = (channel - channel.mean()) * np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
-    power = np.abs(fft.fft2(windowed)) ** 2
+    power = np.abs(np.asarray(fft.fft2(windowed))) ** 2
     power[0, 0] = 0
     if power.sum() <= 1e-12:
         return float("nan")
@@ -83,9 +84,10 @@ def describe_image(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> dict[
     """
     stains = stain_densities(image)
     haematoxylin = stains[..., 0]
-    components, count = ndimage.label(nuclei)
+    components, count = connected_pieces(nuclei)
     areas = np.bincount(components.ravel())[1:]
     inside, outside = haematoxylin[nuclei], haematoxylin[~nuclei]
+    down, across = np.gradient(haematoxylin)
     values = dict(zip(COLOURS, image.reshape(-1, 3).mean(axis=0), strict=True))
     values |= {
         "haematoxylin": haematoxylin.mean(),
@@ -94,7 +96,7 @@ def describe_image(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> dict[
         "nuclei_per_megapixel": count / nuclei.size * 1e6,
         "nuclear_area": np.median(areas) if count else np.nan,
         "nuclei_share": nuclei.mean(),
-        "gradient": np.hypot(*np.gradient(haematoxylin)).mean(),
+        "gradient": np.hypot(down, across).mean(),
         "fine_detail": fine_detail(haematoxylin),
     }
     return {name: float(value) for name, value in values.items()}

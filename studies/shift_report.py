@@ -115,7 +115,7 @@ def draw_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str | 
 
     groups = _groups(found["runs"], table.runs(seeds))
     figure = plt.figure(figsize=(17, 7.5 + 0.25 * len(groups)), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(5, 2.5 + 0.25 * len(groups)))
+    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(5, 2.5 + 0.25 * len(groups))))
     stains, distances, failures = above.subplots(1, 3)
     _draw_stains(stains, found["data_sets"])
     _draw_distances(distances, found["shifts"])
@@ -137,9 +137,9 @@ def _draw_stains(panel: Axes, data_sets: Mapping[str, Images]) -> None:
 def _draw_distances(panel: Axes, shifts: Mapping[str, Any]) -> None:
     values = np.array([[shift["distances"][m] for shift in shifts.values()] for m in MEASURES], dtype=float)
     panel.imshow(values, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
-    for row, column in np.ndindex(values.shape):
+    for row, column in np.ndindex(*values.shape):
         colour = "white" if abs(values[row, column]) > 2 else "black"
-        text = _number(values[row, column], "+.1f")
+        text = _number(float(values[row, column]), "+.1f")
         panel.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     heads = [
         f"{arrow(name).replace(' →', chr(10) + '→')}\ncolour {shift['colour_distance']:.0f}"

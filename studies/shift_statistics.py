@@ -33,7 +33,7 @@ def running_statistics(network: nn.Module) -> dict[str, ChannelStatistics]:
     return {
         name: ChannelStatistics(layer.running_mean.clone(), (layer.running_var + layer.eps).sqrt())
         for name, layer in network.named_modules()
-        if isinstance(layer, _BatchNorm)
+        if isinstance(layer, _BatchNorm) and layer.running_mean is not None and layer.running_var is not None
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -231,6 +231,6 @@ def _correlations(images: dict[str, dict[str, float]], target: Images, of: str) 
     columns |= {measure: [target[name][measure] for name in names] for measure in MEASURES}
     correlations = {}
     for measure, values in columns.items():
-        found = spearmanr(values, [images[name][of] for name in names])
+        found = cast("Any", spearmanr(values, [images[name][of] for name in names]))
         correlations[measure] = {"rho": float(found.statistic), "p": float(found.pvalue), "images": len(names)}
     return correlations

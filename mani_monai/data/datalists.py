@@ -51,7 +51,7 @@ def load_datalist(path: str | Path, part: str) -> list[dict[str, str]]:
 
 
 def load_source_list(
-    dataset_dir: str | Path, name: str, split: str | int = "split_0", part: str = "training"
+    dataset_dir: str | Path, name: str | Sequence[str], split: str | int = "split_0", part: str = "training"
 ) -> list[dict[str, str]]:
     """Loads a part of a labelled source domain.
 
@@ -79,7 +79,7 @@ def load_source_list(
 
 
 def load_target_list(
-    dataset_dir: str | Path, name: str, split: str | int = "split_0", part: str = "training"
+    dataset_dir: str | Path, name: str | Sequence[str], split: str | int = "split_0", part: str = "training"
 ) -> list[dict[str, str]]:
     """Loads a part of a target domain: training holds images alone, validation and test labels for scoring.
 
@@ -123,7 +123,7 @@ def data_set_names(name: str | Sequence[str]) -> list[str]:
 
 
 def _load_each(
-    dataset_dir: str | Path, name: str, role: str, split: str | int, part: str
+    dataset_dir: str | Path, name: str | Sequence[str], role: str, split: str | int, part: str
 ) -> dict[Path, list[dict[str, str]]]:
     """Items by the list that they are in; those of several data sets say which one they are of.
 

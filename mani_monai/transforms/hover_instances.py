@@ -167,7 +167,7 @@ def _dilated(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Dilation by a disk, row of the disk by row: the wider rows continue the narrower ones."""
     padded = np.pad(mask, radius)
     height, width = mask.shape
-    half_widths = disk(radius).sum(axis=1) // 2
+    half_widths = np.asarray(disk(radius)).sum(axis=1) // 2
     spread, dilated = padded[:, radius : radius + width].copy(), np.zeros_like(mask)
     for half in range(radius + 1):
         if half:
@@ -218,10 +218,10 @@ def _flooded(height: NDArray[np.float32], seeds: NDArray[np.int32], mask: NDArra
 
     ``height`` is <= 0. float64 has 29 bits to spare below float32, and a larger integer is a lower negative number.
     """
-    height = height.astype(np.float64)
+    levels = height.astype(np.float64)
     where = np.flatnonzero(seeds * mask)
-    height.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
-    return watershed(height, seeds, mask=mask)
+    levels.ravel().view(np.int64)[where] += np.arange(len(where), 0, -1)
+    return watershed(levels, seeds, mask=mask)
 
 
 def _windows(
@@ -238,5 +238,5 @@ def _windows(
     owner[numbers] = group
     for number, members in enumerate(np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])):
         starts, stops = boxes[members, :, 0].min(axis=0), boxes[members, :, 1].max(axis=0)
-        window = tuple(slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
-        yield window, owner[pieces[window]] == number
+        down, across = (slice(max(start - halo, 0), stop + halo) for start, stop in zip(starts, stops, strict=True))
+        yield (down, across), owner[pieces[down, across]] == number

@@ -96,12 +96,12 @@ class SlideQuality:
         if not tissue.sum():
             return cls(None, None, None)
         blurred = [tile.blur is not None and tile.blur >= BLURRED for tile in tiles]
-        shares = (
+        blur, pen, fold = (
             np.average(blurred, weights=tissue),
             np.average([tile.pen_share for tile in tiles], weights=areas),
             np.average([tile.fold_share for tile in tiles], weights=tissue),
         )
-        return cls(*(round(float(share), 4) for share in shares))
+        return cls(round(float(blur), 4), round(float(pen), 4), round(float(fold), 4))
 
 
 def _blur(picture: NDArray[np.float64]) -> float | None:
@@ -116,4 +116,4 @@ def _averaged(picture: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
     height, width = (max(side // edge, 1) * edge for side in picture.shape[:2])
     if picture.shape[0] < edge or picture.shape[1] < edge:
         return picture.mean(axis=(0, 1), keepdims=True) / 255
-    return downscale_local_mean(picture[:height, :width] / 255, (edge, edge, 1))
+    return np.asarray(downscale_local_mean(picture[:height, :width] / 255, (edge, edge, 1)))
