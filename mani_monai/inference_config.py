@@ -20,7 +20,11 @@ IN_REPOSITORY = "$'bundles/{name}' if Path('bundles/{name}').is_dir() else '.'"
 """``bundle_root`` of a bundle of this repository, found from the repository's root and from its own folder."""
 TOY_DATA = "$@bundle_root + '/data/toy_target/images'"
 
+TISSUE = "tissue"
+"""Key of where an image has tissue."""
 _READ = {"_target_": "mani_monai.data.readers.LoadTissued", "keys": "image", "reverse_indexing": False}
+_READ |= {"tissue_key": TISSUE}
+_OFF_TISSUE = {"_target_": "mani_monai.transforms.BackgroundOffTissued", "keys": "pred", "tissue_key": TISSUE}
 _SCALE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1}
 _IMPORTS = ("$from pathlib import Path", "$from sys import exit")
 _PROJECT_IMPORTS = (
@@ -166,9 +170,15 @@ def _files(declaration: Declaration) -> list[dict[str, Any]]:
     saved = {"_target_": "mani_monai.transforms.save_nuclei.SaveNucleid", "keys": "instances"}
     saved |= {"output_dir": "@output_dir", "outputs": "@outputs"}
     if declaration.bundle == HOVERNET:
-        return [parted, {**saved, "class_names": "@class_names"}]
+        return [_OFF_TISSUE, parted, {**saved, "class_names": "@class_names"}]
     argmax = {"_target_": "AsDiscreted", "keys": "pred", "argmax": True}
-    return [parted, argmax, {**saved, "mask_key": "pred"}, {"_target_": "SqueezeDimd", "keys": "pred", "dim": 0}]
+    return [
+        _OFF_TISSUE,
+        parted,
+        argmax,
+        {**saved, "mask_key": "pred"},
+        {"_target_": "SqueezeDimd", "keys": "pred", "dim": 0},
+    ]
 
 
 def write_inference_config(bundle: str | Path) -> Path:

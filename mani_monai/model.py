@@ -22,6 +22,7 @@ from mani_monai.declaration import COLUMNS, KEY, OUTPUTS, Declaration
 from mani_monai.nuclei import Nuclei, nuclei_of
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.save_nuclei import MASK
+from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
 from mani_monai.utils.files import load_network, load_tensors
@@ -159,7 +160,7 @@ class Model:
         return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
-        """The network's answer for a picture.
+        """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.
 
         Args:
             picture: HW3 RGB, at the network's pixel size.
@@ -173,9 +174,11 @@ class Model:
             InputError: when a step changes the picture's shape.
         """
         same = isinstance(whole, np.ndarray) and whole.shape == picture.shape
+        tissue = tissue_mask(picture)
+        image = self._image(shown_as_glass(picture, tissue), None if same else whole)
         with torch.inference_mode():
-            answer = self.inferer(self.image(picture, None if same else whole).unsqueeze(0), self.network)[0]
-        return self._turned(answer).contiguous().cpu().numpy()
+            answer = self.inferer(image.unsqueeze(0), self.network)[0]
+        return off_tissue(self._turned(answer).contiguous().cpu().numpy(), tissue)
 
     def nuclei(
         self,
@@ -235,8 +238,11 @@ class Model:
         Raises:
             InputError: when a step changes the picture's shape.
         """
+        return self._image(shown_as_glass(picture), whole)
+
+    def _image(self, picture: NDArray[np.uint8], whole: Whole) -> Tensor:
         image = self._pixels(picture)
-        seen = self._pixels(whole) if isinstance(whole, np.ndarray) else whole
+        seen = self._pixels(shown_as_glass(whole)) if isinstance(whole, np.ndarray) else whole
         shape = image.shape
         for step in self._steps:
             image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]

@@ -75,11 +75,12 @@ def test_settings_of_the_network_stand_at_the_top():
 def test_the_constants_of_the_parting_are_written():
     parting = {"_target_": "mani_monai.transforms.HoVerNetInstancesd", "min_size": 5}
     config = inference_config(declared("mani_hovernet").trained(parting=parting), ".")
-    assert transforms(config, "postprocessing")[0] == {**parting, "keys": "pred", "table_key": "nuclei"}
+    assert transforms(config, "postprocessing")[0]["_target_"] == "mani_monai.transforms.BackgroundOffTissued"
+    assert transforms(config, "postprocessing")[1] == {**parting, "keys": "pred", "table_key": "nuclei"}
 
 
 @pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])
 def test_the_smallest_nucleus_is_the_same_in_square_micrometres(bundle):
     for mpp, pixels in ((None, 48), (0.25, 48), (0.5, 12)):
         config = inference_config(declared(bundle).trained(mpp=mpp), ".")
-        assert transforms(config, "postprocessing")[0]["min_size"] == pixels
+        assert transforms(config, "postprocessing")[1]["min_size"] == pixels

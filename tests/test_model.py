@@ -14,6 +14,7 @@ from mani_monai.known_components import PARTING
 from mani_monai.utils import InputError
 
 STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
+EOSIN, HAEMATOXYLIN = np.array([220, 130, 190], np.uint8), np.array([90, 60, 140], np.uint8)
 DISCS = [(20, 20, 9), (20, 35, 9), (50, 70, 6)]
 
 
@@ -26,7 +27,7 @@ def answer(mask) -> np.ndarray:
 
 
 def reddened(mask) -> np.ndarray:
-    return np.where(mask[..., None], np.uint8(255), np.uint8(0)).repeat(3, axis=2)
+    return np.where(mask[..., None], EOSIN, HAEMATOXYLIN)
 
 
 # the network's answer
@@ -69,6 +70,21 @@ def test_a_part_of_a_picture_has_the_stains_of_the_whole():
         assert np.abs(found - normalising.maps(part)).max() > 0.01
     plain = red_model(-1)
     np.testing.assert_array_equal(plain.maps(part, whole), plain.maps(part))
+
+
+@pytest.mark.parametrize("steps", [[], [STAINS]])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (15, 25, 120), (205, 205, 205), (200, 20, 30)])
+def test_a_painted_quarter_changes_nothing_beside_it_and_holds_no_nuclei(colour, steps):
+    """The network answers for each pixel by itself; the stains' statistics are of the whole picture."""
+    random = np.random.default_rng(0)
+    picture = np.where(random.random((60, 80, 1)) < 0.4, HAEMATOXYLIN, EOSIN) + random.integers(0, 9, (60, 80, 3))
+    picture = picture.astype(np.uint8)
+    model = red_model(-1, preprocessing=steps)
+    part = model.maps(picture[:, :60])
+    picture[:, 60:] = colour
+    maps = model.maps(picture)
+    np.testing.assert_allclose(maps[:, :, :60], part, atol=1e-5)
+    assert (maps[0, :, 60:] > maps[1, :, 60:] + 20).all()
 
 
 def test_a_step_that_is_declared_is_taken(monkeypatch):

@@ -14,6 +14,8 @@ from torch.utils.data import Dataset
 
 from ..utils import InputError
 
+TISSUE = "tissue"
+
 
 class PairedDataset(Dataset):
     """One flat dictionary ``{image, label, target_image}`` for every sample number.
@@ -74,7 +76,8 @@ class PairedDataset(Dataset):
             number: the sample number.
 
         Returns:
-            image CHW, label 1HW and target_image CHW.
+            image CHW, label 1HW and target_image CHW; target_tissue 1HW where the transforms mark tissue under the key
+            "tissue" and crop it with the image.
         """
         turn, domain = divmod(number, len(self.source_domains))
         positions = self.source_domains[domain]
@@ -89,7 +92,10 @@ class PairedDataset(Dataset):
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
             sample = dict(cast("dict[str, Tensor]", self.source[positions[order[step]]]))
             self.transform.set_random_state(seed=int(draw.integers(2**32)))
-            sample["target_image"] = cast("dict[str, Tensor]", self.target[partner])["image"]
+            target = cast("dict[str, Tensor]", self.target[partner])
+            sample["target_image"] = target["image"]
+            if TISSUE in target and target[TISSUE].shape[1:] == target["image"].shape[1:]:
+                sample["target_tissue"] = target[TISSUE]
             self.pair_transform.set_random_state(seed=int(draw.integers(2**32)))
             return cast("dict[str, Tensor]", self.pair_transform(sample))
 

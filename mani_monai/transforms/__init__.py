@@ -15,14 +15,17 @@ from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
 from .symmetry import Symmetry
+from .tissue import BackgroundOffTissued, MarkTissued, tissue_mask
 
 __all__ = [
+    "BackgroundOffTissued",
     "BlockMask",
     "DenseCRFd",
     "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
     "MarkSeamsd",
+    "MarkTissued",
     "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",
@@ -43,4 +46,5 @@ __all__ = [
     "nuclei_table",
     "part_nuclei",
     "swap_low_frequencies",
+    "tissue_mask",
 ]

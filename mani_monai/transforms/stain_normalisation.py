@@ -12,6 +12,8 @@ from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
 from skimage.color import lab2rgb, rgb2lab
 
+from .tissue import tissue_mask
+
 REFERENCE_MEAN = np.array([65.0, 24.0, -14.0], np.float32)
 REFERENCE_STD = np.array([10.0, 5.0, 6.5], np.float32)
 """CIELAB of the reference's tissue: H&E of middle strength, in the midst of several laboratories' images."""
@@ -46,7 +48,7 @@ class TissueColours:
         count, total = 0, 0
         mean, squares = np.zeros(3), np.zeros(3)
         for window in windows:
-            tissue, pixels = _tissue(_colours(window))
+            tissue, pixels = _tissue(window, _colours(window))
             total += pixels
             if len(tissue):
                 tissue = tissue.astype(np.float64)
@@ -63,8 +65,8 @@ class TissueColours:
 def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None = None) -> np.ndarray:
     """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
 
-    Glass takes no part in the statistics, but is moved with the tissue: it often takes a pink tint. An image
-    without tissue, or of a single colour, is returned as it is.
+    Glass, ink and black take no part in the statistics. Glass is moved with the tissue: it often takes a pink
+    tint. An image without tissue, or of a single colour, is returned as it is.
 
     Reinhard's rather than Macenko's (2009): on slides of three laboratories the latter's two stain vectors often told
     haematoxylin and eosin apart badly, and nuclei came out brown or red; this keeps them the dark, blue part
@@ -86,7 +88,7 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None
         mean, std = np.asarray(whole.mean, np.float32), np.asarray(whole.std, np.float32)
         share, contrast = whole.share, std[0]
     else:
-        tissue, pixels = _tissue(colours if whole is None else _colours(whole))
+        tissue, pixels = _tissue(image, colours) if whole is None else _tissue(whole, _colours(whole))
         share = len(tissue) / pixels
         if share < _LEAST_TISSUE:
             return image
@@ -106,9 +108,10 @@ def _colours(image: np.ndarray) -> np.ndarray:
     return rgb2lab(np.moveaxis(image.astype(np.float32, copy=False), 0, -1))
 
 
-def _tissue(colours: np.ndarray) -> tuple[np.ndarray, int]:
+def _tissue(image: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, int]:
     """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
-    return colours[colours[..., 0] < _GLASS], colours[..., 0].size
+    picture = (np.moveaxis(image, 0, -1) * 255).round().clip(0, 255).astype(np.uint8)
+    return colours[(colours[..., 0] < _GLASS) & tissue_mask(picture)], colours[..., 0].size
 
 
 class NormaliseStainsd(MapTransform):

@@ -60,3 +60,22 @@ def test_averaged_weights_resumed_equal_uninterrupted(make_workflow, tmp_path):
     assert_same_results(cut, whole)
     make_workflow(cut, "stain_adabn", **SEVERAL, resume=True).run()
     assert_same_results(cut, whole)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "overlays"),
+    [
+        ("mani_unet", ()),
+        ("mani_unet", ("stain_normalisation",)),
+        ("mani_unet", ("authors_code",)),
+        ("mani_unet", ("scale_augmentation",)),
+        ("mani_unet", ("unseen_tissue",)),
+        ("mani_hovernet", ()),
+    ],
+)
+def test_the_loader_says_where_the_target_has_tissue(make_workflow, tmp_path, bundle, overlays):
+    workflow = make_workflow(tmp_path, *overlays, bundle=bundle)
+    batch = next(iter(workflow.parser.get_parsed_content("adabn_loader")))
+    image, tissue = batch["target_image"], batch["target_tissue"]
+    assert tissue.shape == (len(image), 1, *image.shape[2:])
+    assert set(tissue.unique().tolist()) <= {0, 1}

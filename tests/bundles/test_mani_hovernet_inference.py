@@ -15,11 +15,13 @@ import torch
 from bundle_files import REPOSITORY
 from monai.networks.nets import HoVerNet
 from painted_hovernet import Painted, make_inference, painted_weights, parsed_inference
+from painted_nuclei import as_colours
 from PIL import Image
 
 from mani_monai.data.writers import outline_nuclei, read_geojson
 from mani_monai.networks.nets import ConcatHoVerNet
 from mani_monai.transforms import HoVerNetInstancesd
+from mani_monai.transforms.tissue import shown_as_glass
 
 TYPES = ["background", "epithelial", "inflammatory"]
 
@@ -33,7 +35,7 @@ def painting(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.
         for channel, offset in ((0, radius), (1, columns - column), (2, rows - row)):
             maps[channel][inside] = np.broadcast_to(offset / radius, inside.shape)[inside]
     maps[1:] = (maps[1:] + 1) / 2
-    return (maps.transpose(1, 2, 0) * 255).round().astype(np.uint8)
+    return as_colours(maps.transpose(1, 2, 0))
 
 
 def with_alpha(picture: np.ndarray) -> np.ndarray:
@@ -104,7 +106,7 @@ def test_all_files_of_an_image_agree(predictions, name):
     np.testing.assert_array_equal(np.asarray(Image.open(predictions / f"{stem}_instances.png")), instances)
     np.testing.assert_array_equal(read_geojson(predictions / f"{stem}.geojson", instances.shape), instances)
     overlay = np.asarray(Image.open(predictions / f"{stem}_overlay.png"))
-    np.testing.assert_array_equal(overlay, outline_nuclei(picture[..., :3], instances))
+    np.testing.assert_array_equal(overlay, outline_nuclei(shown_as_glass(picture[..., :3]), instances))
     with open(predictions / f"{stem}_nuclei.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     ids, areas = np.unique(instances[instances > 0], return_counts=True)

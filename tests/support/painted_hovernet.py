@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from bundle_files import REPOSITORY
 from monai.bundle import ConfigParser, ConfigWorkflow
+from painted_nuclei import SHIFT, STEEP
 
 CONFIGS = REPOSITORY / "bundles" / "mani_hovernet" / "configs"
 
@@ -30,9 +31,10 @@ class Painted(torch.nn.Module):
 def painted_weights(types: int = 0) -> dict[str, torch.Tensor]:
     network = Painted(types)
     with torch.no_grad():
-        network.maps.weight[1, 0], network.maps.bias[1] = 20, -10
+        network.maps.weight[1, 0], network.maps.bias[1] = 20 * STEEP, 20 * SHIFT - 10
         for channel in (1, 2):
-            network.maps.weight[1 + channel, channel], network.maps.bias[1 + channel] = 2, -1
+            network.maps.weight[1 + channel, channel] = 2 * STEEP
+            network.maps.bias[1 + channel] = 2 * SHIFT - 1
         if types:
             network.maps.bias[4 + 2] = 9
     return network.state_dict()

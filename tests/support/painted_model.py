@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from painted_hovernet import Painted, painted_weights
+from painted_nuclei import as_colours
 from skimage.draw import disk
 
 from mani_monai.declaration import HOVERNET, UNET, Declaration
@@ -24,7 +25,7 @@ def round_nuclei(height: int, width: int, nuclei: list[tuple[int, int, int]]) ->
 def painted(instances: np.ndarray) -> np.ndarray:
     """HW3 picture that :class:`painted_hovernet.Painted` reads these instances off."""
     maps = np.stack([instances > 0, *((hover_maps(instances) + 1) / 2)], axis=-1)
-    return (maps * 255).round().astype(np.uint8)
+    return as_colours(maps)
 
 
 def painted_model(types: int = 0, mpp: float | None = None, class_names: tuple[str, ...] | None = None) -> Model:

@@ -8,6 +8,16 @@ from torch import nn
 
 from mani_monai.networks.nets import ConcatHoVerNet
 
+LOW, RANGE = 70, 110
+"""Of 255: what stands for nought, and how much more for one; brighter colours would be ink, and no tissue."""
+STEEP, SHIFT = 255 / RANGE, -LOW / RANGE
+"""Of a layer that reads a value off a channel in 0..1."""
+
+
+def as_colours(maps: np.ndarray) -> np.ndarray:
+    """HW3 maps in 0..1 as colours."""
+    return (LOW + maps * RANGE).round().astype(np.uint8)
+
 
 def painted(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.ndarray:
     """HW3 picture of round nuclei (row, column, radius): red is nucleus, green and blue the distances to its centre."""
@@ -17,7 +27,7 @@ def painted(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.n
         inside = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
         distances = np.stack([columns - column, rows - row], axis=-1) / radius
         maps[inside] = np.dstack([np.ones((height, width)), (distances + 1) / 2])[inside]
-    return (maps * 255).round().astype(np.uint8)
+    return as_colours(maps)
 
 
 def reading_hovernet() -> ConcatHoVerNet:
@@ -35,7 +45,7 @@ def reading_hovernet() -> ConcatHoVerNet:
             for channel in range(3):
                 weight[channel, channel, weight.shape[2] // 2, weight.shape[3] // 2] = 1
         nuclei, distances = (network.get_submodule(f"{branch}.decoderblock4.conv") for branch in last)
-        nuclei.weight[1, 0], nuclei.bias[1] = 20, -10
+        nuclei.weight[1, 0], nuclei.bias[1] = 20 * STEEP, 20 * SHIFT - 10
         for channel in range(2):
-            distances.weight[channel, channel + 1], distances.bias[channel] = 2, -1
+            distances.weight[channel, channel + 1], distances.bias[channel] = 2 * STEEP, 2 * SHIFT - 1
     return network

@@ -12,6 +12,7 @@ from torch import nn
 from mani_monai.known_components import PARTING, PIECES
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
+from mani_monai.transforms.tissue import REACH as TISSUE_REACH
 from mani_monai.utils import InputError
 
 POOLED = 16
@@ -36,13 +37,13 @@ def total_reach(model: Model) -> int:
         model: a network whose steps look around a pixel only.
 
     Returns:
-        the sum over preprocessing, network and parting.
+        the sum over what is tissue, preprocessing, network and parting.
 
     Raises:
         InputError: when a part of it looks at the whole image.
     """
     steps = sum(map(_step_reach, model.declaration.preprocessing))
-    return steps + network_reach(model) + _parting_reach(model.declaration.parting)
+    return TISSUE_REACH + steps + network_reach(model) + _parting_reach(model.declaration.parting)
 
 
 def network_reach(model: Model) -> int:

@@ -13,6 +13,7 @@ from mani_monai.apps.slides.network_reach import STAINS
 from mani_monai.apps.slides.slide import Slide, Window
 from mani_monai.model import Model
 from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.transforms.tissue import shown_as_glass
 from mani_monai.utils import InputError
 
 WINDOWS, EDGE = 64, 256
@@ -73,7 +74,7 @@ def _readable(
     """The windows as they come before stains are normalised, without those that are damaged."""
     for window in windows:
         try:
-            pixels = slide.read(window, ratio)
+            pixels = shown_as_glass(slide.read(window, ratio))
         except InputError:
             continue  # its tile names it
         image = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)

@@ -6,11 +6,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from monai.config import DtypeLike, KeysCollection, PathLike
 from monai.data import ImageReader, PILReader
 from monai.transforms import LoadImaged
-from monai.utils import ensure_tuple
+from monai.utils import convert_to_dst_type, ensure_tuple
 from PIL import Image
+
+from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
 
 from .rasters import read_image
 
@@ -51,11 +54,14 @@ class TissueReader(PILReader):
 class LoadTissued(LoadImaged):
     """MONAI's ``LoadImaged`` with the project's decoder alone: ``{"_target_": "mani_monai.data.readers.LoadTissued"}``.
 
+    What is no tissue becomes glass of one shade, as :func:`mani_monai.transforms.tissue.shown_as_glass` shows it.
+
     Args:
         keys: of paths; MetaTensors take their places.
         dtype: of the pixels.
         reverse_indexing: give W, H, 3 as MONAI reads pictures by default; else H, W, 3.
         allow_missing_keys: pass over keys that are not there.
+        tissue_key: receives 1HW uint8, as the image lies: nought where that is no tissue; None keeps none.
     """
 
     def __init__(
@@ -64,8 +70,10 @@ class LoadTissued(LoadImaged):
         dtype: DtypeLike = np.uint8,
         reverse_indexing: bool = True,
         allow_missing_keys: bool = False,
+        tissue_key: str | None = None,
     ) -> None:
         super().__init__(keys, dtype=dtype, allow_missing_keys=allow_missing_keys)
+        self.tissue_key = tissue_key
         self.reader = TissueReader(reverse_indexing)
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
@@ -78,4 +86,12 @@ class LoadTissued(LoadImaged):
         Raises:
             InputError: as ``read_image``.
         """
-        return super().__call__(data, self.reader if reader is None else reader)
+        item = super().__call__(data, self.reader if reader is None else reader)
+        for key in self.key_iterator(item):
+            picture = np.asarray(item[key], np.uint8)
+            tissue = tissue_mask(picture)
+            if (shown := shown_as_glass(picture, tissue)) is not picture:
+                item[key] = convert_to_dst_type(shown, item[key])[0]
+            if self.tissue_key is not None:
+                item[self.tissue_key] = torch.from_numpy(tissue[None].astype(np.uint8))
+        return item

@@ -1,12 +1,19 @@
-"""Which statistics a network's BatchNorm layers use and keep, for single passes."""
+"""Which statistics a network's BatchNorm layers use and keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
+
+LEAST_TISSUE = 0.01
+"""Share of a batch's pixels; a batch of less tells nothing."""
 
 
 @contextmanager
@@ -28,3 +35,80 @@ def frozen_statistics(network: nn.Module, training: bool | None = None) -> Itera
     finally:
         for layer, (mode, tracks) in zip(layers, before, strict=True):
             layer.training, layer.track_running_stats = mode, tracks
+
+
+@torch.no_grad()
+def reestimate_statistics(
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor | None]], device: torch.device | str | None = None
+) -> None:
+    """Replaces the running statistics of every BatchNorm by the mean of those of some batches, weighted equally.
+
+    The network is in training mode meanwhile, and no weight changes. Where all of a batch is tissue this is
+    ``torch.optim.swa_utils.update_bn``, bit for bit. Elsewhere layers normalise by the tissue's statistics, too.
+
+    Args:
+        network: of two-dimensional images.
+        batches: BCHW images, and B1HW masks that are nought where there is no tissue; None counts all of them.
+            Batches with less than a hundredth of tissue are left out.
+        device: where the network is; that of the images by default.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.running_mean is not None]
+    if not layers:
+        return
+    before = [(layer.running_mean.clone(), layer.running_var.clone(), layer.momentum) for layer in layers]
+    training, count = network.training, 0
+    network.train()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean of all batches
+    try:
+        for images, tissue in batches:
+            if tissue is not None and tissue.float().mean() < LEAST_TISSUE:
+                continue
+            with ExitStack() as stack:
+                if tissue is not None and not (tissue > 0).all():
+                    stack.enter_context(_tissue_alone(layers, tissue.to(device)))
+                network(images.to(device))
+            count += 1
+    finally:
+        network.train(training)
+        for layer, (mean, variance, momentum) in zip(layers, before, strict=True):
+            layer.momentum = momentum
+            if not count:
+                layer.running_mean.copy_(mean)
+                layer.running_var.copy_(variance)
+
+
+@contextmanager
+def _tissue_alone(layers: list[_BatchNorm], tissue: Tensor) -> Iterator[None]:
+    """Layers normalise by the statistics of tissue, and keep those."""
+    try:
+        for layer in layers:
+            layer.forward = partial(_normalised, layer, tissue.float())
+        yield
+    finally:
+        for layer in layers:
+            layer.__dict__.pop("forward", None)
+
+
+def _normalised(layer: _BatchNorm, tissue: Tensor, features: Tensor) -> Tensor:
+    weights = _tissue_of(tissue, features.shape[-2:])
+    count = weights.sum()
+    mean = (features * weights).sum((0, 2, 3)) / count
+    variance = ((features - mean.view(1, -1, 1, 1)) ** 2 * weights).sum((0, 2, 3)) / count
+    layer.num_batches_tracked.add_(1)
+    share = 1 / float(layer.num_batches_tracked)
+    layer.running_mean.lerp_(mean, share)
+    layer.running_var.lerp_(variance * count / (count - 1).clamp(min=1), share)
+    return batch_norm(features, mean, variance, layer.weight, layer.bias, False, 0.0, layer.eps)
+
+
+def _tissue_of(tissue: Tensor, size: tuple[int, int]) -> Tensor:
+    """The share of tissue in every pixel of a map, which shows the middle of the images where it is cropped."""
+    middle = []
+    for edge, length in zip(tissue.shape[-2:], size, strict=True):
+        stride = 2 ** max(int(math.log2(edge / length)), 0)
+        seen = min(length * stride, edge)
+        middle.append(slice((edge - seen) // 2, (edge - seen) // 2 + seen))
+    shares = adaptive_avg_pool2d(tissue[..., middle[0], middle[1]], size)
+    return shares if shares.any() else torch.ones_like(shares)

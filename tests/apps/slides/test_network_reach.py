@@ -14,6 +14,7 @@ from painted_model import painted_model
 from mani_monai.apps.slides.network_reach import network_reach, tile_unit, total_reach
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
+from mani_monai.transforms.tissue import REACH as TISSUE_REACH
 from mani_monai.utils import InputError
 
 FEATURES = [4, 4, 4, 4, 4, 4]
@@ -27,7 +28,7 @@ def unet_model(norm: str = "BATCH") -> Model:
 
 def test_a_local_network_looks_as_far_as_its_window():
     assert network_reach(dark_model()) == 2 + 15
-    assert total_reach(dark_model()) == 2 + 15 + REACH
+    assert total_reach(dark_model()) == 2 + 15 + REACH + TISSUE_REACH
     assert tile_unit(dark_model()) == 16
 
 

@@ -55,6 +55,22 @@ def test_tiles_of_two_sizes_and_the_whole_give_the_same_nuclei(slides, tmp_path,
     assert len({row["id"] for row in found[0]}) == len(found[0])
 
 
+@pytest.mark.parametrize("declared", [{}, STAINS], ids=["as it is", "stains"])
+def test_tiles_are_the_whole_where_a_quarter_is_ink_or_black(tmp_path, declared):
+    picture = made_picture(650, 870)
+    picture[:325, 700:] = 0
+    picture[325:, 660:] = (15, 25, 120)
+    picture[200:300, 100:200] = 118
+    write_slide(tmp_path / "a.svs", picture)
+    found = []
+    for core in (144, WHOLE):
+        run(tmp_path / "a.svs", tmp_path / str(core), core, dark_model(**declared))
+        found.append(nuclei_of(tmp_path / str(core)))
+    assert found[0] == found[1]
+    assert len(found[0]) > 30
+    assert max(row["centroid_x"] for row in found[0]) < 720
+
+
 def test_nuclei_are_those_of_the_model_on_the_same_pixels(tmp_path):
     picture = made_picture(300, 400, nuclei=40)
     Image.fromarray(picture).save(tmp_path / "a.png")

@@ -14,6 +14,7 @@ from warm_python import run_python
 
 from mani_monai.apps.export.carried_modules import carry_modules, renamed
 from mani_monai.data.readers import TissueReader
+from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
@@ -79,3 +80,17 @@ def test_pixels_may_be_written_to(tmp_path):
         pixels, _ = reader.get_data(reader.read(path))
         assert pixels.flags.writeable
         assert pixels.shape == ((6, 4, 3) if reverse else (4, 6, 3))
+
+
+def test_what_is_no_tissue_becomes_glass_and_is_marked(tmp_path):
+    pixels = np.random.default_rng(0).integers(90, 200, (40, 60, 3)).astype(np.uint8)
+    pixels[:, 45:] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    for reverse in (True, False):
+        item = loader(reverse_indexing=reverse, tissue_key="tissue")({"image": str(tmp_path / "a.png")})
+        image, tissue = np.asarray(item["image"]), np.asarray(item["tissue"])[0]
+        if reverse:
+            image, tissue = image.transpose(1, 0, 2), tissue.T
+        np.testing.assert_array_equal(tissue, tissue_mask(pixels))
+        assert not tissue[:, 45:].any()
+        np.testing.assert_array_equal(image, shown_as_glass(pixels))

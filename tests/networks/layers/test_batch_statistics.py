@@ -7,8 +7,10 @@ from copy import deepcopy
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from mani_monai.networks.layers import frozen_statistics
+from mani_monai.networks.layers.batch_statistics import reestimate_statistics
 
 
 def network(training: bool = True) -> nn.Sequential:
@@ -76,3 +78,50 @@ def test_gradients_come_through():
     result.square().sum().backward()
     assert layers[0].weight.grad.any()
     assert layers[1].weight.grad.any()
+
+
+def reestimated(layers: nn.Module, batches) -> dict:
+    layers = deepcopy(layers)
+    reestimate_statistics(layers, batches)
+    return state(layers)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_where_all_is_tissue_the_statistics_are_torchs(marked):
+    layers, images = network(), [torch.rand(2, 3, 8, 8) for _ in range(3)]
+    expected = deepcopy(layers)
+    torch.manual_seed(1)
+    update_bn(images, expected)
+    torch.manual_seed(1)
+    found = reestimated(layers, [(batch, torch.ones(2, 1, 8, 8) if marked else None) for batch in images])
+    assert same(found, state(expected))
+
+
+def test_what_is_no_tissue_takes_no_part():
+    layers = nn.Sequential(nn.BatchNorm2d(3), nn.MaxPool2d(2), nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    half, tissue = torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 16)
+    tissue[..., 8:] = 0
+    expected = reestimated(layers, [(half, None)])
+    for painted in (0.0, 1.0, 50.0):
+        images = torch.cat([half, torch.full_like(half, painted)], dim=3)
+        found = reestimated(layers, [(images, tissue)])
+        for name in expected.keys() - {"modes"}:
+            torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+        assert found["modes"] == expected["modes"]
+
+
+def test_a_map_that_was_cropped_shows_the_middle():
+    """As HoVer-Net's, whose answer is smaller than its window."""
+    crop = nn.ZeroPad2d(-3)
+    layers, tissue = nn.Sequential(crop, nn.BatchNorm2d(3)), torch.zeros(1, 1, 16, 16)
+    tissue[..., 3:13, 3:13] = 1
+    images = torch.rand(1, 3, 16, 16)
+    found = reestimated(layers, [(images, tissue)])
+    torch.testing.assert_close(found["1.running_mean"], images[..., 3:13, 3:13].mean((0, 2, 3)))
+
+
+def test_without_any_tissue_the_statistics_stay():
+    layers = network()
+    found = reestimated(layers, [(torch.rand(1, 3, 8, 8), torch.zeros(1, 1, 8, 8))])
+    assert torch.equal(found["1.running_mean"], layers[1].running_mean)
+    assert torch.equal(found["1.running_var"], layers[1].running_var)

@@ -1,0 +1,132 @@
+"""What is no tissue, on painted pictures: found whatever its kind, and nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from made_slides import made_picture
+
+from mani_monai.transforms import BackgroundOffTissued, MarkTissued, tissue_mask
+from mani_monai.transforms.tissue import GLASS, REACH, off_tissue, shown_as_glass
+
+KINDS = {
+    "black": (0, 0, 0),
+    "scanner's black": (12, 10, 14),
+    "saturated glass": (255, 255, 255),
+    "grey card": (205, 205, 205),
+    "middle grey": (118, 118, 118),
+    "blue pen": (15, 25, 120),
+    "bright blue pen": (60, 90, 220),
+    "green pen": (20, 110, 60),
+    "red pen": (200, 20, 30),
+    "turquoise pen": (10, 160, 180),
+    "yellow marker": (250, 230, 60),
+}
+STAINS = {
+    "haematoxylin": (90, 60, 140),
+    "dark nucleus": (45, 25, 75),
+    "blue of immunohistochemistry": (110, 120, 165),
+    "eosin": (220, 130, 190),
+    "blood": (190, 60, 75),
+    "DAB": (120, 75, 40),
+    "dark DAB": (60, 38, 28),
+    "pale stroma": (236, 218, 232),
+    "saffron": (230, 180, 100),
+}
+
+
+def tissue(colour: tuple[int, int, int], noise: int = 9) -> np.ndarray:
+    """96x96 of a colour, lighter and darker by a little."""
+    shade = np.random.default_rng(0).integers(-noise, noise + 1, (96, 96, 1))
+    return np.clip(np.array(colour) + shade, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_painted_quarter_is_no_tissue(kind):
+    picture = tissue(STAINS["eosin"])
+    picture[:, 72:] = KINDS[kind]
+    mask = tissue_mask(picture)
+    assert mask[:, :72].all()
+    assert not mask[:, 72:].any()
+
+
+@pytest.mark.parametrize("kind", ["black", "saturated glass", "blue pen", "green pen", "red pen"])
+def test_noise_does_not_make_tissue_of_it(kind):
+    picture = tissue(STAINS["eosin"])
+    noise = np.random.default_rng(1).normal(0, 3, (96, 24, 3))
+    picture[:, 72:] = np.clip(np.array(KINDS[kind]) + noise, 0, 255)
+    assert tissue_mask(picture)[:, 73:].mean() < 0.03
+
+
+@pytest.mark.parametrize("stain", STAINS)
+def test_stained_tissue_is_tissue(stain):
+    assert tissue_mask(tissue(STAINS[stain])).all()
+    assert tissue_mask(tissue(STAINS[stain], noise=0)).all()
+
+
+def test_a_picture_in_grey_is_tissue():
+    grey = made_picture(128, 128, glass=0).mean(axis=2) + np.random.default_rng(0).normal(0, 4, (128, 128))
+    assert tissue_mask(np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)).all()
+
+
+def test_dark_specks_in_a_nucleus_stay():
+    picture = tissue(STAINS["dark nucleus"])
+    picture[40:47, 40:47] = 5
+    picture[60:67, 20:27] = 255
+    assert tissue_mask(picture).all()
+
+
+def test_windows_give_the_masks_of_the_whole():
+    picture = made_picture(200, 220)
+    picture[:, 150:] = KINDS["black"]
+    picture[90:130, 20:120] = KINDS["blue pen"]
+    picture[10:60, 60:90] = KINDS["grey card"]
+    whole = tissue_mask(picture)
+    for top, left in ((0, 0), (37, 51), (80, 100)):
+        part = tissue_mask(picture[top : top + 120, left : left + 120])
+        inner = slice(REACH, 120 - REACH)
+        np.testing.assert_array_equal(part[inner, inner], whole[top : top + 120, left : left + 120][inner, inner])
+    np.testing.assert_array_equal(tissue_mask(picture.transpose(1, 0, 2)), whole.T)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (14, 200)])
+def test_small_pictures(shape):
+    assert not tissue_mask(np.zeros((*shape, 3), np.uint8)).any()
+    assert tissue_mask(np.full((*shape, 3), STAINS["eosin"], np.uint8)).all()
+
+
+def test_other_arrays_are_refused():
+    with pytest.raises(ValueError, match="must be HW3 uint8, got float64 of shape"):
+        tissue_mask(np.zeros((4, 4, 3)))
+
+
+def test_it_is_shown_as_glass():
+    picture = tissue(STAINS["eosin"])
+    assert shown_as_glass(picture) is picture
+    picture[:, 72:] = 0
+    shown = shown_as_glass(picture)
+    np.testing.assert_array_equal(shown[:, :72], picture[:, :72])
+    assert (shown[:, 72:] == GLASS).all()
+    picture[:, 72:] = 215
+    assert shown_as_glass(picture) is picture, "it is glass already"
+
+
+def test_no_nuclei_are_left_there():
+    maps, mask = np.zeros((4, 3, 5), np.float32), np.ones((3, 5), bool)
+    maps[1] = 3
+    assert off_tissue(maps, mask) is maps
+    mask[:, 3:] = False
+    item = {"pred": torch.from_numpy(maps), "tissue": torch.from_numpy(mask[None])}
+    answer = BackgroundOffTissued()(item)["pred"]
+    np.testing.assert_array_equal(answer, off_tissue(maps, mask))
+    np.testing.assert_array_equal(answer[1] > answer[0], mask)
+    np.testing.assert_array_equal(answer[2:], maps[2:])
+    assert BackgroundOffTissued()({"pred": item["pred"]})["pred"] is item["pred"]
+
+
+def test_images_are_marked():
+    picture = tissue(STAINS["eosin"])
+    picture[:, 72:] = 0
+    item = MarkTissued()({"image": torch.from_numpy(picture).permute(2, 0, 1)})
+    np.testing.assert_array_equal(item["tissue"][0], tissue_mask(picture))
