@@ -14,6 +14,9 @@ from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.prepared_lists import count_by_type
 from mani_monai.apps.prepare.splits import Split
 
+MOST_LINES = 5
+"""Of one kind, before the rest is counted: a fault of all images would hide everything else."""
+
 
 def format_table(found: Preparation) -> str:
     """Formats what was found as lines of a name and a value.
@@ -27,10 +30,16 @@ def format_table(found: Preparation) -> str:
     title = f"{found.name} (read as {found.listing.reader}; licence: {found.listing.licence})"
     rows = [("data set", title), ("images", str(len(found.originals)))]
     rows += _content(found) if found.images else []
-    rows += [("left out", line) for line in found.listing.left_out or ("nothing",)]
-    rows += [("failed", line) for line in found.failures]
+    rows += [("left out", line) for line in first_few(found.listing.left_out or ("nothing",))]
+    rows += [("failed", line) for line in first_few(found.failures)]
     rows += _lists(found) if found.written else [("written", "nothing")]
     return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+def first_few(lines: Sequence[str]) -> list[str]:
+    """At most five lines, then how many more there are."""
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _content(found: Preparation) -> list[tuple[str, str]]:
@@ -104,7 +113,7 @@ def _alignment(found: Preparation) -> list[str]:
     lowest_contrast = f"{contrasts[lowest]:.3f} ({lowest})"
     lines = [f"haematoxylin inside minus outside nuclei: median {median:.3f}, lowest {lowest_contrast}"]
     suspicious = found.doubts
-    return lines + [f"look at {line}" for line in suspicious] if suspicious else [*lines, "no suspicious pair"]
+    return lines + first_few([f"look at {line}" for line in suspicious] or ["no suspicious pair"])
 
 
 def _lists(found: Preparation) -> list[tuple[str, str]]:

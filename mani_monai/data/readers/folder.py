@@ -9,7 +9,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem
 
 from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
-from .rasters import IMAGE_ENDINGS
+from .rasters import IMAGE_ENDINGS, read_image, read_mask
 from .records import KINDS, Listing, Record, pair, read_csv
 
 
@@ -52,6 +52,7 @@ def read_folder(
         if mask_folder.samefile(folder):
             raise InputError(f"{folder}: is named for both images and masks; put the masks into a folder of their own.")
         named = masks_of(mask_folder, found, problems)
+        _check_not_swapped(folder, mask_folder, found, named)
         looked_for = f" in {mask_folder} (of its name, or that with {', '.join(MASK_SUFFIXES)} behind it)"
         records = [
             Record(name, group_of[name], found[name], read_mask_of(named[name], mask_values))
@@ -59,6 +60,35 @@ def read_folder(
         ]
     kind = "image" if groups is None else "group"
     return Listing("folder", tuple(records), str(licence), kind, problems=tuple(problems))
+
+
+def _check_not_swapped(images: Path, masks: Path, found: dict[str, Path], named: dict[str, Path]) -> None:
+    """Refuses two folders of which the first holds masks and the second pictures in colour, by the first pair.
+
+    Raises:
+        InputError: when it is so.
+    """
+    pictures = files_by_stem([masks], IMAGE_ENDINGS, [])  # JPEGs, too, which are no masks
+    pairs = [(found[name], named.get(name, pictures.get(name))) for name in found if name in {*named, *pictures}]
+    for image, mask in pairs[:1]:
+        if mask is not None and _is_mask(image) and not _is_mask(mask) and _is_coloured(mask):
+            raise InputError(f"{images}: holds masks, and {masks} pictures; are --images and --masks swapped?")
+
+
+def _is_mask(path: Path) -> bool:
+    try:
+        read_mask(path)
+    except InputError:
+        return False
+    return True
+
+
+def _is_coloured(path: Path) -> bool:
+    try:
+        pixels = read_image(path).pixels
+    except InputError:
+        return False
+    return bool((pixels != pixels[..., :1]).any())
 
 
 def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:

@@ -33,6 +33,30 @@ def test_masks_by_name_or_with_a_suffix(tmp_path):
     assert f"b.png: has no mask in {tmp_path / 'masks'} (of its name, or that with _mask, _masks, _label," in line
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("ids", [np.uint8, np.uint16])
+def test_swapped_folders_are_named(tmp_path, ending, ids):
+    tissue = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in "ab":
+        Image.fromarray(tissue).save(tmp_path / "images" / f"{name}.{ending}")
+        Image.fromarray(np.eye(20, 30).astype(ids)).save(tmp_path / "masks" / f"{name}.png")
+    assert len(read_folder(tmp_path / "images", tmp_path / "masks").records) == 2
+    with pytest.raises(InputError, match=r"masks: holds masks, and .*images pictures; are --images and --masks swap"):
+        read_folder(tmp_path / "masks", tmp_path / "images")
+
+
+def test_grey_images_with_masks_in_a_palette_are_not_swapped(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.arange(255, dtype=np.uint8).reshape(15, 17)).save(tmp_path / "images" / "a.png")
+    mask = Image.fromarray(np.eye(15, 17).astype(np.uint8)).convert("P")
+    mask.putpalette([0, 0, 0, 255, 0, 0])
+    mask.save(tmp_path / "masks" / "a.png")
+    assert len(read_folder(tmp_path / "images", tmp_path / "masks").records) == 1
+
+
 def test_a_masks_word_in_capitals(tmp_path):
     write(tmp_path / "images" / "a.PNG")
     write(tmp_path / "masks" / "a_Mask.PNG")
