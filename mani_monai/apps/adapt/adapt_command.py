@@ -62,11 +62,13 @@ def adapt(
             marked as oracle. They choose nothing.
         masks: folder of their masks.
     """
+    from mani_monai.apps.adapt.slide_target import pictures_of
     from mani_monai.utils import InputError
     from mani_monai.utils.places import place_of
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
+    target, mpp = pictures_of(target, Path(out), mpp, source, model)
     bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "say": _say}
     if source is None:
         from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics

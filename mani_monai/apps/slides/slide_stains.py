@@ -54,17 +54,29 @@ def tissue_colours(
 
 
 def chosen_windows(
-    grid: tuple[int, int], ratio: float, region: Polygon | MultiPolygon, seed: int = SEED, count: int = WINDOWS
+    grid: tuple[int, int],
+    ratio: float,
+    region: Polygon | MultiPolygon,
+    seed: int = SEED,
+    count: int | None = WINDOWS,
+    edge: int = EDGE,
 ) -> list[Window]:
-    """Windows of 256 pixels whose centres lie in a region, chosen by a seed, in raster order.
+    """Windows whose centres lie in a region, chosen by a seed; they do not depend on the tiles.
 
-    They do not depend on the tiles.
+    Args:
+        grid: height and width of the network's grid.
+        ratio: pixels of the slide along one of the grid.
+        region: in pixels of the slide.
+        seed: of the choice.
+        count: how many, in raster order; all in a random order where None.
+        edge: of a window in pixels.
     """
     height, width = grid
-    top, left = (edges.ravel() for edges in np.mgrid[0:height:EDGE, 0:width:EDGE])
-    bottom, right = np.minimum(top + EDGE, height), np.minimum(left + EDGE, width)
+    top, left = (edges.ravel() for edges in np.mgrid[0:height:edge, 0:width:edge])
+    bottom, right = np.minimum(top + edge, height), np.minimum(left + edge, width)
     inside = np.flatnonzero(contains_xy(region, (left + right) / 2 * ratio, (top + bottom) / 2 * ratio))
-    chosen = np.sort(np.random.default_rng(seed).permutation(inside)[:count])
+    order = np.random.default_rng(seed).permutation(inside)
+    chosen = order if count is None else np.sort(order[:count])
     return [Window(*(int(edges[n]) for edges in (top, left, bottom, right))) for n in chosen]
 
 

@@ -1,0 +1,57 @@
+"""Slides as the target of an adaptation: windows of their tissue as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mani_monai.apps.adapt.target_images import target_name
+from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object
+
+FOLDER = "windows"
+
+
+def pictures_of(
+    target: str, out: Path, mpp: float | None, source: str | None, model: str | None
+) -> tuple[str, float | None]:
+    """The folder of a target's pictures, and micrometres per pixel of them.
+
+    Of slides, 96 windows of 512 pixels are written into ``out/windows``, spread over all slides.
+
+    Args:
+        target: a folder of pictures, a slide or a folder of slides.
+        out: the adaptation's folder.
+        mpp: of the pictures, as a user gave it; of slides' windows by default the source's or the model's.
+        source: a prepared data set, where there is one.
+        model: the bundle to start from; by default the one that comes along.
+
+    Raises:
+        InputError: when no slide gives a window, or nobody says at which pixel size.
+    """
+    try:
+        from mani_monai.apps.slides.sampled_windows import holds_slides, sample_windows
+    except ImportError:  # the packages for slides are no part of the base
+        return target, mpp
+    if not holds_slides(target):
+        return target, mpp
+    size = given_pixel_size(mpp)
+    um = size.um if size else _pixel_size(source, model)
+    if um is None:
+        raise InputError(f"{target}: holds slides; say the network's micrometres per pixel with --mpp, e.g. 0.25.")
+    place = Path(str(target)).expanduser()
+    folder = out / FOLDER / target_name(place.with_suffix("") if place.is_file() else place, "")
+    for line in sample_windows(target, folder, um):
+        print(f"left out: {line}", flush=True)
+    return str(folder), um
+
+
+def _pixel_size(source: str | None, model: str | None) -> float | None:
+    """What the labelled images have, else the model."""
+    if source is not None:
+        record = Path(str(source)).expanduser() / "dataset.json"
+        return read_object(record, "prepare the data set again").get("mpp") if record.is_file() else None
+    from mani_monai.model import Model
+    from mani_monai.utils.places import place_of
+
+    return Model.open(model or str(place_of("pretrained") / "mani_unet"), "cpu", "float32").mpp

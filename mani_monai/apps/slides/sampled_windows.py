@@ -1,0 +1,119 @@
+"""Plain pictures out of slides, spread over all of them: what an adaptation looks at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mani_monai.apps.slides.slide import Slide, Window, open_slide
+from mani_monai.apps.slides.slide_levels import SCANS
+from mani_monai.apps.slides.slide_paths import slide_paths
+from mani_monai.apps.slides.slide_stains import chosen_windows
+from mani_monai.apps.slides.slide_tissue import tissue_of
+from mani_monai.utils import InputError
+from mani_monai.utils.json_files import read_object, save_json
+
+WINDOWS, EDGE = 96, 512
+PLACES = "windows.json"
+_SLIDES = (*SCANS, ".ome.tif", ".ome.tiff")
+
+
+def holds_slides(path: str | Path) -> bool:
+    """Whether a path is a scanner's slide, or a folder in which one lies."""
+    place = Path(str(path)).expanduser()
+    if place.is_file():
+        return place.name.lower().endswith(_SLIDES)
+    if not place.is_dir():
+        return False
+    return any(each.name.lower().endswith(_SLIDES) for each in place.iterdir()) or any(place.glob("*/*.dcm"))
+
+
+def sample_windows(
+    slides: str | Path, folder: Path, um: float, count: int = WINDOWS, edge: int = EDGE, seed: int = 0
+) -> list[str]:
+    """Writes windows of tissue as PNG, as many of each slide, and ``windows.json`` with their places.
+
+    Every slide is looked at before one is looked at twice. The same slides, settings and seed give the same files;
+    where they are there, nothing is done.
+
+    Args:
+        slides: a slide or a folder of slides.
+        folder: receives the pictures; what is there of other slides or settings is replaced.
+        um: micrometres per pixel of the pictures: the network's.
+        count: of windows over all slides; more where there are more slides.
+        edge: of a window in pixels.
+        seed: of the choice.
+
+    Returns:
+        a line for each slide that gave no window.
+
+    Raises:
+        InputError: when no slide gave one, or the folder cannot be written.
+    """
+    paths, problems = slide_paths(Path(str(slides)).expanduser())
+    facts = {
+        "slides": {str(path.resolve()): path.stat().st_size for path in paths},
+        "um": um, "count": count, "edge": edge, "seed": seed,
+    }  # fmt: skip
+    written = read_object(folder / PLACES, "remove it") if folder.is_dir() else {}
+    if written.get("facts") == facts:
+        return list(written["problems"])
+    new = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        new.mkdir(parents=True)
+        windows: dict[str, Any] = {}
+        each = max(count // max(len(paths), 1), 1)
+        for path in paths:
+            try:
+                windows |= _written(path, new, um, each, edge, seed)
+            except InputError as error:
+                problems.append(str(error))
+        if not windows:
+            raise InputError("\n".join([*problems[:10], f"{slides}: no slide gave a picture."]))
+        save_json(new / PLACES, {"facts": facts, "windows": windows, "problems": problems})
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(new, folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); name another --out.") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return problems
+
+
+def _written(path: Path, folder: Path, um: float, count: int, edge: int, seed: int) -> dict[str, Any]:
+    """Writes windows of a slide; their places in its pixels, by file name."""
+    slide = open_slide(path)
+    ratio = slide.ratio(um)
+    windows = _whole(chosen_windows(slide.grid(ratio), ratio, tissue_of(slide), seed, None, edge), edge)
+    places: dict[str, Any] = {}
+    for window in windows:
+        if len(places) == count:
+            break
+        try:
+            pixels = slide.read(window, ratio)
+        except InputError:
+            continue  # damaged there; the next one takes its place
+        name = _save(pixels, folder, slide, window, ratio)
+        corners = {side: value * ratio for side, value in asdict(window).items()}
+        places[name] = {"slide": path.name, **corners}
+    if not places:
+        raise InputError(f"{path}: has no tissue that can be read.")
+    return places
+
+
+def _whole(windows: list[Window], edge: int) -> list[Window]:
+    """Windows of the whole size, or all where there is none."""
+    return [window for window in windows if window.shape == (edge, edge)] or windows
+
+
+def _save(pixels: np.ndarray, folder: Path, slide: Slide, window: Window, ratio: float) -> str:
+    name = f"{slide.path.stem}_x{round(window.left * ratio)}_y{round(window.top * ratio)}.png"
+    Image.fromarray(pixels).save(folder / name, compress_level=4)
+    return name

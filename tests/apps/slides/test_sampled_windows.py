@@ -1,0 +1,81 @@
+"""Windows of slides as pictures: spread over all slides, the same every time, with their places."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from made_slides import made_picture, write_slide
+from PIL import Image
+
+from mani_monai.apps.adapt.slide_target import pictures_of
+from mani_monai.apps.slides.sampled_windows import holds_slides, sample_windows
+from mani_monai.apps.slides.slide import Window, open_slide
+from mani_monai.utils import InputError
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kidney")
+    for seed, name in enumerate(("a", "b")):
+        write_slide(folder / f"{name}.svs", made_picture(500, 600, seed=seed))
+    write_slide(folder / "glass.svs", made_picture(300, 300, nuclei=0, glass=149))
+    return folder
+
+
+def test_every_slide_gives_as_many_windows_which_are_its_pixels(slides, tmp_path):
+    problems = sample_windows(slides, tmp_path / "out", 0.25, count=9, edge=128)
+    assert [line.rpartition("/")[2] for line in problems] == ["glass.svs: has no tissue that can be read."]
+    content = json.loads((tmp_path / "out" / "windows.json").read_text())
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert sorted(content["windows"]) == names
+    assert [name[0] for name in names] == ["a"] * 3 + ["b"] * 3
+    for name, place in content["windows"].items():
+        window = Window(*(int(place[side]) for side in ("top", "left", "bottom", "right")))
+        assert window.shape == (128, 128)
+        pixels = open_slide(slides / place["slide"]).read(window)
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / name)), pixels)
+
+
+def test_the_same_slides_give_the_same_files_and_nothing_is_done_twice(slides, tmp_path):
+    sample_windows(slides, tmp_path / "one", 0.3, count=4, edge=128)
+    sample_windows(slides, tmp_path / "two", 0.3, count=4, edge=128)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "one").glob("*.png")}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "two").glob("*.png")} == files
+    kept = next((tmp_path / "one").glob("*.png"))
+    kept.write_bytes(b"looked at")
+    sample_windows(slides, tmp_path / "one", 0.3, count=4, edge=128)
+    assert kept.read_bytes() == b"looked at"
+    sample_windows(slides, tmp_path / "one", 0.3, count=4, edge=128, seed=1)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "one").glob("*.png")} != files
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_slides_are_told_from_pictures(slides, tmp_path):
+    assert holds_slides(slides)
+    assert holds_slides(slides / "a.svs")
+    Image.fromarray(made_picture(64, 64, glass=0)).save(tmp_path / "a.tif")
+    assert not holds_slides(tmp_path)
+    assert not holds_slides(tmp_path / "a.tif")
+    assert not holds_slides(tmp_path / "none")
+
+
+def test_an_adaptation_gets_pictures_at_the_sources_pixel_size(slides, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "dataset.json").write_text(json.dumps({"mpp": 0.25}))
+    folder, mpp = pictures_of(str(slides / "a.svs"), tmp_path / "out", None, str(tmp_path / "source"), None)
+    assert (folder, mpp) == (str(tmp_path / "out" / "windows" / "a"), 0.25)
+    assert len(list((tmp_path / "out" / "windows" / "a").glob("a_x*_y*.png"))) == 2  # none is whole
+    assert pictures_of(str(tmp_path), tmp_path / "out", None, None, None) == (str(tmp_path), None)
+    (tmp_path / "source" / "dataset.json").write_text("{}")
+    with pytest.raises(InputError, match="holds slides; say the network's micrometres per pixel with --mpp"):
+        pictures_of(str(slides), tmp_path / "out", None, str(tmp_path / "source"), None)
+
+
+def test_slides_of_which_none_can_be_used_are_refused(tmp_path):
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "a.svs").write_bytes(b"II*\\0no slide")
+    with pytest.raises(InputError, match=r"a\.svs: .*\n.*no slide gave a picture"):
+        sample_windows(tmp_path / "slides", tmp_path / "out", 0.25)
+    assert not (tmp_path / "out").exists()
