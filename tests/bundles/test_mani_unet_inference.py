@@ -84,7 +84,7 @@ def predicted_margin(network, image):
         for y in starts_of(image.shape[2]):
             window = np.s_[x : x + WINDOW, y : y + WINDOW]
             with torch.no_grad():
-                logits = network(torch.from_numpy(image[None, :, *window].copy()))[0].numpy()
+                logits = network(torch.from_numpy(image[None][(..., *window)].copy()))[0].numpy()
             total[window] += bell * (logits[1] - logits[0])
             weight[window] += bell
     margin = total / weight

@@ -1,0 +1,68 @@
+"""The package with the lowest versions that it names, on the oldest Python that is there: nuclei of the sample."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lowest_versions import lowest_versions
+
+REPOSITORY = Path(__file__).parents[1]
+OLDEST = "3.10"
+MOST_APART = 0.02
+"""Share of the nuclei by which the two counts may differ: interpolation and arithmetic changed a little."""
+
+
+def oldest_python() -> str:
+    """A Python of the oldest version that the package names, else this one."""
+    found = shutil.which(f"python{OLDEST}")
+    kept = sorted(Path.home().glob(f".pyenv/versions/{OLDEST}.*/bin/python{OLDEST}"))
+    return found or (str(kept[-1]) if kept else sys.executable)
+
+
+def count(python: str, folder: Path) -> int:
+    """Nuclei of the sample by an environment's package, from an empty folder."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    mani = [python, "-m", "mani_monai"]
+    bundle = str(REPOSITORY / "pretrained" / "mani_unet")
+    options = ["--device", "cpu", "--precision", "float32"]
+    for words in (
+        ["sample", "--out", "tissue"],
+        ["infer", "--bundle", bundle, "--images", "tissue", "--out", "nuclei", *options],
+    ):
+        done = subprocess.run([*mani, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    with open(folder / "nuclei" / "summary.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    return int(row["nuclei"])
+
+
+def test_bounds_are_read(tmp_path):
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[project]\ndependencies = [\n  "torch>=2.6",  # a comment\n  "scikit-image>=0.24",\n]\n')
+    assert lowest_versions(path) == ["torch==2.6", "scikit-image==0.24"]
+    path.write_text('[project]\ndependencies = ["torch"]\n')
+    with pytest.raises(ValueError, match="torch: is not written as name>=version"):
+        lowest_versions(path)
+
+
+def test_every_dependency_has_one():
+    assert {"torch", "monai", "numpy"} <= {pin.partition("==")[0] for pin in lowest_versions()}
+
+
+@pytest.mark.slow
+def test_the_lowest_versions_find_the_same_nuclei(tmp_path):
+    folder = tmp_path / "lowest"
+    subprocess.run([oldest_python(), "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *lowest_versions()], check=True)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = count(python, tmp_path / "old"), count(sys.executable, tmp_path / "new")
+    assert new > 0
+    assert abs(old - new) <= MOST_APART * new
