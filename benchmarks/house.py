@@ -16,7 +16,8 @@ FLOWS = {
         "mani_monai.losses.mutual_information",
     ),
     "infer": ("mani_monai.apps.infer.folder_run",),
-    "adapt": ("mani_monai.apps.adapt.adaptation",),
+    "adapt": ("mani_monai.apps.adapt.source_free",),
+    "adapt --source": ("mani_monai.apps.adapt.adaptation",),
     "slides": ("mani_monai.apps.slides.slides_run",),
     "Model": ("mani_monai.model",),
 }

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.domains import prepare_domains, read_domains, source_folder, write_domains
 from mani_monai.apps.adapt.given_model import GivenModel, model_hash, take_model
-from mani_monai.apps.adapt.label_check import check_folders, check_on_labels
 from mani_monai.apps.adapt.methods import (
     DEFAULT_METHOD,
     METHODS,
@@ -21,7 +20,7 @@ from mani_monai.apps.adapt.methods import (
     read_configs,
 )
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands
-from mani_monai.apps.adapt.request import check_request, keep_request
+from mani_monai.apps.adapt.request import check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import images_of, list_target_images
 from mani_monai.apps.adapt.trained_outcome import report_training
@@ -146,6 +145,8 @@ def adapt(job: Adaptation) -> Adapted:
 def _check(job: Adaptation, models: tuple[Model, Model], size: PixelSize | None) -> dict[str, Any] | None:
     if job.check is None or job.masks is None:
         return None
+    from mani_monai.apps.adapt.label_check import check_on_labels  # which reads masks of every kind
+
     return check_on_labels(job.check, job.masks, dict(zip(("before", "after"), models, strict=True)), size)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,19 +65,6 @@ def _mean(values: Sequence[float]) -> float | None:
     """Of what is a number; None where nothing is, since no image has a nucleus."""
     numbers = [value for value in values if np.isfinite(value)]
     return float(np.mean(numbers)) if numbers else None
-
-
-def check_folders(images: str | None, masks: str | None) -> None:
-    """Refuses half of a check before hours are spent.
-
-    Raises:
-        InputError: when one is named without the other, or a folder is not there.
-    """
-    if (images is None) != (masks is None):
-        raise InputError("--check: name the labelled images with --check and their masks with --masks, or neither.")
-    for flag, folder in (("check", images), ("masks", masks)):
-        if folder is not None and not Path(str(folder)).expanduser().is_dir():
-            raise InputError(f"--{flag} {folder}: is no folder; name the one that holds them.")
 
 
 def _figures(instances: np.ndarray, truth: np.ndarray) -> dict[str, float]:

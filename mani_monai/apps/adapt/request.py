@@ -35,3 +35,16 @@ def check_request(path: Path, asked: Mapping[str, Any]) -> None:
 def keep_request(path: Path, asked: Mapping[str, Any]) -> None:
     """Writes a request, once there is something that was made for it."""
     save_json(path, asked)
+
+
+def check_folders(images: str | None, masks: str | None) -> None:
+    """Refuses half of a check before hours are spent.
+
+    Raises:
+        InputError: when one is named without the other, or a folder is not there.
+    """
+    if (images is None) != (masks is None):
+        raise InputError("--check: name the labelled images with --check and their masks with --masks, or neither.")
+    for flag, folder in (("check", images), ("masks", masks)):
+        if folder is not None and not Path(str(folder)).expanduser().is_dir():
+            raise InputError(f"--{flag} {folder}: is no folder; name the one that holds them.")

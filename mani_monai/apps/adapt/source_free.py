@@ -9,11 +9,10 @@ from typing import Any
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
-from mani_monai.apps.adapt.label_check import check_folders, check_on_labels
 from mani_monai.apps.adapt.measurement import measure_model, measured_images
 from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome
-from mani_monai.apps.adapt.request import check_request, keep_request
+from mani_monai.apps.adapt.request import check_folders, check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
 from mani_monai.apps.adapt.target_images import images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, survey
@@ -131,6 +130,8 @@ def _check(job: SourceFree, before: Model, after: Model | None, size: PixelSize 
     """Figures of the model before and after, which is the same where there is no other."""
     if job.check is None or job.masks is None:
         return None
+    from mani_monai.apps.adapt.label_check import check_on_labels  # which reads masks of every kind
+
     models = {"before": before, **({} if after is None else {"after": after})}
     found = check_on_labels(job.check, job.masks, models, size)
     return {**found, "after": found.get("after", found["before"])}
