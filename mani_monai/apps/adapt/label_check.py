@@ -42,6 +42,8 @@ def check_on_labels(
     listing = read_folder(images, masks)
     left_out, rows = list(listing.problems), {name: [] for name in models}
     for record in tqdm(listing.records, "checking against labels", unit="image", disable=not progress):
+        if record.read_mask is None:
+            continue
         try:
             picture = read_image(record.image).pixels
             truth = to_instances(record.read_mask(picture.shape[:2])).values

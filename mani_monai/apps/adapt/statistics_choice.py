@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from tqdm import tqdm
 
-from mani_monai.apps.adapt.measurement import label_free_scores, scored_images
+from mani_monai.apps.adapt.measurement import SCORED, label_free_scores
 from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.declaration import ROWS
 from mani_monai.evaluation.label_free_scorer import evenly_taken
@@ -65,7 +65,7 @@ def choose_statistics(model: Model, images: Sequence[TargetImage], progress: boo
     upright = upright_model(model)
     estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
     states = candidate_states(upright.network, crop_batches([upright.image(image.field) for image in estimated]))
-    fields = [image.field for image in scored_images(images)]
+    fields = [image.field for image in evenly_taken(images, SCORED)]
     scores = {}
     with tqdm(states.items(), "comparing", unit="model", disable=not progress) as candidates:
         for name, state in candidates:
