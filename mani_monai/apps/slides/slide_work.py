@@ -48,7 +48,7 @@ class SlideWork:
         roi: regions of interest, likewise.
         outputs: among ``OUTPUTS``.
         annotate: how many regions of each slide to write for correction.
-        share: this process's part of the shards, and of how many.
+        share: this process's part of the shards, and of how many; None does none.
         core: edge of a tile's core in pixels.
         progress: whether to show a bar.
     """
@@ -61,7 +61,7 @@ class SlideWork:
     roi: str | None = None
     outputs: tuple[str, ...] = DEFAULT
     annotate: int = 0
-    share: tuple[int, int] = (0, 1)
+    share: tuple[int, int] | None = (0, 1)
     core: int = CORE
     progress: bool = True
 
@@ -87,7 +87,7 @@ class SlideWork:
         model = with_slide_borders(self.model, slide, ratio, region, colours)
         task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
-        for shard in share_of(store.shards, *self.share):
+        for shard in share_of(store.shards, *self.share) if self.share else ():
             if not store.has(shard):
                 store.write(shard, self._shard(task, shards[shard], f"{path.name} {shard}"))
         return self._finished(task, store)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def slides(
     bundle: str,
@@ -15,6 +17,9 @@ def slides(
     shard: str | None = None,
     device: str | None = None,
     precision: str = "auto",
+    cluster: str | None = None,
+    jobs: int = 1,
+    cluster_options: dict[str, Any] | None = None,
 ) -> int:
     """Finds the nuclei of whole slides: a table, GeoJSON for QuPath, tissue, an overview and a summary.
 
@@ -30,23 +35,39 @@ def slides(
         roi: GeoJSON or PNG of regions, likewise; nuclei within them count.
         outputs: which, with commas: parquet, geojson, csv. By default parquet and geojson.
         annotate: how many regions of each slide to write as rectangles for correction in QuPath.
-        shard: i/n does the i-th of n parts, from 0/n on; what finds all parts there writes the files.
+        shard: i/n does the i-th of n parts, from 0/n on; what finds all parts there writes the files. With none, files
+            and summary of what is done are written, and the network is not asked.
         device: cpu, cuda or mps; the GPU by default, where there is one.
         precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
+        cluster: slurm, or local to try the same on this machine: the work as jobs of submitit.
+        jobs: of the cluster, a part of the work each.
+        cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1, 'cpus_per_task': 4}".
     """
     from mani_monai.apps.slides.slide_result import FAILED, INCOMPLETE, UNFINISHED, last_line
     from mani_monai.apps.slides.slides_run import run_slides
     from mani_monai.utils import InputError
-    from mani_monai.utils.memory import keep_freed_memory
 
-    keep_freed_memory()
-    names = outputs.split(",") if outputs else None
+    options = {
+        "bundle": bundle, "slides": slides, "out": out, "mpp": mpp, "tissue": tissue, "roi": roi,
+        "outputs": outputs.split(",") if outputs else None, "annotate": annotate, "device": device,
+        "precision": precision,
+    }  # fmt: skip
+    failures: list[str] = []
+    if cluster is not None and shard is not None:
+        raise InputError(f"--shard {shard}: is chosen by --cluster; leave one of the two out.")
     try:
-        results = run_slides(bundle, slides, out, mpp, tissue, roi, names, annotate, shard, device, precision)
+        if cluster is None:
+            results = run_slides(**options, shard=shard)
+        else:
+            from mani_monai.apps.slides.slides_cluster import run_on_cluster
+
+            results, failures = run_on_cluster(options, cluster, jobs, cluster_options)
     except KeyboardInterrupt:
         raise InputError(f"stopped: the same command goes on in {out}.") from None
+    for line in failures:
+        print(line)
     for result in results:
         if result.status in (FAILED, INCOMPLETE, UNFINISHED):
             print(f"{result.slide}: {result.status}: {result.note}")
     print(f"{last_line(results)}; {out}/summary.csv")
-    return int(any(result.status in (FAILED, INCOMPLETE) for result in results))
+    return int(bool(failures) or any(result.status in (FAILED, INCOMPLETE) for result in results))

@@ -21,6 +21,8 @@ from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 MOST_REGIONS = 1000
+NO_SHARD = "none"
+"""No part of the work: files and summary of what is done."""
 
 
 def run_slides(
@@ -49,7 +51,7 @@ def run_slides(
         roi: likewise, of regions in which nuclei count.
         outputs: among ``OUTPUTS``; parquet and geojson by default.
         annotate: how many regions of each slide to write for correction in QuPath.
-        shard: "i/n": this process's part of the work, from 0/n to n-1/n; all of it by default.
+        shard: "i/n": this process's part of the work, from 0/n to n-1/n, or "none"; all of it by default.
         device: where the network runs.
         precision: "float32", "bfloat16" or "auto".
         core: edge of a tile's core in pixels of the network's grid.
@@ -85,13 +87,15 @@ def _whole(model: Model) -> Model:
     return replace(model, declaration=model.declaration.trained(window=-1))
 
 
-def _share(shard: str | None) -> tuple[int, int]:
+def _share(shard: str | None) -> tuple[int, int] | None:
+    if shard == NO_SHARD:
+        return None
     if shard is None:
         return 0, 1
     match = re.fullmatch(r"(\d+)/(\d+)", str(shard))
     part, parts = map(int, match.groups()) if match else (0, 0)
     if part >= parts:
-        raise InputError(f"--shard {shard}: write i/n, from 0/n to n-1/n, e.g. 0/4.")
+        raise InputError(f"--shard {shard}: write i/n, from 0/n to n-1/n, e.g. 0/4, or {NO_SHARD}.")
     return part, parts
 
 

@@ -1,0 +1,94 @@
+"""Slides on a cluster: an array of jobs, a part of the shards each, by way of submitit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mani_monai.apps.slides.slide_result import SlideResult, last_line
+from mani_monai.apps.slides.slides_run import NO_SHARD, run_slides
+from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from submitit import AutoExecutor
+    from submitit.helpers import DelayedSubmission
+
+CLUSTERS = ("slurm", "local")
+LOGS = "_cluster"
+DEFAULTS = {"name": "mani_slides", "timeout_min": 24 * 60}
+MOST_JOBS = 10_000
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What a job does; submitit pickles it.
+
+    Attributes:
+        options: of :func:`run_slides`, but for ``shard`` and ``progress``.
+    """
+
+    options: Mapping[str, Any]
+
+    def __call__(self, shard: str) -> str:
+        """Does a part of the shards, and says how it ended."""
+        return last_line(run_slides(**self.options, shard=shard, progress=False))
+
+    def checkpoint(self, shard: str) -> DelayedSubmission:
+        """What submitit queues anew when a job is preempted or runs out of time: done shards stay done."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, shard)
+
+
+def run_on_cluster(
+    options: Mapping[str, Any], cluster: str, jobs: int, parameters: Mapping[str, Any] | None = None
+) -> tuple[list[SlideResult], list[str]]:
+    """Submits an array of jobs, waits for them, and writes what is still missing of files and summary.
+
+    The folders have to lie where every machine sees them. A job that fails costs its open shards: the same command
+    again does these alone.
+
+    Args:
+        options: of :func:`run_slides`, but for ``shard`` and ``progress``.
+        cluster: "slurm", or "local" for processes on this machine.
+        jobs: how many, hence parts of the work.
+        parameters: of submitit's ``AutoExecutor.update_parameters``, such as ``{"slurm_partition": "gpu",
+            "gpus_per_node": 1, "cpus_per_task": 4}``.
+
+    Returns:
+        what became of each slide, and a line for each job that failed.
+
+    Raises:
+        InputError: for wrong options, or a cluster that is not there.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs {jobs}: write how many jobs, 1 to {MOST_JOBS}.")
+    folder = Path(str(options["out"])) / LOGS
+    submitted = _executor(folder, cluster, jobs, parameters).map_array(
+        ShardTask(dict(options)), [f"{part}/{jobs}" for part in range(jobs)]
+    )
+    failures = []
+    for part, job in enumerate(submitted):
+        try:
+            job.result()
+        except Exception as error:  # of submitit, or what the job raised
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            failures.append(f"job {part}/{jobs}: failed ({reason[:200]}); its log is in {folder}.")
+    return run_slides(**options, shard=NO_SHARD, progress=False), failures
+
+
+def _executor(folder: Path, cluster: str, jobs: int, parameters: Mapping[str, Any] | None) -> AutoExecutor:
+    if cluster not in CLUSTERS:
+        raise InputError(f"--cluster {cluster}: no such scheduler here; there are {', '.join(CLUSTERS)}, and --shard.")
+    try:
+        from submitit import AutoExecutor
+    except ImportError as error:
+        raise InputError('--cluster: needs a package: pip install "mani-monai[cluster]".') from error
+    try:
+        executor = AutoExecutor(folder, cluster=cluster)
+        executor.update_parameters(**{**DEFAULTS, "slurm_array_parallelism": jobs, **dict(parameters or {})})
+    except (RuntimeError, NameError, TypeError, ValueError, AssertionError, OSError) as error:
+        raise InputError(f"--cluster {cluster}: {str(error).splitlines()[0]}.") from error
+    return executor
