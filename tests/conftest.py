@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,12 @@ def tiny_hovernet(toy_dir) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def make_workflow(toy_dir) -> Callable[..., ConfigWorkflow]:
+def make_workflow(toy_dir) -> Iterator[Callable[..., ConfigWorkflow]]:
     """Makes and initialises a tiny workflow of a bundle's train.json and overlays:
     ``make_workflow(output_dir, *overlays, bundle=..., **overrides)``."""
     import torch
     from monai.bundle import ConfigWorkflow
+    from monai.bundle.config_item import ComponentLocator
 
     torch.set_num_threads(1)  # as in the commands' environment: sums are in another order on more threads
 
@@ -81,7 +82,18 @@ def make_workflow(toy_dir) -> Callable[..., ConfigWorkflow]:
         workflow.initialize()
         return workflow
 
-    return make
+    search, tables = ComponentLocator._find_classes_or_functions, {}
+
+    def remembered(locator: ComponentLocator, modules: list[str]) -> dict[str, list]:
+        """Looks through MONAI's modules once for all parsers, a fifteenth of a tiny training's time."""
+        key = tuple(modules)
+        if key not in tables:
+            tables[key] = search(locator, modules)
+        return tables[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ComponentLocator, "_find_classes_or_functions", remembered)
+        yield make
 
 
 @pytest.fixture
