@@ -89,13 +89,15 @@ def _measured(model: Model, items: Sequence[Mapping[str, str]]) -> list[dict[str
 
 def statistics_page(rows: pd.DataFrame) -> str:
     """Markdown of what :func:`statistics` measured: the truth by pair and candidate, then how well rules choose."""
-    pairs = [(name, group.set_index("candidate")) for name, group in rows.groupby(["model", "data", "tissue"])]
+    pairs: list[tuple[Any, pd.DataFrame]] = [
+        (name, group.set_index("candidate")) for name, group in rows.groupby(["model", "data", "tissue"])
+    ]
     candidates = list(dict.fromkeys(rows["candidate"]))
     heads = [f"{figure} {name}" for figure in ("Dice", "PQ") for name in candidates]
     lines = ["| model | data | tissue | images | chosen | " + " | ".join(heads) + " |", "|" + "---|" * (5 + len(heads))]
     for name, group in pairs:
         figures = [f"{group.loc[one, key]:.3f}" for key in ORACLES for one in candidates]
-        chosen = group.index[group["chosen"]][0]
+        chosen = group.index[group["chosen"].to_numpy()][0]
         lines.append("| " + " | ".join([*name, f"{group['images'].iloc[0]:.0f}", chosen, *figures]) + " |")
     lines += [
         "",
@@ -115,7 +117,7 @@ def statistics_page(rows: pd.DataFrame) -> str:
 def rule_choice(group: pd.DataFrame, rule: str) -> str:
     """What a rule takes of a pair's candidates; the project's own is what the run took."""
     if rule == RULE:
-        return str(group.index[group["chosen"]][0])
+        return str(group.index[group["chosen"].to_numpy()][0])
     if rule.startswith("always "):
         return rule.removeprefix("always ")
     scores = {str(name): {str(key): value for key, value in row.items()} for name, row in group.iterrows()}

@@ -190,7 +190,7 @@ def _divided(height: NDArray, marker: NDArray, components: NDArray, count: int, 
     Returns:
         HW ids 1..N in the raster order of their markers; a component without a marker is background.
     """
-    markers, markers_count = ndimage.label(marker)
+    markers, markers_count = connected_pieces(marker)
     where = np.flatnonzero(markers)
     ids, piece = markers.ravel()[where], components.ravel()[where]
     kept = np.bincount(ids, minlength=markers_count + 1) >= min_size

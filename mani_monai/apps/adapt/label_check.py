@@ -46,6 +46,7 @@ def check_on_labels(
             continue
         try:
             picture = read_image(record.image).pixels
+            assert record.read_mask is not None  # as every record of a folder with masks
             truth = to_instances(record.read_mask(picture.shape[:2])).values
             scale = size or read_pixel_size(record.image)
         except InputError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import part_nuclei
 from mani_monai.transforms.rescaling import rescaled
 
+Item = TypeVar("Item")
 SCORED = 8
 """Target images that the label-free scores are means over, as in the tables."""
 MEASURED = 32
@@ -48,7 +49,7 @@ def measured_images(paths: Sequence[Path]) -> list[Path]:
     return evenly_taken(paths, MEASURED)
 
 
-def scored_images(paths: Sequence[Path]) -> list[Path]:
+def scored_images(paths: Sequence[Item]) -> list[Item]:
     """Those that are scored, evenly taken."""
     return evenly_taken(paths, SCORED)
 

@@ -81,7 +81,8 @@ def read_corrected_slides(
 
 def _names(regions: Sequence[DrawnRegion], classes: Sequence[str]) -> tuple[str, ...]:
     """Names of the nuclei's classes, without that of nuclei of no class."""
-    found = {nucleus.kind for region in regions for nucleus in region.nuclei if _is_class(nucleus.kind)}
+    kinds = {nucleus.kind for region in regions for nucleus in region.nuclei}
+    found = {kind for kind in kinds if kind is not None and _is_class(kind)}
     unknown = sorted(name for name in found if name not in classes) if classes else []
     if unknown:
         raise InputError(f"--classes {','.join(classes)}: lacks {unknown[0]}, which nuclei have; name it, too.")

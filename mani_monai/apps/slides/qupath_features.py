@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
 import shapely
@@ -95,7 +95,8 @@ def feature_file(path: Path) -> Iterator[Write]:
 
 def _packed(raw: BinaryIO, gzipped: bool) -> AbstractContextManager[IO[bytes]]:
     """The stream itself, or one that packs what it gets, without a name and a time."""
-    return gzip.GzipFile("", "wb", 6, raw, mtime=0) if gzipped else nullcontext(raw)
+    packed = gzip.GzipFile("", "wb", 6, raw, mtime=0) if gzipped else nullcontext(raw)
+    return cast("AbstractContextManager[IO[bytes]]", packed)
 
 
 def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
@@ -106,5 +107,5 @@ def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
             return [plain(item) for item in value]
         return int(value) if value == int(value) else value
 
-    geometry = shapely.geometry.mapping(shape)
+    geometry = shapely.geometry.mapping(cast("Any", shape))
     return {"type": geometry["type"], "coordinates": plain(geometry["coordinates"])}

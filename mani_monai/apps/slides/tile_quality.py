@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import shapely
@@ -108,7 +109,7 @@ def _blur(picture: NDArray[np.float64]) -> float | None:
     grey = rgb2gray(picture)
     if min(grey.shape) < 2 or np.ptp(grey) < _ONE_COLOUR:
         return None
-    return round(float(blur_effect(grey)), 4)
+    return round(float(cast("float", blur_effect(grey))), 4)
 
 
 def _averaged(picture: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ class RegionChoice:
         if not len(filled):
             return filled
         many = self._counts.ravel()[filled] >= _FEWEST * np.median(self._counts.ravel()[filled])
-        boxes = shapely.box(*np.array([self._corners(square) for square in filled]).T)
+        boxes = shapely.box(*np.array([self._corners(int(square)) for square in filled]).T)
         share = shapely.area(shapely.intersection(self._task.region, boxes)) / shapely.area(boxes)
         return filled[many & (share >= _INSIDE)]
 
