@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_python import run_python
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "scripts", ROOT / "studies" / "commands")
@@ -43,10 +44,10 @@ def test_help_says_what_a_command_does(script):
         ("sample_image.py --out pyproject.toml", "pyproject.toml/skin.tif: cannot be written"),
     ],
 )
-def test_bad_values_are_one_line(line, message, tmp_path):
+def test_bad_values_are_one_line(line, message, tmp_path, command_environment):
     (tmp_path / "pyproject.toml").touch()
     script, *arguments = line.split()
-    done = command(script, *arguments, cwd=tmp_path)
+    done = run_python([ROOT / "scripts" / script, *arguments], tmp_path, command_environment)
     assert done.returncode == 1
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1

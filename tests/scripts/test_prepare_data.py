@@ -1,12 +1,11 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+from warm_python import run_python
 
 from mani_monai.apps.prepare.prepare_command import COMMANDS
 from mani_monai.data.datalists import load_target_list
@@ -221,9 +220,9 @@ def test_failures_are_listed_and_nothing_is_written(main, tmp_path, capsys):
     assert len(list((tmp_path / "data" / "tnbc" / "images").iterdir())) == 2
 
 
-def test_process_ends_with_one_line_and_status_1(tmp_path):
-    command = [sys.executable, SCRIPT, "tnbc", "--root", tmp_path / "gone", "--out", tmp_path / "data"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_process_ends_with_one_line_and_status_1(tmp_path, command_environment):
+    words = [SCRIPT, "tnbc", "--root", tmp_path / "gone", "--out", tmp_path / "data"]
+    done = run_python(words, tmp_path, command_environment)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == f"{tmp_path / 'gone'}: does not exist; name the folder that holds TNBC_NucleiSegmentation.\n"
