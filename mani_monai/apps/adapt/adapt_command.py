@@ -27,8 +27,8 @@ def adapt(
 ) -> None:
     """Adapts a model to unlabelled images of a tissue, and says whether it helped.
 
-    With --target and --out alone, the weights that come with mani-monai are adapted in about two minutes. No image that
-    they were trained on is needed, and no weight is trained: the network's batch statistics go some of the way from the
+    With --target and --out alone, the weights that come with mani-monai are adapted in minutes. No image that they were
+    trained on is needed, and no weight is trained: the network's batch statistics go some of the way from the
     source's to the target's. How far is chosen by how well the model agrees with itself on differently stained and on
     turned copies.
 
@@ -43,7 +43,7 @@ def adapt(
     the others are used. Suspicious ones, with pigment or next to no tissue, are named and choose nothing.
 
     Args:
-        target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below.
+        target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below, or one that mani prepare wrote.
         out: folder for everything; one folder an adaptation.
         source: folder of a labelled data set that mani prepare wrote; none where a model is adapted as it is.
         model: folder or zip of a mani_unet to adapt; by default the weights that come along, or with --source none.
