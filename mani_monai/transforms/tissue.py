@@ -171,8 +171,8 @@ def _opened(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     """The union of the squares that lie wholly in a mask; the picture's edge cuts none of them short."""
     if not mask.any():
         return mask
-    inside = ndimage.minimum_filter(mask, edge, mode="nearest")
-    return ndimage.maximum_filter(inside, edge, mode="nearest") if inside.any() else inside
+    inside = np.asarray(ndimage.minimum_filter(mask, edge, mode="nearest"), bool)
+    return np.asarray(ndimage.maximum_filter(inside, edge, mode="nearest"), bool) if inside.any() else inside
 
 
 def _opened_flat(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -186,7 +186,7 @@ def _opened_flat(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return flat
     red, blue = _box_sum(values[..., 0]), _box_sum(values[..., 2])
     flat &= np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue) <= _GREY * count
-    return ndimage.maximum_filter(flat, FLAT, mode="nearest") if flat.any() else flat
+    return np.asarray(ndimage.maximum_filter(flat, FLAT, mode="nearest"), bool) if flat.any() else flat
 
 
 def _box_sum(values: NDArray[np.int32]) -> NDArray[np.int32]:

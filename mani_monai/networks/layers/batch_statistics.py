@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,8 @@ def reestimate_statistics(
             Batches with less than a hundredth of tissue are left out.
         device: where the network is; that of the images by default.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.running_mean is not None]
+    layers: list[Any] = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in layers if layer.running_mean is not None]
     if not layers:
         return
     before = [(layer.running_mean.clone(), layer.running_var.clone(), layer.momentum) for layer in layers]
@@ -84,15 +86,15 @@ def _tissue_alone(layers: list[_BatchNorm], tissue: Tensor) -> Iterator[None]:
     """Layers normalise by the statistics of tissue, and keep those."""
     try:
         for layer in layers:
-            layer.forward = partial(_normalised, layer, tissue.float())
+            layer.__dict__["forward"] = partial(_normalised, layer, tissue.float())
         yield
     finally:
         for layer in layers:
             layer.__dict__.pop("forward", None)
 
 
-def _normalised(layer: _BatchNorm, tissue: Tensor, features: Tensor) -> Tensor:
-    weights = _tissue_of(tissue, features.shape[-2:])
+def _normalised(layer: Any, tissue: Tensor, features: Tensor) -> Tensor:
+    weights = _tissue_of(tissue, (features.shape[2], features.shape[3]))
     count = weights.sum()
     mean = (features * weights).sum((0, 2, 3)) / count
     variance = ((features - mean.view(1, -1, 1, 1)) ** 2 * weights).sum((0, 2, 3)) / count
