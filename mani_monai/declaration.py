@@ -82,6 +82,11 @@ class Declaration:
         return NETWORKS[self.network["_target_"]]
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Files of an image by default."""
+        return OUTPUTS[self.bundle]
+
+    @property
     def types(self) -> int:
         """How many classes of nuclei the network tells apart, background included; 0 for none."""
         return self.kind.types(self.network)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mani_monai.declaration import HOVERNET, OUTPUTS, ROWS, Declaration
+from mani_monai.declaration import HOVERNET, ROWS, Declaration
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
@@ -84,7 +84,7 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
         "ckpt": "$@bundle_root + '/models/model.pt'",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         **(_hovernet_settings(declaration, named) if hovernet else {**named, "window": declaration.window}),
-        "outputs": list(OUTPUTS[declaration.bundle]),
+        "outputs": list(declaration.outputs),
         "suffixes": list(SUFFIXES),
         "images": "$sorted(str(p) for p in Path(@image_dir).glob('[!.]*') if p.suffix.lower() in @suffixes)",
         "network_def": {**network, **{name: f"@{key}" for name, key in keys.items() if name in network}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,9 @@ from torch import Tensor, nn
 from mani_monai.apps.inspect.opened_bundle import opened_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
-from mani_monai.declaration import COLUMNS, KEY, OUTPUTS, Declaration
+from mani_monai.declaration import COLUMNS, KEY, Declaration
 from mani_monai.nuclei import Nuclei, nuclei_of
 from mani_monai.transforms.rescaling import rescaled
-from mani_monai.transforms.save_nuclei import MASK
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
@@ -134,7 +133,7 @@ class Model:
     @property
     def outputs(self) -> tuple[str, ...]:
         """What is written of an image by default."""
-        return OUTPUTS[self.name]
+        return self.declaration.outputs
 
     def __call__(self, image: str | Path | Image.Image | NDArray[np.uint8], mpp: float | None = None) -> Nuclei:
         """Finds the nuclei of an image.
@@ -203,10 +202,7 @@ class Model:
         if not finite:
             raise InputError("the network's answer is not finite; export other weights, or try --precision float32.")
         instances = np.asarray(self._part({"pred": maps})["instances"])[0]
-        temperature = self.declaration.parting.get("temperature")
-        nuclei = nuclei_of(instances, maps, shape, self.declaration.types, mpp, temperature)
-        nuclei = replace(nuclei, picture=picture, class_names=self.declaration.class_names)
-        return nuclei if MASK in self.outputs else replace(nuclei, mask=None)
+        return nuclei_of(instances, maps, shape, self.declaration, mpp, picture)
 
     @property
     def steps(self) -> Sequence[MapTransform]:

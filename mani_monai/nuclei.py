@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from mani_monai.transforms import nuclei_table
 from mani_monai.transforms.rescaling import nearest, smooth
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK, OUTPUTS, write_output
 from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from mani_monai.declaration import Declaration
 
 OVERLAY = "overlay"
 
@@ -86,9 +90,9 @@ def nuclei_of(
     instances: NDArray[np.int32],
     maps: NDArray[np.float32],
     shape: tuple[int, int],
-    types: int = 0,
+    declaration: Declaration,
     mpp: float | None = None,
-    temperature: float | None = None,
+    picture: NDArray[np.uint8] | None = None,
 ) -> Nuclei:
     """Nuclei of a network's answer, once it is parted, on the grid of an image.
 
@@ -96,15 +100,16 @@ def nuclei_of(
         instances: HW ids, 0 background, on the answer's grid.
         maps: KHW, logits of background and nuclei first, those of the types of nuclei last.
         shape: height and width of the image.
-        types: how many logits of types there are.
+        declaration: of the network: its types, the temperature of a calibrated certainty, and whether it has a mask.
         mpp: of the image, for areas in square micrometres.
-        temperature: of the calibrated certainty; None leaves that column out.
+        picture: the image, for overlays.
     """
-    instances = nearest(instances, shape)
+    instances, types = nearest(instances, shape), declaration.types
     odds = np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))
     probability = smooth((1 / (1 + odds)).astype(np.float32, copy=False), shape)[0]
     scores = smooth(maps[len(maps) - types :], shape) if types else None
-    table = nuclei_table(instances, probability, scores, temperature=temperature)
+    table = nuclei_table(instances, probability, scores, temperature=declaration.parting.get("temperature"))
     if mpp is not None:
         table["area_um2"] = table["area"] * mpp**2
-    return Nuclei(instances, table, probability, nearest(maps[1] > maps[0], shape))
+    mask = nearest(maps[1] > maps[0], shape) if MASK in declaration.outputs else None
+    return Nuclei(instances, table, probability, mask, picture, declaration.class_names)
