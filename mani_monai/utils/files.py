@@ -48,11 +48,15 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     if is_lfs_pointer(path):
         raise InputError(f"{path}: {FETCH}.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = (str(error) or "it ends too early").splitlines()[0].partition("Weights only load failed")[0].strip()
         reason = reason or "it holds more than tensors and numbers"
         raise InputError(f"{path}: not a checkpoint of tensors ({reason}); remove it or name another.") from error
+    if not isinstance(content, Mapping):
+        what = type(content).__name__
+        raise InputError(f"{path}: not a checkpoint of tensors (but of one {what}); remove it or name another.")
+    return content
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
@@ -78,7 +82,7 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path,
     """
     network = getattr(network, "module", network)
     own = network.state_dict()
-    differing = [name for name in own if name not in state or state[name].shape != own[name].shape]
+    differing = [name for name in own if not _is_like(state.get(name), own[name])]
     differing += [name for name in state if name not in own]
     if differing:
         raise InputError(
@@ -86,6 +90,12 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path,
             "the overlays and settings that it was trained with, or another output_dir."
         )
     network.load_state_dict(state, assign=assign)
+
+
+def _is_like(value: Any, own: Tensor) -> bool:
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        return False
+    return value.shape == own.shape and value.is_floating_point() == own.is_floating_point()
 
 
 def weights_file(run_dir: str | Path, name: str = "model.pt") -> Path:

@@ -30,6 +30,11 @@ def is_leftover(path: Path, top: Path | None = None) -> bool:
     return any(part.startswith(".") or part.lower() in SYSTEM_NAMES for part in parts)
 
 
+def is_system_file(name: str) -> bool:
+    """Whether a file's own name is that of a file which systems put beside others, and which no program reads."""
+    return name.startswith("._") or name.lower() in {".ds_store", *SYSTEM_NAMES}
+
+
 def is_lfs_pointer(path: str | Path) -> bool:
     """Whether a file is the text that Git keeps in place of a large file; False where it cannot be read."""
     try:

@@ -122,6 +122,20 @@ def test_another_networks_weights_are_refused(other, count, example):
     assert torch.equal(network.weight, before)
 
 
+@pytest.mark.parametrize("content", [3, [], "x", torch.zeros(2)])
+def test_what_is_no_state_dictionary_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"model\.pt: not a checkpoint of tensors \(but of one \w+\)"):
+        load_tensors(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("value", [3, None, torch.zeros(1, 2, dtype=torch.complex64), torch.zeros(1, 2).to_sparse()])
+def test_a_state_of_other_values_is_refused(value):
+    network = nn.Linear(2, 1)
+    with pytest.raises(InputError, match=r"holds another network \(1 of 2 entries differ, e\.g\. weight\)"):
+        load_network(network, {**network.state_dict(), "weight": value}, "model.pt")
+
+
 def test_networks_of_a_finished_training(tmp_path):
     networks = {"model": torch.nn.Linear(2, 1), "adaptation": torch.nn.Linear(1, 1)}
     states = {name: {key: value + 1 for key, value in net.state_dict().items()} for name, net in networks.items()}

@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
-from mani_monai.utils.folders import file_hash
+from mani_monai.utils.folders import file_hash, is_system_file
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
@@ -148,11 +148,15 @@ def hash_findings(folder: Path) -> list[Finding]:
     faults = {name: "is missing" for name in expected.keys() - found.keys()}
     faults |= {name: NO_HASH for name in found.keys() - expected.keys()}
     faults |= {name: "was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]}
-    added = {name for name, what in faults.items() if what == NO_HASH and (name in ADDED_BY_HUBS or _is_output(name))}
+    added = {name for name, what in faults.items() if what == NO_HASH and _is_added(name)}
     findings = [Finding(name, "hash", what, name not in added) for name, what in sorted(faults.items())]
     if not faults.keys() - added:
         findings.append(Finding(HASHES, "hash", f"all {len(expected)} files match"))
     return findings
+
+
+def _is_added(name: str) -> bool:
+    return name in ADDED_BY_HUBS or is_system_file(Path(name).name) or _is_output(name)
 
 
 def _is_output(name: str) -> bool:

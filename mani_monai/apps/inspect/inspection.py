@@ -19,6 +19,7 @@ from mani_monai.apps.inspect.inspected_files import (
 )
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
+from mani_monai.utils.folders import is_system_file
 
 WEIGHTS = (*STATES, *PICKLES, ".ts", ".onnx", ".npy", ".npz")
 LOGGING = (".conf", ".ini", ".cfg")
@@ -101,6 +102,8 @@ def _file_findings(name: str, file: Path, imported: Mapping[str, str]) -> Iterat
         yield Finding(name, "archive", f"is a link to {file.readlink()}", True)
     elif is_executable(file):
         yield Finding(name, "code", "is a program or a compiled library", True)
+    elif is_system_file(file.name):
+        yield Finding(name, "leftover", "of a system, which nothing reads")
     elif file.stem == "large_files" and suffix in CONFIGS:
         yield Finding(name, "config", "downloads files, which nobody has looked at", True)
     elif suffix == ".py":

@@ -273,3 +273,15 @@ def test_the_command_says_so_by_its_exit_status(bundle, hostile, command_environ
     assert done.returncode == int(hostile), done.stderr
     assert ("DANGER" in done.stdout) == hostile
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "models/._model.pt", "__MACOSX/configs/._train.py", "Thumbs.db", "desktop.ini"]
+)
+def test_leftovers_of_systems_are_no_danger(bundle, name):
+    path = bundle / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0\5\x16\7\0\2")
+    assert dangers(bundle) == []
+    path.rename(path.with_name("model.pkl"))
+    assert len(dangers(bundle)) == 2
