@@ -8,16 +8,34 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from mani_monai.apps.prepare.masks import to_instances
+from mani_monai.apps.prepare.conversion import read_instances
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.folder import read_folder
 from mani_monai.data.readers.rasters import read_image
+from mani_monai.data.readers.records import Listing, Record
 from mani_monai.metrics.instance_scores import compute_instance_metrics
 from mani_monai.model import Model
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 
-FIGURES = ("dice", "aji", "pq")
+FIGURES = ("dice", "aji", "pq", "count_error")
+
+
+def labelled_images(images: str, masks: str) -> Listing:
+    """Pairs images with their masks.
+
+    Args:
+        images: folder of images.
+        masks: folder of their masks, as ``mani prepare`` takes them.
+
+    Raises:
+        InputError: when no image has a mask.
+    """
+    listing = read_folder(images, masks)
+    if not listing.records:
+        lines = [*listing.problems[:10], f"--check {images}: no image of it has a mask in {masks}."]
+        raise InputError("\n".join(lines))
+    return listing
 
 
 def check_on_labels(
@@ -39,33 +57,33 @@ def check_on_labels(
     Raises:
         InputError: when no image has a mask.
     """
-    listing = read_folder(images, masks)
-    left_out, rows = list(listing.problems), {name: [] for name in models}
+    listing = labelled_images(images, masks)
+    left_out, rows = list(listing.problems), []
     for record in tqdm(listing.records, "checking against labels", unit="image", disable=not progress):
-        if record.read_mask is None:
-            continue
         try:
-            picture = read_image(record.image).pixels
-            assert record.read_mask is not None  # as every record of a folder with masks
-            truth = to_instances(record.read_mask(picture.shape[:2])).values
-            scale = size or read_pixel_size(record.image)
+            rows.append(_scores(record, models, size))
         except InputError as error:
-            left_out.append(" ".join(str(error).split()))
-            continue
-        for name, model in models.items():
-            maps = model.maps(rescaled(picture, scale_for(scale, model.mpp)))
-            rows[name].append(_figures(model.nuclei(maps, picture.shape[:2]).instances, truth))
-    if not any(rows.values()):
-        raise InputError("\n".join([*left_out[:10], f"--check {images}: no image of it has a mask in {masks}."]))
-    return {
-        "images": len(next(iter(rows.values()))),
-        "left_out": left_out,
-        **{name: {key: _mean([row[key] for row in found]) for key in found[0]} for name, found in rows.items()},
-    }
+            reason = " ".join(str(error).split())
+            left_out.append(reason if str(record.image) in reason else f"{record.image}: {reason}")
+    means = {name: {key: _mean([row[name][key] for row in rows]) for key in FIGURES} for name in models}
+    return {"images": len(rows), "left_out": left_out, **means}
+
+
+def _scores(record: Record, models: Mapping[str, Model], size: PixelSize | None) -> dict[str, dict[str, float]]:
+    """Figures of every model on one image."""
+    picture = read_image(record.image).pixels
+    truth = read_instances(record, picture.shape[:2])
+    if truth is None:
+        raise InputError("has no mask")
+    scale, found = size or read_pixel_size(record.image), {}
+    for name, model in models.items():
+        maps = model.maps(rescaled(picture, scale_for(scale, model.mpp)))
+        found[name] = _figures(model.nuclei(maps, picture.shape[:2]).instances, truth.values)
+    return found
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    """Of what is a number; None where nothing is, since no image has a nucleus."""
+    """Of what is a number; None where nothing is: no image has a nucleus, or none can be used."""
     numbers = [value for value in values if np.isfinite(value)]
     return float(np.mean(numbers)) if numbers else None
 
@@ -73,4 +91,4 @@ def _mean(values: Sequence[float]) -> float | None:
 def _figures(instances: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     scores = compute_instance_metrics(instances, truth)
     found, true = (len(np.unique(ids[ids > 0])) for ids in (instances, truth))
-    return {**{name: scores[name] for name in FIGURES}, "count_error": abs(found - true) / true if true else np.nan}
+    return {**scores, "count_error": abs(found - true) / true if true else np.nan}

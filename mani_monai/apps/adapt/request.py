@@ -41,10 +41,14 @@ def check_folders(images: str | None, masks: str | None) -> None:
     """Refuses half of a check before hours are spent.
 
     Raises:
-        InputError: when one is named without the other, or a folder is not there.
+        InputError: when one is named without the other, a folder is not there, or no image has a mask.
     """
     if (images is None) != (masks is None):
         raise InputError("--check: name the labelled images with --check and their masks with --masks, or neither.")
     for flag, folder in (("check", images), ("masks", masks)):
         if folder is not None and not Path(str(folder)).expanduser().is_dir():
             raise InputError(f"--{flag} {folder}: is no folder; name the one that holds them.")
+    if images is not None and masks is not None:
+        from mani_monai.apps.adapt.label_check import labelled_images  # which reads masks of every kind
+
+        labelled_images(images, masks)

@@ -126,7 +126,7 @@ def convert(
     notes = image.notes
     if min(height, width) < MIN_SIZE:
         notes += ((f"kept although under {MIN_SIZE} px, which a run refuses", 1),)
-    mask = _read_mask(record, (height, width), accept_doubtful)
+    mask = read_instances(record, (height, width), accept_doubtful)
     ids, types = (mask.values, mask.types if kinds else None) if mask else (None, None)
     whole = ImageFacts(
         record.id,
@@ -156,7 +156,20 @@ def convert(
     return Conversion(whole, tuple(written))
 
 
-def _read_mask(record: Record, size: tuple[int, int], accept_doubtful: bool) -> RawMask | None:
+def read_instances(record: Record, size: tuple[int, int], accept_doubtful: bool = False) -> RawMask | None:
+    """Reads the mask of an image as ids.
+
+    Args:
+        record: where it comes from.
+        size: height and width of the image in pixels.
+        accept_doubtful: take a mask that cannot be what it says.
+
+    Returns:
+        HW ids 1..N, 0 background; None without a mask.
+
+    Raises:
+        InputError: it cannot be read, is of another size, or is doubtful.
+    """
     if record.read_mask is None:
         return None
     raw = record.read_mask(size)
