@@ -61,7 +61,7 @@ def prepare_domains(
 
 def _sound(listing: Listing, progress: bool) -> Listing:
     """A listing without images that may not speak for the tissue, where enough others are left."""
-    images, _ = survey([record.image for record in listing.records], None, None, progress)
+    images, _ = survey([record.image for record in listing.records], None, None, progress, fields=False)
     doubted = {image.path: image.doubts for image in images if image.doubts}
     records = tuple(record for record in listing.records if record.image not in doubted)
     if len(images) - len(doubted) < FEWEST:

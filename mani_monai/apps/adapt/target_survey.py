@@ -15,6 +15,7 @@ from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils import InputError
 
 FIELD = 512
@@ -40,7 +41,7 @@ class TargetImage:
         tissue: the part of it that is no glass.
         black: the part of it that is black.
         colour: CIELAB of its tissue, on the mean.
-        field: HW3, its part with most tissue, at the network's pixel size.
+        field: HW3, its part with most tissue, at the network's pixel size; empty where nobody asked for it.
         doubts: why it may not speak for the tissue; none for most.
     """
 
@@ -53,7 +54,7 @@ class TargetImage:
 
 
 def survey(
-    paths: Sequence[Path], size: PixelSize | None, mpp: float | None, progress: bool = True
+    paths: Sequence[Path], size: PixelSize | None, mpp: float | None, progress: bool = True, fields: bool = True
 ) -> tuple[list[TargetImage], list[str]]:
     """Looks at images one by one; bad ones are named, and the rest goes on.
 
@@ -62,6 +63,7 @@ def survey(
         size: of all images' pixels; what each file says by default.
         mpp: micrometres per pixel of the network.
         progress: show a bar.
+        fields: keep a field of each image; of thousands they would fill the memory.
 
     Returns:
         the images, and a line for each file that cannot be used.
@@ -69,13 +71,13 @@ def survey(
     images, left_out = [], []
     for path in tqdm(paths, "checking images", unit="image", disable=not progress):
         try:
-            images.append(_looked_at(path, size, mpp))
+            images.append(_looked_at(path, size, mpp, fields))
         except InputError as error:
             left_out.append(" ".join(str(error).split()))
     return doubted(images), left_out
 
 
-def _looked_at(path: Path, size: PixelSize | None, mpp: float | None) -> TargetImage:
+def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bool) -> TargetImage:
     picture = read_image(path).pixels
     scale = scale_for(size or read_pixel_size(path), mpp)
     if min(picture.shape[:2]) * scale < MIN_SIZE:
@@ -85,12 +87,17 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None) -> TargetI
     brightest = thin.max(axis=2).astype(int)
     black = (brightest < BLACK) & (brightest - thin.min(axis=2) < GREY)
     colours = TissueColours.of([np.moveaxis(thin / np.float32(255), -1, 0)])
-    place = richest_part(picture, max(MIN_SIZE, round(FIELD / scale)))
-    return TargetImage(path, colours.share, float(black.mean()), colours.mean, rescaled(picture[place], scale))
+    field = np.zeros((0, 0, 3), np.uint8)
+    if fields:
+        part = picture[richest_part(picture, max(MIN_SIZE, round(FIELD / scale)))]
+        field = rescaled(part.copy(), scale)  # a view would keep the whole picture
+    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field)
 
 
 def richest_part(picture: NDArray[np.uint8], side: int) -> tuple[slice, slice]:
     """The square of a picture with most tissue, of equal ones the one nearest to the middle.
+
+    Glass, black, ink and flat grey are no tissue.
 
     Args:
         picture: HW3.
@@ -101,7 +108,8 @@ def richest_part(picture: NDArray[np.uint8], side: int) -> tuple[slice, slice]:
         np.unique(np.linspace(0, length - part, -(-2 * length // part) - 1).round().astype(int))
         for length, part in zip(picture.shape[:2], (height, width), strict=True)
     )
-    tissue = picture[::_STRIDE, ::_STRIDE].mean(axis=2) < _GLASS
+    thin = picture[::_STRIDE, ::_STRIDE]
+    tissue = (thin.mean(axis=2) < _GLASS) & tissue_mask(thin)
     middle = (picture.shape[0] - height) / 2, (picture.shape[1] - width) / 2
 
     def merit(corner: tuple[int, int]) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def report_training(
     """
     items = load_target_list(domains.dataset_dir, domains.target, SPLIT)
     paths = measured_images([originals.get(Path(item["image"]).stem, Path(item["image"])) for item in items])
-    images, _ = survey(paths, size, models[1].mpp)
+    images, unread = survey(paths, size, models[1].mpp, fields=False)
     paths = [image.path for image in images]
     after = measure_model(models[1], paths, size, "adapted model")
     before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
@@ -75,7 +75,7 @@ def report_training(
         domains.target,
         settings,
         notes,
-        domains.left_out,
+        (*domains.left_out, *unread),
         evidence,
         image_rows(images, before, after),
         {run.method.title: read_curves(make.folder(run)) for run in plan.runs},

@@ -87,3 +87,18 @@ def test_the_richest_part_is_no_empty_corner():
     picture[64:, 96:] = PINK
     assert richest_part(picture, 32) == (slice(64, 96), slice(96, 128))
     assert richest_part(picture, 500) == (slice(0, 96), slice(0, 128))
+
+
+def test_the_richest_part_is_no_scanner_s_border():
+    picture = np.zeros((192, 256, 3), np.uint8)
+    picture[96:, 128:] = tissue().repeat(2, axis=1)[:, :128]
+    assert richest_part(picture, 64) == (slice(96, 160), slice(128, 192)), "of what is tissue, the middle"
+
+
+def test_a_field_does_not_keep_the_whole_picture(look, tmp_path):
+    (image,), _ = look({"large": np.tile(tissue(), (8, 8, 1))})
+    assert image.field.shape == (512, 512, 3)
+    assert image.field.base is None
+    (image,), _ = survey([tmp_path / "large.png"], None, None, progress=False, fields=False)
+    assert image.field.size == 0
+    assert image.tissue == 1
