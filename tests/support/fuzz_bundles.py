@@ -78,7 +78,7 @@ def _weights(folder: Path, witness: Path, random: np.random.Generator) -> None:
     state = torch.load(path, weights_only=True)
     name = list(state)[int(random.integers(len(state)))]
     odd = [
-        {**state, name: state[name][..., :0]}, {**state, name: 3}, {**state, "more": torch.zeros(2)}, [], {}, 3,
+        {**state, name: state[name].reshape(-1)[:0]}, {**state, name: 3}, {**state, "more": torch.zeros(2)}, [], {}, 3,
         {key: value for key, value in state.items() if key != name}, {**state, name: state[name] * float("nan")},
         {**state, name: state[name].to(torch.complex64)}, {"state": state},
     ]  # fmt: skip
