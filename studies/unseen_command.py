@@ -51,7 +51,7 @@ def unseen(
         raise InputError("--downscale: needs --mpp, the micrometres per pixel of the images as they are.")
     parts = PARTS if part == "all" else (part,)
     items = [item for name in parts for item in load_source_list(dataset_dir, data, split, name)]
-    paths = [bundles] if isinstance(bundles, str) else list(bundles)
+    paths = bundles.split(",") if isinstance(bundles, str) else list(bundles)  # fire parts words alone, no paths
     if len({Path(path).name for path in paths}) < len(paths):
         raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
     size = None if mpp is None else mpp * downscale
