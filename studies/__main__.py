@@ -13,6 +13,7 @@ COMMANDS = {
     "pages": ("page_commands", "writes every page anew from the results"),
     "folds": ("page_commands", "compares rows of several tables on the folds that all of them have"),
     "label_free": ("page_commands", "how well scores without labels choose"),
+    "weights": ("page_commands", "what was measured of weights, by data set and tissue"),
     "replicates": ("page_commands", "runs made twice with one seed, on two machines"),
     "compare": ("picture_commands", "scores of some runs, and a picture of their masks"),
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from mani_monai.utils import InputError
 from studies.folds import Fold, folds_table, read_folds
 from studies.label_free import read_scored_runs, write_study
@@ -12,6 +14,7 @@ from studies.plan import FOLDER, load_table
 from studies.replicates import read_replicates, replicates_table
 from studies.results import table_names, take_up
 from studies.table_command import write_report
+from studies.unseen_tissue import scores_tables
 
 RESULTS, GPU = Path("studies/results"), Path("studies/results/gpu")
 GPU_TABLES = {"table1": "", "table2": "medium", "normalisation": "", "variants": ""}
@@ -37,6 +40,7 @@ def pages(out: str = str(RESULTS)) -> None:
     folds(out=f"{out}/folds.md")
     label_free(out=f"{out}/label_free.md")
     replicates(out=f"{out}/replicates.md")
+    weights(out=f"{out}/weights.md")
 
 
 def folds(
@@ -98,6 +102,16 @@ def replicates(
         out: the page.
     """
     print(write_between_marks(replicates_table(read_replicates(first, second, metric)), out))
+
+
+def weights(scores: str = f"{RESULTS}/weights.csv", out: str = f"{RESULTS}/weights.md") -> None:
+    """Prints, and writes between the table marks of a page, what ``unseen`` measured of weights and kept in a CSV file.
+
+    Args:
+        scores: a row an image and way of finding nuclei, as ``unseen`` writes them.
+        out: the page.
+    """
+    print(write_between_marks(scores_tables(pd.read_csv(scores)), out))
 
 
 def _names(given: str) -> list[str]:

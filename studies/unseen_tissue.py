@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -129,3 +130,18 @@ def scores_table(summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> st
             counts = f"{summary['found']:,} / {summary['true']:,} | {summary['median_count_error']:.1%}"
             lines.append(f"| {name} | {tissue} | {summary['images']} | {figures} | {counts} |")
     return "\n".join(lines)
+
+
+def scores_tables(rows: pd.DataFrame) -> str:
+    """Markdown tables of what was measured on several data sets, one a data set and magnification.
+
+    Args:
+        rows: one an image and way of finding nuclei: "model", "data", "part", "downscale", and those of
+            :class:`Measured`.
+    """
+    tables = []
+    for (data, part, downscale), measured in rows.groupby(["data", "part", "downscale"], sort=False):
+        smaller = f", {downscale:g} times smaller" if downscale != 1 else ""
+        summaries = {name: summarise(own.to_dict("records")) for name, own in measured.groupby("model", sort=False)}
+        tables.append(f"**{data}, {part} images{smaller}**\n\n{scores_table(summaries)}")
+    return "\n\n".join(tables)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.page_commands import GPU, GPU_TABLES, RESULTS, folds, label_free, replicates
+from studies.page_commands import GPU, GPU_TABLES, RESULTS, folds, label_free, replicates, weights
 from studies.plan import FOLDER, load_table
 from studies.table_command import write_report
 
@@ -41,7 +41,7 @@ def test_a_page_is_that_of_its_results(plan, results, tmp_path):
         assert (tmp_path / name).read_text() == (results / name).read_text(), "write it anew: make pages"
 
 
-@pytest.mark.parametrize("write", [folds, label_free, replicates])
+@pytest.mark.parametrize("write", [folds, label_free, replicates, weights])
 def test_a_comparison_is_that_of_the_results(write, tmp_path):
     page = RESULTS / f"{write.__name__}.md"
     shutil.copy(page, tmp_path)
