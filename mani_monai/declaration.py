@@ -28,6 +28,8 @@ OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png"
 """Files of an image by default."""
 _PLACES = {"keys", "instances_key", "table_key", "polygons_key"}  # of a parting: its place in a config
 IMAGE = "image"
+CALIBRATED = "model.pt"
+"""The weights that ``mani calibrate`` measures; a temperature holds for no others."""
 _AGAIN = "export the training again"
 
 
@@ -142,6 +144,18 @@ class Declaration:
     def trained(self, **changes: Any) -> Declaration:
         """This declaration with what a training changed: network, preprocessing, window, parting, mpp, class_names."""
         return replace(self, **changes)
+
+    def of_weights(self, name: str) -> Declaration:
+        """This declaration for a file of a run's weights: a temperature holds for those that were calibrated alone.
+
+        Args:
+            name: of the file, such as "model.pt" or "model_average.pt".
+        """
+        return self if name == CALIBRATED else self.uncalibrated()
+
+    def uncalibrated(self) -> Declaration:
+        """This declaration for other weights than were calibrated: without a temperature."""
+        return replace(self, parting={name: value for name, value in self.parting.items() if name != "temperature"})
 
     def build_network(self) -> nn.Module:
         """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""

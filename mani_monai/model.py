@@ -97,7 +97,7 @@ class Model:
         with opened_bundle(path) as folder:
             metadata = read_object(folder / "configs" / "metadata.json", _AGAIN)
             if KEY in metadata:
-                declaration = Declaration.from_metadata(metadata)
+                declaration = Declaration.from_metadata(metadata).of_weights(weights)
             else:
                 from mani_monai.older_exports import older_declaration
 

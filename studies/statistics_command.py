@@ -48,9 +48,12 @@ def statistics(
         out: a CSV file that receives a row a model, tissue and candidate; pairs that it holds are not made again.
         most: images of a tissue, at most; all by default.
     """
+    paths = [bundles] if isinstance(bundles, str) else list(bundles)
+    if len({Path(path).name for path in paths}) < len(paths):
+        raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
     known = pd.read_csv(out) if out is not None and Path(out).is_file() else pd.DataFrame(columns=list(KEPT))
     rows = known.to_dict("records")
-    for bundle in [bundles] if isinstance(bundles, str) else bundles:
+    for bundle in paths:
         model = Model.open(bundle)
         for name in data_set_names(data):
             for tissue, items in _tissues(dataset_dir, name, split, most).items():

@@ -61,3 +61,8 @@ def test_a_tissue_of_few_images(toy_dir, tmp_path):
     bundle = write_unet_bundle(tmp_path / "narrow")
     with pytest.raises(InputError, match="no tissue has 3 labelled images"):
         statistics(str(bundle), "toy_source", str(toy_dir), most=2)
+
+
+def test_two_models_of_one_name_are_refused(tmp_path):
+    with pytest.raises(InputError, match="two have one name"):
+        statistics(bundles=("runs/mani_unet", "dist/mani_unet"), data="toy_source", dataset_dir=str(tmp_path))

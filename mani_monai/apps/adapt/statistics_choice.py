@@ -46,9 +46,9 @@ class Choice:
 
     def adapted(self, model: Model, name: str | None = None) -> Model:
         """A model with a candidate's statistics, by default the chosen one's."""
-        upright = upright_model(model)
-        load_network(upright.network, self.states[name or self.name], name or self.name)
-        return upright
+        upright, name = upright_model(model), name or self.name
+        load_network(upright.network, self.states[name], name)
+        return upright if name == SOURCE else replace(upright, declaration=upright.declaration.uncalibrated())
 
 
 def choose_statistics(model: Model, images: Sequence[TargetImage], progress: bool = True) -> Choice:

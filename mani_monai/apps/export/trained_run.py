@@ -103,7 +103,7 @@ def read_run(
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
-    declaration = Declaration.from_metadata(metadata, str(metadata_file(folder)))
+    declaration = Declaration.from_metadata(metadata, str(metadata_file(folder))).of_weights(weights)
     if size is not None and declaration.mpp is not None and not alike(size.um, declaration.mpp):
         said = f"was trained at {declaration.mpp:g} micrometres per pixel, as its data sets say"
         raise InputError(f"--mpp {mpp:g}: the run {said}; leave it out.")

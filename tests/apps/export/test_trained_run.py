@@ -47,6 +47,15 @@ SELECTIONS = {
 }
 
 
+def test_a_temperature_goes_along_with_the_calibrated_weights_alone(run):
+    file = run / "configs" / "metadata.json"
+    metadata = json.loads(file.read_text())
+    metadata["model"]["parting"]["temperature"] = 1.5
+    file.write_text(json.dumps(metadata))
+    assert read_run(run).declaration.parting["temperature"] == 1.5
+    assert "temperature" not in read_run(run, "model_source_val.pt").declaration.parting
+
+
 def test_the_folder_says_it_all(run):
     found = read_run(run)
     assert torch.equal(found.state["weight"], torch.zeros(2))

@@ -12,6 +12,7 @@ from folder_runs import OPTIONS, draw_images
 from PIL import Image
 
 from mani_monai import nuclei
+from mani_monai.apps.infer.folder_result import FORM, read_record, write_record
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.model import Model
 
@@ -106,6 +107,15 @@ def test_a_changed_image_or_output_is_done_again(run, images, asked, tmp_path):
     again = statuses(run())
     assert again == {"square.png": "done", "wide.tif": "done", "tall.jpg": "done", "small.png": "done before"}
     assert np.asarray(Image.open(tmp_path / "out" / "square_mask.png")).shape == (65, 66)
+
+
+def test_what_an_earlier_form_computed_is_done_again(run, asked, tmp_path):
+    run()
+    asked.clear()
+    record = read_record(tmp_path / "out", "wide.tif")
+    write_record(tmp_path / "out", "wide.tif", replace(record, key={**record.key, "form": FORM - 1}))
+    assert [name for name, status in statuses(run()).items() if status == "done"] == ["wide.tif"]
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("options", [{"mpp": 0.5}, {"precision": "bfloat16"}])
