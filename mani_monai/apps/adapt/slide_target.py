@@ -22,7 +22,8 @@ def pictures_of(
     Args:
         target: a folder of pictures, a slide or a folder of slides.
         out: the adaptation's folder.
-        mpp: of the pictures, as a user gave it; of slides' windows by default the source's or the model's.
+        mpp: of the pictures, as a user gave it; of slides' windows by default the source's or the model's. Slides that
+            do not say their own pixel size have this one.
         source: a prepared data set, where there is one.
         model: the bundle to start from; by default the one that comes along.
 
@@ -41,7 +42,7 @@ def pictures_of(
         raise InputError(f"{target}: holds slides; say the network's micrometres per pixel with --mpp, e.g. 0.25.")
     place = Path(str(target)).expanduser()
     folder = out / FOLDER / target_name(place.with_suffix("") if place.is_file() else place, "")
-    for line in sample_windows(target, folder, um):
+    for line in sample_windows(target, folder, um, otherwise=size):
         print(f"left out: {line}", flush=True)
     return str(folder), um
 

@@ -16,6 +16,7 @@ from mani_monai.apps.slides.slide_levels import SCANS
 from mani_monai.apps.slides.slide_paths import slide_paths
 from mani_monai.apps.slides.slide_stains import chosen_windows
 from mani_monai.apps.slides.slide_tissue import tissue_of
+from mani_monai.data.pixel_size import PixelSize
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
@@ -35,12 +36,18 @@ def holds_slides(path: str | Path) -> bool:
 
 
 def sample_windows(
-    slides: str | Path, folder: Path, um: float, count: int = WINDOWS, edge: int = EDGE, seed: int = 0
+    slides: str | Path,
+    folder: Path,
+    um: float,
+    count: int = WINDOWS,
+    edge: int = EDGE,
+    seed: int = 0,
+    otherwise: PixelSize | None = None,
 ) -> list[str]:
     """Writes windows of tissue as PNG, as many of each slide, and ``windows.json`` with their places.
 
-    Every slide is looked at before one is looked at twice. The same slides, settings and seed give the same files;
-    where they are there, nothing is done.
+    A slide with tissue gives one at least. One of little tissue gives fewer than the others. The same slides, settings
+    and seed give the same files; where they are there, nothing is done.
 
     Args:
         slides: a slide or a folder of slides.
@@ -49,6 +56,7 @@ def sample_windows(
         count: of windows over all slides; more where there are more slides.
         edge: of a window in pixels.
         seed: of the choice.
+        otherwise: of the pixels of slides that do not say it.
 
     Returns:
         a line for each slide that gave no window.
@@ -59,7 +67,7 @@ def sample_windows(
     paths, problems = slide_paths(Path(str(slides)).expanduser())
     facts = {
         "slides": {str(path.resolve()): path.stat().st_size for path in paths},
-        "um": um, "count": count, "edge": edge, "seed": seed,
+        "um": um, "count": count, "edge": edge, "seed": seed, "otherwise": otherwise and otherwise.um,
     }  # fmt: skip
     written = read_object(folder / PLACES, "remove it") if folder.is_dir() else {}
     if written.get("facts") == facts:
@@ -72,7 +80,7 @@ def sample_windows(
         each = max(count // max(len(paths), 1), 1)
         for path in paths:
             try:
-                windows |= _written(path, new, um, each, edge, seed)
+                windows |= _written(open_slide(path, otherwise=otherwise), new, um, each, edge, seed)
             except InputError as error:
                 problems.append(str(error))
         if not windows:
@@ -87,9 +95,8 @@ def sample_windows(
     return problems
 
 
-def _written(path: Path, folder: Path, um: float, count: int, edge: int, seed: int) -> dict[str, Any]:
+def _written(slide: Slide, folder: Path, um: float, count: int, edge: int, seed: int) -> dict[str, Any]:
     """Writes windows of a slide; their places in its pixels, by file name."""
-    slide = open_slide(path)
     ratio = slide.ratio(um)
     windows = _whole(chosen_windows(slide.grid(ratio), ratio, tissue_of(slide), seed, None, edge), edge)
     places: dict[str, Any] = {}
@@ -102,9 +109,9 @@ def _written(path: Path, folder: Path, um: float, count: int, edge: int, seed: i
             continue  # damaged there; the next one takes its place
         name = _save(pixels, folder, slide, window, ratio)
         corners = {side: value * ratio for side, value in asdict(window).items()}
-        places[name] = {"slide": path.name, **corners}
+        places[name] = {"slide": slide.path.name, **corners}
     if not places:
-        raise InputError(f"{path}: has no tissue that can be read.")
+        raise InputError(f"{slide.path}: has no tissue that can be read.")
     return places
 
 

@@ -162,22 +162,23 @@ class Slide:
         return np.asarray(wide.resize((shape[1], shape[0]), filter_, box=down))
 
 
-def open_slide(path: str | Path, mpp: PixelSize | None = None) -> Slide:
+def open_slide(path: str | Path, mpp: PixelSize | None = None, otherwise: PixelSize | None = None) -> Slide:
     """Opens a slide.
 
     Args:
         path: its file.
         mpp: of its pixels; what the file says by default.
+        otherwise: of its pixels where the file does not say it.
 
     Raises:
         InputError: when it cannot be opened, or nobody says how large its pixels are.
     """
     path = Path(path)
     levels = open_levels(path)
-    return Slide(path, levels, mpp or _stated_size(path, levels))
+    return Slide(path, levels, mpp or _stated_size(path, levels, otherwise))
 
 
-def _stated_size(path: Path, levels: Levels) -> PixelSize:
+def _stated_size(path: Path, levels: Levels, otherwise: PixelSize | None) -> PixelSize:
     remedy = "name it with --mpp; 40x is about 0.25"
     if levels.stated is not None and all(SMALLEST <= side <= LARGEST for side in levels.stated):
         x, y = levels.stated
@@ -187,6 +188,8 @@ def _stated_size(path: Path, levels: Levels) -> PixelSize:
     size = read_pixel_size(path) if path.suffix.lower() in (*PICTURES, *TIFFS) else None
     if size is not None:
         return size
+    if otherwise is not None:
+        return otherwise
     if levels.stated is not None:
         raise InputError(f"{path}: says that its pixels are {levels.stated[0]:.4g} um, which cannot be; {remedy}.")
     raise InputError(f"{path}: does not say how large its pixels are; {remedy}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from mani_monai.apps.adapt.slide_target import pictures_of
 from mani_monai.apps.slides.sampled_windows import holds_slides, sample_windows
 from mani_monai.apps.slides.slide import Window, open_slide
+from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 
 
@@ -71,6 +73,20 @@ def test_an_adaptation_gets_pictures_at_the_sources_pixel_size(slides, tmp_path)
     (tmp_path / "source" / "dataset.json").write_text("{}")
     with pytest.raises(InputError, match="holds slides; say the network's micrometres per pixel with --mpp"):
         pictures_of(str(slides), tmp_path / "out", None, str(tmp_path / "source"), None)
+
+
+def test_a_slide_without_a_pixel_size_has_the_one_that_is_given(tmp_path):
+    (tmp_path / "slides").mkdir()
+    slide = write_slide(tmp_path / "slides" / "a.svs", made_picture(500, 600), mpp=None)
+    with pytest.raises(InputError, match=r"a\.svs: does not say how large its pixels are; name it with --mpp"):
+        sample_windows(tmp_path / "slides", tmp_path / "out", 0.5)
+    folder, mpp = pictures_of(str(slide), tmp_path / "adapted", 0.5, None, None)
+    assert mpp == 0.5
+    places = json.loads((Path(folder) / "windows.json").read_text())["windows"]
+    name, place = next(iter(places.items()))
+    window = Window(*(int(place[side]) for side in ("top", "left", "bottom", "right")))
+    pixels = open_slide(slide, given_pixel_size(0.5)).read(window)
+    np.testing.assert_array_equal(np.asarray(Image.open(Path(folder) / name)), pixels)
 
 
 def test_slides_of_which_none_can_be_used_are_refused(tmp_path):
