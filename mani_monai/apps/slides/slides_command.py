@@ -36,7 +36,7 @@ def slides(
         outputs: which, with commas: parquet, geojson, csv. By default parquet and geojson.
         annotate: how many regions of each slide to write as rectangles for correction in QuPath.
         shard: i/n does the i-th of n parts, from 0/n on; what finds all parts there writes the files. With none, files
-            and summary of what is done are written, and the network is not asked.
+            and summary of what is done are written, and no nuclei are sought.
         device: cpu, cuda or mps; the GPU by default, where there is one.
         precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
         cluster: slurm, or local to try the same on this machine: the work as jobs of submitit.
