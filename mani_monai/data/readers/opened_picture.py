@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
-from tifffile import TiffFile, TiffFileError, TiffPage
+from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
 
 from mani_monai.utils.errors import InputError
 from mani_monai.utils.folders import FETCH, is_lfs_pointer
@@ -22,6 +22,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
+_LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
 
@@ -97,8 +98,9 @@ class OpenedPicture:
 
     @property
     def is_jpeg(self) -> bool:
-        """Whether its compression changes values."""
-        return self.image is not None and self.image.format in ("JPEG", "MPO")
+        """Whether its compression changes values, as those of JPEG's kind do."""
+        inner = self.page is not None and self.page.compression in _LOSSY
+        return inner or (self.image is not None and self.image.format in ("JPEG", "MPO", "JPEG2000", "WEBP"))
 
     @property
     def notes(self) -> tuple[tuple[str, int], ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import COMPRESSION, PHOTOMETRIC
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG, SAMPLEFORMAT
 
 from mani_monai.utils.errors import InputError
 
@@ -75,6 +75,7 @@ def read_image(path: str | Path) -> RawImage:
 def rgb_of(opened: OpenedPicture) -> RawImage:
     """As :func:`read_image`, of a file that is open."""
     path, image = opened.path, opened.decoded()
+    _check_layout(opened)
     notes = list(opened.notes)
     deep = 8 < opened.bits <= 16
     if image.mode.startswith("I") and deep:
@@ -96,6 +97,24 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
         notes.append((f"{opened.bits} bits to 8 (value // {2 ** (opened.bits - 8)})", 1))
         _check_depth(path, pixels)
     return RawImage(np.ascontiguousarray(pixels), tuple(notes))
+
+
+def _check_layout(opened: OpenedPicture) -> None:
+    """Refuses what Pillow decodes wrongly without a word: signed numbers, planes of 16 bits, a second channel."""
+    _check_channels(opened)
+    page = opened.page
+    if page and page.sampleformat == SAMPLEFORMAT.INT:
+        raise InputError(f"{opened.path}: holds signed numbers; store it as 8-bit RGB.")
+    if page and page.planarconfig == PLANARCONFIG.SEPARATE and page.samplesperpixel > 1 and opened.bits > 8:
+        raise InputError(f"{opened.path}: holds its channels as planes of {opened.bits} bits; store it as 8-bit RGB.")
+
+
+def _check_channels(opened: OpenedPicture) -> None:
+    """Refuses two channels of which the second is no alpha: one of them would be lost."""
+    page = opened.page
+    alpha = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
+    if page is not None and page.samplesperpixel == 2 and not alpha.intersection(page.extrasamples):
+        raise InputError(f"{opened.path}: holds two channels; store an image as 8-bit RGB, a mask as one grey channel.")
 
 
 def colours_of(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.uint8]:
@@ -164,7 +183,8 @@ def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
     with opened_picture(path) as opened:
         path, notes = opened.path, list(opened.notes)
         if opened.is_jpeg:
-            raise InputError(f"{path}: is a JPEG, which changes the values of a mask; store masks as PNG.")
+            raise InputError(f"{path}: is a JPEG or the like, which changes the values of a mask; store it as PNG.")
+        _check_channels(opened)
         values, mode = _stored(opened)
     if values.ndim == 3:
         if opened.bits != 8:
@@ -172,6 +192,8 @@ def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
         values = _one_channel(path, values, mode)
         notes.append(("mask stored as RGB(A)", 1))
     if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise InputError(f"{path}: holds values that are no numbers (NaN or infinite); store 0 as background.")
         if not np.array_equal(values, np.round(values)):
             raise InputError(
                 f"{path}: holds fractions, as a map of probabilities does; threshold it, and store whole numbers."
@@ -195,6 +217,8 @@ def _stored(opened: OpenedPicture) -> tuple[NDArray, str]:
     image = opened.decoded()
     values = np.asarray(image)
     inverted = page is not None and page.photometric == PHOTOMETRIC.MINISWHITE and image.mode in ("1", "L")
+    if page is not None and page.sampleformat == SAMPLEFORMAT.INT and values.dtype == np.uint8:
+        values = values.view(np.int8)  # Pillow takes signed bytes for unsigned ones
     return (~values if inverted else values), image.mode  # Pillow went by the tag
 
 

@@ -56,7 +56,7 @@ def test_what_is_no_mask_is_refused(tmp_path, values, fault):
 
 def test_jpeg_mask_is_refused(tmp_path):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "m.png", format="JPEG")
-    with pytest.raises(InputError, match="is a JPEG"):
+    with pytest.raises(InputError, match="is a JPEG or the like"):
         read_mask(tmp_path / "m.png")
 
 
@@ -93,3 +93,42 @@ def test_white_is_zero_leaves_ids_and_imagejs_masks_as_they_are_stored(tmp_path)
         tmp_path / "j.tif", binary, photometric="miniswhite", metadata=None, description="ImageJ=1.53t\nmin=0\n"
     )
     np.testing.assert_array_equal(read_mask(tmp_path / "j.tif").values, binary)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000", "webp"])
+def test_masks_that_a_tiff_packs_with_loss_are_refused(tmp_path, compression):
+    values = np.zeros((32, 32, 3) if compression == "webp" else (32, 32), np.uint8)
+    values[8:16, 8:16] = 255
+    photometric = "rgb" if compression == "webp" else "minisblack"
+    tifffile.imwrite(tmp_path / "m.tif", values, photometric=photometric, compression=compression)
+    with pytest.raises(InputError, match=r"m\.tif: is a JPEG or the like, which changes the values"):
+        read_mask(tmp_path / "m.tif", "binary")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG2000", "WEBP"])
+def test_masks_packed_with_loss_are_refused_by_any_name(tmp_path, kind):
+    Image.fromarray(np.full((32, 32), 255, np.uint8)).save(tmp_path / "m.png", format=kind)
+    with pytest.raises(InputError, match=r"m\.png: is a JPEG or the like"):
+        read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_mask_of_no_numbers_says_so(tmp_path, value):
+    tifffile.imwrite(tmp_path / "m.tif", np.array([[0, 1], [value, 2]], np.float32), photometric="minisblack")
+    with pytest.raises(InputError, match="no numbers"):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_a_mask_of_two_channels_is_refused(tmp_path):
+    ids_and_types = np.array([[[1, 2], [0, 0], [2, 1]]], np.uint8)
+    tifffile.imwrite(tmp_path / "m.tif", ids_and_types, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(InputError, match=r"m\.tif: holds two channels"):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_signed_bytes_below_nought_are_no_ids_however_they_are_packed(tmp_path):
+    values = np.array([[0, 1, -1]], np.int8)
+    for name, compression in (("plain", None), ("packed", "lzw")):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, photometric="minisblack", compression=compression)
+        with pytest.raises(InputError, match="negative"):
+            read_mask(tmp_path / f"{name}.tif")

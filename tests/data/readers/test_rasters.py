@@ -117,3 +117,28 @@ def test_transparent_parts_become_white(tmp_path):
     image = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(image.pixels, [[[255] * 3, [40, 50, 60], [238, 240, 242]]])
     assert image.notes == (("transparent parts to white", 1),)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "layout", "fault"),
+    [
+        (COLOURS.transpose(2, 0, 1).astype(np.uint16) * 257, {"planarconfig": "separate"}, "planes of 16 bits"),
+        (COLOURS[..., 0].astype(np.int8), {"photometric": "minisblack"}, "signed numbers"),
+        (COLOURS[..., 0].astype(np.int16) * 128, {"photometric": "minisblack"}, "signed numbers"),
+        (COLOURS[..., :2], {"photometric": "minisblack", "planarconfig": "contig"}, "two channels"),
+    ],
+    ids=["planes", "int8", "int16", "channels"],
+)
+def test_layouts_that_would_be_decoded_wrongly_are_refused(tmp_path, pixels, layout, fault):
+    tifffile.imwrite(tmp_path / "a.tif", np.ascontiguousarray(pixels), **{"photometric": "rgb", **layout})
+    with pytest.raises(InputError, match=rf"a\.tif: holds .*{fault}.*; store"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_planes_of_8_bits_and_grey_with_alpha_are_read(tmp_path):
+    planes = np.ascontiguousarray(COLOURS.transpose(2, 0, 1))
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, COLOURS)
+    grey = np.dstack([COLOURS[..., 0], np.full((1, 3), 255, np.uint8)])
+    tifffile.imwrite(tmp_path / "g.tif", grey, photometric="minisblack", extrasamples=["unassalpha"])
+    np.testing.assert_array_equal(read_image(tmp_path / "g.tif").pixels, np.repeat(grey[..., :1], 3, axis=2))
