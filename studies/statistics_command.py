@@ -48,7 +48,7 @@ def statistics(
         out: a CSV file that receives a row a model, tissue and candidate; pairs that it holds are not made again.
         most: images of a tissue, at most; all by default.
     """
-    paths = [bundles] if isinstance(bundles, str) else list(bundles)
+    paths = bundles.split(",") if isinstance(bundles, str) else list(bundles)  # fire parts words alone, no paths
     if len({Path(path).name for path in paths}) < len(paths):
         raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
     known = pd.read_csv(out) if out is not None and Path(out).is_file() else pd.DataFrame(columns=list(KEPT))

@@ -11,7 +11,6 @@ from mani_monai.utils.numbers import positive
 
 if TYPE_CHECKING:  # the readers import MONAI, which a declaration of a pixel size needs not
     from .readers.opened_picture import OpenedPicture
-    from .readers.records import RawImage
 
 SMALLEST, LARGEST = 0.05, 5.0  # um: what microscopes give; print's 72 to 600 dpi are 353 to 42 um
 TOLERATED = 1.1  # ratio of pixel sizes up to which they count as equal
@@ -65,25 +64,6 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
     except InputError:
         return None
     return _size(path, stated)
-
-
-def read_sized_image(path: str | Path) -> tuple[RawImage, PixelSize | None]:
-    """Reads an image and what its file says of its pixels' size, at once.
-
-    Args:
-        path: an image file.
-
-    Returns:
-        HW3 uint8 with notes, as :func:`mani_monai.data.readers.rasters.read_image`, and the size.
-
-    Raises:
-        InputError: as that function, and when pixels are not square.
-    """
-    from .readers.opened_picture import opened_picture
-    from .readers.rasters import rgb_of
-
-    with opened_picture(path) as opened:
-        return rgb_of(opened), pixel_size_of(opened)
 
 
 def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, read_sized_image, scale_for
+from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, scale_for
+from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 
 PIXELS = np.zeros((4, 6, 3), np.uint8)
@@ -176,8 +177,8 @@ def test_the_largest_page_speaks_for_itself_and_for_its_pixels(tmp_path):
         options = {"photometric": "rgb", "metadata": None, "resolutionunit": 3}
         writer.write(large, resolution=(10000, 10000), **options)
         writer.write(large.repeat(2, 0).repeat(2, 1), resolution=(20000, 20000), **options)
-    image, size = read_sized_image(tmp_path / "a.tif")
-    assert (image.pixels.shape, size.um) == ((80, 120, 3), 0.5)
+    assert read_image(tmp_path / "a.tif").pixels.shape == (80, 120, 3)
+    assert read_pixel_size(tmp_path / "a.tif").um == 0.5
 
 
 @pytest.mark.parametrize("way", WAYS)

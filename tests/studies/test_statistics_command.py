@@ -64,5 +64,6 @@ def test_a_tissue_of_few_images(toy_dir, tmp_path):
 
 
 def test_two_models_of_one_name_are_refused(tmp_path):
-    with pytest.raises(InputError, match="two have one name"):
-        statistics(bundles=("runs/mani_unet", "dist/mani_unet"), data="toy_source", dataset_dir=str(tmp_path))
+    for bundles in ("runs/mani_unet,dist/mani_unet", ("runs/mani_unet", "dist/mani_unet")):
+        with pytest.raises(InputError, match="two have one name"):
+            statistics(bundles=bundles, data="toy_source", dataset_dir=str(tmp_path))

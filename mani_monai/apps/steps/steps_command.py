@@ -22,7 +22,7 @@ def evaluate(run: str, overlays: str = "", label_free_images: int | None = None)
 
 
 def calibrate(run: str) -> None:
-    """Makes the certainty of each nucleus mean how often such nuclei are right.
+    """Makes the certainty of each nucleus mean how often such nuclei of the source are right.
 
     Fits one temperature on the source's labelled validation images. Writes it into <run>/configs/metadata.json, from
     where it goes into exports. No label of a target is read.
