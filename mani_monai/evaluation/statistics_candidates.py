@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
 from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES, SHARE
+from mani_monai.networks.layers.batch_statistics import reestimate_statistics
 from mani_monai.utils import InputError
 
 SOURCE_SHARES = {"source": 1.0, "half": 0.5, "target": 0.0}
@@ -25,15 +25,18 @@ _STATISTICS = ("running_mean", "running_var")
 
 
 def candidate_states(
-    network: nn.Module, batches: Sequence[Tensor], source_shares: Mapping[str, float] = SOURCE_SHARES
+    network: nn.Module,
+    batches: Sequence[tuple[Tensor, Tensor | None]],
+    source_shares: Mapping[str, float] = SOURCE_SHARES,
 ) -> dict[str, dict[str, Tensor]]:
     """State dictionaries of a network with batch statistics from the source's to the target's.
 
-    The target's are averaged over the batches, each with equal weight.
+    The target's are those of tissue, averaged over the batches, each with equal weight.
 
     Args:
         network: the network, which is left as it was.
-        batches: BCHW target images as the network takes them, on its device.
+        batches: BCHW target images as the network takes them, on its device, and B1HW masks, nought where there is no
+            tissue; None counts all of them.
         source_shares: by the candidate's name, the part that the source's statistics have in it.
 
     Raises:
@@ -42,7 +45,7 @@ def candidate_states(
     source = {name: value.clone() for name, value in network.state_dict().items()}
     if not any(name.endswith(_STATISTICS) for name in source):
         raise InputError("the network has no batch statistics; adapt it with --source, or name another --model.")
-    update_bn(batches, network)
+    reestimate_statistics(network, batches)
     target = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(source)
     return {name: _between(source, target, share) for name, share in source_shares.items()}
@@ -59,7 +62,7 @@ def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) 
     """Batches of crops that lie side by side in images and cover them, each batch of as many images as there are.
 
     Args:
-        images: CHW.
+        images: CHW, or their masks 1HW, which are cropped alike.
         crop: side of a crop, in pixels; the smallest side of an image where that is less, down to a multiple of 16.
         size: of a batch, at most.
 

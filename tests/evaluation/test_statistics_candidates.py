@@ -28,7 +28,7 @@ def test_statistics_go_from_the_source_to_the_mean_of_the_batches(network):
     """Two batches of means 1 and 5; their unbiased variances are 4/3 and 0."""
     batches = [torch.tensor([0.0, 2.0, 0.0, 2.0]).reshape(2, 1, 1, 2), torch.full((1, 1, 2, 2), 5.0)]
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    states = candidate_states(network, batches)
+    states = candidate_states(network, [(batch, None) for batch in batches])
     assert list(states) == ["source", "half", "target"]
     means = {name: state["0.running_mean"].item() for name, state in states.items()}
     assert means == pytest.approx({"source": 4.0, "half": 3.5, "target": 3.0})
@@ -40,9 +40,17 @@ def test_statistics_go_from_the_source_to_the_mean_of_the_batches(network):
     assert not network.training
 
 
+def test_what_is_no_tissue_takes_no_part(network):
+    images = torch.tensor([0.0, 2.0, 90.0, 90.0]).reshape(1, 1, 2, 2)
+    tissue = torch.tensor([True, True, False, False]).reshape(1, 1, 2, 2)
+    state = candidate_states(network, [(images, tissue)])["target"]
+    assert state["0.running_mean"].item() == pytest.approx(1.0)
+    assert state["0.running_var"].item() == pytest.approx(2.0)
+
+
 def test_a_network_without_batch_statistics_is_refused():
     with pytest.raises(InputError, match="has no batch statistics; adapt it with --source"):
-        candidate_states(nn.Conv2d(1, 1, 1), [torch.zeros(1, 1, 2, 2)])
+        candidate_states(nn.Conv2d(1, 1, 1), [(torch.zeros(1, 1, 2, 2), None)])
 
 
 def test_crops_cover_the_images_and_every_batch_is_of_several():
@@ -50,6 +58,8 @@ def test_crops_cover_the_images_and_every_batch_is_of_several():
     batches = crop_batches(images, crop=32, size=8)
     assert [batch.shape for batch in batches] == [(8, 3, 32, 32)] * 3
     assert all(set(batch[:, 0, 0, 0].tolist()) == {0.0, 1.0, 2.0, 3.0} for batch in batches)
+    masks = crop_batches([image[:1] > 1 for image in images], crop=32, size=8)
+    assert all(torch.equal(mask, batch[:, :1] > 1) for mask, batch in zip(masks, batches, strict=True))
 
 
 def test_crops_are_as_small_as_the_smallest_image_asks():

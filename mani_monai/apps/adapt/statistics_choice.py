@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -20,6 +23,7 @@ from mani_monai.evaluation.statistics_candidates import (
     crop_batches,
 )
 from mani_monai.model import Model
+from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils.files import load_network
 
 SOURCE = next(iter(SOURCE_SHARES))
@@ -64,7 +68,9 @@ def choose_statistics(model: Model, images: Sequence[TargetImage], progress: boo
     """
     upright = upright_model(model)
     estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
-    states = candidate_states(upright.network, crop_batches([upright.image(image.field) for image in estimated]))
+    images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
+    batches = zip(*(crop_batches(maps) for maps in zip(*images_and_masks, strict=True)), strict=True)
+    states = candidate_states(upright.network, list(batches))
     fields = [image.field for image in evenly_taken(images, SCORED)]
     scores = {}
     with tqdm(states.items(), "comparing", unit="model", disable=not progress) as candidates:
@@ -73,6 +79,11 @@ def choose_statistics(model: Model, images: Sequence[TargetImage], progress: boo
             scores[name] = label_free_scores(upright, fields)
             candidates.set_postfix({name: f"{consistency(scores[name]):.3f}"})
     return Choice(chosen_statistics(scores), states, scores, len(fields))
+
+
+def _tissue_of(picture: NDArray[np.uint8], model: Model) -> Tensor:
+    """The 1HW mask of a picture's tissue, on the model's device."""
+    return torch.from_numpy(tissue_mask(picture))[None].to(model.device)
 
 
 def upright_model(model: Model) -> Model:
