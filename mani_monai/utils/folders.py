@@ -101,7 +101,7 @@ def files_by_stem(
 
 
 def paths_in(folder: Path, deep: bool = False) -> list[Path]:
-    """The files of a folder in order, without leftovers of systems.
+    """The files of a folder in order, without leftovers of systems, pipes, sockets and devices.
 
     Args:
         folder: where they lie.
@@ -112,7 +112,7 @@ def paths_in(folder: Path, deep: bool = False) -> list[Path]:
     """
     try:
         paths = sorted(folder.rglob("*") if deep else folder.iterdir())
-        return [path for path in paths if not is_leftover(path, folder) and not path.is_dir()]
+        return [path for path in paths if not is_leftover(path, folder) and (path.is_file() or not path.exists())]
     except PermissionError as error:
         place = error.filename or folder
         raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None

@@ -53,6 +53,15 @@ def test_files_by_stem_passes_over_what_is_no_image(tmp_path):
     assert problems == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_no_files_and_broken_links_stay_to_be_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")  # who opens it waits for ever
+    (tmp_path / "broken.png").symlink_to(tmp_path / "none.png")
+    (tmp_path / "round.png").symlink_to(tmp_path / "round.png")
+    touch(tmp_path / "a.png")
+    assert [path.name for path in paths_in(tmp_path)] == ["a.png", "broken.png", "round.png"]
+
+
 def test_leftovers_of_systems_are_no_images(tmp_path):
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "ehthumbs.db"):
         touch(tmp_path / name)
