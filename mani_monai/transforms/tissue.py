@@ -119,7 +119,7 @@ class MarkTissued(MapTransform):
     """Adds the :func:`tissue_mask` of images, for statistics that leave the rest out.
 
     Args:
-        keys: one key of 3HW RGB images in 0..255, as they are decoded.
+        keys: one key of 3HW RGB images in 0..255, as they are decoded: what is no tissue may be glass by then.
         tissue_key: receives 1HW uint8, 1 where there may be tissue.
         allow_missing_keys: leave an item without the key as it is.
     """
@@ -142,6 +142,7 @@ class MarkTissued(MapTransform):
         for key in self.key_iterator(item):
             values = np.asarray(item[key]).round().clip(0, 255).astype(np.uint8)
             mask = tissue_mask(np.ascontiguousarray(np.moveaxis(values, 0, -1)))
+            mask &= ~_opened((values == GLASS).all(0), SUPPORT)  # decoded so, and too narrow for a flat square
             item[self.tissue_key] = torch.from_numpy(mask[None].astype(np.uint8))
         return item
 
