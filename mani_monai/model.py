@@ -218,7 +218,8 @@ class Model:
         """From rows first to the network's axes, or back."""
         return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
 
-    def _pixels(self, picture: NDArray[np.uint8]) -> Tensor:
+    def pixels(self, picture: NDArray[np.uint8]) -> Tensor:
+        """An HW3 picture as the declared steps take it: 3HW, in the order of the network's axes."""
         return self._turned(torch.from_numpy(np.require(picture, requirements="W")).permute(2, 0, 1))
 
     def image(self, picture: NDArray[np.uint8], whole: Whole = None) -> Tensor:
@@ -237,14 +238,13 @@ class Model:
         return self._image(shown_as_glass(picture), whole)
 
     def _image(self, picture: NDArray[np.uint8], whole: Whole) -> Tensor:
-        image = self._pixels(picture)
-        seen = self._pixels(shown_as_glass(whole)) if isinstance(whole, np.ndarray) else whole
+        image = self.pixels(picture)
+        seen = self.pixels(shown_as_glass(whole)) if isinstance(whole, np.ndarray) else whole
         shape = image.shape
         for step in self._steps:
             image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]
             seen = step({"image": seen})["image"] if isinstance(seen, Tensor) else seen
         if image.shape != shape:
-            raise InputError(
-                f"preprocessing: gives {tuple(image.shape)} of {tuple(shape)}; no step may change the shape."
-            )
+            given = f"{tuple(image.shape)} of {tuple(shape)}"
+            raise InputError(f"preprocessing: gives {given}; no step may change the shape.")
         return image.to(self.device).float() / 255

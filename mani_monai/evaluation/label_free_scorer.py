@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from monai.inferers import Inferer
 from monai.networks.utils import eval_mode
+from monai.transforms import CenterSpatialCrop
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -102,16 +103,16 @@ class LabelFreeScorer:
     Args:
         network: the network.
         inferer: what runs it on whole images.
-        images: items with "image", 3HW in 0..1, and, where that is a part of one, "whole", the whole image, whose
-            tissue normalisation goes by; labels are not read.
+        images: items with "image", 3HW in 0..1 as the network is shown it, and, where there is preprocessing,
+            "decoded", 3HW in 0..255 before it, whose middle the image is; labels are not read.
         device: where to run it.
         branch: key of the nuclei logits where the network's output is a dictionary.
         criterion: one of ``CRITERIA``, which ``best`` follows.
-        preprocessing: the declared steps that the images went through, on values of 0..255; their differently stained
-            copies go through them, too. Without them the copies would have colours that the network never meets.
+        preprocessing: the declared steps that the images went through, on values of 0..255. Decoded pictures are
+            stained differently and go through them, once.
 
     Raises:
-        ValueError: when there is no image, or the criterion is unknown.
+        ValueError: when there is no image, or the criterion is unknown; when called, if "decoded" is missing.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class LabelFreeScorer:
             for item in self.images:
                 image = item["image"].unsqueeze(0).to(self.device)
                 plain = self._nuclei(image)
-                scores.append(self._scores(image, plain, item.get("whole", item["image"])))
+                scores.append(self._scores(image, plain, item.get("decoded")))
                 pixels.append(interpolate(plain, (GRID, GRID), mode="nearest-exact").flatten())
         means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
         nuclei = torch.cat(pixels)
@@ -162,21 +163,23 @@ class LabelFreeScorer:
         logits = output if self.branch is None else output[self.branch]
         return logits.softmax(dim=1)[:, 1:2]
 
-    def _stained(self, image: Tensor, scale: tuple[float, ...], whole: Tensor) -> Tensor:
+    def _stained(self, image: Tensor, scale: tuple[float, ...], decoded: Tensor | None) -> Tensor:
         """A 13HW image in another staining, as the network would be shown it."""
         change = torch.tensor(scale), torch.zeros(3)
-        stained = jitter_stains(image, *change)
         if not self.preprocessing:
-            return stained
-        shown, seen = stained[0] * 255, jitter_stains(whole, *change) * 255
+            return jitter_stains(image, *change)
+        if decoded is None:
+            raise ValueError('images must hold "decoded" where there is preprocessing.')
+        stained = jitter_stains(decoded.float() / 255, *change) * 255
+        shown = stained if decoded.is_floating_point() else stained.round().to(decoded.dtype)
         for step in self.preprocessing:
-            shown, seen = step({"image": shown, "whole": seen})["image"], step({"image": seen})["image"]
-        return shown[None].to(image) / 255
+            shown = step({"image": shown})["image"]
+        return CenterSpatialCrop(image.shape[2:])(shown)[None].to(image) / 255
 
-    def _scores(self, image: Tensor, plain: Tensor, whole: Tensor) -> dict[str, float]:
+    def _scores(self, image: Tensor, plain: Tensor, decoded: Tensor | None) -> dict[str, float]:
         """What one image gives by itself."""
         turned = TURN.undo(self._nuclei(TURN.apply(image)))
-        stained = [self._nuclei(self._stained(image, scale, whole)) for scale in STAINS]
+        stained = [self._nuclei(self._stained(image, scale, decoded)) for scale in STAINS]
         return {
             "entropy": binary_entropy(plain).mean().item(),
             "information": prediction_information(plain).item(),

@@ -74,6 +74,15 @@ def test_only_training_images_are_looked_at(make_workflow, finished):
     assert torch.equal(images[0]["image"], whole[:, 12:52, 12:52])
 
 
+def test_decoded_pictures_go_along_untouched(make_workflow, finished):
+    """A picture's stains are changed before its normalisation."""
+    normalised = make_workflow(finished, "stain_normalisation", "evaluate", initialize=[]).parser
+    plain = make_workflow(finished, "evaluate", initialize=[]).parser
+    decoded = normalised.get_parsed_content("evaluate::unlabelled_dataset")[0]["decoded"]
+    assert decoded.dtype == torch.uint8
+    assert torch.equal(decoded / 255, plain.get_parsed_content("evaluate::unlabelled_dataset")[0]["image"])
+
+
 def test_the_criterion_is_a_setting(metrics_of):
     metrics = metrics_of(**{"evaluate::label_free::criterion": "entropy"})
     scores = {one["weights"]: one["label_free"] for one in metrics["snapshots"] if "snapshots/" in one["weights"]}

@@ -19,6 +19,7 @@ from mani_monai.evaluation import LabelFreeScorer, evenly_taken
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import part_nuclei
 from mani_monai.transforms.rescaling import rescaled
+from mani_monai.transforms.tissue import shown_as_glass
 
 Item = TypeVar("Item")
 SCORED = 8
@@ -87,7 +88,7 @@ def measure_model(
 
 def label_free_scores(model: Model, pictures: Sequence[np.ndarray]) -> dict[str, float]:
     """What :class:`LabelFreeScorer` says of a model on HW3 pictures at its pixel size."""
-    images = [{"image": model.image(picture)} for picture in pictures]
+    images = [{"image": model.image(picture), "decoded": model.pixels(shown_as_glass(picture))} for picture in pictures]
     device = cast("torch.device", model.device)  # chosen, once the model is made
     return LabelFreeScorer(model.network, model.inferer, images, device, preprocessing=model.steps)()
 
