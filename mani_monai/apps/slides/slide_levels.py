@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from mani_monai.apps.slides.plain_tiffs import is_odd_tiff
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
@@ -50,6 +51,9 @@ class Levels(Protocol):
 class OpenSlideLevels:
     """What OpenSlide reads. Transparent pixels take the background colour; the scanned bounds are the slide.
 
+    Attributes:
+        is_plain: whether it is a TIFF of no scanner's format.
+
     Args:
         path: the slide.
 
@@ -64,6 +68,7 @@ class OpenSlideLevels:
         self._lock = threading.Lock()
         self._slide = self._open(path)
         facts = self._slide.properties
+        self.is_plain = facts.get("openslide.vendor") == "generic-tiff"
         width, height = self._slide.dimensions
         self._top, self._left = int(facts.get("openslide.bounds-y", 0)), int(facts.get("openslide.bounds-x", 0))
         bounded = "openslide.bounds-width" in facts and "openslide.bounds-height" in facts
@@ -189,8 +194,11 @@ def open_levels(path: Path) -> Levels:
         levels = None
     except (openslide.OpenSlideError, ValueError) as error:
         raise InputError(f"{path}: cannot be opened ({_line(error)}); copy the slide again.") from error
-    if ending in TIFFS and (levels is None or len(levels.sizes) == 1):
-        pyramid = _pyramid(path, large=levels is None)
+    if ending in TIFFS:
+        single = levels is None or len(levels.sizes) == 1
+        pyramid = _pyramid(path, large=levels is None) if single else None
+        if (levels is None or levels.is_plain) and is_odd_tiff(path, several=single and pyramid is None):
+            return PictureLevels(path)
         return pyramid or levels or PictureLevels(path)
     assert levels is not None
     return levels
