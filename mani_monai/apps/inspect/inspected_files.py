@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
-from mani_monai.utils.folders import file_hash, is_system_file
+from mani_monai.utils.folders import FETCH, file_hash, is_lfs_pointer, is_system_file
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
@@ -32,6 +32,8 @@ def weight_findings(name: str, path: Path) -> list[Finding]:
         path: where it lies.
     """
     suffix = path.suffix.lower()
+    if is_lfs_pointer(path):
+        return [Finding(name, "weights", FETCH, True)]
     if suffix in STATES:
         return [_state_finding(name, path)]
     if suffix == ".ts":
@@ -59,8 +61,9 @@ def _state_finding(name: str, path: Path) -> Finding:
         torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), None)
+        what = "loading it may run code" if reason else "it is damaged, or loading it may run code"
         reason = (reason or type(error).__name__).strip()[:200]
-        return Finding(name, "weights", f"not tensors only: loading it may run code ({reason})", True)
+        return Finding(name, "weights", f"not tensors only: {what} ({reason})", True)
     return Finding(name, "weights", "tensors only")
 
 

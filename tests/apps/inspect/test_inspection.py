@@ -160,6 +160,20 @@ def test_pickled_code_in_weights(bundle, witness):
     assert places == ["models/array.npy", "models/legacy.pth", "models/model.pt", "models/state.pkl"]
 
 
+@pytest.mark.parametrize("name", ["model.pt", "model.ts", "model.onnx"])
+def test_a_pointer_of_git_lfs_is_to_be_fetched(bundle, name):
+    path = bundle / "models" / name
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    assert any(f"models/{name}" in line and "fetch it with git lfs pull" in line for line in dangers(bundle))
+
+
+def test_weights_that_are_cut_short_are_called_damaged(bundle):
+    path = bundle / "models" / "model.pt"
+    torch.save({"x": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:2000])
+    assert any("models/model.pt" in line and "it is damaged, or" in line for line in dangers(bundle))
+
+
 def test_torchscript_is_code_and_not_weights(bundle):
     torch.jit.script(torch.nn.Linear(2, 1)).save(bundle / "models" / "model.ts")
     shutil.copy(bundle / "models" / "model.ts", bundle / "models" / "model.pt")
