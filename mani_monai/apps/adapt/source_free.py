@@ -15,7 +15,7 @@ from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome
 from mani_monai.apps.adapt.request import check_folders, check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
 from mani_monai.apps.adapt.target_images import images_of, list_target_images, prepared_mpp, target_name
-from mani_monai.apps.adapt.target_survey import TargetImage, survey
+from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, survey
 from mani_monai.apps.adapt.verdict import judge, kept
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
 from mani_monai.apps.export.documents import terms_of_use
@@ -79,6 +79,8 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     left_out = (*bad, *listing.problems, *listing.left_out)
     for line in left_out:
         job.say(f"left out: {line}")
+    for line in (unsized := named_unsized(images, given.mpp)):
+        job.say(f"warning: {line}")
     sound = _sound(images, job, left_out)
 
     job.say(f"2/4 choosing the batch statistics, from {min(len(sound), ESTIMATED)} images")
@@ -111,7 +113,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         str(trained.facts["source"]),
         str(trained.facts["target"]),
         _settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
-        (terms_of_use(trained.domains), *_named_doubts(images)),
+        (terms_of_use(trained.domains), *(line[0].upper() + line[1:] for line in unsized), *_named_doubts(images)),
         left_out,
         evidence,
         image_rows([image for image in images if image.path in set(shown)], before, after),

@@ -43,6 +43,7 @@ class TargetImage:
         colour: CIELAB of its tissue, on the mean.
         field: HW3, its part with most tissue, at the network's pixel size; empty where nobody asked for it.
         doubts: why it may not speak for the tissue; none for most.
+        sized: the size of its pixels is known.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class TargetImage:
     colour: tuple[float, float, float]
     field: NDArray[np.uint8] = field(repr=False)
     doubts: tuple[str, ...] = ()
+    sized: bool = True
 
 
 def survey(
@@ -79,7 +81,8 @@ def survey(
 
 def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bool) -> TargetImage:
     picture = read_image(path).pixels
-    scale = scale_for(size or read_pixel_size(path), mpp)
+    size = size or read_pixel_size(path)
+    scale = scale_for(size, mpp)
     if min(picture.shape[:2]) * scale < MIN_SIZE:
         height, width = picture.shape[:2]
         raise InputError(f"{path}: is {height}x{width} px, too small for the network; take larger images.")
@@ -91,7 +94,24 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     if fields:
         part = picture[richest_part(picture, max(MIN_SIZE, round(FIELD / scale)))]
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
-    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field)
+    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field, sized=size is not None)
+
+
+def named_unsized(images: Sequence[TargetImage], mpp: float | None) -> list[str]:
+    """A sentence where pixel sizes are not known, since the counts are wrong at another magnification.
+
+    Args:
+        images: that were looked at.
+        mpp: micrometres per pixel of the network.
+
+    Returns:
+        no line or one.
+    """
+    unsized = [image.path.name for image in images if not image.sized]
+    if not unsized or mpp is None:
+        return []
+    whose = f"pixel size not known of {len(unsized)} images, e.g. {unsized[0]}"
+    return [f"{whose}: taken as the network's {mpp:.3g} um; name it with --mpp."]
 
 
 def richest_part(picture: NDArray[np.uint8], side: int) -> tuple[slice, slice]:

@@ -109,10 +109,12 @@ def report(result: FolderResult) -> None:
     """Prints what a user has to know at the end: unknown pixel sizes and failures to standard error, then one line."""
     unknown = [image for image in result.images if NOT_KNOWN in image.pixel_size]
     if unknown:
-        of_model = result.facts["network_mpp"] is None
+        network = result.facts["network_mpp"]
+        of_model = network is None
         whose = "of the network's training" if of_model else f"of {len(unknown)} images, e.g. {unknown[0].image}"
         remedy = "export it with --mpp" if of_model else "name it with --mpp"
-        print(f"warning: pixel size not known {whose}: taken as equal; {remedy}.", file=sys.stderr)
+        taken = "taken as equal" if of_model else f"taken as the network's {network:.3g} um"
+        print(f"warning: pixel size not known {whose}: {taken}; {remedy}.", file=sys.stderr)
     if result.left_out:
         print(
             f"{result.left_out} other files were left out: no PNG, TIFF, JPEG or BMP; mani slides reads slides.",

@@ -181,7 +181,8 @@ class ImageSteps:
             whose = " and ".join(
                 name for name, um in (("the image's", size), ("the network's", self.model.mpp)) if um is None
             )
-            return f"{NOT_KNOWN} ({whose}): taken as equal"
+            taken = "taken as equal" if self.model.mpp is None else f"taken as the network's {self.model.mpp:.3g} um"
+            return f"{NOT_KNOWN} ({whose}): {taken}"
         if scale == 1:
             return f"as the network's, by {size.origin}"
         return f"rescaled {scale:.3g} times to the network's {self.model.mpp:.3g} um, by {size.origin}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.apps.adapt.target_survey import FEWEST, richest_part, survey
+from mani_monai.apps.adapt.target_survey import FEWEST, named_unsized, richest_part, survey
 from mani_monai.data.pixel_size import given_pixel_size
 
 PINK, GLASS, BROWN = (200, 130, 180), (245, 245, 245), (110, 80, 30)
@@ -38,6 +38,16 @@ def test_ordinary_images_are_not_doubted(look):
     assert [image.doubts for image in images] == [()] * FEWEST
     assert left_out == []
     assert all(image.tissue == 1 and image.black == 0 for image in images)
+
+
+def test_images_without_a_pixel_size_are_named(look):
+    images, _ = look(others(), mpp=0.25)
+    assert named_unsized(images, 0.25) == [
+        f"pixel size not known of {FEWEST} images, e.g. sound0.png: taken as the network's 0.25 um; name it with --mpp."
+    ]
+    assert named_unsized(images, None) == []
+    sized, _ = look(others(), mpp=0.25, size=given_pixel_size(0.25))
+    assert named_unsized(sized, 0.25) == []
 
 
 def test_pigment_is_named_and_dark_nuclei_are_not(look):

@@ -98,7 +98,8 @@ def test_the_summary_says_it(exported, images, tmp_path, capsys):
         f"4 images: 4 done; {nuclei} nuclei; pixel size not known of 4; summary: {out / 'summary.csv'}\n"
     )
     assert printed.err.splitlines() == [
-        "warning: pixel size not known of 4 images, e.g. small.png: taken as equal; name it with --mpp.",
+        "warning: pixel size not known of 4 images, e.g. small.png: "
+        "taken as the network's 0.25 um; name it with --mpp.",
         "1 other files were left out: no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
     ]
 
