@@ -62,20 +62,24 @@ def adapt(
             marked as oracle. They choose nothing.
         masks: folder of their masks.
     """
+    from mani_monai.apps.adapt.request import check_folders
     from mani_monai.apps.adapt.slide_target import pictures_of
     from mani_monai.utils import InputError
     from mani_monai.utils.places import place_of
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
-    target, mpp = pictures_of(target, Path(out), mpp, source, model)
-    bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "say": _say}
+    if source is None and (method not in (None, STATISTICS) or options):
+        flag = "options" if options else f"method {method}"
+        raise InputError(f"--{flag}: is of a training, which needs labelled images; name them with --source.")
+    if source is not None and method == STATISTICS:
+        raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
+    check_folders(check, masks)
+    target, mpp, slides = pictures_of(target, Path(out), mpp, source, model)
+    bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "slides": slides, "say": _say}
     if source is None:
         from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 
-        if method not in (None, STATISTICS) or options:
-            flag = "options" if options else f"method {method}"
-            raise InputError(f"--{flag}: is of a training, which needs labelled images; name them with --source.")
         given = model or str(place_of("pretrained") / "mani_unet")
         end_on_signals()
         done = adapt_statistics(SourceFree(target, Path(out), given, bundles, licence, mpp, **checked))
@@ -84,8 +88,6 @@ def adapt(
         from mani_monai.apps.adapt.adaptation import adapt as adapt_now
         from mani_monai.apps.adapt.methods import DEFAULT_METHOD
 
-        if method == STATISTICS:
-            raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
         settled = {name: str(value) for name, value in (options or {}).items()}
         places = (source, target, Path(out), bundles, model)
         job = Adaptation(*places, method or DEFAULT_METHOD, preset, settled, seed, licence, mpp, **checked)

@@ -19,8 +19,8 @@ from mani_monai.apps.adapt.methods import (
     make_plan,
     read_configs,
 )
-from mani_monai.apps.adapt.outcome import Adapted, NextCommands
-from mani_monai.apps.adapt.request import check_folders, check_request, keep_request
+from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
+from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import images_of, list_target_images
 from mani_monai.apps.adapt.trained_outcome import report_training
@@ -61,6 +61,7 @@ class Adaptation:
         mpp: micrometres per pixel of both data sets' images, for the exports; None where that is not known.
         check: folder of labelled target images, which choose nothing.
         masks: folder of their masks.
+        slides: what the images are windows of; None where they are none.
         launcher: what starts the trainings.
         say: tells a person how far it is.
     """
@@ -78,6 +79,7 @@ class Adaptation:
     mpp: float | None = None
     check: str | None = None
     masks: str | None = None
+    slides: Slides | None = None
     launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
 
@@ -135,7 +137,8 @@ def adapt(job: Adaptation) -> Adapted:
     notes = (*notes, terms_of_use(trained.domains))
     originals = {record.id: record.image for record in list_target_images(job.target).records}
     bundle = job.model if source_model is None else str(source_model.folder)
-    commands = NextCommands(str(bundle), str(adapted.folder), str(images_of(job.target)), str(job.out), job.mpp)
+    images_folder = str(images_of(job.target))
+    commands = NextCommands(str(bundle), str(adapted.folder), images_folder, str(job.out), job.mpp, job.slides)
     check = _check(job, (before, after), size)
     facts = ((before, after), originals, size, _settings(job, configs, domains), notes, commands, check)
     outcome = report_training(job.out, plan, make, domains, *facts)
@@ -167,7 +170,7 @@ def _request(job: Adaptation) -> dict[str, Any]:
 
 def _domains(job: Adaptation, configs: ConfigParser) -> Domains:
     """Both data sets, made once: the training that goes on has to find what it began with."""
-    request, kept, asked = job.out / "request.json", job.out / "data" / "domains.json", _request(job)
+    request, kept, asked = job.out / REQUEST, job.out / "data" / "domains.json", _request(job)
     check_request(request, asked)
     if not request.exists() or not kept.exists():
         crop_size = int(configs.get("crop_size"))

@@ -38,8 +38,21 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
+class Slides:
+    """Slides that an adaptation's pictures were taken of.
+
+    Attributes:
+        path: a slide or a folder of slides.
+        mpp: micrometres per pixel, where no slide says it.
+    """
+
+    path: str
+    mpp: float | None = None
+
+
+@dataclass(frozen=True)
 class NextCommands:
-    """What finds the nuclei of the target's images by either model.
+    """What finds the nuclei of the target's images, or of the slides that they were taken of, by either model.
 
     Attributes:
         source: folder or zip of the source model.
@@ -47,6 +60,7 @@ class NextCommands:
         images: the target's folder.
         out: folder of the adaptation.
         mpp: as it was given.
+        slides: None where the images are no windows of slides.
     """
 
     source: str
@@ -54,6 +68,7 @@ class NextCommands:
     images: str
     out: str
     mpp: float | None = None
+    slides: Slides | None = None
 
     def of(self, outcome: str) -> dict[str, str]:
         """The command of the model that a verdict names, or of both, by "source model" and "adapted model"."""
@@ -63,9 +78,12 @@ class NextCommands:
         return {name: self._command(bundle, name.split()[0]) for name, bundle in models.items()}
 
     def _command(self, bundle: str, name: str) -> str:
-        size = [] if self.mpp is None else ["--mpp", f"{self.mpp:g}"]
+        command, images, mpp = ("infer", "--images"), self.images, self.mpp
+        if self.slides is not None:
+            command, images, mpp = ("slides", "--slides"), self.slides.path, self.slides.mpp
+        size = [] if mpp is None else ["--mpp", f"{mpp:g}"]
         out = str(Path(self.out) / f"nuclei_{name}")
-        return shlex.join(["mani", "infer", "--bundle", bundle, "--images", self.images, "--out", out, *size])
+        return shlex.join(["mani", command[0], "--bundle", bundle, command[1], images, "--out", out, *size])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from typing import Any
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
+REQUEST = "request.json"
+"""Its file in the adaptation's folder."""
+
 
 def check_request(path: Path, asked: Mapping[str, Any]) -> None:
     """Refuses a folder of another request; one without any is free.

@@ -11,8 +11,8 @@ from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
 from mani_monai.apps.adapt.measurement import measure_model, measured_images
 from mani_monai.apps.adapt.nuclei_figures import agreement
-from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome
-from mani_monai.apps.adapt.request import check_folders, check_request, keep_request
+from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
+from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
 from mani_monai.apps.adapt.target_images import images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, survey
@@ -46,6 +46,7 @@ class SourceFree:
         mpp: micrometres per pixel of the images; what each file says by default.
         check: folder of labelled target images, which choose nothing.
         masks: folder of their masks.
+        slides: what the images are windows of; None where they are none.
         say: tells a person how far it is.
     """
 
@@ -57,6 +58,7 @@ class SourceFree:
     mpp: float | None = None
     check: str | None = None
     masks: str | None = None
+    slides: Slides | None = None
     say: Callable[[str], None] = print
 
 
@@ -70,7 +72,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     mpp = job.mpp if job.mpp is not None else prepared_mpp(job.target)
     size = given_pixel_size(mpp)
     listing = list_target_images(job.target, job.licence)
-    check_request(job.out / "request.json", asked := _request(job, [record.image for record in listing.records]))
+    check_request(job.out / REQUEST, asked := _request(job, [record.image for record in listing.records]))
     given = open_unet(job.model)
 
     job.say("1/4 checking the images")
@@ -90,10 +92,11 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     job.say("3/4 exporting")
     trained = _trained(job, model, name, target_name(job.target, ""))
     adapted = _export(job, trained)
-    keep_request(job.out / "request.json", asked)
+    keep_request(job.out / REQUEST, asked)
 
     job.say("4/4 measuring both models on the target, writing the report")
-    commands = NextCommands(str(job.model), str(adapted.folder), str(images_of(job.target)), str(job.out), mpp)
+    images_folder = str(images_of(job.target))
+    commands = NextCommands(str(job.model), str(adapted.folder), images_folder, str(job.out), mpp, job.slides)
     shown = measured_images([image.path for image in images])
     before = replace(measure_model(given, shown, size, "source model", scored=()), scores=scores[SOURCE])
     after = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def sample_windows(
     edge: int = EDGE,
     seed: int = 0,
     otherwise: PixelSize | None = None,
+    held: Collection[str] = (),
 ) -> list[str]:
     """Writes windows of tissue as PNG, as many of each slide, and ``windows.json`` with their places.
 
@@ -57,12 +59,13 @@ def sample_windows(
         edge: of a window in pixels.
         seed: of the choice.
         otherwise: of the pixels of slides that do not say it.
+        held: file names of windows that something was made of, which must not be replaced by others.
 
     Returns:
         a line for each slide that gave no window.
 
     Raises:
-        InputError: when no slide gave one, or the folder cannot be written.
+        InputError: when no slide gave one, the folder cannot be written, or other windows are held.
     """
     paths, problems = slide_paths(Path(str(slides)).expanduser())
     facts = {
@@ -72,6 +75,8 @@ def sample_windows(
     written = read_object(folder / PLACES, "remove it") if folder.is_dir() else {}
     if written.get("facts") == facts:
         return list(written["problems"])
+    if held and not _give_again(facts, written.get("facts"), held):
+        raise InputError(f"{folder}: the adaptation was made of other pictures; choose another --out, or delete it.")
     new = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(new, ignore_errors=True)
     try:
@@ -93,6 +98,19 @@ def sample_windows(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return problems
+
+
+def _give_again(facts: Mapping[str, Any], written: Mapping[str, Any] | None, held: Collection[str]) -> bool:
+    """Whether slides and settings are those of windows that are held, wherever the slides lie by now."""
+    if written is not None:
+        one, other = ({**each, "slides": _by_name(each["slides"])} for each in (facts, written))
+        return one == other
+    stems = tuple(f"{Path(slide).stem}_x" for slide in facts["slides"])
+    return all(name.startswith(stems) for name in held)
+
+
+def _by_name(sizes: Mapping[str, int]) -> dict[str, int]:
+    return {Path(path).name: size for path, size in sizes.items()}
 
 
 def _written(slide: Slide, folder: Path, um: float, count: int, edge: int, seed: int) -> dict[str, Any]:

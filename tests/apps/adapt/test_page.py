@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from adapted import figures
 
-from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
+from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
@@ -120,6 +120,14 @@ def test_the_next_command_is_that_of_the_model_that_the_verdict_names(outcome):
     text = "".join(Reader.of(render(outcome)).words)
     assert adapted in text
     assert given in text
+
+
+@pytest.mark.parametrize(("mpp", "size"), [(None, ""), (0.5, " --mpp 0.5")])
+def test_after_slides_the_next_command_is_for_slides(outcome, mpp, size):
+    """At the pixel size that the slides say; that of their windows is the network's."""
+    commands = replace(outcome.commands, slides=Slides("my slides", mpp)).of(USE)
+    expected = f"mani slides --bundle out/adapted/mani_unet --slides 'my slides' --out out/nuclei_adapted{size}"
+    assert commands == {"adapted model": expected}
 
 
 def test_candidates_and_labels_are_shown_where_there_are_some(outcome):

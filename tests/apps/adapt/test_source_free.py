@@ -14,6 +14,7 @@ from PIL import Image
 from small_bundles import write_older_bundle, write_unet_bundle
 
 from mani_monai.apps.adapt import statistics_choice
+from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.model import Model
@@ -133,9 +134,10 @@ def test_the_source_is_kept_where_it_is_most_consistent(target, tmp_path, monkey
     """An older export, whose network sees columns first, is not changed by being written anew."""
     older = write_older_bundle(tmp_path / "mani_unet")
     monkeypatch.setattr(statistics_choice, "chosen_statistics", lambda scores: "source")
-    done = adapt_statistics(job(target, tmp_path / "out", older))
+    done = adapt_statistics(job(target, tmp_path / "out", older, slides=Slides("my_slides")))
     assert done.verdict.line == "keep the source model, because the model agrees with itself best as it is"
     assert list(done.commands) == ["source model"]
+    assert done.commands["source model"].startswith(f"mani slides --bundle {older} --slides my_slides --out ")
     pixels = picture(96, 112, 0)
     before, after = (Model.open(path, "cpu") for path in (older, done.adapted.folder))
     assert np.allclose(before.maps(pixels), after.maps(pixels), atol=1e-4)
