@@ -78,7 +78,7 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         a dictionary a line, its keys in lower case.
 
     Raises:
-        InputError: when it is not UTF-8, or lacks a column or any line, or has a line of more cells than the first.
+        InputError: when it is not UTF-8, lacks a column or any line, has one twice, or has a line of more cells than the first.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -91,6 +91,9 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         header, *rows = [[cell.strip() for cell in line] for line in lines if any(map(str.strip, line))] or [[]]
         header = [name.lower() for name in header]
         if set(columns) <= set(header) and rows:
+            twice = next((name for name in columns if header.count(name) > 1), None)
+            if twice is not None:
+                raise InputError(f"{table}: has the column {twice} twice; keep one of the two.")
             long = next((row for row in rows if len(row) > len(header)), None)
             if long is not None:
                 raise InputError(

@@ -70,3 +70,10 @@ def test_tables_that_are_none(tmp_path, text, line):
 def test_a_short_line_has_empty_cells(tmp_path):
     (tmp_path / "a.csv").write_text("image,group\nx\n")
     assert read_csv(tmp_path / "a.csv", ("image", "group")) == [{"image": "x", "group": ""}]
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("image,group,Group\na,1,2\n")
+    with pytest.raises(InputError, match=r"groups\.csv: has the column group twice"):
+        read_csv(table, ("image", "group"))
