@@ -78,7 +78,8 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         a dictionary a line, its keys in lower case.
 
     Raises:
-        InputError: when it is not UTF-8, lacks a column or any line, has one twice, or has a line of more cells than the first.
+        InputError: when it is not UTF-8, lacks a column or any line, has a column twice, or has a line of more cells
+            than the first.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
