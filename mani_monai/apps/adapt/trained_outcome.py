@@ -14,7 +14,7 @@ from mani_monai.apps.adapt.measurement import measure_labels, measure_model, mea
 from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome
-from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.adapt.target_survey import named_unsized, survey
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.write_report import image_rows, write_report
 from mani_monai.apps.prepare.domain_pair import Domains
@@ -74,7 +74,7 @@ def report_training(
         domains.source,
         domains.target,
         settings,
-        notes,
+        (*notes, *(line[0].upper() + line[1:] for line in named_unsized(images, models[1].mpp))),
         (*domains.left_out, *unread),
         evidence,
         image_rows(images, before, after),
