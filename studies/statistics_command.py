@@ -24,8 +24,12 @@ FEWEST = 3
 """Images of a tissue, at least."""
 ORACLES = ("dice", "pq")
 RULE = "stain + symmetry"
-KEPT = ("model", "data", "tissue", "candidate", "images", "chosen")
+SETTINGS = ("weights", "split", "most")
+"""Columns that say what a row was measured with: the weights' SHA-256, the split, and images of a tissue at most."""
+KEPT = ("model", "data", "tissue", "candidate", "images", "chosen", *SETTINGS)
 """Columns of the table that are no figures."""
+ALL = "all"
+"""Of the column "most": no image was left out."""
 
 
 def statistics(
@@ -47,25 +51,47 @@ def statistics(
         split: the split whose images, of all parts, are taken.
         out: a CSV file that receives a row a model, tissue and candidate; pairs that it holds are not made again.
         most: images of a tissue, at most; all by default.
+
+    Raises:
+        InputError: when two bundles have one name, no tissue has enough images, or the file holds a pair with other
+            weights, another split or another number of images.
     """
     paths = bundles.split(",") if isinstance(bundles, str) else list(bundles)  # fire parts words alone, no paths
     if len({Path(path).name for path in paths}) < len(paths):
         raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
-    known = pd.read_csv(out) if out is not None and Path(out).is_file() else pd.DataFrame(columns=list(KEPT))
-    rows = known.to_dict("records")
+    rows = _kept_rows(out)
     for bundle in paths:
         model = Model.open(bundle)
+        settings = dict(zip(SETTINGS, (model.weights, str(split), ALL if most is None else str(most)), strict=True))
         for name in data_set_names(data):
             for tissue, items in _tissues(dataset_dir, name, split, most).items():
                 pair = {"model": Path(bundle).name, "data": name, "tissue": tissue}
-                if any(all(row[key] == value for key, value in pair.items()) for row in rows):
+                if _is_kept(rows, pair, settings, out):
                     continue
-                rows.extend({**pair, **row} for row in _measured(model, items))
+                rows.extend({**pair, **settings, **row} for row in _measured(model, items))
                 if out is not None:
                     pd.DataFrame(rows).round(5).to_csv(out, index=False, lineterminator="\n")
     if not rows:
         raise InputError(f"--data {data}: no tissue has {FEWEST} labelled images; name another data set.")
     print(statistics_page(pd.DataFrame(rows)))
+
+
+def _kept_rows(out: str | None) -> list[dict[str, Any]]:
+    if out is None or not Path(out).is_file():
+        return []
+    return pd.read_csv(out, dtype=dict.fromkeys(SETTINGS, str)).to_dict("records")
+
+
+def _is_kept(
+    rows: Sequence[Mapping[str, Any]], pair: Mapping[str, str], settings: Mapping[str, str], out: str | None
+) -> bool:
+    same = [row for row in rows if all(row[key] == value for key, value in pair.items())]
+    for row in same:
+        other = [name for name in SETTINGS if row.get(name) != settings[name]]
+        if other:
+            names, what = " ".join(pair.values()), " and ".join(other)
+            raise InputError(f"{out}: holds {names} with other {what} than these; name another --out.")
+    return bool(same)
 
 
 def _tissues(dataset_dir: str, name: str, split: str, most: int | None) -> dict[str, list[dict[str, str]]]:

@@ -40,7 +40,7 @@ def candidate_states(
         source_shares: by the candidate's name, the part that the source's statistics have in it.
 
     Raises:
-        InputError: when the network has no batch statistics.
+        InputError: when the network has no batch statistics, or no batch has tissue.
     """
     source = {name: value.clone() for name, value in network.state_dict().items()}
     if not any(name.endswith(_STATISTICS) for name in source):

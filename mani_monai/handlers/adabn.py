@@ -30,6 +30,7 @@ class AdaBNHandler:
 
     Raises:
         ValueError: when there is no such event, or the share is outside 0..1.
+        InputError: when it is called and no batch has tissue; what evaluates or saves afterwards does not take place.
     """
 
     def __init__(

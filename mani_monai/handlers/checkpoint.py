@@ -98,6 +98,7 @@ class CheckpointHandler(Checkpoint):
         self.iteration = engine.state.iteration
         super().__call__(engine, *args, **kwargs)
 
+    # Private in ignite, which offers no public place for what a checkpoint holds. Checked with ignite 0.5.5.
     def _setup_checkpoint(self) -> dict[str, Any]:
         position = {"iteration": self.iteration, "iterations": self.sampler.iterations}
         return {**position, **super()._setup_checkpoint()}

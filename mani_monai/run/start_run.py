@@ -26,7 +26,7 @@ from mani_monai.run.running_workflow import component, resolved_config, running_
 from mani_monai.run.trained_domains import TRAINING, common_pixel_size, domains_of, read_domains, united
 from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
-from mani_monai.utils.files import weights_file
+from mani_monai.utils.files import load_tensors, weights_file
 from mani_monai.utils.json_files import config_text, read_object
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def start_run() -> None:
 
     ``train.json``: the whole config. ``inference.json``: the same network and steps. ``metadata.json``: network,
     steps, data sets with their licences, those of an earlier start and of ``earlier_domains`` included.
-    ``logging.conf``. All of it is there before any weights are.
+    ``logging.conf``. All of it is there before any weights are. A finished run that is resumed and has nothing left to
+    train keeps its temperature.
 
     Raises:
         InputError: when the folder holds a finished run, unless it is resumed or ``overwrite`` is true; an unfinished
@@ -55,10 +56,7 @@ def start_run() -> None:
         return
     if parser.get_parsed_content("overwrite") and not parser.get_parsed_content("resume"):
         _clear(folder)
-    metadata = _metadata(parser, folder, Path(workflow.config_root_path))
-    _write(metadata_file(folder), metadata)
-    if KEY in metadata:
-        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(folder)))
+    _write_both(folder, _metadata(parser, folder, Path(workflow.config_root_path)))
     logging = Path(workflow.config_root_path) / "logging.conf"
     copy = folder / "configs" / "logging.conf"
     if logging.is_file() and logging.resolve() != copy.resolve():
@@ -88,8 +86,7 @@ def declare_anew(folder: Path, declaration: Declaration) -> None:
         declaration: what the run's network is from now on.
     """
     metadata = read_object(metadata_file(folder), "train anew")
-    _write(metadata_file(folder), {**metadata, KEY: declaration.as_dict()})
-    _write(folder / "configs" / "inference.json", inference_config(declaration, str(folder.absolute())))
+    _write_both(folder.absolute(), {**metadata, KEY: declaration.as_dict()})
 
 
 def check_run(run: str | None = None) -> None:
@@ -165,12 +162,14 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
     metadata = read_object(configs / "metadata.json", "mend it")
     if KEY in metadata:
         try:
-            metadata[KEY] = _trained(parser, _declared(metadata), common_pixel_size(now)).as_dict()
+            declaration = _trained(parser, _declared(metadata), common_pixel_size(now))
         except InputError as error:
             print(
                 f"{folder}: gets no configs/inference.json, since this network is not known here ({error}).", flush=True
             )
             del metadata[KEY]
+        else:
+            metadata[KEY] = _as_calibrated(folder, declaration, facts["iterations"]).as_dict()
     return {**metadata, TRAINING: training}
 
 
@@ -188,6 +187,31 @@ def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) 
         names = type_names(content("dataset_dir"), content("source"), classes)
         changes["class_names"] = ("background", *names)
     return declaration.trained(**changes)
+
+
+def _as_calibrated(folder: Path, declaration: Declaration, iterations: int) -> Declaration:
+    """The declaration with the temperature that was fitted to the run's weights, where these stay as they are."""
+    if not (is_trained(folder) and (folder / CHECKPOINT).is_file()):
+        return declaration
+    try:
+        earlier = _declared(read_object(metadata_file(folder), "train anew"))
+    except InputError:  # of an earlier version; it is written anew
+        return declaration
+    if earlier.parting == declaration.parting or earlier.uncalibrated().parting != declaration.parting:
+        return declaration
+    trains_on = load_tensors(folder / CHECKPOINT).get("iteration", 0) < iterations
+    return declaration if trains_on else declaration.trained(parting=earlier.parting)
+
+
+def _write_both(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Writes ``inference.json``, then ``metadata.json``, which ``Model`` reads and which comes last.
+
+    A kill between both leaves the older metadata. A calibration is then not noted for ``Model``, which is never wrong.
+    The same command, given again, writes both.
+    """
+    if KEY in metadata:
+        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(folder)))
+    _write(metadata_file(folder), metadata)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

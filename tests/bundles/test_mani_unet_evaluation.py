@@ -164,6 +164,15 @@ def strip_labels(data_dir: Path, part: str) -> None:
     path.write_text(json.dumps(content))
 
 
+def test_a_target_without_tissue_gives_no_statistics(make_workflow, finished, data_copy, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    for path in (data_copy / "toy_target" / "images").iterdir():
+        Image.fromarray(np.full_like(np.asarray(Image.open(path)), 255)).save(path)
+    with refusing("no batch of its images has 1% of tissue, .*; name images that show tissue"):
+        make_workflow(folder, "reestimate", dataset_dir=str(data_copy), **FEW_BATCHES).run()
+    assert not (folder / "models" / "model_adabn.pt").exists()
+
+
 def test_no_oracle_where_validation_has_no_labels(make_workflow, finished, data_copy, tmp_path):
     strip_labels(data_copy, "validation")
     make_workflow(finished, "evaluate", dataset_dir=str(data_copy), evaluation_dir=str(tmp_path)).run()

@@ -35,8 +35,11 @@ from monai.bundle import ConfigWorkflow
 from PIL import Image
 from skimage import data as samples
 
+from mani_monai.apps.infer.folder_result import FORM
+from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.json_files import read_object
 
 SUBJECTS = ("trainings", "export", "adaptation", "inference")
 DERIVED = ("hashes.json", ".zip")
@@ -79,7 +82,7 @@ def record_training(bundle: str, overlay: str, data: Path, run: Path) -> dict[st
 
 
 def record_inference(folder: Path) -> dict[str, Any]:
-    """Finds nuclei of scikit-image's sample by the pretrained bundle: hashes of files, the mask's share, the count."""
+    """Finds nuclei of scikit-image's sample by the pretrained bundle: FORM, files' hashes, the mask's share, count."""
     (folder / "images").mkdir(parents=True)
     Image.fromarray(samples.immunohistochemistry()).save(folder / "images" / "immunohistochemistry.png")
     out = folder / "nuclei"
@@ -88,7 +91,7 @@ def record_inference(folder: Path) -> dict[str, Any]:
     with open(next(out.glob("*_nuclei.csv")), newline="", encoding="utf-8") as stream:
         count = sum(1 for _ in csv.DictReader(stream))
     hashes = {path.name: file_hash(path) for path in sorted(out.iterdir()) if path.name.startswith("immuno")}
-    return {"files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
+    return {"form": FORM, "files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
 
 
 def record_export(data: Path, run: Path, out: Path) -> dict[str, str]:
@@ -122,9 +125,13 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
     Args:
         out: the folder for them.
         subjects: some of ``SUBJECTS``.
+
+    Raises:
+        InputError: when the inference gives other files than those of this machine there, under the same ``FORM``.
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
+    before = _read(out / "machine.json")
     _write(out / "machine.json", machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -137,7 +144,34 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
             "inference": lambda: record_inference(folder),
         }
         for subject in subjects:
-            _write(out / f"{subject}.json", makers[subject]())
+            content = makers[subject]()
+            if subject == "inference" and before == machine():
+                check_form(out / "inference.json", content)
+            _write(out / f"{subject}.json", content)
+
+
+def check_form(path: Path, content: dict[str, Any]) -> None:
+    """Refuses other files of an inference under the same ``FORM``: folders that were half done would mix both.
+
+    Args:
+        path: of the record before, which may not be there.
+        content: the record of now, of the same machine.
+
+    Raises:
+        InputError: when the files' hashes differ and the form does not.
+    """
+    kept = _read(path)
+    if kept and kept.get("form") == content["form"] and kept["files"] != content["files"]:
+        names = kept["files"].keys() | content["files"].keys()
+        first = min(name for name in names if kept["files"].get(name) != content["files"].get(name))
+        raise InputError(
+            f"{path}: has another {first} under FORM {content['form']}; raise FORM in "
+            "mani_monai/apps/infer/folder_result.py, then record again."
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return read_object(path, "delete it and record again")
 
 
 def _digest(path: Path) -> str:

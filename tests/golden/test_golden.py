@@ -60,6 +60,7 @@ def test_nuclei_of_the_sample_image(computed, same_machine):
     if same_machine:
         assert found == expected
         return
+    assert found["form"] == expected["form"]
     assert found["files"].keys() == expected["files"].keys()
     assert found["nuclei"] == pytest.approx(expected["nuclei"], abs=2)
     assert found["area_share"] == pytest.approx(expected["area_share"], rel=1e-3)

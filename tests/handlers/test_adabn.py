@@ -7,6 +7,7 @@ import pytest
 import torch
 from ignite.engine import Engine
 from monai.engines import SupervisedEvaluator
+from refusals import refusing
 from torch import nn
 
 from mani_monai.handlers import AdaBNHandler
@@ -96,6 +97,14 @@ def test_a_trainer_gets_them_at_its_end(network):
     assert torch.equal(seen[0], before)
     assert torch.equal(seen[1], before)
     assert not torch.equal(network[0].running_mean, before)
+
+
+def test_a_target_without_tissue_is_refused(network):
+    before, glass = network[0].running_mean.clone(), torch.zeros(1, 1, 6, 6)
+    batches = [{"image": torch.rand(1, 3, 6, 6), "target_tissue": glass}]
+    with refusing("no batch of its images has 1% of tissue, .*; name images that show tissue"):
+        evaluate(network, batches)
+    assert torch.equal(network[0].running_mean, before)
 
 
 def test_an_unknown_event_is_refused(network):

@@ -10,11 +10,13 @@ import pytest
 from bundle_files import REPOSITORY
 from monai.bundle import ConfigWorkflow
 from refusals import refusing
-from trainings import run, run_until
+from trainings import equal, run, run_until
 
 from mani_monai.declaration import Declaration
-from mani_monai.run.start_run import move_run
+from mani_monai.run import start_run as module
+from mani_monai.run.start_run import declare_anew, move_run
 from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, smallest_nucleus, united
+from mani_monai.utils.files import load_tensors
 
 
 def said(folder, name="metadata"):
@@ -86,6 +88,53 @@ def test_a_longer_training_goes_on(make_workflow, finished):
     run(make_workflow(finished, resume=True, iterations=6))
     assert said(finished)["training"]["iterations"] == 6
     assert (finished / "snapshots" / "iteration_000006.pt").exists()
+
+
+def temperatures(folder):
+    config = [step.get("temperature") for step in said(folder, "inference")["postprocessing"]["transforms"]]
+    return said(folder)["model"]["parting"].get("temperature"), next((one for one in config if one), None)
+
+
+@pytest.fixture
+def calibrated(finished):
+    declaration = Declaration.from_metadata(said(finished))
+    declare_anew(finished, declaration.trained(parting={**declaration.parting, "temperature": 1.25}))
+    assert temperatures(finished) == (1.25, 1.25)
+    return finished
+
+
+def test_a_resume_that_trains_nothing_keeps_the_temperature(make_workflow, calibrated):
+    weights = load_tensors(calibrated / "models" / "model.pt")
+    run(make_workflow(calibrated, resume=True))
+    assert equal(dict(weights), dict(load_tensors(calibrated / "models" / "model.pt")))
+    assert temperatures(calibrated) == (1.25, 1.25)
+    (calibrated / "checkpoint.pt").unlink()
+    make_workflow(calibrated, resume=True)
+    assert temperatures(calibrated) == (None, None), "without a checkpoint it is trained anew"
+
+
+@pytest.mark.parametrize("change", [{"resume": True, "iterations": 6}, {"overwrite": True}])
+def test_weights_that_are_trained_have_no_earlier_temperature(make_workflow, calibrated, change):
+    make_workflow(calibrated, **change)
+    assert temperatures(calibrated) == (None, None)
+
+
+def test_a_kill_between_both_files_leaves_the_metadata_as_they_were(calibrated, monkeypatch):
+    """``Model`` reads the metadata: it is older then, and right of the weights."""
+    before, written = said(calibrated), []
+
+    def killed(path, content):
+        written.append(path.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        declare_anew(calibrated, Declaration.from_metadata(before).uncalibrated())
+    assert written == ["inference.json"]
+    assert said(calibrated) == before
+    monkeypatch.undo()
+    declare_anew(calibrated, Declaration.from_metadata(before).uncalibrated())
+    assert temperatures(calibrated) == (None, None)
 
 
 def test_a_finished_run_is_replaced_when_asked_for(make_workflow, finished):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
 from small_bundles import write_unet_bundle
 
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_hashes
 from studies.statistics_command import rule_choice, statistics, statistics_page
 
 
@@ -55,6 +57,21 @@ def test_a_row_a_candidate_that_is_not_made_again(toy_dir, tmp_path, capsys, mon
     monkeypatch.setattr("studies.statistics_command.choose_statistics", None)
     statistics(**options)
     assert capsys.readouterr().out == printed, "what the file holds is enough"
+    with pytest.raises(InputError, match=r"holds narrow toy_source .* with other most than these; name another --out"):
+        statistics(**{**options, "most": 4})
+    kept = made.assign(split="split_1")
+    kept.to_csv(out, index=False)
+    with pytest.raises(InputError, match="with other split than these"):
+        statistics(**options)
+    made.drop(columns=["weights", "split", "most"]).to_csv(out, index=False)
+    with pytest.raises(InputError, match="with other weights and split and most than these"):
+        statistics(**options)
+    made.to_csv(out, index=False)
+    weights = bundle / "models" / "model.pt"
+    torch.save({name: value + 1 for name, value in torch.load(weights, weights_only=True).items()}, weights)
+    write_hashes(bundle)
+    with pytest.raises(InputError, match="with other weights than these"):
+        statistics(**options)
 
 
 def test_a_tissue_of_few_images(toy_dir, tmp_path):

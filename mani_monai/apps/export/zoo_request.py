@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monai.utils.module import version_leq
+
 from mani_monai.apps.export.documents import performance, section, sections, terms_of_use
 from mani_monai.apps.export.trained_run import Domain
 from mani_monai.apps.export.zoo_texts import CARD, UNIT_TEST
+from mani_monai.declaration import KEY
 from mani_monai.run.trained_domains import TRAINING
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
@@ -88,7 +91,7 @@ def zoo_card(card: str, metadata: Mapping[str, Any], scores: Mapping[str, Any] |
     """
     domains = [Domain(**domain) for domain in metadata[TRAINING]["domains"]]
     rows = [f"| {domain.name} | {domain.role} | {domain.licence} |" for domain in domains]
-    steps = [str(step["_target_"]).rpartition(".")[2] for step in metadata["model"]["preprocessing"]]
+    steps = [str(step["_target_"]).rpartition(".")[2] for step in metadata[KEY]["preprocessing"]]
     return CARD.format(
         title=metadata["name"],
         authors=metadata["authors"],
@@ -103,12 +106,21 @@ def zoo_card(card: str, metadata: Mapping[str, Any], scores: Mapping[str, Any] |
     )
 
 
+def lowered(package: str, version: str) -> str:
+    """A package's version, or the last one for the zoo's Python where that is lower."""
+    last = VERSIONS.get(package, version)
+    return last if version_leq(last, version) else version
+
+
 def _with_versions(path: Path) -> dict[str, Any]:
-    """Names versions that exist for the zoo's Python in a metadata file, and gives what it holds then."""
+    """Names versions that exist for the zoo's Python in a metadata file, and gives what it holds then.
+
+    A version is only lowered: an earlier one, which the export was made with, stays.
+    """
     metadata = json.loads(path.read_text(encoding="utf-8"))
-    metadata["numpy_version"] = VERSIONS["numpy"]
+    metadata["numpy_version"] = lowered("numpy", metadata["numpy_version"])
     packages = metadata["required_packages_version"]
-    metadata["required_packages_version"] = {name: VERSIONS.get(name, packages[name]) for name in packages}
+    metadata["required_packages_version"] = {name: lowered(name, packages[name]) for name in packages}
     path.write_text(json.dumps(metadata, indent=4, allow_nan=False) + "\n", encoding="utf-8")
     return metadata
 

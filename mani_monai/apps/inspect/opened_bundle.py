@@ -64,14 +64,22 @@ def bundle_within(path: Path) -> Path:
         path: a bundle's folder or zip, or what ``mani adapt --out`` named.
 
     Raises:
-        InputError: when the report says to keep the source model: which of the two is meant has to be said.
+        InputError: when the report says to keep the source model: which of the two is meant has to be said; or when
+            the report's key "next" is no object.
     """
     if not (path / REPORT).is_file() or (path / "configs").exists():
         return path
     bundles = sorted(place.parents[1] for place in path.glob("adapted/*/configs/metadata.json"))
     if len(bundles) != 1:
         return path
-    commands = read_object(path / REPORT, "adapt again").get("next") or {}
+    commands = read_object(path / REPORT, "adapt again").get("next")
+    if commands is None:
+        commands = {}
+    if not isinstance(commands, dict):
+        raise InputError(
+            f"{path / REPORT}: its key 'next' holds no object but {type(commands).__name__}; adapt again, or name "
+            f"{bundles[0]} to use the adapted model."
+        )
     if "adapted model" not in commands:
         kept = commands.get("source model") or "the source model"
         raise InputError(

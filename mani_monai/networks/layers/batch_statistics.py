@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mani_monai.utils import InputError
+
 LEAST_TISSUE = 0.01
 """Share of a batch's pixels; a batch of less tells nothing."""
 
@@ -45,19 +47,23 @@ def reestimate_statistics(
     """Replaces the running statistics of every BatchNorm by the mean of those of some batches, weighted equally.
 
     The network is in training mode meanwhile, and no weight changes. Where all of a batch is tissue this is
-    ``torch.optim.swa_utils.update_bn``, bit for bit. Elsewhere layers normalise by the tissue's statistics, too.
+    ``torch.optim.swa_utils.update_bn``, bit for bit. Elsewhere layers normalise by the tissue's statistics, too. Where
+    a layer's map sees no tissue of a batch, say as it was cropped, all of that map counts.
 
     Args:
         network: of two-dimensional images.
         batches: BCHW images, and B1HW masks that are nought where there is no tissue; None counts all of them.
             Batches with less than a hundredth of tissue are left out.
         device: where the network is; that of the images by default.
+
+    Raises:
+        InputError: when no batch is left; the statistics are then as they were.
     """
     layers: list[Any] = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
     layers = [layer for layer in layers if layer.running_mean is not None]
     if not layers:
         return
-    before = [(layer.running_mean.clone(), layer.running_var.clone(), layer.momentum) for layer in layers]
+    before = [({name: value.clone() for name, value in layer.named_buffers()}, layer.momentum) for layer in layers]
     training, count = network.training, 0
     network.train()
     for layer in layers:
@@ -74,11 +80,16 @@ def reestimate_statistics(
             count += 1
     finally:
         network.train(training)
-        for layer, (mean, variance, momentum) in zip(layers, before, strict=True):
+        for layer, (statistics, momentum) in zip(layers, before, strict=True):
             layer.momentum = momentum
             if not count:
-                layer.running_mean.copy_(mean)
-                layer.running_var.copy_(variance)
+                for name, value in statistics.items():
+                    layer.get_buffer(name).copy_(value)
+    if not count:
+        raise InputError(
+            f"the target: no batch of its images has {LEAST_TISSUE:.0%} of tissue, so it has no batch statistics; name "
+            "images that show tissue."
+        )
 
 
 @contextmanager

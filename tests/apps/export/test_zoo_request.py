@@ -14,7 +14,7 @@ from zoo import zoo_faults
 
 from mani_monai.apps.export import zoo_request as module
 from mani_monai.apps.export.export_bundle import Exported
-from mani_monai.apps.export.zoo_request import VERSIONS, zoo_request
+from mani_monai.apps.export.zoo_request import VERSIONS, lowered, zoo_request
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
 from mani_monai.utils.folders import file_hash
@@ -58,13 +58,21 @@ def test_it_is_the_export_but_for_versions_and_readme(request_folder, exported):
     assert hashes == {name: file_hash(path) for name, path in files.items() if name != "hashes.json"}
 
 
-def test_versions_are_those_of_the_zoos_python(request_folder):
-    metadata = json.loads((request_folder / "models" / "mani_unet" / "configs" / "metadata.json").read_text())
-    assert metadata["numpy_version"] == VERSIONS["numpy"]
-    named = metadata["required_packages_version"]
-    assert {name: named[name] for name in VERSIONS if name in named} == {
-        name: version for name, version in VERSIONS.items() if name != "numpy"
-    }
+def test_versions_are_lowered_to_the_zoos_python(request_folder, exported):
+    """Those of the export itself depend on where it was made."""
+    folders = (request_folder / "models" / "mani_unet", exported.folder)
+    made, before = (json.loads((folder / "configs" / "metadata.json").read_text()) for folder in folders)
+    assert made["numpy_version"] == lowered("numpy", before["numpy_version"])
+    named, packages = made["required_packages_version"], before["required_packages_version"]
+    assert named == {name: lowered(name, version) for name, version in packages.items()}
+    assert VERSIONS.keys() - {"numpy"} <= named.keys()
+
+
+def test_a_version_is_never_raised():
+    assert lowered("numpy", "2.5.1") == lowered("numpy", "2.10.0") == lowered("numpy", "2.2.6") == "2.2.6"
+    assert lowered("numpy", "2.2.5") == "2.2.5"
+    assert lowered("scipy", "1.9.3") == "1.9.3"
+    assert lowered("torch", "2.13.0") == "2.13.0"
 
 
 def test_the_readme_is_the_zoos_template(request_folder):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mani_monai.apps.inspect.opened_bundle import opened_bundle
+from mani_monai.apps.inspect.opened_bundle import bundle_within, opened_bundle
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of, write_archive, write_hashes
 
@@ -94,6 +94,20 @@ def test_errors_of_the_block_name_the_bundle(exported, form):
         with pytest.raises(InputError) as refusal, opened_bundle(path) as folder:
             raise InputError(message.replace("{}", str(folder)))
         assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize("found", [["mani infer"], [], "adapted model", 3])
+def test_a_report_whose_next_command_is_no_object(tmp_path, found):
+    bundle = tmp_path / "adapted" / "mani_unet"
+    (bundle / "configs").mkdir(parents=True)
+    (bundle / "configs" / "metadata.json").write_text("{}")
+    (tmp_path / "report.json").write_text(json.dumps({"next": found}))
+    with pytest.raises(InputError) as refusal:
+        bundle_within(tmp_path)
+    kind = type(found).__name__
+    assert str(refusal.value).startswith(f"{tmp_path / 'report.json'}: its key 'next' holds no object but {kind}; ")
+    (tmp_path / "report.json").write_text(json.dumps({"next": {"adapted model": "mani infer"}}))
+    assert bundle_within(tmp_path) == bundle
 
 
 def test_what_is_no_bundle(tmp_path):

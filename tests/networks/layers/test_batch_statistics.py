@@ -11,6 +11,7 @@ from torch.optim.swa_utils import update_bn
 
 from mani_monai.networks.layers import frozen_statistics
 from mani_monai.networks.layers.batch_statistics import reestimate_statistics
+from mani_monai.utils import InputError
 
 
 def network(training: bool = True) -> nn.Sequential:
@@ -120,8 +121,20 @@ def test_a_map_that_was_cropped_shows_the_middle():
     torch.testing.assert_close(found["1.running_mean"], images[..., 3:13, 3:13].mean((0, 2, 3)))
 
 
-def test_without_any_tissue_the_statistics_stay():
-    layers = network()
-    found = reestimated(layers, [(torch.rand(1, 3, 8, 8), torch.zeros(1, 1, 8, 8))])
-    assert torch.equal(found["1.running_mean"], layers[1].running_mean)
-    assert torch.equal(found["1.running_var"], layers[1].running_var)
+def test_without_any_tissue_nothing_is_estimated():
+    layers, tissue = network(), torch.zeros(1, 1, 20, 20)
+    tissue[..., :3, 0] = 1  # of 400 pixels
+    before = state(deepcopy(layers))
+    for batches in ([(torch.rand(1, 3, 20, 20), tissue)], []):
+        with pytest.raises(InputError, match="no batch of its images has 1% of tissue") as refusal:
+            reestimate_statistics(layers, batches)
+        assert "\n" not in str(refusal.value)
+    assert same(state(layers), before)
+
+
+def test_a_map_that_sees_no_tissue_counts_whole():
+    layers, tissue = nn.Sequential(nn.ZeroPad2d(-3), nn.BatchNorm2d(3)), torch.zeros(1, 1, 16, 16)
+    tissue[..., :2, :] = 1
+    images = torch.rand(1, 3, 16, 16)
+    found = reestimated(layers, [(images, tissue)])
+    torch.testing.assert_close(found["1.running_mean"], images[..., 3:13, 3:13].mean((0, 2, 3)))
