@@ -62,7 +62,7 @@ def statistics(
     rows = _kept_rows(out)
     for bundle in paths:
         model = Model.open(bundle)
-        settings = dict(zip(SETTINGS, (model.weights, str(split), ALL if most is None else str(most)), strict=True))
+        settings: dict[str, str] = dict(zip(SETTINGS, (model.weights, str(split), ALL if most is None else str(most)), strict=True))
         for name in data_set_names(data):
             for tissue, items in _tissues(dataset_dir, name, split, most).items():
                 pair = {"model": Path(bundle).name, "data": name, "tissue": tissue}
