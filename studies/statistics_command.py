@@ -62,7 +62,8 @@ def statistics(
     rows = _kept_rows(out)
     for bundle in paths:
         model = Model.open(bundle)
-        settings: dict[str, str] = dict(zip(SETTINGS, (model.weights, str(split), ALL if most is None else str(most)), strict=True))
+        given = (model.weights, str(split), ALL if most is None else str(most))
+        settings: dict[str, str] = dict(zip(SETTINGS, given, strict=True))
         for name in data_set_names(data):
             for tissue, items in _tissues(dataset_dir, name, split, most).items():
                 pair = {"model": Path(bundle).name, "data": name, "tissue": tissue}
