@@ -23,12 +23,14 @@ FLAT = 15
 """Edge in pixels of the square that has to be of one grey."""
 REACH = 2 * (FLAT // 2)
 """Pixels around a pixel that decide about it."""
+BLACK = 32
+"""Largest channel of 255 of a scanner's black border; black ink is less dark."""
 
 SURE = 40.0
 """Logit of background where there is no tissue: its probability is 1 in float32, its entropy a number."""
 
 _DARKEST_GLASS = 190  # of the least channel
-_WHITE, _BLACK = 245, 32  # the least channel of saturated glass, the largest one of a scanner's border
+_WHITE = 245  # the least channel of saturated glass
 _GREY, _SPREAD = 8, 2  # of a flat square: the most that its mean channels differ by, its standard deviation
 
 
@@ -155,7 +157,7 @@ def _odd_colours(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     red, green, blue = np.moveaxis(picture.astype(np.int16), -1, 0)
     most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    odd = (most <= _BLACK) | (least >= _WHITE)
+    odd = (most <= BLACK) | (least >= _WHITE)
     if int((most - least).max(initial=0)) < 16:
         return odd
     warm = np.maximum(red, green)

@@ -15,12 +15,14 @@ from skimage.measure import blur_effect
 from skimage.transform import downscale_local_mean
 
 from mani_monai.apps.slides.slide import Window
+from mani_monai.transforms.tissue import BLACK
 
 FOCUS_UM, BLOCK_UM = 0.5, 8.0
 BLURRED = 0.45
 """From here on a tile counts as blurred: that of a sharp one after a Gaussian of 0.75 um."""
 _INK = (80 / 360, 225 / 360)  # hues from green to blue, which haematoxylin and eosin do not have
-_INK_SATURATION, _BLACK = 0.4, 0.2
+_INK_SATURATION, _DARK = 0.4, 0.2
+_BORDER = 0.5  # share of a square that is as black as a scanner's border
 _FOLD = 0.25  # saturation less brightness
 _ONE_COLOUR = 0.01  # range of grey of 0..1
 _LEAST = 0.05  # share of a tile that is tissue, below which blur says nothing
@@ -34,7 +36,8 @@ class TileQuality:
         left: of the core in pixels of the slide, and so ``top``, ``right`` and ``bottom``.
         tissue_share: of the core.
         blur: 0 (sharp) to 1, by scikit-image's ``blur_effect`` (Crete et al. 2007) at 0.5 um; None with little tissue.
-        pen_share: of the core under green, blue or black ink; red ink has eosin's colours.
+        pen_share: of the core under green, blue or black ink; red ink has eosin's colours, and a scanner's border is no
+            ink.
         fold_share: of the tissue that is more saturated than bright (Kothari et al. 2013), averaged over 8 um.
     """
 
@@ -66,8 +69,10 @@ def tile_quality(
     y, x = np.meshgrid((core.top + rows) * ratio, (core.left + columns) * ratio, indexing="ij")
     inside = shapely.contains_xy(tissue, x, y)
     hue, saturation, brightness = np.moveaxis(rgb2hsv(blocks), -1, 0)
-    ink = (hue >= _INK[0]) & (hue <= _INK[1]) & (saturation > _INK_SATURATION) | (brightness < _BLACK)
-    fold = inside & ~ink & (saturation - brightness > _FOLD)
+    border = _averaged(255 * (picture.max(axis=2, keepdims=True) <= BLACK), edge)[..., 0] >= _BORDER
+    ink = (hue >= _INK[0]) & (hue <= _INK[1]) & (saturation > _INK_SATURATION) | (brightness < _DARK)
+    ink &= ~border
+    fold = inside & ~ink & ~border & (saturation - brightness > _FOLD)
     share = float(inside.mean())
     blur = _blur(_averaged(picture, max(round(FOCUS_UM / um), 1))) if share >= _LEAST else None
     corners = (core.left * ratio, core.top * ratio, core.right * ratio, core.bottom * ratio)
@@ -112,8 +117,8 @@ def _blur(picture: NDArray[np.float64]) -> float | None:
     return round(float(cast("float", blur_effect(grey))), 4)
 
 
-def _averaged(picture: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
-    """HW3 in 0..1, averaged over squares; a rest at the far edges is left out where there is more."""
+def _averaged(picture: NDArray[np.integer], edge: int) -> NDArray[np.float64]:
+    """HWC in 0..1, averaged over squares; a rest at the far edges is left out where there is more."""
     height, width = (max(side // edge, 1) * edge for side in picture.shape[:2])
     if picture.shape[0] < edge or picture.shape[1] < edge:
         return picture.mean(axis=(0, 1), keepdims=True) / 255

@@ -29,12 +29,22 @@ def test_a_blurred_tile_is_told_from_a_sharp_one():
     assert measured(blurred) == measured(blurred.copy())
 
 
-@pytest.mark.parametrize("colour", [(30, 160, 60), (20, 90, 190), (25, 25, 30)], ids=["green", "blue", "black"])
+@pytest.mark.parametrize("colour", [(30, 160, 60), (20, 90, 190), (40, 38, 45)], ids=["green", "blue", "black"])
 def test_ink_is_no_tissue_and_no_fold(colour):
     picture = made_picture(256, 256, glass=0)
     assert measured(picture).pen_share == 0
     picture[:64] = colour
     assert measured(picture).pen_share == 0.25
+    assert measured(picture).fold_share == 0
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (2, 3, 6), (30, 30, 30)])
+def test_a_scanners_border_is_neither_ink_nor_a_fold(colour):
+    """Noise of compression on black is saturated, and looks blue."""
+    picture = made_picture(256, 256, glass=0)
+    picture[:64] = colour
+    picture[:, :20] = colour  # squares that it fills in part
+    assert measured(picture).pen_share == 0
     assert measured(picture).fold_share == 0
 
 
