@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,19 @@ def save_json(path: str | Path, content: Any) -> None:
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def without_infinities(content: Any) -> Any:
+    """Content for JSON in which None stands for every number that is not finite.
+
+    Args:
+        content: what JSON can hold, and numbers that it cannot.
+    """
+    if isinstance(content, dict):
+        return {name: without_infinities(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [without_infinities(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def config_text(content: Any, width: int = 120) -> str:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import config_text, read_object, save_json
+from mani_monai.utils.json_files import config_text, read_object, save_json, without_infinities
 
 
 def test_an_object_and_no_file(tmp_path):
@@ -39,6 +39,11 @@ def test_what_json_does_not_know_leaves_the_older_file(tmp_path):
         save_json(tmp_path / "a.json", [float("nan")])
     assert json.loads((tmp_path / "a.json").read_text()) == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_nothing_stands_for_what_is_not_finite():
+    content = {"a": [1, float("nan"), (0.5, float("inf"))], "b": {"c": -float("inf"), "d": "nan", "e": True}}
+    assert without_infinities(content) == {"a": [1, None, [0.5, None]], "b": {"c": None, "d": "nan", "e": True}}
 
 
 def test_a_config_has_a_line_an_entry_where_it_is_long():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class Evidence:
     """What is known of the two models without target labels.
 
     Attributes:
-        finite: whether all values of the adapted weights are numbers.
+        finite: whether all values of the adapted weights, and of their answers, are finite.
         scores_before: the source model's label-free scores on the target.
         scores_after: the adapted model's.
         before: nuclei that the source model finds in target images.
@@ -33,13 +34,21 @@ class Evidence:
 
     @property
     def source_model_failed(self) -> bool:
-        """Whether the source model itself finds an implausible share of nuclei: there is nothing to compare with."""
-        return not plausible(self.before.share)
+        """Whether the source model finds an implausible share of nuclei, or has scores that are not finite.
+
+        There is nothing to compare with then.
+        """
+        return not plausible(self.before.share) or not all_finite(self.scores_before)
 
     @property
     def references(self) -> list[NucleiFigures]:
         """What the adapted model's nuclei are held against."""
         return [self.before, *([] if self.source is None else [self.source])]
+
+
+def all_finite(scores: Mapping[str, float]) -> bool:
+    """Whether all scores are finite numbers."""
+    return all(math.isfinite(score) for score in scores.values())
 
 
 def plausible(share: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from string import Template
@@ -138,14 +139,14 @@ def _check(outcome: Outcome) -> str:
 
 
 def _shown(figure: float | None) -> str:
-    return "-" if figure is None else f"{figure:.3f}"
+    return "-" if figure is None or not math.isfinite(figure) else f"{figure:.3f}"
 
 
 def _candidates(outcome: Outcome) -> str:
     if not outcome.candidates:
         return ""
     rows = [
-        (CANDIDATES.get(name, name), *(f"{scores[key]:.3f}" for key in WORDS), f"{scores[SHARE]:.1%}")
+        (CANDIDATES.get(name, name), *(_shown(scores[key]) for key in WORDS), f"{scores[SHARE]:.1%}")
         for name, scores in outcome.candidates.items()
     ]
     heads = ("colours that the network expects", *WORDS.values(), "share of nuclei")
@@ -169,7 +170,7 @@ def _verdict(outcome: Outcome) -> str:
 
 def _scores(outcome: Outcome) -> str:
     e = outcome.evidence
-    rows = [(said, f"{e.scores_before[name]:.3f}", f"{e.scores_after[name]:.3f}") for name, said in WORDS.items()]
+    rows = [(said, _shown(e.scores_before[name]), _shown(e.scores_after[name])) for name, said in WORDS.items()]
     said = f"Means over {outcome.scored} target images. A network that finds nothing, or nuclei everywhere, can score "
     said += "well here: the verdict looks at the share of nuclei first."
     if not plausible(e.after.share):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mani_monai.apps.adapt.evidence import Evidence, factor, plausible
+from mani_monai.apps.adapt.evidence import Evidence, all_finite, factor, plausible
 from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
 
 USE = "use the adapted model"
@@ -44,7 +44,9 @@ class Rule:
 
 
 def _not_finite(e: Evidence) -> str | None:
-    return None if e.finite else "the training diverged: its weights are no numbers any more"
+    if e.finite and all_finite(e.scores_after):
+        return None
+    return "weights or answers of the adapted model are not finite"
 
 
 def _implausible(e: Evidence) -> str | None:
@@ -80,7 +82,7 @@ def _count_far(e: Evidence) -> str | None:
 
 def _less_stable(e: Evidence) -> str | None:
     loss = e.scores_before["stain"] - e.scores_after["stain"]
-    if e.source_model_failed or loss <= SCORE_HARM:
+    if e.source_model_failed or not loss > SCORE_HARM:  # nan is no fall
         return None
     return f"stain consistency falls from {e.scores_before['stain']:.3f} to {e.scores_after['stain']:.3f}"
 
@@ -93,14 +95,14 @@ def _slightly_less_stable(e: Evidence) -> str | None:
 
 
 def _less_symmetric(e: Evidence) -> str | None:
-    if e.source_model_failed or e.scores_before["symmetry"] - e.scores_after["symmetry"] <= SCORE_HARM:
+    if e.source_model_failed or not e.scores_before["symmetry"] - e.scores_after["symmetry"] > SCORE_HARM:
         return None
     before, after = e.scores_before["symmetry"], e.scores_after["symmetry"]
     return f"turned copies of an image agree less, {after:.3f} where it was {before:.3f}"
 
 
 def _unstable(e: Evidence) -> str | None:
-    if e.scores_after["stain"] >= LOWEST_SCORE:
+    if not e.scores_after["stain"] < LOWEST_SCORE:
         return None
     return f"differently stained copies of an image agree by {e.scores_after['stain']:.2f} only"
 
@@ -127,6 +129,8 @@ def _few_labelled(e: Evidence) -> str | None:
 def _source_failed(e: Evidence) -> str | None:
     if not e.source_model_failed:
         return None
+    if plausible(e.before.share):
+        return "answers of the source model itself are not finite: there is nothing to compare with"
     return f"the source model itself calls {e.before.share:.1%} of the target nuclei: there is nothing to compare with"
 
 
@@ -155,7 +159,12 @@ def _size_changed(e: Evidence) -> str | None:
 
 
 RULES = (
-    Rule("weights", KEEP, "weights that are no numbers predict nothing", _not_finite),
+    Rule(
+        "not finite",
+        KEEP,
+        "what is no finite number predicts nothing, and nothing can be compared with it",
+        _not_finite,
+    ),
     Rule(
         "collapse",
         KEEP,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mani_monai.apps.adapt.shown_fields import Field, shown_fields
 from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils.atomic import replacing
+from mani_monai.utils.json_files import save_json, without_infinities
 
 PAGE, RECORD = "report.html", "report.json"
 
@@ -38,9 +38,9 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
         curves_picture(outcome.curves),
         sizes_picture(nuclei),
     )
-    for name, text in ((PAGE, page), (RECORD, json.dumps(outcome.record(), indent=1) + "\n")):
-        with replacing(out / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+    with replacing(out / PAGE) as partial:
+        partial.write_text(page, encoding="utf-8")
+    save_json(out / RECORD, without_infinities(outcome.record()))
 
 
 def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured) -> tuple[ImageRow, ...]:

@@ -13,6 +13,8 @@ from small_bundles import write_unet_bundle
 from trainings import FEW_BATCHES
 
 from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.utils.archive import write_hashes
 
 
@@ -41,6 +43,19 @@ def evidence() -> Callable[..., Evidence]:
         return replace(sane, **changes)
 
     return make
+
+
+@pytest.fixture
+def outcome(evidence) -> Outcome:
+    """A report's content, of which the verdict is to look closer."""
+    found = evidence(after=figures(share=0.25, count=250), scores_after={"stain": 0.876})
+    curves = {"source-only": {"dice": [(5, 0.5), (10, 0.75)]}}
+    rows = (ImageRow("a.png", 40, 100, 0.1), ImageRow("b.png", 60, 150, 0.2, ("black pigment",)))
+    commands = NextCommands("given", "out/adapted/mani_unet", "kidney images", "out", 0.25)
+    return Outcome(
+        "breast", "kidney", {"preset": "small"}, ("a note",), ("x.png: is broken",), found, rows, curves, judge(found),
+        commands, 8,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

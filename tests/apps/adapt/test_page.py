@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from adapted import figures
 
-from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome, Slides
+from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Slides
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
@@ -38,18 +38,6 @@ class Reader(HTMLParser):
         reader = cls()
         reader.feed(page)
         return reader
-
-
-@pytest.fixture
-def outcome(evidence):
-    found = evidence(after=figures(share=0.25, count=250), scores_after={"stain": 0.876})
-    curves = {"source-only": {"dice": [(5, 0.5), (10, 0.75)]}}
-    rows = (ImageRow("a.png", 40, 100, 0.1), ImageRow("b.png", 60, 150, 0.2, ("black pigment",)))
-    commands = NextCommands("given", "out/adapted/mani_unet", "kidney images", "out", 0.25)
-    return Outcome(
-        "breast", "kidney", {"preset": "small"}, ("a note",), ("x.png: is broken",), found, rows, curves, judge(found),
-        commands, 8,
-    )  # fmt: skip
 
 
 def render(outcome, captions=("Most changed: a",)):
@@ -140,6 +128,16 @@ def test_candidates_and_labels_are_shown_where_there_are_some(outcome):
     for part in ("half of each", "0.910", "Against your labels (oracle)", "0.711", "0.722", "y: has no mask"):
         assert part in text
     assert "neighbourhood" not in plain + text
+
+
+def test_what_is_not_finite_is_a_dash(outcome):
+    scores = dict.fromkeys(outcome.evidence.scores_after, float("nan"))
+    page = render(replace(outcome, evidence=replace(outcome.evidence, scores_after=scores)))
+    assert outcome.evidence.scores_before["stain"] == 0.9
+    words = Reader.of(page).words
+    number = words.index("0.900")
+    assert words[number : number + 2] == ["0.900", "-"]
+    assert "nan" not in words
 
 
 def test_the_record_holds_the_same_as_plain_json(outcome):

@@ -39,9 +39,25 @@ def test_images_without_nuclei_before_cannot_lose_them(evidence):
     assert judge(evidence(before=empty, after=empty)).outcome == USE
 
 
-def test_weights_that_are_no_numbers(evidence):
+def test_what_is_not_finite(evidence):
+    """Statistics, too, of which no training is."""
     verdict = judge(evidence(finite=False, after=figures(share=0.0, count=0)))
-    assert (verdict.outcome, broken(verdict)[0]) == (KEEP, "weights")
+    assert (verdict.outcome, broken(verdict)[0]) == (KEEP, "not finite")
+    assert verdict.line == f"{KEEP}, because weights or answers of the adapted model are not finite"
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("name", ["stain", "symmetry", "entropy"])
+def test_scores_that_are_no_numbers_are_no_fall(evidence, name):
+    after = judge(evidence(scores_after={name: NAN}))
+    assert (after.outcome, broken(after)) == (KEEP, ["not finite"])
+    before = judge(evidence(scores_before={name: NAN}))
+    assert (before.outcome, broken(before)) == (LOOK, ["source model failed"])
+    both = judge(evidence(scores_before={name: NAN}, scores_after={name: NAN}))
+    assert (both.outcome, broken(both)) == (KEEP, ["not finite", "source model failed"])
+    assert "nan" not in " ".join(found for verdict in (after, before, both) for _, found in verdict.findings)
 
 
 @pytest.mark.parametrize(
