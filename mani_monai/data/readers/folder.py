@@ -12,6 +12,8 @@ from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
 from .rasters import IMAGE_ENDINGS, read_image, read_mask
 from .records import KINDS, Listing, Record, pair, read_csv
 
+_JUDGED = 5  # pairs that say whether two folders are swapped
+
 
 def read_folder(
     images: str | Path,
@@ -63,16 +65,20 @@ def read_folder(
 
 
 def _check_not_swapped(images: Path, masks: Path, found: dict[str, Path], named: dict[str, Path]) -> None:
-    """Refuses two folders of which the first holds masks and the second pictures in colour, by the first pair.
+    """Refuses two folders of which the first holds masks and the second pictures in colour, by most of a few pairs.
 
     Raises:
         InputError: when it is so.
     """
     pictures = files_by_stem([masks], IMAGE_ENDINGS, [])  # JPEGs, too, which are no masks
     pairs = [(found[name], named.get(name, pictures.get(name))) for name in found if name in {*named, *pictures}]
-    for image, mask in pairs[:1]:
-        if mask is not None and _is_mask(image) and not _is_mask(mask) and _is_coloured(mask):
-            raise InputError(f"{images}: holds masks, and {masks} pictures; are --images and --masks swapped?")
+    swapped = [_is_swapped(image, mask) for image, mask in pairs[:_JUDGED] if mask is not None]
+    if 2 * sum(swapped) > len(swapped):
+        raise InputError(f"{images}: holds masks, and {masks} pictures; are --images and --masks swapped?")
+
+
+def _is_swapped(image: Path, mask: Path) -> bool:
+    return _is_mask(image) and not _is_mask(mask) and _is_coloured(mask)
 
 
 def _is_mask(path: Path) -> bool:

@@ -47,6 +47,20 @@ def test_swapped_folders_are_named(tmp_path, ending, ids):
         read_folder(tmp_path / "masks", tmp_path / "images")
 
 
+def test_most_of_the_first_pairs_say_whether_folders_are_swapped(tmp_path):
+    """One picture among the masks, or one mask among the pictures, decides nothing."""
+    tissue = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    pixels = {"images": tissue, "masks": np.eye(20, 30).astype(np.uint8)}
+    for folder, other in (("images", "masks"), ("masks", "images")):
+        (tmp_path / folder).mkdir()
+        for name in "abc":
+            Image.fromarray(pixels[other if name == "a" else folder]).save(tmp_path / folder / f"{name}.png")
+    listing = read_folder(tmp_path / "images", tmp_path / "masks")
+    assert [record.id for record in listing.records] == ["a", "b", "c"]
+    with pytest.raises(InputError, match=r"masks: holds masks, and .*images pictures; are --images and --masks swap"):
+        read_folder(tmp_path / "masks", tmp_path / "images")
+
+
 def test_grey_images_with_masks_in_a_palette_are_not_swapped(tmp_path):
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
