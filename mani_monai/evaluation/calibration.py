@@ -9,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import logit
 
 from mani_monai.metrics.overlap_table import InstanceMap, compute_overlap_table
 from mani_monai.metrics.panoptic_counts import MATCH_IOU
+from mani_monai.transforms.nuclei_table import score_logits
 from mani_monai.utils import InputError
 
 EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-_LEAST = 1e-6  # scores keep this distance from 0 and 1, whose logits are infinite
 _COLDEST, _HOTTEST = 0.05, 100.0
 
 
@@ -46,7 +45,7 @@ def fit_temperature(scores: ArrayLike, matched: ArrayLike) -> float:
     Raises:
         InputError: without nuclei, or where all are right or all are wrong: no temperature fits those best.
     """
-    values = logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST))
+    values = score_logits(scores)
     right = np.asarray(matched, bool)
     if not right.any() or right.all():
         raise InputError(f"calibration: {right.sum()} of {len(right)} nuclei are right; take more labelled images.")

@@ -76,6 +76,15 @@ def nuclei_table(
     return table
 
 
+def score_logits(scores: ArrayLike) -> NDArray[np.float64]:
+    """Logits of scores, all of them finite: scores keep a distance of a millionth from 0 and 1.
+
+    Args:
+        scores: N in 0..1.
+    """
+    return logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST))
+
+
 def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Scores whose logits are divided by a temperature (Guo et al. 2017).
 
@@ -83,7 +92,7 @@ def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
         scores: N in 0..1.
         temperature: above 0; above 1 it makes scores less certain.
     """
-    return expit(logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST)) / temperature)
+    return expit(score_logits(scores) / temperature)
 
 
 def _taken(name: str, maps: NDArray, shape: tuple[int, int], pixels: NDArray[np.int64]) -> Iterator[NDArray]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from mani_monai.apps.adapt.target_images import list_target_images, target_name
+from mani_monai.apps.adapt.target_images import FEWEST, list_target_images, target_name
 from mani_monai.apps.adapt.target_survey import survey
 from mani_monai.apps.prepare.domain_pair import Domains, pair_domains
 from mani_monai.apps.prepare.preparation import prepare
@@ -17,8 +17,6 @@ from mani_monai.utils.json_files import read_object, save_json
 
 SPLIT = "adapt"
 """Name of the lists that are written here."""
-FEWEST = 3
-"""Target images that an adaptation needs at least: fewer say nothing of a tissue, and nothing of the result."""
 
 
 def prepare_domains(

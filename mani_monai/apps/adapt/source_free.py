@@ -14,7 +14,7 @@ from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
-from mani_monai.apps.adapt.target_images import images_of, list_target_images, prepared_mpp, target_name
+from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, survey
 from mani_monai.apps.adapt.verdict import judge, kept
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
@@ -27,8 +27,6 @@ from mani_monai.model import Model
 from mani_monai.utils import InputError
 
 METHOD = "batch statistics of the target, no weight trained"
-FEWEST = 3
-"""Images that the statistics need at least: fewer say nothing of a tissue."""
 LOOKED_AT = 256
 """Images of a folder that are looked at, at most, evenly taken."""
 

@@ -14,6 +14,8 @@ from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, is_text, paths_in, shown
 from mani_monai.utils.json_files import read_object
 
+FEWEST = 3
+"""Target images that an adaptation needs at least: fewer say nothing of a tissue, and nothing of the result."""
 RECORD, IMAGES = "dataset.json", "images"
 GENERIC = ("images", "image", "tissue images", "tiles", "patches")
 WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
