@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 import onnx
@@ -10,7 +11,8 @@ import torch
 from mani_monai.apps.export.formats import write_onnx
 
 
-def test_onnx_is_written_without_a_warning(tmp_path, capfd):
+def test_onnx_is_written_without_a_warning(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # a handler of another test may hold a closed stream
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3, padding=1), torch.nn.BatchNorm2d(2))
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")

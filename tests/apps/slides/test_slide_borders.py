@@ -107,8 +107,8 @@ def test_what_a_nucleus_touches_decides_on_it():
 
 
 def test_a_clump_that_no_window_holds_is_flagged(tmp_path):
-    places = [(170, column, 9) for column in range(20, 1080, 16)]
-    picture = painted(round_nuclei(340, 1100, places))
+    places = [(170, column, 9) for column in range(20, 1780, 16)]
+    picture = painted(round_nuclei(340, 1800, places))
     Image.fromarray(picture).save(tmp_path / "a.png")
     (result,) = run_slides(painted_model(), tmp_path / "a.png", tmp_path / "out", mpp=0.25, core=164, progress=False)
     assert result.nuclei == result.cut > 50

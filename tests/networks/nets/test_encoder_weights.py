@@ -202,7 +202,7 @@ def test_what_is_missing_is_counted_and_named(network, tmp_path, capsys):
         (lambda: torchvision_file(units=(3, 4, 23, 3)), "another network than this encoder .*layer3.6.conv1.weight"),
         (lambda: torchvision_file(width=128), r"another network than this encoder .*layer1.0.conv1.weight"),
         (lambda: BasicUNet(2, 3, 2, features=[4] * 6).state_dict(), "none of its .* belongs to a ResNet-50"),
-        (lambda: torch.zeros(3), "holds no state dictionary"),
+        (lambda: torch.zeros(3), "not a checkpoint of tensors"),
         (dict, "holds no state dictionary"),
         (lambda: {0: torch.zeros(3)}, "holds no state dictionary"),
         (lambda: {"epoch": 3, "conv1.weight": torch.zeros(64, 3, 7, 7)}, "holds no state dictionary"),
