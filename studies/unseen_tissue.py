@@ -140,8 +140,16 @@ def scores_tables(rows: pd.DataFrame) -> str:
             :class:`Measured`.
     """
     tables = []
-    for (data, part, downscale), measured in rows.groupby(["data", "part", "downscale"], sort=False):
+    keys = ["data", "part", "downscale"]
+    for data, part, downscale in rows[keys].drop_duplicates().itertuples(index=False):
         smaller = f", {downscale:g} times smaller" if downscale != 1 else ""
-        summaries = {name: summarise(own.to_dict("records")) for name, own in measured.groupby("model", sort=False)}
+        chosen = (rows["data"] == data) & (rows["part"] == part) & (rows["downscale"] == downscale)
+        measured = pd.DataFrame(rows[chosen])
+        named = measured.groupby("model", sort=False)
+        summaries = {str(name): summarise(_records(own)) for name, own in named}
         tables.append(f"**{data}, {part} images{smaller}**\n\n{scores_table(summaries)}")
     return "\n\n".join(tables)
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
