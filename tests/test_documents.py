@@ -32,7 +32,14 @@ DOCUMENTS = [
 ABOUT = [REPOSITORY / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 
 
-NO_COMMANDS = ("architecture.md", "glossary.md", "index.md", "strong_stain_plan.md", "teacher_plan.md", "weights_plan.md")
+NO_COMMANDS = (
+    "architecture.md",
+    "glossary.md",
+    "index.md",
+    "strong_stain_plan.md",
+    "teacher_plan.md",
+    "weights_plan.md",
+)
 """Pages that give none."""
 
 
