@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mani_monai import Model
 from mani_monai.data.datalists import data_set_names, load_source_list
-from mani_monai.evaluation.calibration import calibration_error, fit_temperature, reliability
+from mani_monai.evaluation.calibration import fit_temperature, reliability
 from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
 from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
@@ -60,12 +60,10 @@ def unseen(
         model = Model.open(bundle, weights=weights)
         measured[Path(bundle).name] = measure(items, lambda image, model=model: _found(model, image, size), downscale)
     summaries = {name: summarise(found.rows) for name, found in measured.items()}
-    scores = {name: _calibration(found, temperature) for name, found in measured.items() if found.scores}
     print(scores_table(summaries))
-    for name, found in scores.items():
-        print(f"\n{name}: best temperature {found['best_temperature']:.2f}; at {temperature:g}, by score")
-        for row in found["reliability"]:
-            print(f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right")
+    for name, found in measured.items():
+        if found.scores:
+            print("\n".join(["", *reliability_lines(name, found, temperature)]))
     if out is not None:
         asked = {"data": ",".join(data_set_names(data)), "part": part, "downscale": downscale}
         rows = [{"model": name, **asked, **row} for name, found in measured.items() for row in found.rows]
@@ -77,8 +75,11 @@ def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:
     return Found(nuclei.instances, nuclei.table["mean_probability"])
 
 
-def _calibration(found: Measured, temperature: float) -> dict:
-    rows = reliability(calibrated(found.scores, temperature), found.right)
-    best = fit_temperature(found.scores, found.right)
-    error = calibration_error(rows)
-    return {"temperature": temperature, "best_temperature": best, "error": error, "reliability": rows}
+def reliability_lines(name: str, found: Measured, temperature: float) -> list[str]:
+    """What the scores of a model's nuclei are worth; no temperature is best where all are right, or all wrong."""
+    mixed = any(found.right) and not all(found.right)
+    best = f"best temperature {fit_temperature(found.scores, found.right):.2f}" if mixed else "no best temperature"
+    return [f"{name}: {best}; at {temperature:g}, by score"] + [
+        f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right"
+        for row in reliability(calibrated(found.scores, temperature), found.right)
+    ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
+import numpy as np
 import pytest
 from bundle_files import REPOSITORY
 from warm_python import run_python
@@ -58,12 +58,15 @@ def test_names(tmp_path):
 
 @pytest.mark.slow
 def test_the_front_door_costs_little_more_than_monai(tmp_path):
-    """Processor time, the least of three, since others use the machine."""
+    """Processor time, the least of up to ten tries, since others use the machine."""
 
     def seconds(code: str) -> float:
         line = f"import time; start = time.process_time(); {code}; print(time.process_time() - start)"
-        return min(float(python(line, tmp_path)) for _ in range(3))
+        return float(python(line, tmp_path))
 
-    started = time.perf_counter()
-    assert seconds("from mani_monai import Model") < 1.3 * seconds("import monai")
-    assert time.perf_counter() - started < 600
+    ours = theirs = np.inf
+    for _ in range(10):
+        ours, theirs = min(ours, seconds("from mani_monai import Model")), min(theirs, seconds("import monai"))
+        if ours < 1.3 * theirs:
+            return
+    pytest.fail(f"least seconds of ten tries: {ours}, and {theirs} for MONAI alone")

@@ -44,22 +44,22 @@ def whole(tiny, environment, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("iteration", [4, 18], ids=["warming up", "adapting"])
-def test_killed_from_outside_and_resumed(tiny, whole, tmp_path, environment, iteration):
+@pytest.mark.parametrize(("iteration", "last"), [(4, 12), (18, 24)], ids=["warming up", "adapting"])
+def test_killed_from_outside_and_resumed(tiny, whole, tmp_path, environment, iteration, last):
     settings = {**tiny, **SETTINGS, "output_dir": tmp_path}
     arguments = [*TRAIN, *overrides(settings)]
     process = subprocess.Popen(
         arguments, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     snapshot = tmp_path / "snapshots" / f"iteration_{iteration:06d}.pt"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not snapshot.exists():
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] in (iteration - 2, iteration)
+    assert load_tensors(tmp_path / "checkpoint.pt")["iteration"] in range(iteration - 2, last)
 
     resumed = run([*arguments, "--resume", "true"], environment)
     assert resumed.returncode == 0, resumed.stderr

@@ -18,7 +18,7 @@ class Exchange:
     """An all-reduce between threads that waits until every one of them has come."""
 
     def __init__(self, ranks: int) -> None:
-        self.barrier = threading.Barrier(ranks, timeout=30)
+        self.barrier = threading.Barrier(ranks, timeout=300)
         self.given: dict[int, torch.Tensor] = {}
 
     def all_reduce(self, tensor: torch.Tensor) -> torch.Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import time
+import threading
 from pathlib import Path
 
 import pytest
 
-from mani_monai.run.progress import TAIL, Pace, Position, duration, read_position, watched
+from mani_monai.run.progress import TAIL, LinesInPlace, Pace, Position, duration, read_position, watched
 from mani_monai.utils import InputError
 
 
@@ -71,10 +71,14 @@ def test_folder_is_read_by_path(tmp_path):
     assert read_position(Path(tmp_path / "none")) is None
 
 
-def test_a_training_is_watched_until_it_ends(tmp_path, capsys):
+def test_a_training_is_watched_until_it_ends(tmp_path, capsys, monkeypatch):
+    told = threading.Event()
+    write = LinesInPlace.write
+    monkeypatch.setattr(LinesInPlace, "write", lambda *words: (write(*words), told.set()))
+
     def train():
         written(tmp_path, "train.log", "training: [3/9]")
-        time.sleep(0.1)
+        assert told.wait(300), "nothing was said"
         return "done"
 
     assert watched(train, tmp_path, "mani", lambda: None, 0.01) == "done"

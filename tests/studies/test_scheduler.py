@@ -6,7 +6,6 @@ import json
 import operator
 import shutil
 import threading
-import time
 from concurrent.futures import wait
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +19,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class Watched:
-    """Stands in for a maker: notes which GPU each run got and how many ran at once."""
+    """Stands in for a maker: notes which GPU each run got and how many ran at once.
 
-    def __init__(self):
+    Args:
+        together: runs wait for each other until so many of them are there.
+    """
+
+    def __init__(self, together=1):
+        self.together = threading.Barrier(together, timeout=300)
         self.lock = threading.Lock()
         self.now = self.most = 0
         self.gpus = []
@@ -34,7 +38,7 @@ class Watched:
             self.now += 1
             self.most = max(self.most, self.now)
             self.gpus.append(gpu)
-        time.sleep(0.05)
+        self.together.wait()
         with self.lock:
             self.now -= 1
         if run == "broken":
@@ -44,7 +48,7 @@ class Watched:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_threads_run_so_many_at_once_in_order(jobs):
-    make = Watched()
+    make = Watched(together=jobs)
     futures = ThreadScheduler(make, jobs).submit(list("abcdef"))
     assert [future.result() for future in futures] == [f"{run} done" for run in "abcdef"]
     assert make.most == jobs
@@ -53,7 +57,7 @@ def test_threads_run_so_many_at_once_in_order(jobs):
 
 def test_gpus_go_round():
     """Four at once on two GPUs: each has two, also after one has failed."""
-    make = Watched()
+    make = Watched(together=4)
     schedule = ThreadScheduler(make, 4, ["0", "3"])
     wait(schedule.submit(["a", "broken", "b", "c"]))
     assert sorted(make.gpus) == ["0", "0", "3", "3"]
@@ -62,12 +66,13 @@ def test_gpus_go_round():
 
 
 def test_stopping_starts_no_more_and_ends_what_runs():
-    make = Watched()
+    make = Watched(together=2)
     schedule = ThreadScheduler(make, 1)
     futures = schedule.submit(["a", "b", "c"])
     schedule.stop()
+    make.together.wait()  # so long the first run is not done
     assert make.stopped
-    assert futures[0].result(timeout=20) == "a done"
+    assert futures[0].result(timeout=300) == "a done"
     assert [future.cancelled() for future in futures][1:] == [True, True]
 
 
@@ -96,9 +101,9 @@ def test_a_cluster_that_is_not_there(tmp_path, cluster, parameters, message):
 def test_submitit_runs_each_in_a_process_of_its_own_and_passes_a_failure_on(tmp_path):
     """One at a time; each process imports MONAI, so there are two."""
     good, bad = SubmititScheduler(operator.neg, tmp_path, "local", jobs=1).submit([1, "text"])
-    assert good.result(timeout=300) == -1
+    assert good.result(timeout=900) == -1
     with pytest.raises(Exception, match="bad operand type for unary -"):
-        bad.result(timeout=300)
+        bad.result(timeout=900)
     assert len(list(tmp_path.glob("*_submitted.pkl"))) == 2
 
 

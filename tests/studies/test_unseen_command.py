@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from mani_monai.utils import InputError
-from studies.unseen_command import BASELINE, unseen
+from studies.unseen_command import BASELINE, reliability_lines, unseen
+from studies.unseen_tissue import Measured
 
 BUNDLE = "pretrained/mani_unet"
 
@@ -23,6 +24,14 @@ def test_every_image_is_measured_by_both_ways(toy_dir, tmp_path, capsys, monkeyp
     means = rows.groupby("model")["pq"].mean()
     assert f"| {means['mani_unet']:.3f} |" in printed
     assert rows["true"].gt(0).all()
+
+
+@pytest.mark.parametrize(("right", "said"), [([1, 1, 1], "no best temperature"), ([0, 1, 1], "best temperature ")])
+def test_scores_where_all_nuclei_are_right(right, said):
+    found = Measured([], [0.62, 0.97, 0.98], right)
+    first, *rows = reliability_lines("model", found, temperature=1.0)
+    assert first.startswith(f"model: {said}")
+    assert [row.split()[-2] for row in rows] == [f"{right[0]:.1%}", "100.0%"]
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def test_maps_are_checked():
                 hover_instances(distances[channel], np.zeros((2, 9, 9)))
 
 
-def test_four_times_the_area_takes_about_four_times_the_time():
+def test_four_times_the_area_does_not_take_sixteen_times_the_time():
+    """Time of the processor, the least of eight tries; what compares nuclei with the whole map takes sixteen times."""
     outputs = [made(size, pitch=40) for size in (400, 800)]
     seconds = [[], []]
     for _ in range(8):
@@ -148,4 +149,4 @@ def test_four_times_the_area_takes_about_four_times_the_time():
             ours(output)
             times.append(time.process_time() - start)
     small, large = map(min, seconds)
-    assert large < 6 * small
+    assert large < 9 * small

@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from raw_images import hidden
-from warm_python import WarmPython
+from warm_python import run_python
 
 from mani_monai.apps.prepare import dataset_folder
 from mani_monai.apps.prepare.dataset_folder import building, move_to, place_of
@@ -88,19 +87,25 @@ def test_a_place_that_may_not_be_looked_at(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_preparation_in_one_line(tmp_path, number, command_environment):
+    """The signal comes once the first image is written."""
     images, out = tmp_path / "images", tmp_path / "data"
     images.mkdir()
-    noise = np.random.default_rng(0).integers(0, 255, (500, 500, 3), np.uint8)
-    Image.fromarray(noise).save(images / "000.png", compress_level=1)
-    for count in range(1, 60):
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), np.uint8)
+    Image.fromarray(noise).save(images / "000.png")
+    for count in range(1, 6):
         os.link(images / "000.png", images / f"{count:03d}.png")
-    words = ["-m", "mani_monai", "prepare", "folder", "--images", images, "--name", "x", "--out", out]
-    started = WarmPython(words, tmp_path, command_environment)
-    end = time.monotonic() + 300
-    while not list(out.glob(".x.*.partial/images/*")) and started.process.is_alive() and time.monotonic() < end:
-        time.sleep(0.02)
-    os.kill(started.process.pid, number)
-    done = started.result(300)
+    code = (
+        "import glob, os, sys\nfrom PIL import Image\nfrom mani_monai.__main__ import main\n"
+        "write = Image.Image.save\n"
+        "def save(*words, **options):\n"
+        "    write(*words, **options)\n"
+        "    print(glob.glob('data/.x.*.partial/images/*'), flush=True)\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "Image.Image.save = save\nmain(sys.argv[1:])"
+    )
+    words = ["-c", code, "prepare", "folder", "--images", images, "--name", "x", "--out", out]
+    done = run_python(words, tmp_path, command_environment)
+    assert ".partial/images/" in done.stdout
     assert done.stderr.strip().splitlines()[-1] == STOPPED
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
