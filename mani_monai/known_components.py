@@ -70,6 +70,8 @@ def _check_unet(arguments: Mapping[str, Any]) -> None:
     for name, value in {"spatial_dims": 2, "in_channels": 3}.items():
         if arguments.get(name) != value:
             raise InputError(f"network: {name} is {arguments.get(name)!r}; an RGB image needs {value}.")
+    if (channels := arguments.get("out_channels", 2)) not in (2, 3):
+        raise InputError(f"network: out_channels are {channels!r}; write 2, or 3 with a contour.")
 
 
 def _check_features(features: Any) -> None:

@@ -15,6 +15,7 @@ from monai.transforms import CenterSpatialCrop
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mani_monai.losses.adaptation_loss import nuclei_logits
 from mani_monai.metrics.label_free import binary_entropy, mask_agreement, neighbourhood_density, prediction_information
 from mani_monai.transforms.colour_jitter import jitter_stains
 from mani_monai.transforms.symmetry import Symmetry
@@ -159,9 +160,7 @@ class LabelFreeScorer:
 
     def _nuclei(self, image: Tensor) -> Tensor:
         """The 11HW probability of nuclei in a 13HW image."""
-        output = self.inferer(image, self.network)
-        logits = output if self.branch is None else output[self.branch]
-        return logits.softmax(dim=1)[:, 1:2]
+        return nuclei_logits(self.inferer(image, self.network), self.branch).softmax(dim=1)[:, 1:2]
 
     def _stained(self, image: Tensor, scale: tuple[float, ...], decoded: Tensor | None) -> Tensor:
         """A 13HW image in another staining, as the network would be shown it."""

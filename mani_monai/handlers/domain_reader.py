@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mani_monai.losses.adaptation_loss import DomainBatch
+from mani_monai.losses.adaptation_loss import DomainBatch, nuclei_logits
 
 
 class DomainReader:
@@ -64,10 +64,9 @@ class DomainReader:
             prediction: what it gave back.
             label: the source's, a dictionary where the network has branches; None in the target domain.
         """
-        logits = prediction if self.branch is None else prediction[self.branch]
         return DomainBatch(
             image=image,
-            logits=logits.float(),
+            logits=nuclei_logits(prediction, self.branch).float(),
             features=self._kept.pop(self.head).float(),
             prediction=prediction,
             taps={name: self._kept.pop(name).float() for name in self.taps},

@@ -1,7 +1,8 @@
-from .adaptation_loss import AdaptationLoss, DomainBatch, usable_pairs
+from .adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits, usable_pairs
 from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
 from .conditional_matching import ConditionalMatchingLoss
 from .consistency import ConsistencyLoss, MaskedConsistencyLoss
+from .contour_dice_ce import ContourDiceCELoss
 from .domain_adversarial import DomainAdversarialLoss
 from .entropy_minimisation import EntropyMinimisationLoss
 from .map_adversarial import EntropyAdversarialLoss, MaskAdversarialLoss, OutputAdversarialLoss, self_information
@@ -19,6 +20,7 @@ __all__ = [
     "AdversarialLoss",
     "ConditionalMatchingLoss",
     "ConsistencyLoss",
+    "ContourDiceCELoss",
     "CyclicPseudoLabelLoss",
     "DomainAdversarialLoss",
     "DomainBatch",
@@ -38,6 +40,7 @@ __all__ = [
     "donsker_varadhan_mi",
     "info_nce_mi",
     "jensen_shannon_mi",
+    "nuclei_logits",
     "self_information",
     "usable_pairs",
 ]

@@ -91,6 +91,17 @@ class AdaptationLoss(nn.Module, ABC):
         """Returns the unweighted term, a scalar. ``network`` is for losses that run it again; most ignore it."""
 
 
+def nuclei_logits(prediction: Any, branch: str | None = None) -> Tensor:
+    """B2HW, the logits of background and nuclei in what a network gives.
+
+    Args:
+        prediction: a tensor whose first two channels they are, or tensors by branch.
+        branch: key of the one that segments nuclei; None for a tensor.
+    """
+    logits = prediction if branch is None else prediction[branch]
+    return logits if logits.shape[1] == 2 else logits[:, :2]
+
+
 def usable_pairs(source: DomainBatch, target: DomainBatch, target_background: bool = False) -> Tensor:
     """B booleans: the pairs by index whose source nuclei, source background and target nuclei all exist.
 

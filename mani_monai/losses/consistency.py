@@ -11,7 +11,7 @@ from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits
 
 from ..networks.layers import frozen_statistics
 from ..transforms.symmetry import Symmetry
@@ -92,8 +92,7 @@ class ConsistencyLoss(AdaptationLoss):
         return self.compare(symmetry.undo(logits), probability)
 
     def _logits(self, images: Tensor, network: nn.Module) -> Tensor:
-        prediction = cast("Any", self.inferer(images, network))  # a tensor, or several by name
-        return prediction if self.branch is None else prediction[self.branch]
+        return nuclei_logits(cast("Any", self.inferer(images, network)), self.branch)
 
 
 class MaskedConsistencyLoss(ConsistencyLoss):

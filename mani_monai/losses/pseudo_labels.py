@@ -12,7 +12,7 @@ from skimage.segmentation import clear_border
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch
+from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits
 
 from ..transforms.hover_instances import hover_instances
 from ..transforms.hover_targets import hover_maps
@@ -133,8 +133,7 @@ class CyclicPseudoLabelLoss(AdaptationLoss):
     def label(self, image: Tensor) -> PseudoLabels:
         """Runs the teacher on B3HW target images."""
         prediction = cast("Any", self.inferer(image, self.teacher))  # a tensor, or several by name
-        logits = prediction if self.branch is None else prediction[self.branch]
-        probability = logits.softmax(dim=1)[:, 1]
+        probability = nuclei_logits(prediction, self.branch).softmax(dim=1)[:, 1]
         nuclei = confident_labels(probability, self.threshold)
         if self.hover_branch is None:
             return PseudoLabels(nuclei)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from ..networks.layers import frozen_statistics
-from .adaptation_loss import AdaptationLoss, DomainBatch
+from .adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits
 from .class_pixels import CLASSES, ClassPixels, away_from_contours, draw_pixels
 
 
@@ -122,8 +122,7 @@ class TargetSupportsLoss(AdaptationLoss):
     def teacher_probability(self, target: DomainBatch) -> Tensor:
         """B1HW, the teacher's probability of nuclei on the target's clean images."""
         with torch.no_grad(), eval_mode(self.teacher), frozen_statistics(self.teacher, training=True):
-            answer = cast("Any", self.inferer(target.clean, self.teacher))  # a tensor, or several by name
-            logits = answer if self.branch is None else answer[self.branch]
+            logits = nuclei_logits(cast("Any", self.inferer(target.clean, self.teacher)), self.branch)
         return logits.float().softmax(dim=1)[:, 1:2]
 
     def cross_entropy(self, pixels: ClassPixels, prototypes: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
 from .median_smooth import MedianSmoothd
-from .nuclei_seams import MarkSeamsd, mark_seams
+from .nuclei_seams import MarkContoursd, MarkSeamsd, mark_contours, mark_seams
 from .nuclei_table import nuclei_table
 from .nucleus import connected_nuclei, least_area
 from .part_nuclei import part_nuclei
@@ -24,6 +24,7 @@ __all__ = [
     "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
+    "MarkContoursd",
     "MarkSeamsd",
     "MarkTissued",
     "MedianSmoothd",
@@ -41,6 +42,7 @@ __all__ = [
     "hover_maps",
     "instance_polygons",
     "least_area",
+    "mark_contours",
     "mark_seams",
     "normalise_stains",
     "nuclei_table",

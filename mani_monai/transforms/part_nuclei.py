@@ -45,12 +45,17 @@ RULE = PartingRule()
 REACH = RULE.reach
 
 
-def part_nuclei(probability: ArrayLike, min_size: int | None = None, rule: PartingRule = RULE) -> NDArray[np.int32]:
+def part_nuclei(
+    probability: ArrayLike,
+    min_size: int | None = None,
+    rule: PartingRule = RULE,
+    contour: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
     """Single nuclei from the probability of nuclei alone: touching nuclei are parted at their necks.
 
-    A pixel's depth is its blurred distance to the background. Every pixel climbs to a peak. Then basins are joined, the
-    deepest neck first. Two stay apart where both are deeper than their neck by the rule's ``depth``. This is the
-    watershed from the h-maxima of the depth.
+    A pixel's depth is its blurred distance to the background; before the blur, that of a contour is 0. Every pixel
+    climbs to a peak. Then basins are joined, the deepest neck first. Two stay apart where both are deeper than their
+    neck by the rule's ``depth``. This is the watershed from the h-maxima of the depth.
 
     Nothing is measured over the whole map, and ties are broken by position. So windows of a map give the map's own
     nuclei, exactly. A window's edge that is not the map's own is a cut:
@@ -62,12 +67,13 @@ def part_nuclei(probability: ArrayLike, min_size: int | None = None, rule: Parti
         probability: HW, of nuclei, in 0..1.
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
         rule: at which necks nuclei are parted. ``REACH`` is that of the default.
+        contour: HW, where a nucleus ends, in a pixel of the mask; None where nothing is known of it.
 
     Returns:
         HW ids 1..N in the raster order of their peaks, 0 background. Pixels of one nucleus are connected by edges.
 
     Raises:
-        ValueError: when the map is not HW or not finite.
+        ValueError: when the map is not HW or not finite, or the contour has another shape.
     """
     probability = np.asanyarray(probability)
     if probability.ndim != 2:
@@ -75,10 +81,14 @@ def part_nuclei(probability: ArrayLike, min_size: int | None = None, rule: Parti
     with np.errstate(invalid="ignore", over="ignore"):
         if not np.isfinite(probability.sum(dtype=np.float64)):
             raise ValueError("probability must be finite, got NaN or infinity.")
+    if contour is not None and contour.shape != probability.shape:
+        raise ValueError(f"contour must have the shape {probability.shape}, got {contour.shape}.")
     mask = _filled(probability > THRESHOLD, rule.hole)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
     depth = capped_distance(mask, rule.cap)
+    if contour is not None:
+        depth[contour] = 0
     smooth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
     basins = _Basins.of(mask, np.asarray(smooth, np.float32))
     nuclei = _joined(basins, rule.depth)

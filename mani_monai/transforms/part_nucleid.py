@@ -22,11 +22,12 @@ class PartNucleid(MapTransform):
     """From a network's answer of nuclei and background to single nuclei, by :func:`part_nuclei`.
 
     Args:
-        keys: the answer for one image. Two channels are background and nuclei, one is nuclei alone.
+        keys: the answer for one image. Two channels are background and nuclei, one is nuclei alone. A third one is the
+            contour, given a nucleus: nuclei are parted there, and the answer is left with the other two.
         instances_key: where the nuclei go: ids 1..N, 0 background, int32, one channel, a tensor or an array as the
             answer is. The answer's own key replaces it.
         probabilities: the answer is in 0..1. Otherwise it is logits: two whose softmax, or one whose sigmoid, is the
-            probability.
+            probability; that of the contour is a sigmoid.
         width_first: the answer's spatial axes are width, height, as where MONAI reads PNG. The nuclei have the same
             axes. They are the transposed ones of the answer with its height first, to the last pixel.
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
@@ -66,21 +67,25 @@ class PartNucleid(MapTransform):
             the same entries, the nuclei, 1HW or 1WH, and their table.
 
         Raises:
-            ValueError: when the answer has not one or two channels.
+            ValueError: when the answer has not one to three channels.
             InputError: when the answer is not finite; it names the image where the answer knows it.
         """
         data = dict(data)
         answer = data[self.keys[0]]
         maps = torch.as_tensor(answer).detach().cpu().float()
-        if maps.ndim != 3 or len(maps) not in (1, 2):
-            raise ValueError(f"{self.keys[0]} must be CHW with 1 or 2 channels, got shape {tuple(maps.shape)}.")
+        if maps.ndim != 3 or len(maps) not in (1, 2, 3):
+            raise ValueError(f"{self.keys[0]} must be CHW with 1 to 3 channels, got shape {tuple(maps.shape)}.")
         if not torch.isfinite(maps.sum(dtype=torch.float64)):
             image = getattr(answer, "meta", {}).get("filename_or_obj", self.keys[0])
             raise InputError(f"{image}: the network's answer is not finite; use other weights, or float32.")
+        contour = maps[2] > (0.5 if self.probabilities else 0) if len(maps) == 3 else None
+        if contour is not None:
+            maps, data[self.keys[0]] = maps[:2], answer[:2]
         probability = self._probability(maps)
         if self.width_first:
-            probability = probability.T
-        instances = part_nuclei(probability.numpy(), self.min_size)
+            probability, contour = probability.T, None if contour is None else contour.T
+        outline = None if contour is None else contour.numpy()
+        instances = part_nuclei(probability.numpy(), self.min_size, contour=outline)
         if self.table_key is not None:
             data[self.table_key] = nuclei_table(instances, probability.numpy(), temperature=self.temperature)
         if self.width_first:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mani_monai.losses import AdaptationLoss, DomainBatch, usable_pairs
+from mani_monai.losses import AdaptationLoss, DomainBatch, nuclei_logits, usable_pairs
 
 
 def domain(nuclei: torch.Tensor, labelled: bool = False) -> DomainBatch:
@@ -30,6 +30,13 @@ def test_nuclei_are_the_label_where_there_is_one():
     assert DomainBatch(batch.image, logits, logits, logits, label=label).nuclei.tolist() == [[[[1.0, 0.0]]]]
     one_hot = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])
     assert DomainBatch(batch.image, logits, logits, logits, label=one_hot).nuclei.tolist() == [[[[0.0, 1.0]]]]
+
+
+def test_logits_of_nuclei_are_the_first_two_channels_of_their_branch():
+    two, three = torch.randn(1, 2, 2, 2), torch.randn(1, 3, 2, 2)
+    assert nuclei_logits(two) is two
+    assert torch.equal(nuclei_logits(three), three[:, :2])
+    assert torch.equal(nuclei_logits({"other": two, "nuclei": three}, "nuclei"), three[:, :2])
 
 
 def test_pseudo_label_is_detached():

@@ -1,11 +1,11 @@
-"""Seams between touching nuclei, by hand."""
+"""Seams between touching nuclei, and contours, by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from mani_monai.transforms import MarkSeamsd, mark_seams
+from mani_monai.transforms import MarkContoursd, MarkSeamsd, mark_contours, mark_seams
 
 
 def test_touching_nuclei_have_a_seam_of_two_pixels():
@@ -40,3 +40,26 @@ def test_the_transform_marks_labels_and_leaves_items_without_one():
     assert label.tolist() == [[[1, 2, 2, 1]]]
     assert label.dtype == torch.uint8
     assert transform({"image": item["image"]}).keys() == {"image"}
+
+
+def test_a_contour_is_two_pixels_wide_and_lies_within_its_nucleus():
+    instances = np.array([[0, 0, 3, 3, 3, 3, 3, 3, 8, 8, 8, 8, 8]] * 5)
+    np.testing.assert_array_equal(mark_contours(instances), [[0, 0, 2, 2, 1, 1, 2, 2, 2, 2, 1, 1, 1]] * 5)
+
+
+def test_the_contour_of_a_square_is_its_rim_and_the_images_edge_is_none():
+    square = np.zeros((12, 12), int)
+    square[2:9, 2:9] = 70000
+    expected = np.zeros((12, 12), int)
+    expected[2:9, 2:9] = 2
+    expected[4:7, 4:7] = 1
+    np.testing.assert_array_equal(mark_contours(square), expected)
+    for value in (0, 7):
+        np.testing.assert_array_equal(mark_contours(np.full((6, 6), value)), np.full((6, 6), value > 0))
+
+
+def test_contours_of_an_item():
+    item = {"label": torch.tensor([[[1, 1, 1, 2, 2, 2]]], dtype=torch.int32)}
+    label = MarkContoursd("label")(item)["label"]
+    assert label.tolist() == [[[1, 2, 2, 2, 2, 1]]]
+    assert label.dtype == torch.uint8

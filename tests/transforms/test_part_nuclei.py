@@ -56,6 +56,21 @@ def test_a_neck_parts_from_three_quarters_of_a_pixel_on():
         assert part_nuclei(probability(mask)).max() == count
 
 
+def test_a_contour_parts_what_has_no_neck():
+    mask = np.zeros(SHAPE, bool)
+    mask[30:50, 20:100] = True
+    assert part_nuclei(probability(mask)).max() == 1
+    contour = np.zeros(SHAPE, bool)
+    contour[:, 58:62] = True
+    instances = part_nuclei(probability(mask), contour=contour)
+    np.testing.assert_array_equal(instances > 0, mask)
+    assert instances.max() == 2
+    np.testing.assert_array_equal(instances[mask] == 2, np.indices(SHAPE)[1][mask] >= 60)
+    assert part_nuclei(probability(mask), contour=np.ones(SHAPE, bool)).max() == 1
+    with pytest.raises(ValueError, match="contour must have the shape"):
+        part_nuclei(probability(mask), contour=contour[1:])
+
+
 def test_small_holes_are_filled_and_large_ones_stay():
     whole = disk(40, 60, 25)
     assert (part_nuclei(probability(whole & ~disk(40, 60, 3.5))) == whole).all()

@@ -57,6 +57,20 @@ def test_the_answer_itself_may_be_replaced_and_small_nuclei_kept(logits):
     np.testing.assert_array_equal(all_sizes[0], part_nuclei(torch.from_numpy(logits).sigmoid(), 1))
 
 
+def test_nuclei_are_parted_at_the_contour_which_leaves_the_answer(logits):
+    contour = np.full_like(logits, -2)
+    contour[:, 98:102] = 2
+    answer = torch.from_numpy(np.stack([np.zeros_like(logits), logits, contour]))
+    parted = PartNucleid()({"pred": answer})
+    expected = part_nuclei(torch.from_numpy(logits).sigmoid(), contour=contour > 0)
+    np.testing.assert_array_equal(parted["instances"][0], expected)
+    assert torch.equal(parted["pred"], answer[:2])
+    probability = torch.stack([1 - answer[1].sigmoid(), answer[1].sigmoid(), answer[2].sigmoid()])
+    np.testing.assert_array_equal(PartNucleid(probabilities=True)({"pred": probability})["instances"][0], expected)
+    turned = PartNucleid(width_first=True)({"pred": answer.transpose(1, 2)})["instances"]
+    np.testing.assert_array_equal(turned[0].T, expected)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_an_answer_that_is_not_finite_is_refused_by_the_images_name(value):
     answer = MetaTensor(torch.zeros(2, 20, 20), meta={"filename_or_obj": "tissue.png"})
@@ -67,9 +81,9 @@ def test_an_answer_that_is_not_finite_is_refused_by_the_images_name(value):
         PartNucleid()({"pred": np.full((1, 9, 9), value)})
 
 
-@pytest.mark.parametrize("shape", [(20, 20), (3, 20, 20), (0, 20, 20), (1, 2, 20, 20)])
+@pytest.mark.parametrize("shape", [(20, 20), (4, 20, 20), (0, 20, 20), (1, 2, 20, 20)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(ValueError, match="CHW with 1 or 2 channels"):
+    with pytest.raises(ValueError, match="CHW with 1 to 3 channels"):
         PartNucleid()({"pred": torch.zeros(shape)})
 
 

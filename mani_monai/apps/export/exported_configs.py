@@ -29,7 +29,7 @@ def exported_metadata(
         change: what is new in it.
         input_sides: height and width that the network takes, where the metadata name numbers.
         output: what it gives for such an input, BCHW.
-        class_names: types whose logits follow the other channels, background first.
+        class_names: types whose logits follow the other channels, background first; without types, a contour does.
         added: further entries.
 
     Returns:
@@ -43,8 +43,7 @@ def exported_metadata(
     pred["num_channels"] = output.shape[1]
     for channel in range(named, output.shape[1]):
         number = channel - named
-        kind = class_names[number] if class_names is not None else f"type {number}"
-        pred["channel_def"][str(channel)] = f"type: {kind}"
+        pred["channel_def"][str(channel)] = f"type: {class_names[number]}" if class_names is not None else "contour"
     changelog = {**metadata["changelog"], version: change}
     return {**metadata, "version": version, "changelog": changelog, **added, "network_data_format": formats}
 

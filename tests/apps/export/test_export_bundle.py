@@ -19,7 +19,6 @@ from zoo import zoo_faults
 from mani_monai.apps.export import export_bundle as export
 from mani_monai.apps.export import formats
 from mani_monai.apps.export.export_bundle import export_bundle
-from mani_monai.apps.export.exported_configs import exported_metadata
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
@@ -237,20 +236,6 @@ def test_what_cannot_be_exported_is_refused_in_one_line(unet_run, tmp_path, quic
         export_bundle(UNET, replace(unet_run, **change), tmp_path, **options)
     assert "\n" not in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
-
-
-# configs
-
-
-def test_metadata_follow_the_network():
-    metadata = json.loads((REPOSITORY / "bundles" / "mani_hovernet" / "configs" / "metadata.json").read_text())
-    output = torch.zeros(1, 7, 80, 80)
-    found = exported_metadata(metadata, "2.0.0", "typed", (270, 270), output, ["background", "a", "b"], {"x": 1})
-    image, pred = found["network_data_format"]["inputs"]["image"], found["network_data_format"]["outputs"]["pred"]
-    assert (image["spatial_shape"], pred["spatial_shape"], pred["num_channels"]) == ([270, 270], [80, 80], 7)
-    assert list(pred["channel_def"].values())[3:] == ["vertical offset", "type: background", "type: a", "type: b"]
-    assert metadata["network_data_format"]["outputs"]["pred"]["num_channels"] == 4, "the bundle's own was changed"
-    assert found["x"] == 1
 
 
 # with MONAI alone
