@@ -29,7 +29,8 @@ OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png"
 _PLACES = {"keys", "instances_key", "table_key", "polygons_key"}  # of a parting: its place in a config
 IMAGE = "image"
 CALIBRATED = "model.pt"
-"""The weights that ``mani calibrate`` measures; a temperature holds for no others."""
+"""The weights that ``mani calibrate`` measures; a calibration holds for no others."""
+_CALIBRATION = ("temperature", "bias")  # arguments of a parting
 _AGAIN = "export the training again"
 
 
@@ -146,7 +147,7 @@ class Declaration:
         return replace(self, **changes)
 
     def of_weights(self, name: str) -> Declaration:
-        """This declaration for a file of a run's weights: a temperature holds for those that were calibrated alone.
+        """This declaration for a file of a run's weights: a calibration holds for those that it measured alone.
 
         Args:
             name: of the file, such as "model.pt" or "model_average.pt".
@@ -154,8 +155,13 @@ class Declaration:
         return self if name == CALIBRATED else self.uncalibrated()
 
     def uncalibrated(self) -> Declaration:
-        """This declaration for other weights than were calibrated: without a temperature."""
-        return replace(self, parting={name: value for name, value in self.parting.items() if name != "temperature"})
+        """This declaration for other weights than were calibrated."""
+        return replace(self, parting={k: value for k, value in self.parting.items() if k not in _CALIBRATION})
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        """The temperature and the bias of the certainty, by name; empty where none was measured."""
+        return {name: self.parting[name] for name in _CALIBRATION if name in self.parting}
 
     def build_network(self) -> nn.Module:
         """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""

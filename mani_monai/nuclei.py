@@ -100,7 +100,7 @@ def nuclei_of(
         instances: HW ids, 0 background, on the answer's grid.
         maps: KHW, logits of background and nuclei first, those of the types of nuclei last.
         shape: height and width of the image.
-        declaration: of the network: its types, the temperature of a calibrated certainty, and whether it has a mask.
+        declaration: of the network: its types, the calibration of its certainty, and whether it has a mask.
         mpp: of the image, for areas in square micrometres.
         picture: the image, for overlays.
     """
@@ -108,7 +108,7 @@ def nuclei_of(
     odds = np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))
     probability = smooth((1 / (1 + odds)).astype(np.float32, copy=False), shape)[0]
     scores = smooth(maps[len(maps) - types :], shape) if types else None
-    table = nuclei_table(instances, probability, scores, temperature=declaration.parting.get("temperature"))
+    table = nuclei_table(instances, probability, scores, **declaration.calibration)
     if mpp is not None:
         table["area_um2"] = table["area"] * mpp**2
     mask = nearest(maps[1] > maps[0], shape) if MASK in declaration.outputs else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mani_monai import Model
 from mani_monai.data.datalists import data_set_names, load_source_list
-from mani_monai.evaluation.calibration import fit_temperature, reliability
+from mani_monai.evaluation.calibration import calibration_error, fit_calibration, reliability
 from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
 from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
@@ -29,11 +29,12 @@ def unseen(
     mpp: float | None = None,
     downscale: float = 1.0,
     temperature: float = 1.0,
+    bias: float = 0.0,
     weights: str = "model.pt",
 ) -> None:
     """Prints Dice, AJI, PQ, DQ, SQ and counts of nuclei by tissue, beside the baseline that learned nothing.
 
-    It also prints how many nuclei of each score are right, and the temperature that would calibrate the scores.
+    It also prints how many nuclei of each score are right, and what would calibrate the scores.
 
     Args:
         bundles: a run's folder, an exported folder or a zip; or several with commas.
@@ -45,6 +46,7 @@ def unseen(
         mpp: micrometres per pixel of the images; by default nothing is rescaled.
         downscale: by what images and labels are made smaller first, 2 makes 20x of 40x; needs mpp.
         temperature: of the scores, fitted on other images.
+        bias: of the scores, likewise.
         weights: the file in each bundle's models.
     """
     if downscale != 1 and mpp is None:
@@ -63,7 +65,7 @@ def unseen(
     print(scores_table(summaries))
     for name, found in measured.items():
         if found.scores:
-            print("\n".join(["", *reliability_lines(name, found, temperature)]))
+            print("\n".join(["", *reliability_lines(name, found, temperature, bias)]))
     if out is not None:
         asked = {"data": ",".join(data_set_names(data)), "part": part, "downscale": downscale}
         rows = [{"model": name, **asked, **row} for name, found in measured.items() for row in found.rows]
@@ -75,11 +77,12 @@ def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:
     return Found(nuclei.instances, nuclei.table["mean_probability"])
 
 
-def reliability_lines(name: str, found: Measured, temperature: float) -> list[str]:
-    """What the scores of a model's nuclei are worth; no temperature is best where all are right, or all wrong."""
-    mixed = any(found.right) and not all(found.right)
-    best = f"best temperature {fit_temperature(found.scores, found.right):.2f}" if mixed else "no best temperature"
-    return [f"{name}: {best}; at {temperature:g}, by score"] + [
-        f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right"
-        for row in reliability(calibrated(found.scores, temperature), found.right)
+def reliability_lines(name: str, found: Measured, temperature: float, bias: float = 0.0) -> list[str]:
+    """What the scores of a model's nuclei are worth; nothing fits best where all are right, or all wrong."""
+    rows = reliability(calibrated(found.scores, temperature, bias), found.right)
+    best = "no best temperature"
+    if any(found.right) and not all(found.right):
+        best = "best temperature {:.2f}, bias {:.2f}".format(*fit_calibration(found.scores, found.right))
+    return [f"{name}: {best}; at {temperature:g}, {bias:g}, error {calibration_error(rows):.3f}, by score"] + [
+        f"  {row['from']:.2f} to {row['to']:.2f}  {row['nuclei']:>7,} nuclei, {row['right']:.1%} right" for row in rows
     ]

@@ -47,8 +47,8 @@ def test_a_declaration_is_read_back_from_json():
     assert read(preprocessing=[STAINS]).as_dict()["preprocessing"] == [STAINS]
 
 
-def test_a_temperature_is_of_the_weights_that_were_calibrated():
-    declared = read(parting={**PARTING, "min_size": 30, "temperature": 1.5})
+def test_a_calibration_is_of_the_weights_that_were_calibrated():
+    declared = read(parting={**PARTING, "min_size": 30, "temperature": 1.5, "bias": -1.0})
     assert declared.of_weights("model.pt") == declared
     assert declared.of_weights("model_average.pt") == read(parting={**PARTING, "min_size": 30})
     assert declared.uncalibrated() == read(parting={**PARTING, "min_size": 30})

@@ -1,4 +1,4 @@
-"""Whether a nucleus's score is the share of such nuclei that are right, and one number that makes it so."""
+"""Whether a nucleus's score is the share of such nuclei that are right, and two numbers that make it so."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from mani_monai.metrics.overlap_table import InstanceMap, compute_overlap_table
 from mani_monai.metrics.panoptic_counts import MATCH_IOU
 from mani_monai.transforms.nuclei_table import score_logits
 from mani_monai.utils import InputError
 
-EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-_COLDEST, _HOTTEST = 0.05, 100.0
+EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+_COLDEST, _HOTTEST, _FARTHEST = 0.05, 100.0, 50.0
 
 
 def matched_nuclei(prediction: InstanceMap, label: InstanceMap) -> NDArray[np.bool_]:
@@ -35,28 +35,32 @@ def matched_nuclei(prediction: InstanceMap, label: InstanceMap) -> NDArray[np.bo
     return matched[np.argsort(table.prediction_ids)]
 
 
-def fit_temperature(scores: ArrayLike, matched: ArrayLike) -> float:
-    """The temperature with the highest likelihood of what was right.
+def fit_calibration(scores: ArrayLike, matched: ArrayLike) -> tuple[float, float]:
+    """The temperature and the bias with the highest likelihood of what was right (Platt 1999).
+
+    A mask's mean probability is hardly below its threshold, .5, also where a nucleus is wrong. So a temperature alone,
+    which leaves .5 as it is, cannot say that such nuclei are mostly wrong.
 
     Args:
         scores: N in 0..1, such as "mean_probability" of ``nuclei_table``.
         matched: N, whether each nucleus is right.
 
     Raises:
-        InputError: without nuclei, or where all are right or all are wrong: no temperature fits those best.
+        InputError: without nuclei, or where all are right or all are wrong: nothing fits those best.
     """
     values = score_logits(scores)
     right = np.asarray(matched, bool)
     if not right.any() or right.all():
         raise InputError(f"calibration: {right.sum()} of {len(right)} nuclei are right; take more labelled images.")
-    signed = np.where(right, values, -values)
+    sign = np.where(right, 1.0, -1.0)
 
-    def cost(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
+    def cost(parameters: NDArray[np.float64]) -> float:
+        slope, bias = parameters
+        return float(np.logaddexp(0, -sign * (values * slope + bias)).mean())
 
-    bounds = (np.log(_COLDEST), np.log(_HOTTEST))
-    best = cast("Any", minimize_scalar(cost, bounds=bounds, method="bounded"))
-    return float(np.exp(best.x))
+    bounds = ((1 / _HOTTEST, 1 / _COLDEST), (-_FARTHEST, _FARTHEST))
+    best = cast("Any", minimize(cost, (1.0, 0.0), bounds=bounds, method="L-BFGS-B"))
+    return float(1 / best.x[0]), float(best.x[1])
 
 
 def reliability(scores: ArrayLike, matched: ArrayLike, edges: Sequence[float] = EDGES) -> list[dict[str, float]]:

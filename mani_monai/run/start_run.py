@@ -42,7 +42,7 @@ def start_run() -> None:
     ``train.json``: the whole config. ``inference.json``: the same network and steps. ``metadata.json``: network,
     steps, data sets with their licences, those of an earlier start and of ``earlier_domains`` included.
     ``logging.conf``. All of it is there before any weights are. A finished run that is resumed and has nothing left to
-    train keeps its temperature.
+    train keeps its calibration.
 
     Raises:
         InputError: when the folder holds a finished run, unless it is resumed or ``overwrite`` is true; an unfinished
@@ -190,7 +190,7 @@ def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) 
 
 
 def _as_calibrated(folder: Path, declaration: Declaration, iterations: int) -> Declaration:
-    """The declaration with the temperature that was fitted to the run's weights, where these stay as they are."""
+    """The declaration with the calibration that was fitted to the run's weights, where these stay as they are."""
     if not (is_trained(folder) and (folder / CHECKPOINT).is_file()):
         return declaration
     try:

@@ -37,7 +37,8 @@ class HoVerNetInstancesd(MapTransform):
         tile: edge of the tiles in which nuclei are taken together.
         border_scale: what the border map's 0 and 1 stand for.
         largest_hole: pixels of either edge of a hole that is filled.
-        temperature: of the calibrated certainty in the table.
+        temperature: of the calibrated certainty in the table; None leaves that column out.
+        bias: of that certainty.
 
     Raises:
         ValueError: when ``keys`` is not one key, or a setting is out of range.
@@ -58,6 +59,7 @@ class HoVerNetInstancesd(MapTransform):
         border_scale: Scale | None = None,
         largest_hole: int | None = None,
         temperature: float | None = None,
+        bias: float = 0.0,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -67,7 +69,7 @@ class HoVerNetInstancesd(MapTransform):
         self.table_key = table_key
         self.polygons_key = polygons_key
         self.threshold = threshold
-        self.temperature = temperature
+        self.calibration = {"temperature": temperature, "bias": bias}
         self.min_size = least_area() if min_size is None else min_size
         self.find = partial(
             hover_instances,
@@ -103,7 +105,7 @@ class HoVerNetInstancesd(MapTransform):
         data[self.instances_key] = convert_to_dst_type(instances[None], output, dtype=instances.dtype)[0]
         if self.table_key is not None:
             kinds = types if len(types) else None
-            data[self.table_key] = nuclei_table(instances, probability, kinds, self.threshold, self.temperature)
+            data[self.table_key] = nuclei_table(instances, probability, kinds, self.threshold, **self.calibration)
         if self.polygons_key is not None:
             data[self.polygons_key] = instance_polygons(instances)
         return data

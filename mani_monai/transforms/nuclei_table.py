@@ -19,6 +19,7 @@ def nuclei_table(
     type_probability: ArrayLike | None = None,
     threshold: float = 0.5,
     temperature: float | None = None,
+    bias: float = 0.0,
 ) -> dict[str, NDArray]:
     """Measures every nucleus.
 
@@ -49,6 +50,7 @@ def nuclei_table(
             type_share.
         threshold: of the probability, at which a pixel became nucleus.
         temperature: of the calibration; without it there is no column certainty.
+        bias: of the calibration, likewise.
 
     Returns:
         Columns of equal length by name, a row for every id that occurs.
@@ -68,7 +70,7 @@ def nuclei_table(
         (values,) = _taken("probability", np.asarray(probability)[None], instances.shape, pixels)
         table["mean_probability"] = np.bincount(index, values, len(runs.ids)) / table["area"]
         if temperature is not None:
-            table["certainty"] = calibrated(table["mean_probability"], temperature)
+            table["certainty"] = calibrated(table["mean_probability"], temperature, bias)
         table["probability_margin"] = _tenth_percentile(index, values, table["area"]) - threshold
     if type_probability is not None:
         scores = _taken("type_probability", np.asarray(type_probability), instances.shape, pixels)
@@ -85,14 +87,15 @@ def score_logits(scores: ArrayLike) -> NDArray[np.float64]:
     return logit(np.clip(np.asarray(scores, np.float64), _LEAST, 1 - _LEAST))
 
 
-def calibrated(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Scores whose logits are divided by a temperature (Guo et al. 2017).
+def calibrated(scores: ArrayLike, temperature: float, bias: float = 0.0) -> NDArray[np.float64]:
+    """Scores whose logits are divided by a temperature (Guo et al. 2017), plus a bias (Platt 1999).
 
     Args:
         scores: N in 0..1.
         temperature: above 0; above 1 it makes scores less certain.
+        bias: added to the divided logits; below 0 it makes nuclei less certain.
     """
-    return expit(score_logits(scores) / temperature)
+    return expit(score_logits(scores) / temperature + bias)
 
 
 def _taken(name: str, maps: NDArray, shape: tuple[int, int], pixels: NDArray[np.int64]) -> Iterator[NDArray]:

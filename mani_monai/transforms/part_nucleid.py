@@ -33,6 +33,7 @@ class PartNucleid(MapTransform):
         min_size: pixels of the smallest nucleus; :func:`mani_monai.transforms.nucleus.least_area` by default.
         table_key: where the :func:`nuclei_table` goes, whose rows are those of the image; None makes none.
         temperature: of the calibrated certainty in the table; None leaves that column out.
+        bias: of that certainty.
 
     Raises:
         ValueError: when ``keys`` is not one key.
@@ -47,6 +48,7 @@ class PartNucleid(MapTransform):
         min_size: int | None = None,
         table_key: str | None = None,
         temperature: float | None = None,
+        bias: float = 0.0,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -56,7 +58,7 @@ class PartNucleid(MapTransform):
         self.width_first = width_first
         self.min_size = least_area() if min_size is None else min_size
         self.table_key = table_key
-        self.temperature = temperature
+        self.calibration = {"temperature": temperature, "bias": bias}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -87,7 +89,7 @@ class PartNucleid(MapTransform):
         outline = None if contour is None else contour.numpy()
         instances = part_nuclei(probability.numpy(), self.min_size, contour=outline)
         if self.table_key is not None:
-            data[self.table_key] = nuclei_table(instances, probability.numpy(), temperature=self.temperature)
+            data[self.table_key] = nuclei_table(instances, probability.numpy(), **self.calibration)
         if self.width_first:
             instances = instances.T.copy()
         data[self.instances_key] = convert_to_dst_type(instances[None], answer, dtype=instances.dtype)[0]

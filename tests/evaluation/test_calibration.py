@@ -7,7 +7,7 @@ import pytest
 
 from mani_monai.evaluation.calibration import (
     calibration_error,
-    fit_temperature,
+    fit_calibration,
     matched_nuclei,
     reliability,
 )
@@ -27,24 +27,41 @@ def test_temperature_one_changes_nothing_and_a_higher_one_doubts():
     np.testing.assert_allclose(calibrated(scores, 1.0), scores, atol=2e-6)
     np.testing.assert_allclose(calibrated([0.9], 2.0), [3 / 4])  # odds of 9 become 3
     assert (np.diff(calibrated(scores, 5.0)) > 0).all()
+    np.testing.assert_allclose(calibrated([0.9], 2.0, -np.log(3)), [0.5])
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_of_drawn_nuclei_is_found(temperature):
+@pytest.mark.parametrize(("temperature", "bias"), [(1.0, 0.0), (3.0, 0.0), (0.5, -2.0), (2.0, 0.5)])
+def test_temperature_and_bias_of_drawn_nuclei_are_found(temperature, bias):
     random = np.random.default_rng(0)
     scores = random.uniform(0.5, 0.999, 40000)
-    matched = random.uniform(size=40000) < calibrated(scores, temperature)
-    assert fit_temperature(scores, matched) == pytest.approx(temperature, rel=0.05)
-    rows = reliability(calibrated(scores, temperature), matched)
-    assert calibration_error(rows) < 0.01
+    truth = calibrated(scores, temperature, bias)
+    matched = random.uniform(size=40000) < truth
+    found = fit_calibration(scores, matched)
+    assert found == pytest.approx((temperature, bias), rel=0.06, abs=0.06)
+    assert calibration_error(reliability(calibrated(scores, *found), matched)) < 0.01
     if temperature > 1:
-        assert calibration_error(reliability(scores, matched)) > 0.1
+        assert calibration_error(reliability(scores, matched)) > 0.05
+
+
+def test_wrong_nuclei_at_the_threshold_need_a_bias():
+    """A temperature leaves .5 as it is, so that the half that is wrong there stays believed."""
+    scores, matched = np.r_[[0.55] * 100, [0.9] * 100], np.r_[[True] * 10, [False] * 90, [True] * 90, [False] * 10]
+    temperature, bias = fit_calibration(scores, matched)
+    assert bias < -2
+    np.testing.assert_allclose(calibrated([0.55, 0.9], temperature, bias), [0.1, 0.9], atol=1e-3)
+    alone = [calibration_error(reliability(calibrated(scores, t), matched)) for t in (0.05, 0.5, 1.0, 2.0, 100.0)]
+    assert min(alone) > 0.15
+
+
+def test_scores_that_say_nothing_keep_their_order():
+    temperature, _ = fit_calibration([0.6, 0.9] * 50, [True, False] * 50)
+    assert temperature == pytest.approx(100)
 
 
 @pytest.mark.parametrize("matched", [[], [True, True], [False]])
 def test_nothing_to_fit(matched):
     with pytest.raises(InputError, match="take more labelled images"):
-        fit_temperature([0.9] * len(matched), matched)
+        fit_calibration([0.9] * len(matched), matched)
 
 
 def test_a_row_an_interval():

@@ -144,4 +144,6 @@ def test_certainty_is_there_where_it_was_calibrated():
     instances, probability = np.array([[1, 1, 0, 2]]), np.array([[0.8, 0.8, 0.0, 0.5]])
     table = nuclei_table(instances, probability, temperature=2.0)
     np.testing.assert_allclose(table["certainty"], [2 / 3, 0.5])  # odds of 4 to 1 become 2 to 1
+    table = nuclei_table(instances, probability, temperature=2.0, bias=-np.log(2))
+    np.testing.assert_allclose(table["certainty"], [0.5, 1 / 3])
     assert "certainty" not in nuclei_table(instances, probability)

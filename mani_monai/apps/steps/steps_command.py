@@ -24,8 +24,8 @@ def evaluate(run: str, overlays: str = "", label_free_images: int | None = None)
 def calibrate(run: str) -> None:
     """Makes the certainty of each nucleus mean how often such nuclei of the source are right.
 
-    Fits one temperature on the source's labelled validation images. Writes it into <run>/configs/metadata.json, from
-    where it goes into exports. No label of a target is read.
+    Fits a temperature and a bias on the source's labelled validation images. Writes both into
+    <run>/configs/metadata.json, from where they go into exports. No label of a target is read.
 
     Args:
         run: output_dir of the training.
@@ -33,7 +33,8 @@ def calibrate(run: str) -> None:
     from mani_monai.apps.steps.calibrate_run import calibrate_run
 
     found = calibrate_run(run)
-    print(f"temperature: {found.temperature:g}, of {found.nuclei:,} nuclei of the source's validation images")
+    numbers = f"temperature: {found.temperature:g}, bias: {found.bias:g}"
+    print(f"{numbers}, of {found.nuclei:,} nuclei of the source's validation images")
     print(f"calibration error: {found.error_before:.3f} before, {found.error_after:.3f} after")
 
 

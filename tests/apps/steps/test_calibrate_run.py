@@ -1,4 +1,4 @@
-"""One temperature makes a run's certainty the share of nuclei that are right, wherever the run is used."""
+"""Two numbers make a run's certainty the share of nuclei that are right, wherever the run is used."""
 
 from __future__ import annotations
 
@@ -57,31 +57,32 @@ def test_a_nucleus_is_scored_by_the_label_beside_it(tmp_path):
         score_nuclei(PaintedModel(), [])
 
 
-def test_the_run_says_its_temperature_to_all_who_use_it(folder, monkeypatch, capsys):
+def test_the_run_says_its_calibration_to_all_who_use_it(folder, monkeypatch, capsys):
     before = Model.open(folder)
-    assert "temperature" not in before.declaration.parting
+    assert before.declaration.calibration == {}
     # of nuclei scored .9 seven of ten are right, and three of ten of those scored .2
     scores, matched = np.r_[[0.9] * 10, [0.2] * 10], np.r_[[True] * 7, [False] * 3, [True] * 3, [False] * 7]
     monkeypatch.setattr(module, "score_nuclei", lambda model, items: (scores, matched))
     found = calibrate_run(folder)
-    costs = [-np.log(1 / (1 + np.exp(-logit(np.where(matched, scores, 1 - scores)) / t))).mean() for t in
-             (found.temperature * 0.98, found.temperature, found.temperature * 1.02)]  # fmt: skip
-    assert costs[1] < min(costs[0], costs[2])
-    assert found.temperature > 1
-    assert found.error_after < found.error_before
+    slope = (logit(0.7) - logit(0.3)) / (logit(0.9) - logit(0.2))
+    assert found.temperature == pytest.approx(1 / slope, rel=1e-3)
+    assert found.bias == pytest.approx(logit(0.7) - slope * logit(0.9), abs=1e-3)
+    assert found.error_after < 1e-3 < found.error_before
     assert found.nuclei == 20
 
     after = Model.open(folder)
-    assert after.declaration.parting["temperature"] == found.temperature
+    assert after.declaration.calibration == {"temperature": found.temperature, "bias": found.bias}
     config = json.loads((folder / "configs" / "inference.json").read_text())
-    assert found.temperature in [step.get("temperature") for step in config["postprocessing"]["transforms"]]
+    steps = config["postprocessing"]["transforms"]
+    assert (found.temperature, found.bias) in [(step.get("temperature"), step.get("bias")) for step in steps]
     maps = np.full((2, 64, 64), -4.0, np.float32)
     maps[1, 8:20, 8:20] = np.float32(-4 + logit(0.9))
     table = after.nuclei(maps, (64, 64)).table
-    np.testing.assert_allclose(logit(table["certainty"]), logit(table["mean_probability"]) / found.temperature)
+    expected = logit(table["mean_probability"]) / found.temperature + found.bias
+    np.testing.assert_allclose(logit(table["certainty"]), expected)
     assert "certainty" not in before.nuclei(maps, (64, 64)).table
     calibrate(str(folder))
-    assert f"temperature: {found.temperature:g}, of 20 nuclei" in capsys.readouterr().out
+    assert f"temperature: {found.temperature:g}, bias: {found.bias:g}, of 20 nuclei" in capsys.readouterr().out
 
 
 def test_a_run_whose_nuclei_are_all_wrong_stays_as_it_was(folder, monkeypatch):
