@@ -155,7 +155,7 @@ def test_a_step_is_added_by_one_name(monkeypatch):
 
 def test_a_unet_has_two_channels_or_three_with_a_contour():
     for channels in (2, 3):
-        network = read(network={**UNET, "out_channels": channels}).build_network()
+        network = read(network={**UNET, "out_channels": channels}).build_network().eval()
         assert network(torch.zeros(1, 3, 16, 16)).shape == (1, channels, 16, 16)
     with pytest.raises(InputError, match=r"network: out_channels are 4; write 2, or 3 with a contour\."):
         read(network={**UNET, "out_channels": 4})
