@@ -30,7 +30,8 @@ class PairedDataset(Dataset):
     (``NormalizeIntensityd``), and loading is for processes, not for threads of one process.
 
     Args:
-        data: source items, ``{"image": path, "label": path}``, and "domain" where there are several.
+        data: source items, ``{"image": path, "label": path}``, and "domain" where there are several. A tissue's name,
+            under "tissue", is left out: transforms mark there where an image has tissue.
         target_data: target items, ``{"image": path}`` and perhaps "domain"; a label is refused.
         transform: transforms of an item, for both domains (``allow_missing_keys=True`` where they name the label).
         seed: the run's seed.
@@ -56,7 +57,7 @@ class PairedDataset(Dataset):
         labelled = [item["image"] for item in target_data if set(item) - {"image", "domain"}]
         if labelled:
             raise InputError(f"{labelled[0]}: a target training item may hold an image only; remove its other keys.")
-        self.data = data
+        self.data = [{key: value for key, value in item.items() if key != TISSUE} for item in data]
         self.target_data = target_data
         self.transform = transform
         self.seed = seed
@@ -64,7 +65,7 @@ class PairedDataset(Dataset):
         self.pair_transform = Compose([]) if pair_transform is None else pair_transform
         self.source_domains = _positions(data)
         self.target_domains = _positions(target_data)
-        self.source = CacheDataset(data, transform, copy_cache=False, progress=False)
+        self.source = CacheDataset(self.data, transform, copy_cache=False, progress=False)
         self.target = CacheDataset(target_data, transform, copy_cache=False, progress=False)
 
     def __len__(self) -> int:

@@ -72,6 +72,16 @@ def test_a_sample_is_image_its_label_and_a_target_image(make):
     assert len(make(length=7)) == 7
 
 
+def test_the_name_of_a_tissue_is_not_taken_for_where_it_lies(folder):
+    """A data set with tissues, such as MoNuSeg, trains like any other."""
+    crop = RandSpatialCropd(["image", "tissue"], roi_size=[4, 4], random_size=False, allow_missing_keys=True)
+    source = [{"image": str(folder / "1.png"), "tissue": "liver"}]
+    transform = Compose([LoadImaged("image", ensure_channel_first=True), crop])
+    sample = PairedDataset(source, [{"image": str(folder / "101.png")}], transform)[0]
+    assert sample.keys() == {"image", "target_image"}
+    assert sample["image"].shape == (1, 4, 4)
+
+
 def test_every_source_image_comes_once_a_round_in_a_new_order(make):
     walked = numbers(make(augment=False), "image", 8 * SOURCES)
     rounds = [walked[first : first + SOURCES] for first in range(0, len(walked), SOURCES)]

@@ -49,7 +49,7 @@ def test_wrong_nuclei_at_the_threshold_need_a_bias():
     temperature, bias = fit_calibration(scores, matched)
     assert bias < -2
     np.testing.assert_allclose(calibrated([0.55, 0.9], temperature, bias), [0.1, 0.9], atol=1e-3)
-    alone = [calibration_error(reliability(calibrated(scores, t), matched)) for t in (0.05, 0.5, 1.0, 2.0, 100.0)]
+    alone = [calibration_error(reliability(calibrated(scores, t), matched)) for t in (0.05, 0.5, 1.0, 2.0)]
     assert min(alone) > 0.15
 
 
