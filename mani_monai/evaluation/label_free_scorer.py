@@ -111,6 +111,7 @@ class LabelFreeScorer:
         criterion: one of ``CRITERIA``, which ``best`` follows.
         preprocessing: the declared steps that the images went through, on values of 0..255. Decoded pictures are
             stained differently and go through them, once.
+        scored: called after each image, say to move a progress bar.
 
     Raises:
         ValueError: when there is no image, or the criterion is unknown; when called, if "decoded" is missing.
@@ -125,6 +126,7 @@ class LabelFreeScorer:
         branch: str | None = None,
         criterion: str = DEFAULT_CRITERION,
         preprocessing: Sequence[Callable[[dict[str, Any]], Mapping[str, Any]]] = (),
+        scored: Callable[[], object] = lambda: None,
     ) -> None:
         check_criterion(criterion)
         if not len(images):
@@ -136,6 +138,7 @@ class LabelFreeScorer:
         self.branch = branch
         self.criterion = criterion
         self.preprocessing = preprocessing
+        self.scored = scored
 
     def __call__(self) -> dict[str, float]:
         """
@@ -149,6 +152,7 @@ class LabelFreeScorer:
                 plain = self._nuclei(image)
                 scores.append(self._scores(image, plain, item.get("decoded")))
                 pixels.append(interpolate(plain, (GRID, GRID), mode="nearest-exact").flatten())
+                self.scored()
         means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
         nuclei = torch.cat(pixels)
         means["density"] = neighbourhood_density(torch.stack([1 - nuclei, nuclei], dim=1)).item()

@@ -6,7 +6,7 @@ et al. 2016; mixed with the source's, Schneider et al. 2020).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ _STATISTICS = ("running_mean", "running_var")
 
 def candidate_states(
     network: nn.Module,
-    batches: Sequence[tuple[Tensor, Tensor | None]],
+    batches: Iterable[tuple[Tensor, Tensor | None]],
     source_shares: Mapping[str, float] = SOURCE_SHARES,
 ) -> dict[str, dict[str, Tensor]]:
     """State dictionaries of a network with batch statistics from the source's to the target's.

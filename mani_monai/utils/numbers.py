@@ -17,3 +17,14 @@ def positive(value: Any) -> float | None:
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return number if math.isfinite(number) and number > 0 else None
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 image", "2 images".
+
+    Args:
+        number: how many.
+        noun: of one.
+        plural: of others; with an s by default.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -35,6 +35,7 @@ from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.numbers import counted
 from mani_monai.utils.overrides import check_range
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def adapt(job: Adaptation) -> Adapted:
     runs = job.out / "runs"
     make = TrainingMaker(str(domains.dataset_dir), runs, launcher=job.launcher, continued=plan.continued)
 
-    job.say(f"2/4 training on {domains.images} target images: {', then '.join(run.method.title for run in plan.runs)}")
+    titles = ", then ".join(run.method.title for run in plan.runs)
+    job.say(f"2/4 training on {counted(domains.images, 'target image')}: {titles}")
     train(make, plan.runs)
 
     job.say("3/4 exporting")

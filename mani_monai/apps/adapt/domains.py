@@ -14,6 +14,7 @@ from mani_monai.data.datalists import load_source_list
 from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
+from mani_monai.utils.numbers import counted
 
 SPLIT = "adapt"
 """Name of the lists that are written here."""
@@ -52,7 +53,7 @@ def prepare_domains(
     record = read_object(place / "dataset.json", "prepare the data set again")
     save_json(domains.dataset_dir / place.name / "dataset.json", record)
     if domains.images < FEWEST:
-        few = f"only {domains.images} images can be used, and an adaptation needs {FEWEST}; add images"
+        few = f"only {counted(domains.images, 'image')} can be used, and an adaptation needs {FEWEST}; add images"
         raise InputError("\n".join([*domains.left_out[:10], f"{target}: {few}."]))
     return domains
 

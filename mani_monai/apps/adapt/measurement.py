@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -81,25 +81,38 @@ def measure_model(
         images.append(ImageNuclei.of(model.nuclei(maps, picture.shape[:2]).instances if answered else nothing))
         finite &= answered
     pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]
-    return Measured(
-        finite, label_free_scores(model, pictures) if pictures else {}, tuple(images), nuclei_figures(images)
-    )
+    scores = {}
+    if pictures:
+        with tqdm(total=len(pictures), desc=f"{title}, other stains", unit="image", disable=not title) as shown:
+            scores = label_free_scores(model, pictures, shown.update)
+    return Measured(finite, scores, tuple(images), nuclei_figures(images))
 
 
-def label_free_scores(model: Model, pictures: Sequence[np.ndarray]) -> dict[str, float]:
-    """What :class:`LabelFreeScorer` says of a model on HW3 pictures at its pixel size."""
+def label_free_scores(
+    model: Model, pictures: Sequence[np.ndarray], scored: Callable[[], object] = lambda: None
+) -> dict[str, float]:
+    """What :class:`LabelFreeScorer` says of a model on HW3 pictures at its pixel size.
+
+    Args:
+        model: the model.
+        pictures: HW3.
+        scored: called after each picture.
+    """
     images = [{"image": model.image(picture), "decoded": model.pixels(shown_as_glass(picture))} for picture in pictures]
     device = cast("torch.device", model.device)  # chosen, once the model is made
-    return LabelFreeScorer(model.network, model.inferer, images, device, preprocessing=model.steps)()
+    steps = {"preprocessing": model.steps, "scored": scored}
+    return LabelFreeScorer(model.network, model.inferer, images, device, **steps)()
 
 
-def measure_labels(paths: Sequence[str]) -> NucleiFigures:
+def measure_labels(paths: Sequence[str], progress: bool = False) -> NucleiFigures:
     """Measures the nuclei of labels, parted as those of predictions where they do not tell nuclei apart.
 
     Args:
         paths: label files, 0 background.
+        progress: show a bar.
     """
-    return nuclei_figures(_labelled(path) for path in evenly_taken(paths, MEASURED))
+    labels = tqdm(evenly_taken(paths, MEASURED), "source's labels", unit="image", disable=not progress)
+    return nuclei_figures(_labelled(path) for path in labels)
 
 
 def _labelled(path: str) -> ImageNuclei:

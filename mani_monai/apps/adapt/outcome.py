@@ -82,8 +82,14 @@ class NextCommands:
         if self.slides is not None:
             command, images, mpp = ("slides", "--slides"), self.slides.path, self.slides.mpp
         size = [] if mpp is None else ["--mpp", f"{mpp:g}"]
-        out = str(Path(self.out) / f"nuclei_{name}")
+        bundle, images, out = map(_from_here, (bundle, images, str(Path(self.out) / f"nuclei_{name}")))
         return shlex.join(["mani", command[0], "--bundle", bundle, command[1], images, "--out", out, *size])
+
+
+def _from_here(path: str) -> str:
+    """A path as it is typed in the current folder; one that lies elsewhere as it is."""
+    place, here = Path(path).expanduser().absolute(), Path.cwd()
+    return str(place.relative_to(here)) if place.is_relative_to(here) else path
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class Outcome:
         scored: how many images the label-free scores are means over.
         candidates: label-free scores of the batch statistics that were chosen among, by name.
         check: figures of both models on labelled target images, which chose nothing; None without such.
+        kept: the model is kept as it is, so that before and after are one.
     """
 
     source: str
@@ -119,6 +126,7 @@ class Outcome:
     scored: int
     candidates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None
+    kept: bool = False
 
     def record(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -129,6 +137,7 @@ class Outcome:
             "settings": dict(self.settings),
             "notes": list(self.notes),
             "left_out": list(self.left_out),
+            "kept": self.kept,
             "verdict": {
                 "outcome": self.verdict.outcome,
                 "line": self.verdict.line,

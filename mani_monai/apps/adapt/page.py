@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from string import Template
 
 from mani_monai.apps.adapt.evidence import plausible
+from mani_monai.apps.adapt.html_parts import bullet_list, figure, table
 from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import SHARE
+from mani_monai.utils.numbers import counted
 
 WORDS = {
     "stain": "finds the same nuclei in another stain (1: all)",
@@ -21,6 +22,16 @@ WORDS = {
 }
 """What a reader is told of a score."""
 CANDIDATES = {"source": "the source's", "half": "half of each", "target": "the target's"}
+BOTH = (
+    "Before and after",
+    "From left to right: the image, the nuclei of the source model, those of the adapted model. Both are shown as they "
+    "are used: touching nuclei are parted.",
+)
+ONE = (
+    "What the model finds",
+    "On the left the image, on the right the nuclei that the model finds in use: touching nuclei are parted.",
+)
+"""Heading and legend of the pictures, of two models and of one that is kept."""
 COLOURS = {USE: "#dff2df", LOOK: "#fff3cd", KEEP: "#f8d7da"}
 
 PAGE = Template("""<!DOCTYPE html>
@@ -49,9 +60,8 @@ $commands
 <p class="small">No label of the target chose anything, so nothing here is a proof: a good score without labels goes
 with a good segmentation often, not always. The pictures are the better judge.</p>
 $notes
-<h2>Before and after</h2>
-<p class="small">From left to right: the image, the nuclei of the source model, those of the adapted model, as both are
-used: touching nuclei are parted.</p>
+<h2>$pictures</h2>
+<p class="small">$legend</p>
 $fields
 <h2>Nuclei by image</h2>
 $images
@@ -81,22 +91,25 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         curves: picture of the training curves, where there are any.
         sizes: picture of the nuclei's sizes.
     """
+    pictures, legend = ONE if outcome.kept else BOTH
     return PAGE.substitute(
+        pictures=pictures,
+        legend=legend,
         title=escape(f"{outcome.source} to {outcome.target}: adaptation without target labels"),
         colour=COLOURS[outcome.verdict.outcome],
         verdict=_verdict(outcome),
         commands=_commands(outcome),
-        notes=_list(outcome.notes),
-        fields="".join(_figure(picture, caption) for caption, picture in fields.items()),
+        notes=bullet_list(outcome.notes),
+        fields="".join(figure(picture, caption) for caption, picture in fields.items()),
         images=_images(outcome),
         check=_check(outcome),
         nuclei=_nuclei(outcome),
-        sizes=_figure(sizes, "Diameters of the circles of the nuclei's areas"),
+        sizes=figure(sizes, "Diameters of the circles of the nuclei's areas"),
         scores=_scores(outcome),
         candidates=_candidates(outcome),
-        curves=_figure(curves, "What the trainings logged") if curves else "",
-        settings=_table(("setting", "value"), outcome.settings.items(), figures=False),
-        left_out=_list(outcome.left_out) or "<p>Nothing: every image of the folder was used.</p>",
+        curves=figure(curves, "What the trainings logged") if curves else "",
+        settings=table(("setting", "value"), outcome.settings.items(), figures=False),
+        left_out=bullet_list(outcome.left_out) or "<p>Nothing: every image of the folder was used.</p>",
     )
 
 
@@ -107,12 +120,14 @@ def _commands(outcome: Outcome) -> str:
 
 
 def _images(outcome: Outcome) -> str:
+    if outcome.kept:
+        return table(("image", "nuclei", ""), [(row.image, f"{row.before}", _doubts(row)) for row in outcome.images])
     rows = [
         (row.image, f"{row.before}", f"{row.after}", _change(row.before, row.after), f"{row.changed:.1%}", _doubts(row))
         for row in outcome.images
     ]
     heads = ("image", "nuclei before", "after", "change", "pixels that changed", "")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _doubts(row: ImageRow) -> str:
@@ -127,19 +142,20 @@ def _check(outcome: Outcome) -> str:
     found = outcome.check
     if found is None:
         return ""
-    models = [name for name in found if isinstance(found[name], Mapping)]
+    models = [name for name in found if isinstance(found[name], Mapping)][: 1 if outcome.kept else None]
     names = {"dice": "Dice", "aji": "AJI", "pq": "PQ", "count_error": "error of the count"}
     rows = [(names[key], *(_shown(found[model][key]) for model in models)) for key in found[models[0]]]
-    said = f"Means over {found['images']} labelled images of the target. They chose nothing, and are no part of the "
-    said += "verdict."
+    images = counted(found["images"], "labelled image")
+    said = f"Means over {images} of the target. They chose nothing, and are no part of the verdict."
+    heads = ("", *(("the model",) if outcome.kept else models))
     return (
-        f'<h2>Against your labels (oracle)</h2>\n{_table(("", *models), rows)}\n<p class="small">{said}</p>\n'
-        f"{_list(found['left_out'])}"
+        f'<h2>Against your labels (oracle)</h2>\n{table(heads, rows)}\n<p class="small">{said}</p>\n'
+        f"{bullet_list(found['left_out'])}"
     )
 
 
-def _shown(figure: float | None) -> str:
-    return "-" if figure is None or not math.isfinite(figure) else f"{figure:.3f}"
+def _shown(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def _candidates(outcome: Outcome) -> str:
@@ -154,11 +170,14 @@ def _candidates(outcome: Outcome) -> str:
         "The model that agrees with itself best on the mean of the first two columns was taken, of those that find a "
     )
     said += "plausible share of nuclei."
-    return f'{_table(heads, rows)}\n<p class="small">{said}</p>'
+    return f'{table(heads, rows)}\n<p class="small">{said}</p>'
 
 
 def _verdict(outcome: Outcome) -> str:
     verdict = outcome.verdict
+    if outcome.kept:
+        reason = verdict.findings[0][1]
+        return f"<p><strong>Kept as it is.</strong></p>\n<p>{escape(reason[0].upper() + reason[1:])}.</p>"
     lines = [f"<p><strong>{escape(verdict.outcome.capitalize())}.</strong></p>"]
     if not verdict.findings:
         lines.append("<p>No rule found harm: shares, counts and sizes of nuclei are sane, scores are not worse.</p>")
@@ -170,21 +189,29 @@ def _verdict(outcome: Outcome) -> str:
 
 def _scores(outcome: Outcome) -> str:
     e = outcome.evidence
-    rows = [(said, _shown(e.scores_before[name]), _shown(e.scores_after[name])) for name, said in WORDS.items()]
-    said = f"Means over {outcome.scored} target images. A network that finds nothing, or nuclei everywhere, can score "
-    said += "well here: the verdict looks at the share of nuclei first."
+    columns = {"before": e.scores_before, "after": e.scores_after}
+    if outcome.kept:
+        columns = {"the model": e.scores_before}
+    rows = [(said, *(_shown(scores[name]) for scores in columns.values())) for name, said in WORDS.items()]
+    said = f"Means over {counted(outcome.scored, 'target image')}. A network that finds nothing, or nuclei everywhere, "
+    said += "can score well here: the verdict looks at the share of nuclei first."
     if not plausible(e.after.share):
-        said = f"Do not read the column after: that model calls {e.after.share:.1%} of the pixels nuclei. {said}"
-    table = _table(("", "before", "after"), rows)
-    return f'{table}\n<p class="small">{said}</p>'
+        whose = "these figures: the model" if outcome.kept else "the column after: that model"
+        said = f"Do not read {whose} calls {e.after.share:.1%} of the pixels nuclei. {said}"
+    shown = table(("", *columns), rows)
+    return f'{shown}\n<p class="small">{said}</p>'
 
 
 def _nuclei(outcome: Outcome) -> str:
     e = outcome.evidence
-    found = (e.before, e.after, *([] if e.source is None else [e.source]))
+    columns = {"before, on the target": e.before, "after, on the target": e.after}
+    if outcome.kept:
+        columns = {"on the target": e.before}
+    if e.source is not None:
+        columns["source's labels"] = e.source
 
-    def row(name: str, figure: Callable[[NucleiFigures], str]) -> tuple[str, ...]:
-        return (name, *(figure(nuclei) for nuclei in found))
+    def row(name: str, text: Callable[[NucleiFigures], str]) -> tuple[str, ...]:
+        return (name, *(text(nuclei) for nuclei in columns.values()))
 
     rows = [
         row("share of the pixels", lambda nuclei: f"{nuclei.share:.1%}"),
@@ -195,39 +222,10 @@ def _nuclei(outcome: Outcome) -> str:
         row("images", lambda nuclei: f"{nuclei.images}"),
     ]
     said = "Counts are those of mani infer: nuclei that touch are parted."
-    said += f" The masks before and after agree by {e.agreement:.3f} (Dice of all pixels)."
-    heads = ("", "before, on the target", "after, on the target", "source's labels")[: len(found) + 1]
-    return f'{_table(heads, rows)}\n<p class="small">{said}</p>'
+    if not outcome.kept:
+        said += f" The masks before and after agree by {e.agreement:.3f} (Dice of all pixels)."
+    return f'{table(("", *columns), rows)}\n<p class="small">{said}</p>'
 
 
 def _median_diameter(nuclei: NucleiFigures) -> str:
     return f"{nuclei.summary()['median_diameter_px']:.1f}"
-
-
-def _figure(picture: bytes, caption: str) -> str:
-    source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-    text = escape(caption)
-    return f'<figure><img alt="{text}" src="{source}"><figcaption>{text}</figcaption></figure>\n'
-
-
-def _list(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], figures: bool = True) -> str:
-    """Columns after the first whose cells are numbers are set to the right."""
-
-    def cell(tag: str, text: str, figure: bool) -> str:
-        return f"<{tag}{' class=figure' if figure else ''}>{escape(text)}</{tag}>"
-
-    rows = [list(row) for row in rows]
-    right = [
-        figures and number > 0 and all(row[number][:1].isdigit() or row[number][:1] in "+-" for row in rows)
-        for number in range(len(heads))
-    ]
-    lines = [("th", heads), *(("td", row) for row in rows)]
-    body = "\n".join(
-        "<tr>" + "".join(cell(tag, text, figure) for text, figure in zip(line, right, strict=True)) + "</tr>"
-        for tag, line in lines
-    )
-    return f"<table>\n{body}\n</table>"

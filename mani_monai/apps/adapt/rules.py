@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mani_monai.apps.adapt.evidence import Evidence, all_finite, factor, plausible
 from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
+from mani_monai.utils.numbers import counted
 
 USE = "use the adapted model"
 LOOK = "look at the pictures before you choose"
@@ -122,7 +123,7 @@ def _disagreeing(e: Evidence) -> str | None:
 def _few_labelled(e: Evidence) -> str | None:
     if e.source is None or e.source.images > FEW_IMAGES:
         return None
-    labelled = f"{e.source.images} image{'s' * (e.source.images > 1)}"
+    labelled = counted(e.source.images, "image")
     return f"both models learned from {labelled} with labels, too few to know what a nucleus may look like"
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
-from mani_monai.apps.adapt.measurement import measure_model, measured_images
-from mani_monai.apps.adapt.nuclei_figures import agreement
+from mani_monai.apps.adapt.judged_statistics import judge_candidate, measure_candidate
+from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
 from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
-from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, survey
-from mani_monai.apps.adapt.verdict import judge, kept
+from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
@@ -25,6 +23,7 @@ from mani_monai.data.pixel_size import PixelSize, given_pixel_size
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.numbers import counted
 
 METHOD = "batch statistics of the target, no weight trained"
 LOOKED_AT = 256
@@ -83,7 +82,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         job.say(f"warning: {line}")
     sound = _sound(images, job, left_out)
 
-    job.say(f"2/4 choosing the batch statistics, from {min(len(sound), ESTIMATED)} images")
+    job.say(f"2/4 choosing the batch statistics, from {counted(min(len(sound), ESTIMATED), 'image')}")
     choice = choose_statistics(given, sound)
     model, name, scores = choice.adapted(given), choice.name, choice.scores
 
@@ -96,34 +95,28 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     images_folder = str(images_of(job.target))
     commands = NextCommands(str(job.model), str(adapted.folder), images_folder, str(job.out), mpp, job.slides)
     shown = measured_images([image.path for image in images])
-    before = replace(measure_model(given, shown, size, "source model", scored=()), scores=scores[SOURCE])
-    after = before
-    if name != SOURCE:
-        after = replace(measure_model(model, shown, size, "adapted model", scored=()), scores=scores[name])
-    evidence = Evidence(
-        after.finite,
-        before.scores,
-        after.scores,
-        before.nuclei,
-        after.nuclei,
-        None,
-        agreement(before.images, after.images),
-    )
+    before = measure_candidate(choice, SOURCE, given, shown, size, "source model")
+    after = before if name == SOURCE else measure_candidate(choice, name, model, shown, size, "adapted model")
+    evidence, verdict = judge_candidate(name, before, after)
     check = _check(job, given, None if name == SOURCE else model, size)
     outcome = Outcome(
         str(trained.facts["source"]),
         str(trained.facts["target"]),
-        _settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
+        {
+            **_settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
+            **shown_pixel_sizes(images, given.mpp),
+        },
         (terms_of_use(trained.domains), *(line[0].upper() + line[1:] for line in unsized), *_named_doubts(images)),
         left_out,
         evidence,
         image_rows([image for image in images if image.path in set(shown)], before, after),
         {},
-        judge(evidence) if name != SOURCE else kept("the model agrees with itself best as it is"),
+        verdict,
         commands,
         choice.scored,
         scores,
         check,
+        kept=name == SOURCE,
     )
     write_report(job.out, outcome, shown, before, after)
     return Adapted(job.out / PAGE, adapted, None, outcome.verdict, commands.of(outcome.verdict.outcome))
@@ -158,8 +151,8 @@ def _sound(images: Sequence[TargetImage], job: SourceFree, left_out: Sequence[st
         job.say(line)
     if len(sound) < FEWEST:
         reasons = [*left_out, *_named_doubts(images)][:10]
-        few = f"only {len(sound)} images can speak for the tissue, and an adaptation needs {FEWEST}; add images"
-        raise InputError("\n".join([*reasons, f"{job.target}: {few}."]))
+        few = f"only {counted(len(sound), 'image')} can speak for the tissue, and an adaptation needs {FEWEST}"
+        raise InputError("\n".join([*reasons, f"{job.target}: {few}; add images."]))
     return sound
 
 

@@ -67,18 +67,35 @@ def choose_statistics(model: Model, images: Sequence[TargetImage], progress: boo
         InputError: when the network has no batch statistics.
     """
     upright = upright_model(model)
-    estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
-    images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
-    batches = zip(*(crop_batches(maps) for maps in zip(*images_and_masks, strict=True)), strict=True)
-    states = candidate_states(upright.network, list(batches))
+    batches = target_batches(upright, images, progress)
+    shown = tqdm(batches, "target's statistics", unit="batch", disable=not progress)
+    states = candidate_states(upright.network, shown)
     fields = [image.field for image in evenly_taken(images, SCORED)]
     scores = {}
-    with tqdm(states.items(), "comparing", unit="model", disable=not progress) as candidates:
-        for name, state in candidates:
+    with tqdm(total=len(states) * len(fields), desc="comparing", unit="image", disable=not progress) as compared:
+        for name, state in states.items():
             load_network(upright.network, state, name)
-            scores[name] = label_free_scores(upright, fields)
-            candidates.set_postfix({name: f"{consistency(scores[name]):.3f}"})
+            scores[name] = label_free_scores(upright, fields, compared.update)
+            compared.set_postfix({name: f"{consistency(scores[name]):.3f}"})
     return Choice(chosen_statistics(scores), states, scores, len(fields))
+
+
+def target_batches(
+    upright: Model, images: Sequence[TargetImage], progress: bool = True
+) -> list[tuple[Tensor, Tensor | None]]:
+    """Batches of crops that a target's statistics are estimated from.
+
+    Args:
+        upright: a model that sees rows first.
+        images: those that may speak for the tissue.
+        progress: show a bar.
+
+    Returns:
+        BCHW images as the network takes them, and B1HW masks of tissue.
+    """
+    estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
+    images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
+    return list(zip(*(crop_batches(maps) for maps in zip(*images_and_masks, strict=True)), strict=True))
 
 
 def _tissue_of(picture: NDArray[np.uint8], model: Model) -> Tensor:

@@ -17,6 +17,7 @@ from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils import InputError
+from mani_monai.utils.numbers import counted
 
 FIELD = 512
 """Side of the field of an image that statistics and scores are taken from, in pixels of the network."""
@@ -43,7 +44,7 @@ class TargetImage:
         colour: CIELAB of its tissue, on the mean.
         field: HW3, its part with most tissue, at the network's pixel size; empty where nobody asked for it.
         doubts: why it may not speak for the tissue; none for most.
-        sized: the size of its pixels is known.
+        um: micrometres per pixel, as a user or the file says; None where nobody does.
     """
 
     path: Path
@@ -52,7 +53,7 @@ class TargetImage:
     colour: tuple[float, float, float]
     field: NDArray[np.uint8] = field(repr=False)
     doubts: tuple[str, ...] = ()
-    sized: bool = True
+    um: float | None = None
 
 
 def survey(
@@ -94,7 +95,8 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     if fields:
         part = picture[richest_part(picture, max(MIN_SIZE, round(FIELD / scale)))]
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
-    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field, sized=size is not None)
+    um = None if size is None else size.um
+    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field, um=um)
 
 
 def named_unsized(images: Sequence[TargetImage], mpp: float | None) -> list[str]:
@@ -107,11 +109,26 @@ def named_unsized(images: Sequence[TargetImage], mpp: float | None) -> list[str]
     Returns:
         no line or one.
     """
-    unsized = [image.path.name for image in images if not image.sized]
+    unsized = [image.path.name for image in images if image.um is None]
     if not unsized or mpp is None:
         return []
-    whose = f"pixel size not known of {len(unsized)} images, e.g. {unsized[0]}"
+    whose = f"pixel size not known of {counted(len(unsized), 'image')}, e.g. {unsized[0]}"
     return [f"{whose}: taken as the network's {mpp:.3g} um; name it with --mpp."]
+
+
+def shown_pixel_sizes(images: Sequence[TargetImage], mpp: float | None) -> dict[str, str]:
+    """Micrometres per pixel of the images and of the network, for a report's settings.
+
+    Args:
+        images: that were looked at.
+        mpp: of the network; None where nobody says it.
+    """
+    known = sorted({f"{image.um:.3g}" for image in images if image.um is not None}, key=float)
+    unsized = sum(image.um is None for image in images)
+    shown = " to ".join(dict.fromkeys((known[0], known[-1]))) if known else "not known"
+    shown += f", not known of {unsized}" if known and unsized else ""
+    network = "not known" if mpp is None else f"{mpp:.3g}"
+    return {"micrometres per pixel of the images": shown, "micrometres per pixel of the network": network}
 
 
 def richest_part(picture: NDArray[np.uint8], side: int) -> tuple[slice, slice]:

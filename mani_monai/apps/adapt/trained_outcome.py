@@ -14,7 +14,7 @@ from mani_monai.apps.adapt.measurement import measure_labels, measure_model, mea
 from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome
-from mani_monai.apps.adapt.target_survey import named_unsized, survey
+from mani_monai.apps.adapt.target_survey import named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.write_report import image_rows, write_report
 from mani_monai.apps.prepare.domain_pair import Domains
@@ -67,13 +67,13 @@ def report_training(
         after.scores,
         before.nuclei,
         after.nuclei,
-        measure_labels(labels),
+        measure_labels(labels, progress=True),
         agreement(before.images, after.images),
     )
     outcome = Outcome(
         domains.source,
         domains.target,
-        settings,
+        {**settings, **shown_pixel_sizes(images, models[1].mpp)},
         (*notes, *(line[0].upper() + line[1:] for line in named_unsized(images, models[1].mpp))),
         (*domains.left_out, *unread),
         evidence,
@@ -83,6 +83,7 @@ def report_training(
         commands,
         len(scored_images(paths)),
         check=check,
+        kept=plan.before == plan.after,
     )
     write_report(out, outcome, paths, before, after)
     return outcome

@@ -14,6 +14,7 @@ from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json, without_infinities
+from mani_monai.utils.numbers import counted
 
 PAGE, RECORD = "report.html", "report.json"
 
@@ -28,13 +29,14 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
         before: the source model on them.
         after: the adapted one.
     """
-    nuclei = {"before": before.nuclei, "after": after.nuclei}
+    models = {"the model": before} if outcome.kept else {"before": before, "after": after}
+    nuclei = {name: measured.nuclei for name, measured in models.items()}
     if outcome.evidence.source is not None:
         nuclei["source's labels"] = outcome.evidence.source
     suspicious = [number for number, row in enumerate(outcome.images) if row.doubts]
     page = render_page(
         outcome,
-        field_pictures(paths, before, after, suspicious),
+        field_pictures(paths, list(models.values()), suspicious),
         curves_picture(outcome.curves),
         sizes_picture(nuclei),
     )
@@ -58,24 +60,25 @@ def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured)
 
 
 def field_pictures(
-    paths: Sequence[Path], before: Measured, after: Measured, suspicious: Collection[int] = ()
+    paths: Sequence[Path], models: Sequence[Measured], suspicious: Collection[int] = ()
 ) -> dict[str, bytes]:
     """Pictures of fields by their captions: the image, then each model's outlines.
 
     Args:
         paths: the measured images.
-        before: the source model on them.
-        after: the adapted one.
+        models: on them the source model and the adapted one, or one alone.
         suspicious: numbers of images that are shown last.
     """
     pictures = {}
-    for name, field in shown_fields(before.images, after.images, suspicious):
+    for name, field in shown_fields(models[0].images, models[-1].images, suspicious):
         pixels = read_image(paths[field.image]).pixels[field.part]
-        maps = [measured.images[field.image].instances[field.part] for measured in (before, after)]
-        pictures[_caption(name, paths[field.image].name, field)] = panel_picture(pixels, maps)
+        maps = [measured.images[field.image].instances[field.part] for measured in models]
+        pictures[_caption(name, paths[field.image].name, field, len(models) > 1)] = panel_picture(pixels, maps)
     return pictures
 
 
-def _caption(name: str, image: str, field: Field) -> str:
+def _caption(name: str, image: str, field: Field, two: bool) -> str:
     place = f"rows {field.row} to {field.row + field.height}, columns {field.column} to {field.column + field.width}"
-    return f"{name.capitalize()} of {image}: {field.before} nuclei before, {field.after} after ({place})"
+    counts = counted(field.before, "nucleus", "nuclei")
+    counts += f" before, {field.after} after" if two else ""
+    return f"{name.capitalize()} of {image}: {counts} ({place})"

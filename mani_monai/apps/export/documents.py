@@ -181,7 +181,7 @@ def terms_of_use(domains: Sequence[Domain]) -> str:
         return f"NON-COMMERCIAL USE ONLY: the licence of {' and '.join(bound)} says so."
     unknown = sorted(name for name, commercial in allowed if commercial is None)
     if unknown:
-        return f"What the weights may be used for is not known: ask the owner of {' and '.join(unknown)}."
+        return f"What the weights may be used for is not known: nobody named the licence of {' and '.join(unknown)}."
     return ALLOWED
 
 

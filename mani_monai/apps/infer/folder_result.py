@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import save_json
+from mani_monai.utils.numbers import counted
 
 RECORDS = "records"
 FORM = 3  # raise it when the same weights would give other outputs
@@ -83,7 +84,8 @@ class FolderResult:
         unknown = sum(NOT_KNOWN in result.pixel_size for result in self.images)
         sizes = f"; pixel size not known of {unknown}" if unknown else ""
         nuclei = sum(result.nuclei or 0 for result in self.images)
-        return f"{len(self.images)} images: {parts}; {nuclei} nuclei{sizes}; summary: {self.summary}"
+        images, found = counted(len(self.images), "image"), counted(nuclei, "nucleus", "nuclei")
+        return f"{images}: {parts}; {found}{sizes}; summary: {self.summary}"
 
 
 def write_summary(result: FolderResult) -> None:
@@ -111,7 +113,8 @@ def report(result: FolderResult) -> None:
     if unknown:
         network = result.facts["network_mpp"]
         of_model = network is None
-        whose = "of the network's training" if of_model else f"of {len(unknown)} images, e.g. {unknown[0].image}"
+        images = f"of {counted(len(unknown), 'image')}, e.g. {unknown[0].image}"
+        whose = "of the network's training" if of_model else images
         remedy = "export it with --mpp" if of_model else "name it with --mpp"
         taken = "taken as equal" if of_model else f"taken as the network's {network:.3g} um"
         print(f"warning: pixel size not known {whose}: {taken}; {remedy}.", file=sys.stderr)

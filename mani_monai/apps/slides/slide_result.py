@@ -10,6 +10,7 @@ from typing import Any
 
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
+from mani_monai.utils.numbers import counted
 
 DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED = "done", "done before", "incomplete", "unfinished", "failed"
 _STATES = (DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED)
@@ -90,4 +91,4 @@ def last_line(results: Sequence[SlideResult]) -> str:
     counts = {status: sum(result.status == status for result in results) for status in _STATES}
     parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     nuclei = sum(result.nuclei or 0 for result in results)
-    return f"{len(results)} slides: {parts}; {nuclei:,} nuclei"
+    return f"{counted(len(results), 'slide')}: {parts}; {counted(nuclei, 'nucleus', 'nuclei')}"

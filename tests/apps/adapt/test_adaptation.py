@@ -99,7 +99,7 @@ def test_what_is_trained_and_left(finished, quick_exports):
     assert (record["source"], record["target"]) == ("toy_source", "kidney")
     assert record["verdict"]["line"] == done.verdict.line
     assert record["nuclei"]["before"]["images"] == record["nuclei"]["after"]["images"] == 6
-    assert record["notes"] == ["What the weights may be used for is not known: ask the owner of kidney."]
+    assert record["notes"] == ["What the weights may be used for is not known: nobody named the licence of kidney."]
     assert done.report == out / "report.html"
     assert done.adapted.folder == out / "adapted" / "mani_unet"
     assert done.source_model.folder == out / "source_model" / "mani_unet"

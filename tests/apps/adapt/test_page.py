@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from adapted import figures
 
+from mani_monai.apps.adapt.judged_statistics import AS_IT_IS
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Slides
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
@@ -151,3 +152,26 @@ def test_the_record_holds_the_same_as_plain_json(outcome):
     assert json.loads(json.dumps(replace(outcome, verdict=NOT_ADAPTED).record()))["verdict"]["line"] == (
         "keep the source model, because no adaptation was asked for"
     )
+
+
+def test_a_model_that_is_kept_is_shown_once(outcome):
+    """No column repeats another, and nothing speaks of a before and an after."""
+    found = {"dice": 0.711, "pq": 0.4}
+    check = {"images": 1, "left_out": [], "before": found, "after": found}
+    kept = replace(outcome, kept=True, verdict=AS_IT_IS, check=check, scored=1)
+    page = render(kept)
+    text = " ".join(" ".join(Reader.of(page).words).split())
+    assert "Kept as it is. The model agrees with itself best as it is." in text
+    assert not re.search(r"before|after|adapted model", re.sub(r"<h1>.*</h1>|<style>.*?</style>", "", page, flags=re.S))
+    assert re.findall(r"<tr><td>a\.png</td>(.*?)</tr>", page) == ["<td class=figure>40</td><td></td>"]
+    assert text.count("0.711") == 1
+    assert "Means over 1 labelled image of the target." in text
+    assert "Means over 1 target image." in text
+    assert kept.record()["kept"]
+
+
+def test_paths_of_the_next_command_are_as_typed_here(outcome, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inside = NextCommands("/elsewhere/given", str(tmp_path / "out/adapted"), str(tmp_path / "images"), "out")
+    assert inside.of(USE)["adapted model"] == "mani infer --bundle out/adapted --images images --out out/nuclei_adapted"
+    assert inside.of(KEEP)["source model"].startswith("mani infer --bundle /elsewhere/given --images images ")

@@ -105,6 +105,9 @@ def test_bad_and_suspicious_images_are_named(finished):
     assert f"warning: {unsized}" in said
     assert f"P{unsized[1:]}" in record["notes"]
     assert "suspicious: black pigment" in (out / "report.html").read_text()
+    assert not record["kept"]
+    assert record["settings"]["micrometres per pixel of the images"] == "not known"
+    assert record["settings"]["micrometres per pixel of the network"] == "0.25"
 
 
 def test_suspicious_images_choose_nothing(finished, target, bundle, tmp_path):
@@ -136,6 +139,8 @@ def test_the_source_is_kept_where_it_is_most_consistent(target, tmp_path, monkey
     monkeypatch.setattr(statistics_choice, "chosen_statistics", lambda scores: "source")
     done = adapt_statistics(job(target, tmp_path / "out", older, slides=Slides("my_slides")))
     assert done.verdict.line == "keep the source model, because the model agrees with itself best as it is"
+    assert report(tmp_path / "out")["kept"]
+    assert "Kept as it is." in done.report.read_text()
     assert list(done.commands) == ["source model"]
     assert done.commands["source model"].startswith(f"mani slides --bundle {older} --slides my_slides --out ")
     pixels = picture(96, 112, 0)

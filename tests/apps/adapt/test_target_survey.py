@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.apps.adapt.target_survey import FEWEST, named_unsized, richest_part, survey
+from mani_monai.apps.adapt.target_survey import FEWEST, named_unsized, richest_part, shown_pixel_sizes, survey
 from mani_monai.data.pixel_size import given_pixel_size
 
 PINK, GLASS, BROWN = (200, 130, 180), (245, 245, 245), (110, 80, 30)
@@ -48,6 +50,14 @@ def test_images_without_a_pixel_size_are_named(look):
     assert named_unsized(images, None) == []
     sized, _ = look(others(), mpp=0.25, size=given_pixel_size(0.25))
     assert named_unsized(sized, 0.25) == []
+    assert named_unsized(images[:1], 0.25)[0].startswith("pixel size not known of 1 image, e.g. sound0.png")
+    heads = ("micrometres per pixel of the images", "micrometres per pixel of the network")
+    for seen, mpp, said in (
+        (sized, 0.25, ("0.25", "0.25")),
+        (images, None, ("not known", "not known")),
+        ([*sized, replace(sized[0], um=0.5), images[0]], 0.25, ("0.25 to 0.5, not known of 1", "0.25")),
+    ):
+        assert shown_pixel_sizes(seen, mpp) == dict(zip(heads, said, strict=True))
 
 
 def test_pigment_is_named_and_dark_nuclei_are_not(look):

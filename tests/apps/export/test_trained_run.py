@@ -154,7 +154,7 @@ def test_a_run_of_the_version_before(tmp_path):
         (("tnbc", "tnbc"), "The licences of the images allow commercial use."),
         (("tnbc", "monuseg"), "NON-COMMERCIAL USE ONLY: the licence of monuseg says so."),
         (("mine", "monuseg"), "NON-COMMERCIAL USE ONLY: the licence of monuseg says so."),
-        (("tnbc", "mine"), "What the weights may be used for is not known: ask the owner of mine."),
+        (("tnbc", "mine"), "What the weights may be used for is not known: nobody named the licence of mine."),
     ],
 )
 def test_terms_follow_from_the_licences(names, sentence):

@@ -1,0 +1,147 @@
+"""The verdict of an adaptation beside the truth, over pairs of models and tissues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.judged_statistics import AS_IT_IS
+from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
+from mani_monai.apps.adapt.statistics_choice import SOURCE
+from mani_monai.apps.adapt.verdict import Verdict, judge
+from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
+from studies.markdown import markdown_table
+from studies.statistics_page import ORACLES, PAIR, TITLES, chosen_of, pairs_of, usable
+
+SETTING = {"tnbc": ("breast",), "monuseg": ("breast", "kidney")}
+"""Tissues of the half that rules may be set on, by data set; all others confirm."""
+HALVES = ("setting", "confirming")
+LOST, THROWN, MOST_LOSS, LEAST_TAKEN = 0.01, 0.02, 0.02, 0.5
+"""From which loss a "use" counts, and which gain a "keep" throws away; the plan's goals."""
+SHORT = {USE: "use", KEEP: "keep", LOOK: "look"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair with its verdict and the truth.
+
+    Attributes:
+        names: of model, data set and tissue.
+        half: one of ``HALVES``.
+        chosen: the candidate.
+        verdict: what today's rules say of it.
+        gain: by figure, the chosen candidate's less the source's.
+        best: by figure, the best candidate's less the source's.
+    """
+
+    names: tuple[str, ...]
+    half: str
+    chosen: str
+    verdict: Verdict
+    gain: dict[str, float]
+    best: dict[str, float]
+
+    def lost(self, key: str) -> float:
+        """What "use" costs; 0 of another verdict."""
+        return max(0.0, -self.gain[key]) if self.verdict.outcome == USE else 0.0
+
+    def thrown(self, key: str) -> float:
+        """What "keep" throws away; 0 of another verdict."""
+        return self.best[key] if self.verdict.outcome == KEEP else 0.0
+
+    def taken(self, key: str) -> float:
+        """What "use" gains; 0 of another verdict."""
+        return max(0.0, self.gain[key]) if self.verdict.outcome == USE else 0.0
+
+
+def judged_pairs(rows: pd.DataFrame) -> list[Judged]:
+    """Judges every pair anew from what was measured of it.
+
+    Args:
+        rows: as ``statistics`` writes them.
+    """
+    found = []
+    for names, group in pairs_of(usable(rows)):
+        chosen = chosen_of(group)
+        verdict = AS_IT_IS if chosen == SOURCE else judge(evidence_of(group.loc[SOURCE], group.loc[chosen]))
+        gain = {key: float(group.loc[chosen, key] - group.loc[SOURCE, key]) for key in ORACLES}
+        best = {key: float(group[key].max() - group.loc[SOURCE, key]) for key in ORACLES}
+        half = HALVES[0] if names[2] in SETTING.get(names[1], ()) else HALVES[1]
+        found.append(Judged(tuple(names), half, chosen, verdict, gain, best))
+    return found
+
+
+def evidence_of(before: Any, after: Any) -> Evidence:
+    """What the rules read of two candidates of a pair.
+
+    Args:
+        before: the source's row.
+        after: the other's.
+    """
+    scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in (before, after)]
+    nuclei = [_nuclei(row) for row in (before, after)]
+    return Evidence(bool(after["finite"]), *scores, *nuclei, None, float(after["agreement"]))
+
+
+def _nuclei(row: Any) -> NucleiFigures:
+    """As many nuclei of the median area: all that the rules ask of areas is their number and median."""
+    areas = np.full(int(row["nuclei"]), row["median_area"])
+    shares = tuple(float(share) for share in str(row["shares"]).split())
+    return NucleiFigures(int(row["measured"]), float(row["megapixels"]), areas, shares, float(row["share"]))
+
+
+def verdicts_table(rows: pd.DataFrame) -> str:
+    """Every pair: what was chosen, the verdict, the rules that broke, and the truth."""
+    lines = []
+    for one in judged_pairs(rows):
+        rules = ", ".join(rule.name for rule, _ in one.verdict.findings)
+        figures = [f"{found[key]:+.3f}" for key in ORACLES for found in (one.gain, one.best)]
+        lines.append([one.half, *one.names, one.chosen, SHORT[one.verdict.outcome], rules, *figures])
+    heads = [f"{what} {figure}" for figure in TITLES.values() for what in ("chosen gains", "best gains")]
+    return markdown_table(pd.DataFrame(lines, columns=["half", *PAIR, "chosen", "verdict", "broken rules", *heads]))
+
+
+def truth_table(rows: pd.DataFrame) -> str:
+    """Verdict against truth, by half."""
+    judged, lines = judged_pairs(rows), []
+    for half in HALVES:
+        own = [one for one in judged if one.half == half]
+        counts = {name: [one for one in own if one.verdict.outcome == name] for name in (USE, KEEP, LOOK)}
+        for key, title in TITLES.items():
+            lost = sum(one.lost(key) > LOST for one in own)
+            thrown = sum(one.thrown(key) > THROWN for one in own)
+            worst = max((one.lost(key) for one in own), default=0.0)
+            cells = [len(own), len(counts[USE]), lost, f"{worst:.3f}", len(counts[KEEP]), thrown, len(counts[LOOK])]
+            lines.append([half, title, *cells, _share(own, key)])
+    heads = ["pairs", '"use"', f"lost more than {LOST}", "largest loss", '"keep"', f"threw away more than {THROWN}"]
+    return markdown_table(pd.DataFrame(lines, columns=["half", "figure", *heads, '"look"', "gains taken"]))
+
+
+def goals_of_verdicts(rows: pd.DataFrame) -> str:
+    """The plan's goals on the confirming half."""
+    own = [one for one in judged_pairs(rows) if one.half == HALVES[1]]
+    lines = []
+    for key, title in TITLES.items():
+        worst = max((one.lost(key) for one in own), default=0.0)
+        met = _met(worst <= MOST_LOSS)
+        lines.append([f'largest loss of "use", {title}', f"at most {MOST_LOSS}", f"{worst:.3f}", met])
+    for key, title in TITLES.items():
+        there = sum(one.best[key] for one in own)
+        met = there > 0 and sum(one.taken(key) for one in own) >= LEAST_TAKEN * there
+        lines.append([f"gains taken, {title}", f"at least {LEAST_TAKEN:.0%}", _share(own, key), _met(met)])
+    return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {len(own)} pairs", "met"]))
+
+
+def _share(judged: Sequence[Judged], key: str) -> str:
+    there, taken = sum(one.best[key] for one in judged), sum(one.taken(key) for one in judged)
+    return f"{taken / there:.0%} ({taken:.3f} of {there:.3f})" if there > 0 else "there were none"
+
+
+def _met(holds: bool) -> str:
+    return "yes" if holds else "no"
