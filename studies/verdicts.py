@@ -70,8 +70,8 @@ def judged_pairs(rows: pd.DataFrame) -> list[Judged]:
     for names, group in pairs_of(usable(rows)):
         chosen = chosen_of(group)
         verdict = AS_IT_IS if chosen == SOURCE else judge(evidence_of(group.loc[SOURCE], group.loc[chosen]))
-        gain = {key: float(group.loc[chosen, key] - group.loc[SOURCE, key]) for key in ORACLES}
-        best = {key: float(group[key].max() - group.loc[SOURCE, key]) for key in ORACLES}
+        gain = {key: round(float(group.loc[chosen, key] - group.loc[SOURCE, key]), 5) for key in ORACLES}
+        best = {key: round(float(group[key].max() - group.loc[SOURCE, key]), 5) for key in ORACLES}
         half = HALVES[0] if names[2] in SETTING.get(names[1], ()) else HALVES[1]
         found.append(Judged(tuple(names), half, chosen, verdict, gain, best))
     return found
@@ -85,8 +85,8 @@ def evidence_of(before: Any, after: Any) -> Evidence:
         after: the other's.
     """
     scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in (before, after)]
-    nuclei = [_nuclei(row) for row in (before, after)]
-    return Evidence(bool(after["finite"]), *scores, *nuclei, None, float(after["agreement"]))
+    nuclei = (_nuclei(before), _nuclei(after))
+    return Evidence(bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]))
 
 
 def _nuclei(row: Any) -> NucleiFigures:

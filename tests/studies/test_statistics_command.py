@@ -1,4 +1,4 @@
-"""Regrets by hand, and a row a candidate on toy tissue."""
+"""A row a candidate on toy tissue, with what the rules read, and pairs that are not made again."""
 
 from __future__ import annotations
 
@@ -7,80 +7,83 @@ import pytest
 import torch
 from small_bundles import write_unet_bundle
 
+from mani_monai import Model
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import write_hashes
-from studies.statistics_command import rule_choice, statistics, statistics_page
+from studies.statistics_command import statistics
+from studies.statistics_pairs import FIGURES, nuclei_share, tissues_of_set
+from studies.unseen_tissue import Found, measure
+from studies.verdicts import evidence_of
 
 
-@pytest.fixture
-def rows():
-    """Two tissues: the rule is right on the first, and loses .02 PQ against the source on the second."""
-    scores = {"entropy": 0.1, "information": 0.2, "density": 5.0, "nuclei_share": 0.2, "images": 3}
-    found = [
-        ("kidney", "source", 0.5, 0.5, 0.70, 0.40, False),
-        ("kidney", "half", 0.9, 0.9, 0.80, 0.50, True),
-        ("kidney", "target", 0.8, 0.95, 0.75, 0.45, False),
-        ("liver", "source", 0.7, 0.7, 0.60, 0.30, False),
-        ("liver", "half", 0.6, 0.8, 0.60, 0.28, False),
-        ("liver", "target", 0.9, 0.6, 0.62, 0.28, True),
-    ]
-    names = ("tissue", "candidate", "stain", "symmetry", "dice", "pq", "chosen")
-    return pd.DataFrame([{"model": "m", "data": "d", **scores, **dict(zip(names, row, strict=True))} for row in found])
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_unet_bundle(tmp_path_factory.mktemp("given") / "narrow")
 
 
-def test_regret_and_loss_by_hand(rows):
-    lines = statistics_page(rows).splitlines()
-    assert "| m | d | kidney | 3 | half | 0.700 | 0.800 | 0.750 | 0.400 | 0.500 | 0.450 |" in lines
-    assert "| stain + symmetry | 0.000 | 0.010 | -0.020 | 0.020 | 1 of 2 |" in lines
-    assert "| symmetry | 0.035 | 0.035 | 0.000 | 0.020 | 0 of 2 |" in lines
-    assert "| always source | 0.060 | 0.050 | 0.000 | 0.000 | 1 of 2 |" in lines
+@pytest.fixture(scope="module")
+def options(bundle, toy_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("statistics") / "statistics.csv"
+    found = {"bundles": str(bundle), "data": "toy_source", "dataset_dir": str(toy_dir), "out": str(out), "most": 3}
+    statistics(**found, sources="toy_source")
+    return found
 
 
-def test_a_rule_sees_no_label(rows):
-    group = rows[rows["tissue"] == "liver"].set_index("candidate")
-    blind = group.assign(dice=0.0, pq=0.0)
-    for rule in ("stain", "symmetry", "information", "always half", "stain + symmetry"):
-        assert rule_choice(group, rule) == rule_choice(blind, rule)
-    assert rule_choice(group, "stain") == "target"
-    assert rule_choice(group, "symmetry") == "half"
-
-
-def test_a_row_a_candidate_that_is_not_made_again(toy_dir, tmp_path, capsys, monkeypatch):
-    bundle, out = write_unet_bundle(tmp_path / "narrow"), tmp_path / "statistics.csv"
-    options = {"bundles": str(bundle), "data": "toy_source", "dataset_dir": str(toy_dir), "out": str(out), "most": 3}
-    statistics(**options)
-    printed = capsys.readouterr().out
-    made = pd.read_csv(out)
-    assert list(made["candidate"]) == ["source", "half", "target"]
+def test_a_row_a_candidate(options):
+    made = pd.read_csv(options["out"]).set_index("candidate")
+    assert list(made.index) == ["source", "half", "target", "balanced", "mixed"]
     assert made["chosen"].sum() == 1
+    assert not made.loc[["balanced", "mixed"], "chosen"].any()
     assert {*made["images"]} == {3}
-    monkeypatch.setattr("studies.statistics_command.choose_statistics", None)
+    assert made[[*FIGURES]].notna().all(axis=None)
+
+
+def test_what_the_file_holds_is_all_that_the_rules_read(options):
+    made = pd.read_csv(options["out"]).set_index("candidate")
+    for name in ("half", "target"):
+        assert judge(evidence_of(made.loc["source"], made.loc[name])).outcome == made.loc[name, "verdict"]
+
+
+def test_the_truth_is_that_of_an_inference(options, bundle, toy_dir):
+    (items,) = tissues_of_set(str(toy_dir), "toy_source", "split_0", 3).values()
+    model = Model.open(bundle)
+    rows = measure(items, lambda picture: Found(model(picture).instances)).rows
+    made = pd.read_csv(options["out"]).set_index("candidate")
+    assert made.loc["source", "dice"] == pytest.approx(sum(row["dice"] for row in rows) / 3, abs=1e-5)
+
+
+def test_the_share_of_nuclei_is_that_of_the_labels(toy_dir):
+    share = nuclei_share(str(toy_dir), ["toy_source"], "split_0")
+    assert 0.02 < share < 0.5
+    assert nuclei_share(str(toy_dir), ["toy_source", "toy_source"], "split_0") == pytest.approx(share)
+
+
+def test_pairs_are_not_made_again(options, bundle, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("studies.statistics_command.measured_pair", None)
+    out = tmp_path / "kept.csv"
+    made = pd.read_csv(options["out"])
+    made.to_csv(out, index=False)
+    options = {**options, "out": str(out)}
     statistics(**options)
-    assert capsys.readouterr().out == printed, "what the file holds is enough"
+    assert "| narrow | toy_source | unknown | 3 |" in capsys.readouterr().out, "what the file holds is enough"
     with pytest.raises(InputError, match=r"holds narrow toy_source .* with other most than these; name another --out"):
         statistics(**{**options, "most": 4})
-    kept = made.assign(split="split_1")
-    kept.to_csv(out, index=False)
+    made.assign(split="split_1").to_csv(out, index=False)
     with pytest.raises(InputError, match="with other split than these"):
         statistics(**options)
     made.drop(columns=["weights", "split", "most"]).to_csv(out, index=False)
     with pytest.raises(InputError, match="with other weights and split and most than these"):
         statistics(**options)
     made.to_csv(out, index=False)
-    weights = bundle / "models" / "model.pt"
+    other = write_unet_bundle(tmp_path / "narrow")
+    weights = other / "models" / "model.pt"
     torch.save({name: value + 1 for name, value in torch.load(weights, weights_only=True).items()}, weights)
-    write_hashes(bundle)
+    write_hashes(other)
     with pytest.raises(InputError, match="with other weights than these"):
-        statistics(**options)
+        statistics(**{**options, "bundles": str(other)})
 
 
-def test_a_tissue_of_few_images(toy_dir, tmp_path):
-    bundle = write_unet_bundle(tmp_path / "narrow")
+def test_a_tissue_of_few_images(bundle, toy_dir):
     with pytest.raises(InputError, match="no tissue has 3 labelled images"):
         statistics(str(bundle), "toy_source", str(toy_dir), most=2)
-
-
-def test_two_models_of_one_name_are_refused(tmp_path):
-    for bundles in ("runs/mani_unet,dist/mani_unet", ("runs/mani_unet", "dist/mani_unet")):
-        with pytest.raises(InputError, match="two have one name"):
-            statistics(bundles=bundles, data="toy_source", dataset_dir=str(tmp_path))

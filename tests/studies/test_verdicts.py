@@ -1,0 +1,63 @@
+"""Verdict against truth by hand: what "use" loses, what "keep" throws away, what is taken of the gains."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from studies.verdicts import goals_of_verdicts, judged_pairs, truth_table, verdicts_table
+
+SCORES = {"entropy": 0.1, "information": 0.2, "density": 5.0, "nuclei_share": 0.2}
+SANE = {"agreement": 0.9, "finite": True, "measured": 4, "megapixels": 1.0, "nuclei": 100, "median_area": 200}
+SHARES = {"share": 0.2, "shares": "0.2 0.2 0.2 0.2"}
+
+
+def pair(data, tissue, chosen, dice, pq, **target):
+    """Rows of source and target, of which one is chosen; ``target`` changes what is known of the target's."""
+    facts = {"model": "m", "data": data, "tissue": tissue, "images": 4, "stain": 0.9, "symmetry": 0.9}
+    for number, name in enumerate(("source", "target")):
+        row = {**facts, **SCORES, **SANE, **SHARES, **(target if number else {})}
+        yield {**row, "candidate": name, "chosen": name == chosen, "dice": dice[number], "pq": pq[number]}
+
+
+@pytest.fixture
+def rows():
+    return pd.DataFrame(
+        [
+            *pair("tnbc", "breast", "target", (0.70, 0.50), (0.40, 0.45)),  # use: loses .2 Dice, gains .05 PQ
+            *pair("consep", "colon", "target", (0.70, 0.80), (0.40, 0.45)),  # use: takes all
+            *pair("monuseg", "liver", "source", (0.70, 0.73), (0.40, 0.40)),  # kept: throws .03 Dice away
+            *pair("monuseg", "prostate", "target", (0.70, 0.72), (0.40, 0.38), stain=0.5),  # rejected
+            *pair("monuseg", "kidney", "target", (0.70, 0.72), (0.40, 0.38), nuclei=290),  # look
+        ]
+    )
+
+
+def test_verdicts_are_those_of_today_s_rules(rows):
+    found = {one.names[2]: (one.half, one.verdict.outcome.split()[0]) for one in judged_pairs(rows)}
+    assert found == {
+        "breast": ("setting", "use"),
+        "colon": ("confirming", "use"),
+        "liver": ("confirming", "keep"),
+        "prostate": ("confirming", "keep"),
+        "kidney": ("setting", "look"),
+    }
+    pair_of = "confirming | m | monuseg | prostate | target | keep | stain consistency"
+    line = f"| {pair_of} | +0.020 | +0.020 | -0.020 | +0.000 |"
+    assert line in verdicts_table(rows).splitlines()
+
+
+def test_truth_by_hand(rows):
+    lines = truth_table(rows).splitlines()
+    assert "| setting | Dice | 2 | 1 | 1 | 0.200 | 0 | 0 | 1 | 0% (0.000 of 0.020) |" in lines
+    assert "| setting | PQ | 2 | 1 | 0 | 0.000 | 0 | 0 | 1 | 100% (0.050 of 0.050) |" in lines
+    assert "| confirming | Dice | 3 | 1 | 0 | 0.000 | 2 | 1 | 0 | 67% (0.100 of 0.150) |" in lines
+
+
+def test_goals_are_those_of_the_confirming_half(rows):
+    lines = goals_of_verdicts(rows).splitlines()
+    assert lines[0].endswith("| figure, 3 pairs | met |")
+    assert '| largest loss of "use", Dice | at most 0.02 | 0.000 | yes |' in lines
+    assert "| gains taken, Dice | at least 50% | 67% (0.100 of 0.150) | yes |" in lines
+    nothing = goals_of_verdicts(rows[rows["data"] == "tnbc"])
+    assert "| gains taken, PQ | at least 50% | there were none | no |" in nothing.splitlines()
