@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mani_monai.apps.prepare.toy import make_toy_data
 from mani_monai.config_index import find_config
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ SHORT = {
 @pytest.fixture(scope="session")
 def toy_dir(tmp_path_factory) -> Path:
     """toy_source and toy_target of six images each, 64x64: four for training, one for validation, one for the test."""
+    from mani_monai.apps.prepare.toy import make_toy_data  # MONAI, which xdist's own process never needs
+
     folder = tmp_path_factory.mktemp("data")
     make_toy_data(folder, images=6, size=(64, 64))
     return folder

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from warm_python import run_python
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (ROOT / "scripts", ROOT / "studies" / "commands")
-SCRIPTS = sorted(path for folder in FOLDERS for path in folder.glob("[!_]*.py"))
+SCRIPTS = sorted((ROOT / "scripts").glob("[!_]*.py"))
 
 
 def command(script: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    place = next(path for path in SCRIPTS if path.name == script)
-    return subprocess.run(
-        [sys.executable, str(place), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python([ROOT / "scripts" / script, *arguments], cwd, {**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -98,8 +98,27 @@ def test_a_cluster_that_is_not_there(tmp_path, cluster, parameters, message):
         SubmititScheduler(abs, tmp_path, cluster, 1, parameters)
 
 
+@pytest.mark.parametrize("given", [(-3, 3), ("text", TypeError)])
+def test_a_jobs_result_or_failure_is_passed_on(tmp_path, monkeypatch, given):
+    """By jobs of this process; the slow test has processes."""
+    value, outcome = given
+
+    def submit(task, run):
+        return SimpleNamespace(result=lambda: task(run))
+
+    schedule = SubmititScheduler(operator.neg, tmp_path, "local", jobs=1)
+    monkeypatch.setattr(schedule, "executor", SimpleNamespace(submit=submit))
+    (job,) = schedule.submit([value])
+    if outcome is TypeError:
+        with pytest.raises(TypeError, match="bad operand type for unary -"):
+            job.result(timeout=300)
+    else:
+        assert job.result(timeout=300) == outcome
+
+
+@pytest.mark.slow
 def test_submitit_runs_each_in_a_process_of_its_own_and_passes_a_failure_on(tmp_path):
-    """One at a time; each process imports MONAI, so there are two."""
+    """One at a time; each process imports MONAI."""
     good, bad = SubmititScheduler(operator.neg, tmp_path, "local", jobs=1).submit([1, "text"])
     assert good.result(timeout=900) == -1
     with pytest.raises(Exception, match="bad operand type for unary -"):

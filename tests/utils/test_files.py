@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 
 import pytest
 import torch
 from torch import nn
+from warm_python import run_python
 
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_finished, load_network, load_tensors, save_atomically
@@ -35,9 +34,7 @@ def test_what_is_saved_is_read(tmp_path):
 def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, command_environment):
     path = tmp_path / "checkpoint.pt"
     save_atomically({"weights": torch.zeros(3)}, path)
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)], env=command_environment, capture_output=True, text=True
-    )
+    done = run_python(["-c", LIMITED, path], tmp_path, command_environment)
     assert done.returncode == 1, done.stderr
     last = done.stderr.splitlines()[-1]  # a library's error: a program that is none of ours shows where it came from
     assert last.startswith(f"mani_monai.utils.errors.InputError: {path}: cannot be written (")

@@ -15,10 +15,11 @@ import numpy as np
 kept = {kept} and keep_freed_memory()
 assert kept == {kept}
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-np.ones(2**24)
+size = 5 * 2**20  # 40 MiB: above what glibc's own threshold of mapped blocks grows to
+np.ones(size)
 before = faults()
-for _ in range(5):
-    np.ones(2**24)
+for _ in range(4):
+    np.ones(size)
 print(faults() - before)
 """
 

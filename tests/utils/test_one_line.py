@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from warm_python import run_python
@@ -73,8 +71,8 @@ def test_a_fault_in_a_bundle_run_keeps_its_traceback(tmp_path, command_environme
     assert "Traceback" in done.stderr
 
 
-def test_another_program_gets_an_exception(command_environment):
+def test_another_program_gets_an_exception(tmp_path, command_environment):
     code = "import sys, mani_monai.utils as u\nassert sys.excepthook is sys.__excepthook__\nraise u.InputError('x')"
-    done = subprocess.run([sys.executable, "-c", code], env=command_environment, capture_output=True, text=True)
+    done = run_python(["-c", code], tmp_path, command_environment)
     assert done.returncode == 1
     assert done.stderr.endswith("mani_monai.utils.errors.InputError: x\n")

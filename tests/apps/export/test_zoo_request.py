@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from tiny_export import export_unet
+from warm_python import run_python
 from zoo import zoo_faults
 
 from mani_monai.apps.export import zoo_request as module
@@ -87,9 +86,8 @@ def test_the_readme_is_the_zoos_template(request_folder):
 def test_the_unit_test_runs_from_the_zoos_root(request_folder, command_environment):
     tests = request_folder / "ci" / "unit_tests"
     (tests / "utils.py").write_text(UTILS)
-    line = [sys.executable, str(tests / "test_mani_unet.py")]
     environment = {**command_environment, "PYTHONPATH": ""}  # the bundle carries what it needs
-    done = subprocess.run(line, cwd=request_folder, env=environment, capture_output=True, text=True, check=False)
+    done = run_python([tests / "test_mani_unet.py"], request_folder, environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Ran 1 test" in done.stderr
     assert os.listdir(tests).count("test_mani_unet.py") == 1
