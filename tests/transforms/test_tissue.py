@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from made_slides import made_picture
+from PIL import Image
 
 from mani_monai.transforms import BackgroundOffTissued, MarkTissued, tissue_mask
 from mani_monai.transforms.tissue import FLAT, GLASS, REACH, SUPPORT, off_tissue, shown_as_glass
@@ -13,20 +16,31 @@ from mani_monai.transforms.tissue import FLAT, GLASS, REACH, SUPPORT, off_tissue
 KINDS = {
     "black": (0, 0, 0),
     "scanner's black": (12, 10, 14),
+    "a scanner's border": (30, 28, 34),
+    "black marker": (40, 36, 44),
+    "faded black": (60, 58, 62),
     "saturated glass": (255, 255, 255),
     "grey card": (205, 205, 205),
     "middle grey": (118, 118, 118),
     "blue pen": (15, 25, 120),
     "bright blue pen": (60, 90, 220),
+    "dark blue ink": (20, 20, 70),
+    "light blue ink": (90, 120, 200),
     "green pen": (20, 110, 60),
+    "dark green marker": (10, 50, 30),
+    "light green marker": (120, 190, 120),
     "red pen": (200, 20, 30),
+    "dark red pen": (130, 10, 20),
     "turquoise pen": (10, 160, 180),
+    "orange marker": (240, 120, 30),
     "yellow marker": (250, 230, 60),
+    "magenta marker": (220, 20, 130),
 }
 STAINS = {
     "haematoxylin": (90, 60, 140),
     "dark nucleus": (45, 25, 75),
     "blue of immunohistochemistry": (110, 120, 165),
+    "strong blue of immunohistochemistry": (70, 85, 150),
     "eosin": (220, 130, 190),
     "blood": (190, 60, 75),
     "DAB": (120, 75, 40),
@@ -51,12 +65,35 @@ def test_a_painted_quarter_is_no_tissue(kind):
     assert not mask[:, 72:].any()
 
 
-@pytest.mark.parametrize("kind", ["black", "saturated glass", "blue pen", "green pen", "red pen"])
-def test_noise_does_not_make_tissue_of_it(kind):
-    picture = tissue(STAINS["eosin"])
-    noise = np.random.default_rng(1).normal(0, 3, (96, 24, 3))
-    picture[:, 72:] = np.clip(np.array(KINDS[kind]) + noise, 0, 255)
-    assert tissue_mask(picture)[:, 73:].mean() < 0.03
+def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """The picture after JPEG; itself for 0."""
+    if not quality:
+        return picture
+    Image.fromarray(picture).save(file := io.BytesIO(), "JPEG", quality=quality)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def noisy(colour: tuple[int, int, int], spread: int, shape: tuple[int, int]) -> np.ndarray:
+    """A colour as a sensor sees it, whose channels differ at random."""
+    noise = np.random.default_rng(1).normal(0, spread, (*shape, 3)).round()
+    return np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [0, 90, 80])
+@pytest.mark.parametrize("spread", [0, 3, 6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_noise_nor_jpeg_makes_tissue_of_it(kind, spread, quality):
+    picture = np.tile(tissue(STAINS["eosin"]), (1, 3, 1))
+    picture[:, 224:] = noisy(KINDS[kind], spread, (96, 64))
+    mask = tissue_mask(through_jpeg(picture, quality))
+    assert mask[:, 224:].mean() <= 0.05
+    assert mask[:, :224].mean() >= 0.999
+
+
+@pytest.mark.parametrize("quality", [0, 80])
+@pytest.mark.parametrize("stain", STAINS)
+def test_neither_noise_nor_jpeg_makes_ink_of_stains(stain, quality):
+    assert tissue_mask(through_jpeg(noisy(STAINS[stain], 6, (96, 96)), quality)).all()
 
 
 @pytest.mark.parametrize("stain", STAINS)

@@ -19,7 +19,16 @@ DATA = Path(os.environ.get("MANI_DATA", REPOSITORY.parent / "shared" / "data"))
 TNBC, CONSEP = DATA / "TNBC", DATA / "CoNSeP"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DATA.is_dir(), reason="no data: set MANI_DATA to their folder")]
 
-PAINTS = {"black": (0, 0, 0), "glass": (255, 255, 255), "pen": (15, 25, 120), "card": (205, 205, 205)}
+PAINTS = {
+    "black": (0, 0, 0),
+    "border": (30, 28, 34),
+    "glass": (255, 255, 255),
+    "pen": (15, 25, 120),
+    "dark ink": (20, 20, 70),
+    "light ink": (90, 120, 200),
+    "card": (118, 118, 118),
+}
+NOISE = 6  # grey values of a sensor
 
 
 def rgb(path: Path) -> NDArray[np.uint8]:
@@ -52,12 +61,13 @@ def test_a_painted_quarter_changes_no_dice_beside_it():
     model = Model.open(REPOSITORY / "pretrained" / "mani_unet", "cpu", "float32")
     pairs = tnbc(9)
 
-    def scores(colour: tuple[int, int, int] | None) -> float:
+    def scores(colour: tuple[int, int, int] | None, spread: int = 0) -> float:
         dice = []
         for picture, mask in pairs:
             start, picture = picture.shape[1] * 3 // 4, picture.copy()
             if colour is not None:
-                picture[:, start:] = colour
+                noise = np.random.default_rng(0).normal(0, spread, picture[:, start:].shape)
+                picture[:, start:] = np.clip(np.array(colour) + noise, 0, 255)
             maps = model.maps(picture)
             found = maps[1] > maps[0]
             assert colour is None or not found[:, start + 8 :].any()
@@ -66,4 +76,5 @@ def test_a_painted_quarter_changes_no_dice_beside_it():
         return float(np.mean(dice))
 
     plain = scores(None)
-    assert {name: abs(scores(colour) - plain) < 0.01 for name, colour in PAINTS.items()} == dict.fromkeys(PAINTS, True)
+    changes = {(name, spread): abs(scores(PAINTS[name], spread) - plain) for name in PAINTS for spread in (0, NOISE)}
+    assert {paint: change for paint, change in changes.items() if change >= 0.01} == {}
