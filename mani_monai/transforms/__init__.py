@@ -15,7 +15,7 @@ from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
 from .symmetry import Symmetry
-from .tissue import BackgroundOffTissued, MarkTissued, tissue_mask
+from .tissue import BackgroundOffTissued, tissue_mask
 
 __all__ = [
     "BackgroundOffTissued",
@@ -26,7 +26,6 @@ __all__ = [
     "HoVerTargetsd",
     "MarkContoursd",
     "MarkSeamsd",
-    "MarkTissued",
     "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
@@ -126,38 +125,6 @@ class BackgroundOffTissued(MapTransform):
             for key in self.keys if not tissue.all() else ():
                 maps = convert_data_type(item[key], np.ndarray)[0]
                 item[key] = convert_to_dst_type(off_tissue(maps, tissue), item[key])[0]
-        return item
-
-
-class MarkTissued(MapTransform):
-    """Adds the :func:`tissue_mask` of images, for statistics that leave the rest out.
-
-    Args:
-        keys: one key of 3HW RGB images in 0..255, as they are decoded: what is no tissue may be glass by then.
-        tissue_key: receives 1HW uint8, 1 where there may be tissue.
-        allow_missing_keys: leave an item without the key as it is.
-    """
-
-    def __init__(
-        self, keys: KeysCollection = "image", tissue_key: str = "tissue", allow_missing_keys: bool = False
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.tissue_key = tissue_key
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """
-        Args:
-            data: an item.
-
-        Returns:
-            the item with the mask.
-        """
-        item = dict(data)
-        for key in self.key_iterator(item):
-            values = np.asarray(item[key]).round().clip(0, 255).astype(np.uint8)
-            mask = tissue_mask(np.ascontiguousarray(np.moveaxis(values, 0, -1)))
-            mask &= ~_opened((values == GLASS).all(0), SUPPORT)  # decoded so, and too narrow for a flat square
-            item[self.tissue_key] = torch.from_numpy(mask[None].astype(np.uint8))
         return item
 
 

@@ -15,6 +15,7 @@ from refusals import refusing
 from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
+from mani_monai import Model
 from mani_monai.utils.files import load_tensors
 
 
@@ -98,6 +99,21 @@ def test_the_last_iterates_masks_lie_as_the_images_do(make_workflow, finished, d
     dice = 2 * ((mask > 0) & nuclei).sum() / ((mask > 0).sum() + nuclei.sum())
     metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())
     assert metrics["selections"]["last"]["dice"] == {name: pytest.approx(dice, abs=1e-5)}
+
+
+def test_masks_are_those_of_infer_where_there_is_no_tissue(make_workflow, finished, data_copy, tmp_path):
+    folder = data_copy / "toy_target"
+    path = folder / json.loads((folder / "target_split_0.json").read_text())["test"][0]["image"]
+    picture = np.array(Image.open(path).convert("RGB"))
+    noise = np.random.default_rng(0).normal(0, 5, picture[:, 40:].shape)
+    picture[:, 40:] = np.clip(noise + np.array([30, 28, 34]), 0, 255)
+    Image.fromarray(picture).save(path)
+    make_workflow(finished, "evaluate", dataset_dir=str(data_copy), evaluation_dir=str(tmp_path / "scores")).run()
+    mask = np.asarray(Image.open(tmp_path / "scores" / "predictions" / f"{path.stem}_mask.png")) > 0
+    maps = Model.open(finished, "cpu", "float32").maps(picture)
+    np.testing.assert_array_equal(mask, maps[1] > maps[0])
+    assert mask[:, :40].any()
+    assert not mask[:, 40:].any()
 
 
 def test_best_on_the_source_is_the_best_snapshot(make_workflow, finished):

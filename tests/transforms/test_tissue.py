@@ -10,8 +10,8 @@ import torch
 from made_slides import made_picture
 from PIL import Image
 
-from mani_monai.transforms import BackgroundOffTissued, MarkTissued, tissue_mask
-from mani_monai.transforms.tissue import FLAT, GLASS, REACH, SUPPORT, off_tissue, shown_as_glass
+from mani_monai.transforms import BackgroundOffTissued, tissue_mask
+from mani_monai.transforms.tissue import GLASS, REACH, off_tissue, shown_as_glass
 
 KINDS = {
     "black": (0, 0, 0),
@@ -160,20 +160,3 @@ def test_no_nuclei_are_left_there():
     np.testing.assert_array_equal(answer[1] > answer[0], mask)
     np.testing.assert_array_equal(answer[2:], maps[2:])
     assert BackgroundOffTissued()({"pred": item["pred"]})["pred"] is item["pred"]
-
-
-def test_images_are_marked():
-    picture = tissue(STAINS["eosin"])
-    picture[:, 72:] = 0
-    item = MarkTissued()({"image": torch.from_numpy(picture).permute(2, 0, 1)})
-    np.testing.assert_array_equal(item["tissue"][0], tissue_mask(picture))
-
-
-@pytest.mark.parametrize("width", [SUPPORT, FLAT - 1, FLAT, 40])
-def test_a_decoded_image_is_marked_as_its_file(width):
-    """A strip that is glass by then, and too narrow to be known by its grey alone."""
-    picture = tissue(STAINS["eosin"])
-    picture[:, 40 : 40 + width] = 0
-    decoded = shown_as_glass(picture)
-    item = MarkTissued()({"image": torch.from_numpy(decoded).permute(2, 0, 1)})
-    np.testing.assert_array_equal(item["tissue"][0], tissue_mask(picture))

@@ -5,12 +5,13 @@ from .monuseg import read_monuseg
 from .pannuke import read_pannuke
 from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
-from .tissue_reader import LoadTissued, TissueReader
+from .tissue_reader import LoadTissued, MarkTissued, TissueReader
 from .tnbc import read_tnbc
 
 __all__ = [
     "Listing",
     "LoadTissued",
+    "MarkTissued",
     "RawImage",
     "RawMask",
     "Record",

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from monai.config import DtypeLike, KeysCollection, PathLike
 from monai.data import ImageReader, PILReader
-from monai.transforms import LoadImaged
+from monai.transforms import LoadImaged, MapTransform
 from monai.utils import convert_to_dst_type, ensure_tuple
+from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
@@ -93,5 +94,43 @@ class LoadTissued(LoadImaged):
             if (shown := shown_as_glass(picture, tissue)) is not picture:
                 item[key] = convert_to_dst_type(shown, item[key])[0]
             if self.tissue_key is not None:
-                item[self.tissue_key] = torch.from_numpy(tissue[None].astype(np.uint8))
+                item[self.tissue_key] = _plane(tissue)
         return item
+
+
+class MarkTissued(MapTransform):
+    """Adds where the files of images may show tissue, as ``LoadTissued`` does, and leaves their paths.
+
+    It comes before the transforms that decode.
+
+    Args:
+        keys: one key of paths.
+        tissue_key: receives 1HW uint8, rows first: nought where there is no tissue.
+        allow_missing_keys: leave an item without the key as it is.
+    """
+
+    def __init__(
+        self, keys: KeysCollection = "image", tissue_key: str = "tissue", allow_missing_keys: bool = False
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.tissue_key = tissue_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with the mask.
+
+        Raises:
+            InputError: as ``read_image``.
+        """
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[self.tissue_key] = _plane(tissue_mask(read_image(item[key]).pixels))
+        return item
+
+
+def _plane(tissue: NDArray[np.bool_]) -> torch.Tensor:
+    return torch.from_numpy(tissue[None].astype(np.uint8))

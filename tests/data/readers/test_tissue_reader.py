@@ -13,7 +13,7 @@ from PIL import Image
 from warm_python import run_python
 
 from mani_monai.apps.export.carried_modules import carry_modules, renamed
-from mani_monai.data.readers import TissueReader
+from mani_monai.data.readers import MarkTissued, TissueReader
 from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 
@@ -94,3 +94,6 @@ def test_what_is_no_tissue_becomes_glass_and_is_marked(tmp_path):
         np.testing.assert_array_equal(tissue, tissue_mask(pixels))
         assert not tissue[:, 45:].any()
         np.testing.assert_array_equal(image, shown_as_glass(pixels))
+        marked = MarkTissued()({"image": str(tmp_path / "a.png"), "tissue": "a tissue's name"})
+        np.testing.assert_array_equal(marked["tissue"][0], tissue_mask(pixels))
+        assert marked["image"] == str(tmp_path / "a.png")
