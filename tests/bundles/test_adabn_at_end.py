@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, run_until, snapshots
+from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, keep_killed, snapshots
 
 from mani_monai.utils.files import load_tensors
 
@@ -29,8 +29,9 @@ def test_it_leaves_what_reestimating_afterwards_does(make_workflow, tmp_path, me
 def test_resumed_equals_uninterrupted(make_workflow, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     overlays = ("mean_teacher_stain_augmentation", "adabn_at_end")
-    make_workflow(whole, *overlays, **SETTINGS).run()
-    run_until(make_workflow(cut, *overlays, **SETTINGS), 3)
+    workflow = make_workflow(whole, *overlays, **SETTINGS)
+    keep_killed(workflow, 3, cut)
+    workflow.run()
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
     assert_same_results(cut, whole)
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
@@ -54,8 +55,9 @@ def test_averaged_weights_on_normalised_stains_with_the_targets_statistics(make_
 
 def test_averaged_weights_resumed_equal_uninterrupted(make_workflow, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    make_workflow(whole, "stain_adabn", **SEVERAL).run()
-    run_until(make_workflow(cut, "stain_adabn", **SEVERAL), 3)
+    workflow = make_workflow(whole, "stain_adabn", **SEVERAL)
+    keep_killed(workflow, 3, cut)
+    workflow.run()
     make_workflow(cut, "stain_adabn", **SEVERAL, resume=True).run()
     assert_same_results(cut, whole)
     make_workflow(cut, "stain_adabn", **SEVERAL, resume=True).run()

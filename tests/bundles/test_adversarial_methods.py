@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Events
-from trainings import assert_same_results, run, run_until, weights_equal
+from trainings import assert_same_results, keep_killed, run, weights_equal
 
 from mani_monai.utils.files import load_tensors
 
@@ -53,12 +53,12 @@ def test_a_method_alone_and_resumed(make_workflow, runs, tmp_path, overlay):
     assert set(losses) == METHODS[overlay]
     parameters = dict(losses.named_parameters())
     states = watch(workflow, lambda: {name: value.detach().clone() for name, value in parameters.items()})
+    keep_killed(workflow, 5, tmp_path / "cut")
     run(workflow)
     assert weights_equal(states[0], states[1]), "warming up"
     moved = {name.split(".")[0] for name in parameters if not torch.equal(states[1][name], states[2][name])}
     assert moved == METHODS[overlay]
 
-    run_until(make_workflow(tmp_path / "cut", *overlays, **SETTINGS), 5)
     assert load_tensors(tmp_path / "cut" / "checkpoint.pt")["iteration"] == 4
     make_workflow(tmp_path / "cut", *overlays, **SETTINGS, resume=True).run()
     assert_same_results(tmp_path / "cut", runs / overlay)

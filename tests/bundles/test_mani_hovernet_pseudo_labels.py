@@ -8,11 +8,12 @@ import pytest
 import torch
 from ignite.engine import Events
 from monai.engines.utils import IterationEvents
-from trainings import assert_same_results, equal, run, run_until
+from trainings import assert_same_results, equal, keep_killed, run
 
 from mani_monai.utils.files import load_tensors
 
 TINY = {"freeze_encoder": False, "adaptation_losses::domain_adversarial::channels": 64}
+STOPS = (5, 7)
 SURE_OF_MUCH = {"adaptation_losses::pseudo_labels::threshold": 0.55}
 
 
@@ -82,18 +83,21 @@ CYCLES = {"iterations": 9, "warmup": 3, "learning_rate": 0.02, "rate_epochs": 20
 def whole(make, tmp_path_factory) -> Path:
     """A run that nothing cut off."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    outputs = run(make(folder, **CYCLES))
+    workflow = make(folder, **CYCLES)
+    for stop in STOPS:
+        keep_killed(workflow, stop, folder.with_name(f"cut_{stop}"))
+    outputs = run(workflow)
     assert all(output["pseudo_labels"] > 0 for output in outputs[3:]), "the teacher plays no part"
     return folder
 
 
-@pytest.mark.parametrize("stop", [5, 7])
-def test_resumed_equals_uninterrupted(make, whole, tmp_path, stop):
+@pytest.mark.parametrize("stop", STOPS)
+def test_resumed_equals_uninterrupted(make, whole, stop):
     """Cut off in the middle of a cycle (checkpoint of iteration 4) and where one ends (of iteration 6)."""
-    run_until(make(tmp_path / "cut", **CYCLES), stop)
-    assert load_tensors(tmp_path / "cut" / "checkpoint.pt")["iteration"] == stop - 1
-    run(make(tmp_path / "cut", **CYCLES, resume=True))
-    assert_same_results(tmp_path / "cut", whole)
+    cut = whole.with_name(f"cut_{stop}")
+    assert load_tensors(cut / "checkpoint.pt")["iteration"] == stop - 1
+    run(make(cut, **CYCLES, resume=True))
+    assert_same_results(cut, whole)
     states = load_tensors(whole / "checkpoint.pt")["adaptation"]
     assert any(name.startswith("pseudo_labels.teacher.") for name in states)
 

@@ -19,6 +19,7 @@ from trainings import (
     assert_same_results,
     cached_images,
     equal,
+    keep_killed,
     run,
     run_until,
     snapshots,
@@ -196,8 +197,9 @@ def test_stage_two_has_the_images_of_stage_one(make_hovernet, tmp_path):
 def test_resumed_equals_uninterrupted(make_hovernet, tmp_path):
     """Cut off before the rate falls, after the warm-up."""
     settings = {"iterations": 6, "warmup": 2, "rate_epochs": 5}
-    run(make_hovernet(tmp_path / "whole", **settings))
-    run_until(make_hovernet(tmp_path / "cut", **settings), 5)
+    workflow = make_hovernet(tmp_path / "whole", **settings)
+    keep_killed(workflow, 5, tmp_path / "cut")
+    run(workflow)
     assert load_tensors(tmp_path / "cut" / "checkpoint.pt")["iteration"] == 4
     run(make_hovernet(tmp_path / "cut", **settings, resume=True, num_workers=1))
     assert_same_results(tmp_path / "cut", tmp_path / "whole")

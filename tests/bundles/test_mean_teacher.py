@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Events
-from trainings import assert_equal, assert_same_results, run, run_until, snapshots, weights_equal
+from trainings import assert_equal, assert_same_results, keep_killed, run, snapshots, weights_equal
 
 from mani_monai.utils.files import load_tensors
 
@@ -73,8 +73,9 @@ def test_the_weight_grows_from_the_warm_up_on(mean_teacher):
 @pytest.mark.parametrize("overlays", ALONE + ON_TOP_OF_MANI + AVERAGED, ids="+".join)
 def test_resumed_equals_uninterrupted(make_workflow, tmp_path, overlays):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    make_workflow(whole, *overlays, **SETTINGS).run()
-    run_until(make_workflow(cut, *overlays, **SETTINGS), 3)
+    workflow = make_workflow(whole, *overlays, **SETTINGS)
+    keep_killed(workflow, 3, cut)
+    workflow.run()
     assert load_tensors(cut / "checkpoint.pt")["iteration"] == 2
     make_workflow(cut, *overlays, **SETTINGS, resume=True).run()
     assert_same_results(cut, whole)

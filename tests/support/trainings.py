@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def run_until(workflow: Any, stop: int) -> None:
     except ZeroDivisionError:
         return
     raise AssertionError(f"it ended before iteration {stop}")
+
+
+def keep_killed(workflow: Any, stop: int, folder: Path) -> None:
+    """Has a workflow copy its run's folder after an iteration: what a process that is killed there leaves."""
+    run = workflow.parser.get_parsed_content("output_dir")
+    trainer = workflow.parser.get_parsed_content("train::trainer")
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=stop), lambda: shutil.copytree(run, folder))
 
 
 def equal(one: dict, other: dict, names: Any = None) -> bool:
