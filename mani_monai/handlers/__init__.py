@@ -3,10 +3,11 @@ from .adaptation_handler import AdaptationHandler
 from .best_model import BestModelHandler
 from .checkpoint import CheckpointHandler
 from .distributed import RankAverageHandler
+from .iteration_seed import IterationSeedHandler
 from .schedule import CosineRateHandler, ScheduleHandler
 from .snapshot import SnapshotAverageHandler, SnapshotHandler
 from .teacher_refresh import TeacherRefreshHandler
-from .training_step import IterationSeedHandler, TrainingStep
+from .training_step import TrainingStep
 
 __all__ = [
     "AdaBNHandler",

@@ -1,7 +1,6 @@
-import json
-
 import numpy as np
 import pytest
+from made_datalists import HEIGHT, WIDTH, entries, one_line, write
 from PIL import Image
 
 from mani_monai.data.datalists import (
@@ -12,37 +11,6 @@ from mani_monai.data.datalists import (
     type_names,
 )
 from mani_monai.utils import InputError
-
-HEIGHT, WIDTH = 24, 40
-
-
-def entries(*names, label=True):
-    return [{"image": f"images/{n}.png"} | ({"label": f"labels/{n}.png"} if label else {}) for n in names]
-
-
-@pytest.fixture
-def data(tmp_path):
-    """A folder of one data set, "mine", of the images a, b, c."""
-    folder = tmp_path / "data" / "mine"
-    for part in ("images", "labels"):
-        (folder / part).mkdir(parents=True)
-    for name in "abc":
-        Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(folder / "images" / f"{name}.png")
-        Image.fromarray(np.ones((HEIGHT, WIDTH), np.uint16)).save(folder / "labels" / f"{name}.png")
-    write(folder / "dataset.json", {})
-    parts = {"validation": entries("b"), "test": entries("c")}
-    for split in ("split_0", "fold_3"):
-        write(folder / f"source_{split}.json", {"training": entries("a"), **parts})
-        write(folder / f"target_{split}.json", {"training": entries("a", label=False), **parts})
-    return tmp_path / "data"
-
-
-def write(path, content):
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-
-
-def one_line(error):
-    return "\n" not in str(error.value)
 
 
 def test_paths_are_absolute(data, monkeypatch):
@@ -191,65 +159,3 @@ def test_types_have_names(data):
     assert type_names(data, "mine", 0) == []
     with pytest.raises(InputError, match="has no data set 'yours'"):
         type_names(data, "yours", 0)
-
-
-@pytest.fixture
-def two(data):
-    """A second data set, "other", of the images d, e, f."""
-    folder = data / "other"
-    folder.mkdir()
-    for part in ("images", "labels"):
-        (folder / part).mkdir()
-        for name, twin in zip("def", "abc", strict=True):
-            (folder / part / f"{name}.png").write_bytes((data / "mine" / part / f"{twin}.png").read_bytes())
-    write(folder / "dataset.json", {})
-    parts = {"validation": entries("e"), "test": entries("f")}
-    write(folder / "source_split_0.json", {"training": entries("d"), **parts})
-    write(folder / "target_split_0.json", {"training": entries("d", label=False), **parts})
-    return data
-
-
-@pytest.mark.parametrize("name", ["mine,other", "mine, other", ("mine", "other"), ["mine", "other"]])
-def test_several_data_sets_are_joined_and_every_item_says_its_own(two, name):
-    for part, images in {"training": ["a", "d"], "validation": ["b", "e"]}.items():
-        items = load_source_list(two, name, part=part)
-        assert [item["domain"] for item in items] == ["mine", "other"]
-        expected = [
-            str(two / each / f"images/{image}.png") for each, image in zip(["mine", "other"], images, strict=True)
-        ]
-        assert [item["image"] for item in items] == expected
-        assert all("label" in item for item in items)
-    assert [set(item) for item in load_target_list(two, name)] == [{"image", "domain"}] * 2
-
-
-def test_items_of_several_have_one_set_of_keys(two):
-    path = two / "other" / "source_split_0.json"
-    content = json.loads(path.read_text())
-    content["training"][0] |= {"tissue": "liver", "types": content["training"][0]["label"]}
-    write(path, content)
-    assert [set(item) for item in load_source_list(two, "mine,other")] == [{"image", "label", "domain"}] * 2
-    assert set(load_source_list(two, "other")[0]) == {"image", "label", "tissue", "types"}
-
-
-@pytest.mark.parametrize("name", ["mine,", "mine,mine", ",", ""])
-def test_names_that_are_no_list(two, name):
-    with pytest.raises(InputError, match="tnbc,consep") as error:
-        load_source_list(two, name)
-    assert one_line(error)
-
-
-def test_one_of_several_is_missing(two):
-    with pytest.raises(InputError, match="no data set 'third'"):
-        load_source_list(two, "mine,third")
-
-
-def test_pixel_sizes_that_differ_are_refused_and_unknown_ones_are_not(two):
-    write(two / "mine" / "dataset.json", {"mpp": 0.25})
-    assert len(load_source_list(two, "mine,other")) == 2
-    write(two / "other" / "dataset.json", {"mpp": 0.5})
-    with pytest.raises(InputError, match=r"mine 0.25, other 0.5 um.*prepare them at one size") as error:
-        load_source_list(two, "mine,other")
-    assert one_line(error)
-    assert len(load_source_list(two, "other")) == 1
-    write(two / "other" / "dataset.json", {"mpp": 0.2502})
-    assert len(load_source_list(two, "mine,other")) == 2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from table_evaluators import TableEvaluator, TableScorer
 from torch import nn
 
 from mani_monai.evaluation.selection import evaluate_selections
@@ -17,18 +17,6 @@ from mani_monai.utils.files import save_atomically
 
 FACTS = {"source": "tnbc", "target": "tcia", "split": "split_0", "seed": 3, "iterations": 30}
 ITEMS = [{"image": "/data/images/a.png", "label": "/data/labels/a.png"}, {"image": "b.tile.png", "label": "b.png"}]
-
-
-class TableEvaluator:
-    """Stands for a MONAI evaluator: looks the Dice of the loaded weight up in a table."""
-
-    def __init__(self, network: nn.Module, table: dict[int, list[float]]) -> None:
-        self.network, self.table, self.asked = network, table, []
-        self.state = SimpleNamespace(key_metric_name="dice", metric_details={})
-
-    def run(self) -> None:
-        self.asked.append(int(self.network.weight))
-        self.state.metric_details["dice"] = torch.tensor(self.table[self.asked[-1]]).unsqueeze(1)
 
 
 @pytest.fixture
@@ -161,22 +149,6 @@ def test_what_cannot_be_scored_is_refused(network, run_dir):
     (run_dir / "models/model.pt").unlink()
     with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
         evaluate(network, run_dir)
-
-
-class TableScorer:
-    """Stands for a ``LabelFreeScorer``: looks the loaded weight up, and prefers the one with most "stain"."""
-
-    criterion, images = "stain", ["image"] * 8
-
-    def __init__(self, network: nn.Module, table: dict[int, float]) -> None:
-        self.network, self.table, self.asked = network, table, []
-
-    def __call__(self) -> dict[str, float]:
-        self.asked.append(round(self.network.weight.item(), 3))
-        return {"stain": self.table[int(self.asked[-1])]}
-
-    def best(self, scores):
-        return max(scores, key=lambda name: scores[name]["stain"])
 
 
 STAIN = {1: 0.95, 2: 0.99, 10: 0.7, 20: 0.6, 25: 0.5, 30: 0.9}
