@@ -16,7 +16,10 @@ from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
 from mani_monai import Model
+from mani_monai.metrics import compute_instance_metrics
 from mani_monai.utils.files import load_tensors
+
+NUCLEI = ("pq", "aji", "dq", "sq", "count_error")
 
 
 @pytest.mark.parametrize("overlay", OF_FINISHED_RUNS + OF_EVALUATIONS)
@@ -40,6 +43,17 @@ def dice_by_hand(path: Path, items: list[dict[str, str]]) -> list[float]:
             predicted = network.eval()(torch.tensor(image)[None])[0].argmax(0).numpy() > 0
         nuclei = np.asarray(Image.open(item["label"])) > 0
         scores.append(2 * (predicted & nuclei).sum() / (predicted.sum() + nuclei.sum()))
+    return scores
+
+
+def nuclei_by_hand(path: Path, items: list[dict[str, str]]) -> list[dict[str, float]]:
+    """Figures of the nuclei that ``Model`` finds with the weights in a file."""
+    model = Model.open(path.parents[1], weights=path.name)
+    scores = []
+    for item in items:
+        found, label = model(item["image"], mpp=model.mpp).instances, np.asarray(Image.open(item["label"])).astype(int)
+        error = abs(found.max() - len(np.unique(label[label > 0]))) / len(np.unique(label[label > 0]))
+        scores.append({**compute_instance_metrics(found, label), "count_error": error})
     return scores
 
 
@@ -73,6 +87,13 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
         scores = dice_by_hand(path, test)
         assert list(selection["dice"].values()) == pytest.approx(scores, abs=1e-5)
         assert list(selection["dice"]) == [Path(item["image"]).stem for item in test]
+        if path.parent.name == "models":
+            for figures, scored in zip(
+                nuclei_by_hand(path, test),
+                zip(*map(dict.values, (selection[n] for n in NUCLEI)), strict=True),
+                strict=True,
+            ):
+                assert scored == pytest.approx([figures[name] for name in NUCLEI], abs=1e-5)
     best = max(selection["dice_mean"] for selection in metrics["selections"].values())
     assert best > 0.2, "the network predicts nothing: the comparison is empty"
     assert {key: metrics[key] for key in ("source", "target", "split", "seed")} == {
