@@ -16,6 +16,7 @@ from scipy.special import expit
 from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
+from mani_monai import Model
 from mani_monai.metrics import compute_instance_metrics
 from mani_monai.transforms import part_nuclei
 from mani_monai.utils.files import load_tensors
