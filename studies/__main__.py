@@ -14,6 +14,7 @@ COMMANDS = {
     "folds": ("page_commands", "compares rows of several tables on the folds that all of them have"),
     "label_free": ("page_commands", "how well scores without labels choose"),
     "weights": ("page_commands", "what was measured of weights, by data set and tissue"),
+    "verdicts": ("page_commands", "the verdict of mani adapt beside the truth"),
     "replicates": ("page_commands", "runs made twice with one seed, on two machines"),
     "compare": ("picture_commands", "scores of some runs, and a picture of their masks"),
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),
@@ -23,7 +24,6 @@ COMMANDS = {
     "adabn": ("weights_commands", "what AdaBN does to single images"),
     "parting": ("parting_command", "how well nuclei are parted, beside the stain alone"),
     "prototypes": ("weights_commands", "whether target prototypes matter to a run of MaNi 2.0: its acceptance test"),
-    "gradients": ("gradient_study", "where the gradient of each loss of a finished run goes"),
     "critic": ("weights_commands", "whether the discriminator of a run looks at the target"),
 }
 """Names of commands, the module of each, and what it does."""

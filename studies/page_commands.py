@@ -13,8 +13,10 @@ from studies.markdown import SELECTIONS, write_between_marks
 from studies.plan import FOLDER, load_table
 from studies.replicates import read_replicates, replicates_table
 from studies.results import table_names, take_up
+from studies.statistics_page import explored_table, goals_table, pair_table, rules_table
 from studies.table_command import write_report
 from studies.unseen_tissue import scores_tables
+from studies.verdicts import goals_of_verdicts, truth_table, verdicts_table
 
 RESULTS, GPU = Path("studies/results"), Path("studies/results/gpu")
 GPU_TABLES = {"table1": "", "table2": "medium", "normalisation": "", "variants": ""}
@@ -41,6 +43,8 @@ def pages(out: str = str(RESULTS)) -> None:
     label_free(out=f"{out}/label_free.md")
     replicates(out=f"{out}/replicates.md")
     weights(out=f"{out}/weights.md")
+    statistics(out=f"{out}/statistics.md")
+    verdicts(out=f"{out}/verdicts.md")
 
 
 def folds(
@@ -112,6 +116,32 @@ def weights(scores: str = f"{RESULTS}/weights.csv", out: str = f"{RESULTS}/weigh
         out: the page.
     """
     print(write_between_marks(scores_tables(pd.read_csv(scores)), out))
+
+
+def statistics(scores: str = f"{RESULTS}/statistics.csv", out: str = f"{RESULTS}/statistics.md") -> None:
+    """Writes between the table marks of a page what the command ``statistics`` measured and kept in a CSV file.
+
+    Args:
+        scores: a row a model, tissue and candidate.
+        out: the page.
+    """
+    rows = pd.read_csv(scores)
+    tables = [table(rows) for table in (goals_table, rules_table, pair_table, explored_table)]
+    print(write_between_marks("\n\n".join(filter(None, tables)), out))
+
+
+def verdicts(scores: str = f"{RESULTS}/statistics.csv", out: str = f"{RESULTS}/verdicts.md") -> None:
+    """Prints, and writes between the table marks of a page, the verdict of mani adapt beside the truth.
+
+    Today's rules judge anew what the command ``statistics`` measured.
+
+    Args:
+        scores: a row a model, tissue and candidate.
+        out: the page.
+    """
+    rows = pd.read_csv(scores)
+    tables = [table(rows) for table in (goals_of_verdicts, truth_table, verdicts_table)]
+    print(write_between_marks("\n\n".join(tables), out))
 
 
 def _names(given: str) -> list[str]:

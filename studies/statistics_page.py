@@ -11,6 +11,7 @@ import pandas as pd
 from mani_monai.apps.adapt.statistics_choice import SOURCE
 from mani_monai.evaluation.label_free_scorer import best_weights
 from mani_monai.evaluation.statistics_candidates import SOURCE_SHARES
+from mani_monai.utils.numbers import counted
 from studies.markdown import markdown_table
 from studies.statistics_pairs import BALANCED, MIXED
 
@@ -90,7 +91,9 @@ def goals_table(rows: pd.DataFrame) -> str:
         for key, value in zip(ORACLES, found[2 * number : 2 * number + 2], strict=True):
             met = "yes" if round(value, 5) <= most else "no"
             lines.append([f"{what}, {TITLES[key]}", f"{most:.3f}", f"{value:.3f}", met])
-    return markdown_table(pd.DataFrame(lines, columns=["goal", "at most", f"figure, {len(pairs)} pairs", "met"]))
+    return markdown_table(
+        pd.DataFrame(lines, columns=["goal", "at most", f"figure, {counted(len(pairs), 'pair')}", "met"])
+    )
 
 
 def explored_table(rows: pd.DataFrame) -> str:
@@ -104,9 +107,8 @@ def explored_table(rows: pd.DataFrame) -> str:
         means = [np.mean([group.loc[name, key] for group, name in taken]) for key in ORACLES]
         losses = [max(group.loc[SOURCE, key] - group.loc[name, key] for group, name in taken) for key in ORACLES]
         lines.append([title, *(f"{value:.3f}" for value in (*means, *losses))])
-    return markdown_table(
-        pd.DataFrame(lines, columns=[f"exploratory, {len(pairs)} pairs", "mean Dice", "PQ", "worst loss Dice", "PQ"])
-    )
+    heads = [f"exploratory, {counted(len(pairs), 'pair')}", "mean Dice", "PQ", "worst loss Dice", "PQ"]
+    return markdown_table(pd.DataFrame(lines, columns=heads))
 
 
 def _taken(group: pd.DataFrame, title: str) -> str:

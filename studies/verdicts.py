@@ -16,6 +16,7 @@ from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.statistics_choice import SOURCE
 from mani_monai.apps.adapt.verdict import Verdict, judge
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
+from mani_monai.utils.numbers import counted
 from studies.markdown import markdown_table
 from studies.statistics_page import ORACLES, PAIR, TITLES, chosen_of, pairs_of, usable
 
@@ -133,9 +134,9 @@ def goals_of_verdicts(rows: pd.DataFrame) -> str:
         lines.append([f'largest loss of "use", {title}', f"at most {MOST_LOSS}", f"{worst:.3f}", met])
     for key, title in TITLES.items():
         there = sum(one.best[key] for one in own)
-        met = there > 0 and sum(one.taken(key) for one in own) >= LEAST_TAKEN * there
-        lines.append([f"gains taken, {title}", f"at least {LEAST_TAKEN:.0%}", _share(own, key), _met(met)])
-    return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {len(own)} pairs", "met"]))
+        met = _met(sum(one.taken(key) for one in own) >= LEAST_TAKEN * there) if there > 0 else "-"
+        lines.append([f"gains taken, {title}", f"at least {LEAST_TAKEN:.0%}", _share(own, key), met])
+    return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {counted(len(own), 'pair')}", "met"]))
 
 
 def _share(judged: Sequence[Judged], key: str) -> str:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from studies.page_commands import GPU, GPU_TABLES, RESULTS, folds, label_free, replicates, weights
+from studies.page_commands import (
+    GPU,
+    GPU_TABLES,
+    RESULTS,
+    folds,
+    label_free,
+    replicates,
+    statistics,
+    verdicts,
+    weights,
+)
 from studies.plan import FOLDER, load_table
 from studies.table_command import write_report
 
@@ -41,7 +51,7 @@ def test_a_page_is_that_of_its_results(plan, results, tmp_path):
         assert (tmp_path / name).read_text() == (results / name).read_text(), "write it anew: make pages"
 
 
-@pytest.mark.parametrize("write", [folds, label_free, replicates, weights])
+@pytest.mark.parametrize("write", [folds, label_free, replicates, weights, statistics, verdicts])
 def test_a_comparison_is_that_of_the_results(write, tmp_path):
     page = RESULTS / f"{write.__name__}.md"
     shutil.copy(page, tmp_path)

@@ -60,6 +60,6 @@ def test_what_is_explored_is_no_candidate(rows):
     for table in (pair_table, rules_table, goals_table):
         assert table(both) == table(rows)
     lines = explored_table(both).splitlines()
-    assert lines[0] == "| exploratory, 1 pairs | mean Dice | PQ | worst loss Dice | PQ |"
+    assert lines[0] == "| exploratory, 1 pair | mean Dice | PQ | worst loss Dice | PQ |"
     assert "| chosen by the rule | 0.800 | 0.500 | -0.100 | -0.100 |" in lines
     assert "| mixed | 0.900 | 0.300 | -0.200 | 0.100 |" in lines

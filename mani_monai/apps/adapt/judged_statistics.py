@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.measurement import Measured, measure_model
-from mani_monai.apps.adapt.nuclei_figures import agreement
+from mani_monai.apps.adapt.measurement import Measured, compared, measure_model
 from mani_monai.apps.adapt.statistics_choice import SOURCE, Choice
 from mani_monai.apps.adapt.verdict import Verdict, judge, kept
 from mani_monai.data.pixel_size import PixelSize
@@ -42,13 +41,5 @@ def judge_candidate(name: str, before: Measured, after: Measured) -> tuple[Evide
         before: the model that was given.
         after: the model with the candidate's statistics, on the same images.
     """
-    evidence = Evidence(
-        after.finite,
-        before.scores,
-        after.scores,
-        before.nuclei,
-        after.nuclei,
-        None,
-        agreement(before.images, after.images),
-    )
+    evidence = compared(before, after)
     return evidence, AS_IT_IS if name == SOURCE else judge(evidence)

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, nuclei_figures
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, agreement, nuclei_figures
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken
@@ -86,6 +87,18 @@ def measure_model(
         with tqdm(total=len(pictures), desc=f"{title}, other stains", unit="image", disable=not title) as shown:
             scores = label_free_scores(model, pictures, shown.update)
     return Measured(finite, scores, tuple(images), nuclei_figures(images))
+
+
+def compared(before: Measured, after: Measured, source: NucleiFigures | None = None) -> Evidence:
+    """What is known of two models, measured on the same images.
+
+    Args:
+        before: the source model.
+        after: the adapted one.
+        source: nuclei of the source's labels, where there are any.
+    """
+    scores, nuclei = (before.scores, after.scores), (before.nuclei, after.nuclei)
+    return Evidence(after.finite, *scores, *nuclei, source, agreement(before.images, after.images))
 
 
 def label_free_scores(

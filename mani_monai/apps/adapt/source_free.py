@@ -100,7 +100,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     evidence, verdict = judge_candidate(name, before, after)
     check = _check(job, given, None if name == SOURCE else model, size)
     outcome = Outcome(
-        str(trained.facts["source"]),
+        f"{Path(job.model).stem} {given.version}",
         str(trained.facts["target"]),
         {
             **_settings(job, given, name, len(sound), len(looked_at), len(listing.records)),

@@ -9,10 +9,14 @@ from typing import Any
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker
 from mani_monai.apps.adapt.curves import read_curves
 from mani_monai.apps.adapt.domains import SPLIT
-from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.measurement import measure_labels, measure_model, measured_images, scored_images
+from mani_monai.apps.adapt.measurement import (
+    compared,
+    measure_labels,
+    measure_model,
+    measured_images,
+    scored_images,
+)
 from mani_monai.apps.adapt.methods import Plan
-from mani_monai.apps.adapt.nuclei_figures import agreement
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome
 from mani_monai.apps.adapt.target_survey import named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
@@ -61,15 +65,7 @@ def report_training(
     after = measure_model(models[1], paths, size, "adapted model")
     before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
     labels = [item["label"] for item in load_source_list(domains.dataset_dir, domains.source, SPLIT)]
-    evidence = Evidence(
-        after.finite,
-        before.scores,
-        after.scores,
-        before.nuclei,
-        after.nuclei,
-        measure_labels(labels, progress=True),
-        agreement(before.images, after.images),
-    )
+    evidence = compared(before, after, measure_labels(labels, progress=True))
     outcome = Outcome(
         domains.source,
         domains.target,

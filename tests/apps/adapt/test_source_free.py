@@ -96,6 +96,7 @@ def test_the_bundle_names_its_target_and_method(finished):
 def test_bad_and_suspicious_images_are_named(finished):
     out, _, said = finished
     record = report(out)
+    assert (record["source"], record["target"]) == ("mani_unet 1.0.0", "colon")
     assert [line.partition(": ")[0].rpartition("/")[2] for line in record["left_out"]] == ["broken.png"]
     doubts = {row["image"]: row["doubts"] for row in record["images"] if row["doubts"]}
     assert list(doubts) == ["pigment.png"]
