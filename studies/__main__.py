@@ -24,6 +24,7 @@ COMMANDS = {
     "adabn": ("weights_commands", "what AdaBN does to single images"),
     "parting": ("parting_command", "how well nuclei are parted, beside the stain alone"),
     "prototypes": ("weights_commands", "whether target prototypes matter to a run of MaNi 2.0: its acceptance test"),
+    "gradients": ("gradient_study", "where the gradient of each loss of a finished run goes"),
     "critic": ("weights_commands", "whether the discriminator of a run looks at the target"),
 }
 """Names of commands, the module of each, and what it does."""

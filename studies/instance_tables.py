@@ -1,4 +1,4 @@
-"""Further tables of runs that are scored by instances: every figure, and one figure by tissue."""
+"""Further tables of runs that are scored by nuclei: every figure, and one figure by tissue."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def figures_table(runs: Sequence[Run], results_dir: str | Path, metrics: Sequenc
         selection: whose scores.
 
     Returns:
-        Markdown, a table a shift.
+        Markdown, a table a shift whose runs have more than the first; an empty cell is of runs that lack the figure.
     """
     rows = {metric: collect_rows(runs, results_dir, metric) for metric in metrics}
     blocks = []
     for shift in rows[metrics[0]]:
-        columns = {metric_title(metric): {row.title: row for row in rows[metric][shift]} for metric in metrics}
-        blocks.append(_table(f"{arrow(shift)}, every figure, {SELECTIONS[selection]}", columns, selection))
+        scored = {metric: {row.title: row for row in rows[metric].get(shift, [])} for metric in metrics}
+        columns = {metric_title(metric): found for metric, found in scored.items() if found}
+        if len(columns) > 1:
+            blocks.append(_table(f"{arrow(shift)}, every figure, {SELECTIONS[selection]}", columns, selection))
     return "\n\n".join(blocks)
 
 

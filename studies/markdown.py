@@ -59,8 +59,9 @@ def write_between_marks(text: str, path: str | Path) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """A metric as tables call it: Dice, AJI, AJI+, DQ, SQ or PQ."""
-    return metric.capitalize() if metric == "dice" else metric.upper().replace("_PLUS", "+")
+    """A metric as tables call it: Dice, AJI, AJI+, DQ, SQ, PQ or count error."""
+    words = {"dice": "Dice", "count_error": "count error"}
+    return words.get(metric, metric.upper().replace("_PLUS", "+"))
 
 
 def arrow(shift: str) -> str:

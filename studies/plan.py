@@ -79,7 +79,7 @@ class Table:
         base: config files of every run.
         shifts: pairs of source and target data set.
         methods: rows by name.
-        metrics: of the scores; the first one is the table's, all of them stand in a table of their own.
+        metrics: of the scores; the first one is the table's. All that runs have stand in a table of their own.
         runs_name: name of the folder of its runs, which tables may share; the table's own name where empty.
     """
 
@@ -88,7 +88,7 @@ class Table:
     base: tuple[str, ...]
     shifts: tuple[tuple[str, str], ...]
     methods: dict[str, Method] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ("dice",)
+    metrics: tuple[str, ...] = ("dice", "pq", "aji", "count_error")
     runs_name: str = ""
 
     @property

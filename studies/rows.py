@@ -77,7 +77,7 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
     Args:
         runs: the runs of the table.
         results_dir: what ``read_result`` takes: the folder of a table's runs in that of the results.
-        metric: which of the scores; images that have none are left out.
+        metric: which of the scores; images and runs that have none are left out.
 
     Returns:
         rows by shift, in the table's order; of the evaluations that the table asks for and at least one run has.
@@ -96,7 +96,7 @@ def collect_rows(runs: Sequence[Run], results_dir: str | Path, metric: str = "di
         made = {result["seed"]: result["scores"][evaluation] for result in found}
         selections = dict.fromkeys(name for by_selection in made.values() for name in by_selection)
         every = {
-            name: {seed: _scored(of_seed[name][metric]) for seed, of_seed in made.items() if name in of_seed}
+            name: {seed: _scored(of_seed[name].get(metric, {})) for seed, of_seed in made.items() if name in of_seed}
             for name in selections
         }
         # a fold may have no image that can be scored, say with PQ and no nuclei

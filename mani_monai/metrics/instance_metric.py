@@ -96,8 +96,8 @@ class InstanceMetricsHandler(IgniteMetricHandler):
     """Puts Dice, AJI, AJI+, DQ, SQ and PQ into ``engine.state.metrics``, whichever of them it is attached as.
 
     MONAI's own handler records one figure, or several under a name that cannot be the key metric. In
-    ``engine.state.metric_details``: each figure of every image (N x 1) by its name, and "counts" (N x 4: tp, fp, fn,
-    sum of IoUs), which ``PanopticCounts.from_array`` reads.
+    ``engine.state.metric_details``: each figure of every image (N x 1) by its name, "count_error" likewise, and
+    "counts" (N x 4: tp, fp, fn, sum of IoUs), which ``PanopticCounts.from_array`` reads.
 
     Example::
 
@@ -106,22 +106,29 @@ class InstanceMetricsHandler(IgniteMetricHandler):
     Args:
         output_transform: picks prediction and label, B1HW ids or lists of 1HW ids, from the engine's output.
         empty_rule: what an image without nuclei scores, see ``apply_empty_rule``.
+        figures: which of the six are recorded; without "dice" where another metric has that name.
     """
 
-    def __init__(self, output_transform: Callable[[Any], Any] = lambda x: x, empty_rule: str = HEADLINE_RULE) -> None:
-        super().__init__(InstanceMetric(empty_rule=empty_rule), output_transform=output_transform)
+    def __init__(
+        self,
+        output_transform: Callable[[Any], Any] = lambda x: x,
+        empty_rule: str = HEADLINE_RULE,
+        figures: Sequence[str] = FIGURES,
+    ) -> None:
+        super().__init__(InstanceMetric(figures, empty_rule), output_transform=output_transform)
 
     def attach(self, engine: Engine, name: str) -> None:
         """
         Args:
             engine: an evaluator.
-            name: one of the six figures: the evaluator's key metric where it is attached as that.
+            name: one of its figures, two or more: the evaluator's key metric where it is attached as that.
 
         Raises:
             ValueError: when the name is none of them.
         """
-        if name not in FIGURES:
-            raise ValueError(f"name must be one of {FIGURES}, got {name!r}.")
+        figures = cast("InstanceMetric", self.metric_fn).names
+        if name not in figures or len(figures) < 2:
+            raise ValueError(f"name must be one of two or more figures, got {name!r} of {figures}.")
         super().attach(engine, name)
 
     def compute(self) -> float:
@@ -129,7 +136,9 @@ class InstanceMetricsHandler(IgniteMetricHandler):
         metric, state = cast("InstanceMetric", self.metric_fn), cast("Any", self._engine).state
         means, images = cast("dict[str, float]", metric.aggregate()), metric.get_buffer()
         state.metrics.update(means)
-        state.metric_details.update({name: images[:, i : i + 1] for i, name in enumerate(FIGURES)})
-        state.metric_details["counts"] = torch.from_numpy(metric.get_counts().as_array())
+        state.metric_details.update({name: images[:, i : i + 1] for i, name in enumerate(metric.names)})
+        counts = metric.get_counts()
+        state.metric_details["count_error"] = torch.from_numpy(counts.count_error[:, None])
+        state.metric_details["counts"] = torch.from_numpy(counts.as_array())
         self._is_reduced = True
         return means[cast("str", self._name)]

@@ -56,6 +56,11 @@ class PanopticCounts:
         return ratio(self.iou_sum, self._nuclei)
 
     @property
+    def count_error(self) -> NDArray[np.float64]:
+        """By which share of the true number of nuclei the found one differs; nan where the label has none."""
+        return ratio(np.abs(np.asarray(self.fp) - self.fn), np.asarray(self.tp) + self.fn)
+
+    @property
     def label_empty(self) -> NDArray[np.bool_]:
         """Where the label has no nucleus."""
         return np.asarray(self.tp) + self.fn == 0

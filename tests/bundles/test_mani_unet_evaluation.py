@@ -12,10 +12,13 @@ import torch
 from monai.networks.nets import BasicUNet
 from PIL import Image
 from refusals import refusing
+from scipy.special import expit
 from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
 from mani_monai import Model
+from mani_monai.metrics import compute_instance_metrics
+from mani_monai.transforms import part_nuclei
 from mani_monai.utils.files import load_tensors
 
 
@@ -29,17 +32,32 @@ def test_every_overlay_of_finished_runs_runs(make_workflow, finished, tmp_path, 
     assert any(path not in before for path in folder.rglob("*") if path.is_file()), "it wrote nothing"
 
 
-def dice_by_hand(path: Path, items: list[dict[str, str]]) -> list[float]:
-    """Dice of the weights in a file, from pixels, without transforms, inferers and metrics of MONAI."""
+def logits_of(path: Path, items: list[dict[str, str]]) -> list[np.ndarray]:
+    """What the weights in a file give for each image, without transforms and inferers of MONAI."""
     network = BasicUNet(2, 3, 2, features=[4] * 6, act="RELU", norm="BATCH")
     network.load_state_dict(torch.load(path, weights_only=True))
+    images = [np.asarray(Image.open(item["image"]), np.float32).transpose(2, 0, 1) / 255 for item in items]
+    with torch.no_grad():
+        return [network.eval()(torch.tensor(image)[None])[0].numpy() for image in images]
+
+
+def dice_by_hand(path: Path, items: list[dict[str, str]]) -> list[float]:
+    """Dice of the weights in a file, from pixels."""
     scores = []
-    for item in items:
-        image = np.asarray(Image.open(item["image"]), np.float32).transpose(2, 0, 1) / 255
-        with torch.no_grad():
-            predicted = network.eval()(torch.tensor(image)[None])[0].argmax(0).numpy() > 0
-        nuclei = np.asarray(Image.open(item["label"])) > 0
+    for logits, item in zip(logits_of(path, items), items, strict=True):
+        predicted, nuclei = logits[1] > logits[0], np.asarray(Image.open(item["label"])) > 0
         scores.append(2 * (predicted & nuclei).sum() / (predicted.sum() + nuclei.sum()))
+    return scores
+
+
+def nuclei_by_hand(path: Path, items: list[dict[str, str]]) -> list[dict[str, float]]:
+    """Figures of the nuclei that the weights in a file give."""
+    scores = []
+    for logits, item in zip(logits_of(path, items), items, strict=True):
+        found = part_nuclei(expit(logits[1] - logits[0]))
+        label = np.asarray(Image.open(item["label"])).astype(int)
+        true = len(np.unique(label[label > 0]))
+        scores.append({**compute_instance_metrics(found, label), "count_error": abs(found.max() - true) / true})
     return scores
 
 
@@ -73,6 +91,9 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
         scores = dice_by_hand(path, test)
         assert list(selection["dice"].values()) == pytest.approx(scores, abs=1e-5)
         assert list(selection["dice"]) == [Path(item["image"]).stem for item in test]
+        by_hand = nuclei_by_hand(path, test)
+        for figure in ("pq", "aji", "dq", "sq", "count_error"):
+            assert list(selection[figure].values()) == pytest.approx([one[figure] for one in by_hand], abs=1e-5)
     best = max(selection["dice_mean"] for selection in metrics["selections"].values())
     assert best > 0.2, "the network predicts nothing: the comparison is empty"
     assert {key: metrics[key] for key in ("source", "target", "split", "seed")} == {

@@ -55,6 +55,16 @@ def test_the_evaluator_has_all_six_and_pq_is_its_key(evaluate, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} >= {"metrics.csv", "pq_raw.csv", "aji_plus_raw.csv"}
 
 
+def test_some_figures_leave_the_others_names_alone(evaluate):
+    evaluator = evaluate({"pq": InstanceMetricsHandler(OUTPUT, figures=["aji", "pq"])})
+    means = {name: np.mean([scores[name] for scores in evaluate.expected[:4]]) for name in ("aji", "pq")}
+    assert evaluator.state.metrics == pytest.approx(means)
+    details = evaluator.state.metric_details
+    assert details.keys() == {"aji", "pq", "count_error", "counts"}
+    counts = PanopticCounts.from_array(details["counts"])
+    np.testing.assert_allclose(details["count_error"][:, 0], counts.count_error)
+
+
 def test_a_second_run_starts_anew(evaluate):
     evaluator = evaluate({"aji": InstanceMetricsHandler(OUTPUT, empty_rule="skip_both_empty")})
     first = dict(evaluator.state.metrics)
@@ -72,5 +82,7 @@ def test_one_figure_by_the_stock_handler(evaluate):
 
 
 def test_it_is_attached_as_a_figure():
-    with pytest.raises(ValueError, match=r"name must be one of .*got 'quality'"):
+    with pytest.raises(ValueError, match=r"name must be one of two or more figures, got 'quality'"):
         InstanceMetricsHandler().attach(Engine(lambda engine, batch: None), "quality")
+    with pytest.raises(ValueError, match="name must be one of two or more figures, got 'pq'"):
+        InstanceMetricsHandler(figures=["pq"]).attach(Engine(lambda engine, batch: None), "pq")

@@ -32,6 +32,7 @@ def test_empty_maps():
     )
     for name, last in (("dq", 2 / 3), ("sq", 1), ("pq", 2 / 3)):
         np.testing.assert_allclose(getattr(counts, name), [np.nan, 0, 0, last])
+    np.testing.assert_allclose(counts.count_error, [np.nan, 1, np.nan, 0.5])
     assert counts.label_empty.tolist() == [True, False, True, False]
     assert counts.both_empty.tolist() == [True, False, False, False]
 

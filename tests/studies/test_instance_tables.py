@@ -12,6 +12,12 @@ def test_every_figure_has_a_column(finished):
     assert len(lines) == 4 + 5
 
 
+def test_a_figure_that_no_run_has_makes_no_column(finished):
+    assert figures_table(*finished, ("dice", "count_error")) == ""
+    lines = figures_table(*finished, ("dice", "pq", "count_error")).splitlines()
+    assert lines[2] == "| row | Dice | PQ |"
+
+
 def test_every_tissue_has_a_column(finished):
     lines = tissues_table(*finished, "dice").splitlines()
     assert lines[:3] == ["**a → b, Dice by tissue**", "", "| row | colon | liver |"]

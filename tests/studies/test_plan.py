@@ -178,5 +178,5 @@ def test_another_preset_has_pages_and_runs_of_its_own(monkeypatch):
 
 
 def test_a_table_is_of_dice_where_it_does_not_say(tmp_path):
-    assert load_table(written(tmp_path, PLAN)).metrics == ("dice",)
+    assert load_table(written(tmp_path, PLAN)).metrics == ("dice", "pq", "aji", "count_error")
     assert load_table(written(tmp_path, {**PLAN, "metrics": ["pq", "aji"]})).metrics == ("pq", "aji")

@@ -95,7 +95,7 @@ def test_further_tables_follow(rows, tmp_path):
 
 
 def test_metrics_have_titles():
-    assert [metric_title(name) for name in ("dice", "aji_plus", "pq")] == ["Dice", "AJI+", "PQ"]
+    assert [metric_title(name) for name in ("dice", "aji_plus", "count_error")] == ["Dice", "AJI+", "count error"]
 
 
 def test_no_run_yet(tmp_path):
