@@ -23,6 +23,7 @@ COMMANDS = {
     "shifts": ("weights_commands", "describes the shifts of a table"),
     "adabn": ("weights_commands", "what AdaBN does to single images"),
     "parting": ("parting_command", "how well nuclei are parted, beside the stain alone"),
+    "qupath": ("qupath_command", "what QuPath's scaling of channels costs"),
     "prototypes": ("weights_commands", "whether target prototypes matter to a run of MaNi 2.0: its acceptance test"),
     "gradients": ("gradient_study", "where the gradient of each loss of a finished run goes"),
     "critic": ("weights_commands", "whether the discriminator of a run looks at the target"),

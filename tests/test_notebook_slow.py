@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import sys
 from pathlib import Path
@@ -44,5 +45,8 @@ def test_every_cell_runs(notebook, tmp_path, command_environment, monkeypatch):
         (row,) = csv.DictReader(file)
     assert f"{row['nuclei']} nuclei\n" in said  # of the model in Python
     assert f"{row['image']} {row['nuclei']} nuclei\n" in said  # and of the folder
+    report = json.loads((folder / "adapted" / "report.json").read_text())
+    assert f"{report['verdict']['line']}\n" in said
+    assert len(report["images"]) == 6
     pictures = [out for cell in notebook.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
     assert len(pictures) == 2

@@ -100,7 +100,7 @@ def part_nuclei(
 def _filled(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
     """Fills holes that fit into a small box; what touches the map's edge is none."""
     background, count = connected_pieces(~mask, np.ones((3, 3), bool))
-    if count < 2:
+    if not count:
         return mask
     hole = np.zeros(count + 1, bool)
     for number, box in enumerate(ndimage.find_objects(background), start=1):

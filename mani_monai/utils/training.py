@@ -13,9 +13,7 @@ from monai.utils.enums import HoVerNetBranch
 from torch import Tensor, nn
 
 SHORT = 5400
-REMEDY = (
-    "For minutes name the overlay quick: --config_file \"['<configs>/train.json','<configs>/budgets/quick.json']\"."
-)
+REMEDY = "For a first look name quick: --config_file \"['<configs>/train.json','<configs>/budgets/quick.json']\"."
 
 
 def loss_terms(output: Mapping[str, Any]) -> dict[str, float]:

@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+FORMATS = ("bundle", "qupath")
+
 
 def export(
-    run: str,
+    run: str | None = None,
     out: str = "dist",
     version: str | None = None,
     changelog: str | None = None,
@@ -21,10 +23,13 @@ def export(
     forms: str | Sequence[str] = "pt,ts,onnx",
     zoo: bool = False,
     zoo_url: str | None = None,
+    format: str = "bundle",
+    bundle: str | None = None,
 ) -> None:
-    """Exports a finished training as a bundle that others run without this project.
+    """Exports a finished training as a bundle that others run without this project, or for QuPath.
 
     Writes <out>/<bundle>/ and <out>/<bundle>_v<version>.zip: weights in three forms, configs, docs, licences.
+    With --format qupath it writes <out>/<bundle>_qupath/, a model of QuPath's InstanSeg extension.
 
     Args:
         run: output_dir of the training, which says what was trained and on what.
@@ -42,7 +47,21 @@ def export(
         forms: of the weights that the export keeps, pt and of choice ts and onnx; all three are made and compared.
         zoo: also writes <out>/zoo, the folders of a pull request to MONAI's model zoo.
         zoo_url: the folder where files above 25 MiB will lie, which the zoo does not keep.
+        format: bundle, or qupath, which takes --run or --bundle, --out, --weights, --mpp and --version alone.
+        bundle: an exported or adapted bundle in a run's place, with --format qupath.
     """
+    from mani_monai.utils import InputError
+
+    if format not in FORMATS:
+        raise InputError(f"--format {format}: choose from {', '.join(FORMATS)}.")
+    if format == "qupath":
+        asked = {"changelog": changelog, "method": method, "evaluation": evaluation, "selection": selection}
+        surplus = [name for name, value in {**asked, "zoo": zoo, "zoo_url": zoo_url}.items() if value]
+        if surplus:
+            raise InputError(f"--{surplus[0]}: says nothing of --format qupath; leave it out.")
+        return _export_for_qupath(run, bundle, out, version, weights, mpp)
+    if run is None or bundle is not None:
+        raise InputError("--run: name the folder of a training; a bundle is exported with --format qupath alone.")
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
     from mani_monai.apps.export.trained_run import read_run
@@ -65,3 +84,23 @@ def export(
 
         print(f"zoo:     {zoo_request(done.folder, Path(out) / 'zoo', zoo_url)}")
     print(terms_of_use(trained.domains))
+
+
+def _export_for_qupath(
+    run: str | None, bundle: str | None, out: str, version: str | None, weights: str, mpp: float | None
+) -> None:
+    from dataclasses import replace
+
+    from mani_monai.apps.export.exported_configs import check_version
+    from mani_monai.apps.export.qupath_folder import write_qupath_folder
+    from mani_monai.model import Model
+    from mani_monai.utils import InputError
+
+    if (run is None) == (bundle is None):
+        raise InputError("--bundle: name one bundle, or a training with --run.")
+    model = Model.open(str(run or bundle), device="cpu", precision="float32", weights=weights)
+    if version is not None:
+        model = replace(model, version=check_version(version))
+    folder = write_qupath_folder(model, out, mpp)
+    print(f"folder: {folder}")
+    print("Put it into the folder that QuPath's InstanSeg extension reads models from: docs/qupath.md.")
