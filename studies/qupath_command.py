@@ -69,5 +69,6 @@ def qupath(
 def _found(network: QuPathNetwork, image: NDArray[np.uint8]) -> Found:
     scaled = scaled_as_qupath(np.moveaxis(image, -1, 0).astype(np.float32))
     with torch.inference_mode():
-        probability = network.probability(torch.from_numpy(scaled)[None])[0].numpy()
-    return Found(part_nuclei(probability, network.part.min_size))
+        logits = network.logits(torch.from_numpy(scaled)[None])[0]
+    contour = (logits[2] > 0).numpy() if len(logits) == 3 else None
+    return Found(part_nuclei((logits[1] - logits[0]).sigmoid().numpy(), network.part.min_size, contour=contour))

@@ -31,10 +31,11 @@ class PartNucleiScript(torch.nn.Module):
         kernel = gaussian_filter1d(impulse.numpy(), rule.blur, mode="constant", radius=rule.blur_radius)
         self.weights = kernel[rule.blur_radius :].tolist()
 
-    def forward(self, probability: Tensor) -> Tensor:
+    def forward(self, probability: Tensor, contour: Tensor | None = None) -> Tensor:
         """
         Args:
             probability: HW, of nuclei, in 0..1.
+            contour: HW bool, where a nucleus ends; None where nothing is known of it.
 
         Returns:
             HW int64 ids 1..N in the raster order of their peaks, 0 background, on the map's device.
@@ -43,8 +44,10 @@ class PartNucleiScript(torch.nn.Module):
         mask = _filled(here > self.threshold, self.hole)
         instances = torch.zeros(mask.shape, dtype=torch.int64)
         if bool(mask.any()):
-            smooth = _blurred(_capped_distance(mask, self.cap), self.weights)
-            number, peak, sides, neck = _basins(mask, smooth)
+            depth = _capped_distance(mask, self.cap)
+            if contour is not None:
+                depth = depth.masked_fill(contour.cpu(), 0.0)
+            number, peak, sides, neck = _basins(mask, _blurred(depth, self.weights))
             nuclei = _joined(peak, sides, neck, self.depth)
             instances[mask] = nuclei[number]
             kept = torch.bincount(instances.flatten()) >= self.min_size

@@ -33,6 +33,14 @@ def test_same_nuclei(script, seed, height, width, least):
     np.testing.assert_array_equal(script(torch.from_numpy(probability)).numpy(), expected)
 
 
+def test_a_contour_parts_as_there(script):
+    probability, contour = clumps(3, 120, 150), clumps(5, 120, 150) > 0.7
+    expected = part_nuclei(probability, contour=contour)
+    assert not np.array_equal(expected, part_nuclei(probability))
+    labels = script(torch.from_numpy(probability), torch.from_numpy(contour))
+    np.testing.assert_array_equal(labels.numpy(), expected)
+
+
 def test_two_round_nuclei_by_hand(script):
     rows, columns = np.ogrid[:40, :60]
     disks = [(rows - 20) ** 2 + (columns - centre) ** 2 <= 121 for centre in (18, 38)]

@@ -29,7 +29,7 @@ class QuPathNetwork(nn.Module):
     and lightest values of stained tissue are put in the place of 0 and 1 first.
 
     Args:
-        network: gives logits of background and nuclei, B2HW, for B3HW in 0..1, rows first.
+        network: gives logits of background, nuclei and perhaps the contour, BKHW, for B3HW in 0..1, rows first.
         min_size: pixels of the smallest nucleus.
         darkest: of red, green and blue, in 0..1.
         lightest: likewise.
@@ -58,24 +58,33 @@ class QuPathNetwork(nn.Module):
         Returns:
             B1HW or 1HW float32: ids 1..N, 0 background.
         """
-        probability = self.probability(image if image.dim() == 4 else image[None])
-        instances = [self.part(probability[index])[None] for index in range(probability.size(0))]
-        labels = torch.stack(instances).to(torch.float32)
+        logits = self.logits(image if image.dim() == 4 else image[None])
+        labels = torch.stack([self.nuclei(logits[index]) for index in range(logits.size(0))])
         return labels if image.dim() == 4 else labels[0]
 
-    def probability(self, image: Tensor) -> Tensor:
+    def nuclei(self, logits: Tensor) -> Tensor:
+        """
+        Args:
+            logits: KHW, of background, nuclei and, where the network tells it, the contour.
+
+        Returns:
+            1HW float32 ids.
+        """
+        contour = logits[2] > 0 if logits.size(0) == 3 else None
+        return self.part((logits[1] - logits[0]).sigmoid(), contour)[None].to(torch.float32)
+
+    def logits(self, image: Tensor) -> Tensor:
         """
         Args:
             image: B3HW, as it comes.
 
         Returns:
-            BHW, of nuclei, in 0..1.
+            BKHW, of the network.
         """
         height, width = image.size(2), image.size(3)
         usual = (self.darkest + image.float() * (self.lightest - self.darkest)).clamp(0, 1)
         missing = [0, max(self.least_side - width, 0), 0, max(self.least_side - height, 0)]
-        logits = self.network(pad(usual, missing, mode="replicate"))[:, :, :height, :width]
-        return (logits[:, 1] - logits[:, 0]).sigmoid()
+        return self.network(pad(usual, missing, mode="replicate"))[:, :, :height, :width]
 
 
 def qupath_network(model: Model) -> QuPathNetwork:
