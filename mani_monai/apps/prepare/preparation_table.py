@@ -126,6 +126,8 @@ def _lists(found: Preparation) -> list[tuple[str, str]]:
         lines.append(f"{roles}fold_0 to _{len(found.folds) - 1}: {_sizes(found.folds)} {what}")
         if len(found.folds) < FOLDS:
             lines.append(f"only {len(found.folds)} folds, since there are only so many groups to keep whole")
+        if len({image.group for image in found.originals}) < len(found.originals):
+            lines.append("splits divide by image, as the paper does, and folds by group: train with --split fold_0")
     if found.native:
         lines.append(f"{roles}native: {_sizes((found.native,))} {what}, the data set's own partition")
     elif any(image.part for image in found.images):

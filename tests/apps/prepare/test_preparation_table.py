@@ -48,6 +48,7 @@ def test_table():
         "lists        source_ and target_split_0 to _4: 2/1/1 training/validation/test images",
         "lists        source_ and target_fold_0 to _2: 1/1/2, 2/1/1 training/validation/test images",
         "lists        only 3 folds, since there are only so many groups to keep whole",
+        "lists        splits divide by image, as the paper does, and folds by group: train with --split fold_0",
         "written      data/mine",
     ]
 
