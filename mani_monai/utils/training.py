@@ -66,7 +66,7 @@ def announce_cost(
     images = batch_size * (2 * iterations - min(warmup, iterations))
     seconds = (time.perf_counter() - start) * (crop_size / probe) ** 2 * images
     long = seconds > SHORT
-    duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} minutes"
+    duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} min"
     print(
         f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px from each domain take "
         f"about {duration} here, validation aside." + (f" {REMEDY}" if long else ""),

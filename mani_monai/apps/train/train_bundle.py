@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 OF_CONFIGS = "parsing config_file"
 """How MONAI begins its warning of strangers' configs; these are the project's own."""
+OF_FOLDERS = "Not all config files are in"
+"""How it begins its warning of several folders, which overlays have; the files that it asks for are named."""
 
 
 def train_bundle(bundle: Path, configs: Sequence[str], settings: Mapping[str, Any]) -> Path:
@@ -57,12 +60,21 @@ def _workflow(bundle: Path, configs: Sequence[str]) -> ConfigWorkflow:
         raise InputError(f"{bundle.name}: there is no such bundle; choose from {', '.join(known)}.")
     files = [str(find_config(bundle, name)) for name in ("train", *configs)]
     own = bundle / "configs"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=OF_CONFIGS)
-        return ConfigWorkflow(
-            config_file=files,
-            meta_file=str(own / "metadata.json"),
-            logging_file=str(own / "logging.conf"),
-            workflow_type="train",
-            bundle_root=str(bundle),
-        )
+    logger = logging.getLogger("monai.bundle.workflows")
+    logger.addFilter(_matters)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=OF_CONFIGS)
+            return ConfigWorkflow(
+                config_file=files,
+                meta_file=str(own / "metadata.json"),
+                logging_file=str(own / "logging.conf"),
+                workflow_type="train",
+                bundle_root=str(bundle),
+            )
+    finally:
+        logger.removeFilter(_matters)
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(OF_FOLDERS)

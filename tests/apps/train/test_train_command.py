@@ -7,9 +7,11 @@ import logging
 import warnings
 
 import pytest
+from monai.bundle import workflows
 from refusals import refusing
 from trainings import assert_same_results, run
 
+from mani_monai.apps.train.train_bundle import OF_FOLDERS
 from mani_monai.apps.train.train_command import train
 
 
@@ -21,7 +23,18 @@ def quiet_logging():
         logging.getLogger(name).disabled = False
 
 
-def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, capsys, quiet_logging):
+@pytest.fixture
+def heard(quiet_logging):
+    """What MONAI's workflows log."""
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())
+    workflows.logger.addHandler(handler)
+    yield records
+    workflows.logger.removeHandler(handler)
+
+
+def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, capsys, heard):
     run(make_workflow(tmp_path / "workflow", "quick", "stain_normalisation"))
     settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
     with warnings.catch_warnings():
@@ -37,6 +50,8 @@ def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, ca
             options=settings,
         )
     assert capsys.readouterr().out.endswith(f"run: {tmp_path / 'command'}\n")
+    assert any("logging properties" in line for line in heard)
+    assert not [line for line in heard if line.startswith(OF_FOLDERS)]
     assert_same_results(tmp_path / "workflow", tmp_path / "command")
     made = json.loads((tmp_path / "command" / "configs" / "metadata.json").read_text())["training"]
     assert (made["source"], made["target"], made["seed"]) == ("toy_source", "toy_target", 0)
