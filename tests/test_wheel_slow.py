@@ -84,8 +84,8 @@ def test_demo_and_infer_and_inspect(run):
     path = run("python", "-c", "from mani_monai.utils.places import place_of; print(place_of('pretrained'))").strip()
     assert Path(path).is_relative_to(run.folder.parents[0]) or "site-packages" in path
     assert str(REPOSITORY) not in path
-    run("mani", "inspect", f"{path}/mani_unet")
-    words = ["--bundle", f"{path}/mani_unet", "--images", "tissue", "--out", "nuclei"]
+    run("mani", "inspect", "pretrained/mani_unet")
+    words = ["--bundle", "pretrained/mani_unet", "--images", "tissue", "--out", "nuclei"]
     run("mani", "infer", *words, "--device", "cpu")
     assert (run.folder / "nuclei" / "summary.csv").is_file()
     config = f"{path}/mani_unet/configs/inference.json"
@@ -106,6 +106,17 @@ def test_toy_training_and_export(run):
     assert (run.folder / "data" / "mine" / "images").is_dir()
     run("mani", "export", "--run", "runs/toy", "--out", "dist")
     assert (run.folder / "dist" / "mani_unet" / "models" / "model.ts").is_file()
+    run("mani", "export", "--format", "qupath", "--bundle", "pretrained/mani_unet", "--out", "models")
+    assert (run.folder / "models" / "mani_unet_qupath" / "instanseg.pt").is_file()
+
+
+def test_train_and_slides(run):
+    options = {"iterations": 2, "warmup": 1, "val_interval": 2, "batch_size": 1, "num_workers": 0, "crop_size": 64}
+    words = ["--source", "toy_source", "--target", "toy_target", "--out", "runs/named", "--budget", "quick"]
+    run("mani", "train", *words, "--options", str({**options, "features": [4] * 6, "window": 64}))
+    assert (run.folder / "runs" / "named" / "models" / "model.pt").is_file()
+    run("mani", "slides", "--bundle", "pretrained/mani_unet", "--slides", "tissue", "--out", "slides")
+    assert (run.folder / "slides" / "skin" / "nuclei.parquet").is_file()
 
 
 def test_adapt(run):

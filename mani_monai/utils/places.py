@@ -35,3 +35,16 @@ def place_of(part: str) -> Path:
         remedy = f"mend {VARIABLE}, or take it away" if os.environ.get(VARIABLE) else "install mani-monai again"
         raise InputError(f"{folder}: is not there; {remedy}.")
     return folder
+
+
+def shipped(path: Path) -> Path:
+    """The weights that come along, where ``pretrained/mani_unet`` is meant and no such folder is here.
+
+    Args:
+        path: as a user names a bundle.
+
+    Returns:
+        the bundle that came along, or the path itself.
+    """
+    kept = folder_of("pretrained").parent / path
+    return kept if path.parts[:1] == ("pretrained",) and not path.exists() and kept.exists() else path

@@ -33,3 +33,14 @@ def test_an_installed_package_uses_what_it_brought(monkeypatch, tmp_path):
     folder = tmp_path / "site-packages" / "mani_monai" / "share" / "bundles"
     folder.mkdir(parents=True)
     assert places.place_of("bundles") == folder
+
+
+def test_the_weights_that_come_along_have_a_name_in_every_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv(places.VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    name = Path("pretrained/mani_unet")
+    assert places.shipped(name) == REPOSITORY / "pretrained" / "mani_unet"
+    for other in ("pretrained/none", "trained/mani_unet", "mani_unet"):
+        assert places.shipped(Path(other)) == Path(other)
+    name.mkdir(parents=True)
+    assert places.shipped(name) == name  # a user's own

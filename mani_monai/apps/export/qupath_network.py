@@ -35,6 +35,9 @@ class QuPathNetwork(nn.Module):
         lightest: likewise.
     """
 
+    darkest: Tensor
+    lightest: Tensor
+
     def __init__(
         self,
         network: nn.Module,

@@ -11,8 +11,11 @@ def inspect(bundle: str) -> int:
     Args:
         bundle: its folder or zip.
     """
-    from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
+    from pathlib import Path
 
-    findings = inspect_bundle(bundle)
+    from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
+    from mani_monai.utils.places import shipped
+
+    findings = inspect_bundle(shipped(Path(bundle)))
     print(format_findings(findings))
     return int(is_dangerous(findings))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object
+from mani_monai.utils.places import shipped
 
 if TYPE_CHECKING:
     from mani_monai.apps.inspect.findings import Finding
@@ -58,15 +59,19 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
 
 
 def bundle_within(path: Path) -> Path:
-    """The adapted bundle in an adaptation's folder, where its report names it; any other path as it is.
+    """The adapted bundle in an adaptation's folder, where its report names it, or weights that came along.
 
     Args:
         path: a bundle's folder or zip, or what ``mani adapt --out`` named.
+
+    Returns:
+        the bundle; any other path as it is.
 
     Raises:
         InputError: when the report says to keep the source model: which of the two is meant has to be said; or when
             the report's key "next" is no object.
     """
+    path = shipped(path)
     if not (path / REPORT).is_file() or (path / "configs").exists():
         return path
     bundles = sorted(place.parents[1] for place in path.glob("adapted/*/configs/metadata.json"))
