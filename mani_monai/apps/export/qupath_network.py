@@ -1,6 +1,7 @@
-"""A model as one TorchScript module that QuPath's InstanSeg extension asks: picture in, labelled nuclei out."""
+"""A model as one TorchScript module that QuPath's InstanSeg extension asks: picture in, labelled nuclei out.
 
-from __future__ import annotations
+Annotations are no texts here: TorchScript reads those of a class as types.
+"""
 
 import io
 from pathlib import Path
