@@ -120,7 +120,9 @@ def record_trainings(data: Path, runs: Path) -> dict[str, Any]:
 
 
 def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
-    """Writes machine.json and a JSON file a subject.
+    """Writes a JSON file a subject, and machine.json: what each was recorded on.
+
+    A subject that is not named stays as it is, with the machine that it was recorded on.
 
     Args:
         out: the folder for them.
@@ -131,8 +133,7 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    before = _read(out / "machine.json")
-    _write(out / "machine.json", machine())
+    machines = _read(out / "machine.json")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, runs = folder / "data", folder / "runs"
@@ -145,9 +146,11 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
         }
         for subject in subjects:
             content = makers[subject]()
-            if subject == "inference" and before == machine():
+            if subject == "inference" and machines.get(subject) == machine():
                 check_form(out / "inference.json", content)
             _write(out / f"{subject}.json", content)
+            machines[subject] = machine()
+            _write(out / "machine.json", machines)
 
 
 def check_form(path: Path, content: dict[str, Any]) -> None:
