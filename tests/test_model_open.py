@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bundle_files import REPOSITORY
+from exports import picture as stained_picture
 from small_bundles import write_unet_bundle
 
 from mani_monai.model import Model
@@ -45,7 +46,7 @@ def test_a_folder_and_its_zip(bundle, tmp_path):
     (bundle / "docs" / "data_license.txt").write_text("CC BY 4.0")
     write_hashes(bundle)
     write_archive(bundle, tmp_path / "bundle.zip")
-    picture = np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    picture = stained_picture(40, 56, seed=0)
     for path in (bundle, str(bundle), tmp_path / "bundle.zip"):
         model = Model.open(path, "cpu", "float32")
         assert (model.name, model.version, model.mpp, model.precision) == ("mani_unet", "1.0.0", 0.25, "float32")
