@@ -178,6 +178,12 @@ def test_wrong_commands_would_be_noticed(command, faults):
     assert len(faults_of(words)) == faults
 
 
+@pytest.mark.parametrize("path", [*DOCUMENTS, *ABOUT], ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_blocks_in_lists_are_indented_by_four(path):
+    """Less ends the list in the site, whose numbers then begin anew."""
+    assert not re.search(r"^ {1,3}```", path.read_text(), re.M)
+
+
 def test_files_shown_in_documents_are_those_of_the_repository():
     """A link that ends a line with a colon, then a block: the block is the file."""
     shown = []
