@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from exports import picture as stained_picture
 from painted_model import painted, painted_model, red_model, round_nuclei
 from PIL import Image
 
@@ -19,7 +20,7 @@ DISCS = [(20, 20, 9), (20, 35, 9), (50, 70, 6)]
 
 
 def noise(*size: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    return stained_picture(*size, seed=0)
 
 
 def answer(mask) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import nn
 
 from mani_monai.networks.nets import ConcatHoVerNet
 
-LOW, RANGE = 70, 110
+LOW, RANGE = 90, 80
 """Of 255: what stands for nought, and how much more for one; brighter colours would be ink, and no tissue."""
 STEEP, SHIFT = 255 / RANGE, -LOW / RANGE
 """Of a layer that reads a value off a channel in 0..1."""
