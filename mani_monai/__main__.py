@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,9 @@ from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Any
 
+from mani_monai.utils import command_line
 from mani_monai.utils.command_line import HELP, nearest_command, run_command
+from mani_monai.utils.one_line import ending_in_one_line
 
 PROGRAM = "mani"
 COMMANDS = {
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     line = [first, *line] if first else line
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt
     if not line or line[0] in HELP:
-        print(listing())
+        with ending_in_one_line():
+            print(listing(), flush=True)
     elif line[0] == "--version":
         print(f"{PROGRAM} {version('mani-monai')}")
     elif line[0] not in COMMANDS:
@@ -71,16 +73,15 @@ def command(name: str) -> Callable[..., Any] | Mapping[str, Callable[..., Any]]:
 
 def listing() -> str:
     """All commands with the first line of what each says of itself."""
-    lines = ["Finds nuclei in tissue images, and adapts to other tissues without their labels.", ""]
-    lines += [f"  {PROGRAM} {name:<10} {_summary(name)}" for name in COMMANDS]
-    return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help says what each takes."])
+    title = "Finds nuclei in tissue images, and adapts to other tissues without their labels.\n"
+    return "\n".join([title, command_line.listing({name: _summary(name) for name in COMMANDS}, PROGRAM)])
 
 
 def _summary(name: str) -> str:
     described: Any = command(name)
     if isinstance(described, Mapping):  # several: their module says what they are
         described = sys.modules[f"mani_monai.apps.{COMMANDS[name].partition(':')[0]}"]
-    return (inspect.getdoc(described) or "").partition("\n")[0]
+    return command_line.summary(described)
 
 
 if __name__ == "__main__":

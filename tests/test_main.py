@@ -13,6 +13,7 @@ import pytest
 from bundle_files import REPOSITORY
 
 from mani_monai.__main__ import COMMANDS, command, listing, main
+from mani_monai.utils.one_line import BROKEN_PIPE
 
 
 def test_every_command_is_listed_with_a_line():
@@ -110,6 +111,20 @@ def test_the_status_is_the_commands(tmp_path, capsys):
         main(["inspect", str(tmp_path)])  # an empty folder is no bundle
     assert stop.value.code == 1
     assert "DANGER" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [["configs"], ["--help"], ["prepare", "--help"], ["infer", "--help"]])
+def test_a_reader_that_has_seen_enough(line, command_environment):
+    program = subprocess.Popen(
+        [sys.executable, "-m", "mani_monai", *line],
+        env=command_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    program.stdout.close()
+    _, said = program.communicate(timeout=60)
+    assert (program.returncode, said) == (BROKEN_PIPE, b"")
 
 
 def test_commands_are_functions_or_named_ones():

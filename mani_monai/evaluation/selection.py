@@ -14,6 +14,7 @@ from monai.engines import Evaluator
 from torch import nn
 from tqdm import tqdm
 
+from mani_monai.data.writers.tables import safe_cells
 from mani_monai.evaluation.label_free_scorer import LabelFreeScorer
 from mani_monai.evaluation.predictions import PredictionWriter
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
@@ -187,4 +188,5 @@ def _write_csv(selections: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         for name, selection in selections.items():
             for image in selection[metrics[0]]:
                 scores = [selection[metric][image] for metric in metrics]
-                writer.writerow([name, image, *("" if score is None else f"{score:.6f}" for score in scores)])
+                cells = ("" if score is None else f"{score:.6f}" for score in scores)
+                writer.writerow([name, safe_cells({"image": image})["image"], *cells])

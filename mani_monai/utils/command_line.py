@@ -60,23 +60,38 @@ def run_command(
         if any(word in HELP for word in line):
             return _help(commands, program)
         given = understood(commands, line, program)
-        return commands(*given.args, **given.kwargs)
+        result = commands(*given.args, **given.kwargs)
+        sys.stdout.flush()
+        return result
 
 
 def _help(commands: Command | dict[str, Command], program: str) -> None:
-    """Prints fire's help without what it says of itself, and ends the process.
+    """Prints fire's help without what it says of itself, or a list of commands, and ends the process.
 
     Raises:
         SystemExit: with status 0.
     """
+    if isinstance(commands, dict):
+        print(listing({name: summary(each) for name, each in commands.items()}, program), flush=True)
+        sys.exit(0)
     said = StringIO()
     with redirect_stdout(said), redirect_stderr(said), suppress(SystemExit):
         fire.Fire(commands, ["--help"], name=program)
     text = re.sub(r"^INFO: .*\n\n?", "", said.getvalue()).replace(f"'{program}'", program)
     text = re.sub(r"Type: Optional\['(\w+).*", r"Type: \1", re.sub(r"Type: '(\w+)'", r"Type: \1", text))
-    with suppress(BrokenPipeError):  # a reader such as head has seen enough
-        print(text.rstrip("\n"), flush=True)
+    print(text.rstrip("\n"), flush=True)
     sys.exit(0)
+
+
+def listing(summaries: Mapping[str, str], program: str) -> str:
+    """Commands with what each does, by name."""
+    lines = [f"  {program} {name:<10} {text}" for name, text in summaries.items()]
+    return "\n".join([*lines, "", f"{program} COMMAND --help says what each takes."])
+
+
+def summary(described: Any) -> str:
+    """The first line of what a function or module says of itself."""
+    return (inspect.getdoc(described) or "").partition("\n")[0]
 
 
 def understood(function: Command, line: Sequence[str], program: str) -> inspect.BoundArguments:

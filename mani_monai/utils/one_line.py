@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
 from .errors import input_error_of, input_line
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
+BROKEN_PIPE = 128 + 13
+"""Status of a process whose output nobody reads any more, as shells give it."""
 STOPPED = "stopped: start the same command again to go on."
 
 
@@ -21,12 +24,16 @@ def ending_in_one_line() -> Iterator[None]:
 
     Raises:
         SystemExit: in the place of an InputError, of an error that was raised from one, of a file system's refusal, and
-            of an interrupt.
+            of an interrupt; with ``BROKEN_PIPE`` where nobody reads what is printed.
     """
     try:
         yield
     except KeyboardInterrupt:
         raise SystemExit(STOPPED) from None
+    except BrokenPipeError:  # a reader such as head has seen enough
+        with suppress(OSError):  # so that nothing is written at the end, either
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE) from None
     except Exception as error:
         bad_input = input_error_of(error)
         if bad_input is not None:

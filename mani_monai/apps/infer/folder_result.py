@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
+from mani_monai.data.writers.tables import safe_cells
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import save_json
@@ -98,7 +99,7 @@ def write_summary(result: FolderResult) -> None:
     with replacing(result.summary) as partial, _open_table(partial) as stream:
         writer = csv.DictWriter(stream, [column.name for column in fields(ImageResult)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(safe_cells(row) for row in rows)
     content = {**result.facts, "left_out": result.left_out, "images": rows}
     save_json(result.summary.with_suffix(".json"), content)
 
@@ -120,7 +121,7 @@ def report(result: FolderResult) -> None:
         print(f"warning: pixel size not known {whose}: {taken}; {remedy}.", file=sys.stderr)
     if result.left_out:
         print(
-            f"{result.left_out} other files were left out: no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
+            f"left out: {counted(result.left_out, 'other file')}, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
             file=sys.stderr,
         )
     for image in result.failed:

@@ -55,6 +55,8 @@ def infer_folder(
     """
     size = given_pixel_size(mpp)
     folder, out = check_folder(images, "the images"), Path(out)
+    if (folder / "configs" / "metadata.json").is_file():
+        raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: holds the images; name another folder with --out.")
     if out.exists() and not out.is_dir():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 
-def inspect(bundle: str) -> int:
-    """Lists every expression, target, import, module and weight file of a bundle; executes and imports none of it.
+def inspect(bundle: str, full: bool = False) -> int:
+    """Looks for danger in every expression, import, module and weight file of a bundle; executes none of it.
 
-    The exit status is 1 where something is dangerous, else 0.
+    The verdict comes first, then what is dangerous. The exit status is 1 where something is, else 0.
 
     Args:
         bundle: its folder or zip.
+        full: list what is not dangerous, too.
     """
     from pathlib import Path
 
@@ -17,5 +18,5 @@ def inspect(bundle: str) -> int:
     from mani_monai.utils.places import shipped
 
     findings = inspect_bundle(shipped(Path(bundle)))
-    print(format_findings(findings))
+    print(format_findings(findings, full))
     return int(is_dangerous(findings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from mani_monai.apps.inspect.inspected_files import (
     is_executable,
     weight_findings,
 )
+from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
 from mani_monai.utils.folders import is_system_file
+from mani_monai.utils.numbers import counted
 
 WEIGHTS = (*STATES, *PICKLES, ".ts", ".onnx", ".npy", ".npz")
 LOGGING = (".conf", ".ini", ".cfg")
@@ -37,9 +40,10 @@ def inspect_bundle(path: str | Path) -> list[Finding]:
         what it holds and would do, file by file, what is wrong with the archive first, hashes last.
 
     Raises:
-        InputError: when there is no such folder or zip.
+        InputError: when there is no such folder or zip, or it holds bundles or images and is none itself.
     """
     path = Path(path)
+    check_is_one(path)
     if path.is_dir():
         return list(_folder_findings(path))
     if not path.is_file():
@@ -50,6 +54,21 @@ def inspect_bundle(path: str | Path) -> list[Finding]:
     with tempfile.TemporaryDirectory() as place:
         unpack(path, Path(place))
         return list(_folder_findings(top_of(Path(place))))
+
+
+def check_is_one(path: Path) -> None:
+    """Refuses a folder that is plainly something else than a bundle.
+
+    Raises:
+        InputError: when it holds bundles, or images.
+    """
+    if not path.is_dir() or (path / "configs").exists():
+        return
+    bundles = sorted(place.parents[1].name for place in path.glob("*/configs/metadata.json"))
+    if bundles:
+        raise InputError(f"{path}: holds bundles and is none ({', '.join(bundles[:5])}); name {path / bundles[0]}.")
+    if any(file.suffix.lower() in IMAGE_ENDINGS for file in path.iterdir()):
+        raise InputError(f"{path}: holds images and is no bundle; name a bundle's folder or zip.")
 
 
 def metadata_findings(folder: Path) -> list[Finding]:
@@ -65,18 +84,30 @@ def is_dangerous(findings: list[Finding]) -> bool:
     return any(finding.dangerous for finding in findings)
 
 
-def format_findings(findings: list[Finding]) -> str:
-    """The findings as text: what is dangerous is marked, and counted at the end."""
-    lines = [f"{'DANGER ' if f.dangerous else '       '}{f.kind:<11}{f.place}: {f.what}" for f in findings]
-    dangerous = sum(finding.dangerous for finding in findings)
-    own = any(finding.kind == "code" for finding in findings)
+def format_findings(findings: list[Finding], full: bool = True) -> str:
+    """The findings as text: the verdict, what is dangerous, then the rest.
+
+    Args:
+        findings: of a bundle.
+        full: list the rest, and not only how many there are of each kind.
+    """
+    dangerous = [finding for finding in findings if finding.dangerous]
+    rest = [finding for finding in findings if not finding.dangerous]
     if dangerous:
-        last = f"{dangerous} of {len(findings)} findings are dangerous: understand them before you run this bundle."
-    elif own:
-        last = "Nothing dangerous found. The bundle has code of its own (kind: code): read it, as no check is complete."
+        verdict = (
+            f"DANGER: of {counted(len(findings), 'finding')}, {len(dangerous)} may do harm; understand them before you "
+            "run this bundle."
+        )
+    elif any(finding.kind == "code" for finding in findings):
+        verdict = "Nothing dangerous found. The bundle has code of its own: read it, as no check is complete."
     else:
-        last = "Nothing dangerous found, and no code of its own."
-    return "\n".join([*lines, last])
+        verdict = "Nothing dangerous found, and no code of its own."
+    shown = [*dangerous, *rest] if full else dangerous
+    lines = [f"{'DANGER ' if f.dangerous else '       '}{f.kind:<11}{f.place}: {f.what}" for f in shown]
+    if rest and not full:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(finding.kind for finding in rest).items())
+        lines.append(f"{'Harmless' if dangerous else 'It holds'}: {kinds}; --full lists them.")
+    return "\n".join([verdict, *lines])
 
 
 def _folder_findings(folder: Path) -> Iterator[Finding]:

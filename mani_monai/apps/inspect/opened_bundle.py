@@ -36,9 +36,10 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
             danger: an archive that leaves its folder, files that differ from their hashes, weights that hold more than
             tensors, configs or code that may do harm.
     """
-    from mani_monai.apps.inspect.inspection import inspect_bundle, metadata_findings
+    from mani_monai.apps.inspect.inspection import check_is_one, inspect_bundle, metadata_findings
 
     path = bundle_within(Path(path))
+    check_is_one(path)
     if path.is_dir():
         trains = (path / "configs" / "train.json").is_file()
         _refuse(path, metadata_findings(path) if trains else inspect_bundle(path))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mani_monai.data.writers.tables import safe_cells
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json
 from mani_monai.utils.numbers import counted
@@ -83,7 +84,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
     with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(safe_cells(row) for row in rows)
 
 
 def last_line(results: Sequence[SlideResult]) -> str:

@@ -17,10 +17,13 @@ from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
 from mani_monai.utils.errors import InputError
 from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
+from .damage import check_damage
+
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
+_TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -65,6 +68,7 @@ class OpenedPicture:
             raise InputError(f"{self.path}: holds {kind}; store it with 8 bits per channel as RGB, in PNG or TIFF.")
         with _failures_named(self.path):
             self.image.load()
+            check_damage(self.path, self.image, self.page)
             if self.pages == 1:
                 return self.image
             picture = self.image.copy()  # without the file's facts: the largest page stays the file's own
@@ -192,10 +196,7 @@ def _largest(sizes: Sequence[tuple[int, int]]) -> int:
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MOST_PIXELS:
-        most = f"{MOST_PIXELS // 10**6} million pixels"
-        raise InputError(
-            f"{path}: is {size[1]}x{size[0]} (height x width), more than {most}; cut it into tiles, or use mani slides."
-        )
+        raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {_TOO_LARGE}")
 
 
 def _check_hidden_stack(path: Path, page: TiffPage, pages: int) -> None:
@@ -234,9 +235,7 @@ def _failures_named(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; name an image.") from None
     except Image.DecompressionBombError:
-        raise InputError(
-            f"{path}: has more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
-        ) from None
+        raise InputError(f"{path}: has {_TOO_LARGE}") from None
     except UnidentifiedImageError:
         if is_lfs_pointer(path):
             raise InputError(f"{path}: {FETCH}.") from None

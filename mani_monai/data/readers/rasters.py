@@ -22,7 +22,8 @@ _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
 _UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
-_BRIGHTEST = 99.9  # percentile, so that single hot pixels do not speak for the picture
+_NO_BAR = 0.9  # least share of a picture beside a scale bar
+_BRIGHTEST = 99.0  # percentile, so that hot pixels and a scale bar do not speak for the picture
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,10 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
 
 def _check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
-    if pixels.size and np.percentile(pixels, _BRIGHTEST) < _HALF:
-        brightest = (int(pixels.max()) + 1) * 256
+    seen = pixels[pixels < 255]  # a scale bar is saturated, and so may glass be
+    seen = seen if seen.size >= _NO_BAR * pixels.size else pixels
+    if seen.size and np.percentile(seen, _BRIGHTEST) < _HALF:
+        brightest = (int(seen.max()) + 1) * 256
         raise InputError(
             f"{path}: its values stay below {brightest} of 65536, as those of cameras of fewer bits do; save it with 8 "
             "bits per channel, scaled as all images of the set."

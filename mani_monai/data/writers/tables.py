@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -38,7 +39,19 @@ def write_nuclei_csv(path: str | Path, table: Mapping[str, NDArray], class_names
         for row in rows_of(table):
             if "type" in row:
                 row["class"] = nucleus_class(int(row["type"]), class_names).name
-            writer.writerow(row)
+            writer.writerow(safe_cells(row))
+
+
+def safe_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose texts no spreadsheet takes for formulas: an apostrophe comes before a first =, +, -, @ or tab.
+
+    Source: OWASP, CSV injection. A file's name in such a cell differs from the file's by that apostrophe.
+    """
+    risky = tuple("=+-@\t\r")
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value
+        for name, value in row.items()
+    }
 
 
 def rows_of(table: Mapping[str, NDArray]) -> Iterator[dict[str, int | float | str]]:

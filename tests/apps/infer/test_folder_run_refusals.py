@@ -76,6 +76,7 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"images": "bundle"}, "bundle: is a bundle, and no folder of images; are --bundle and --images swapped?"),
         ({"images": "nowhere"}, "nowhere: does not exist; name the folder that holds the images"),
         ({"images": "empty"}, "empty: no PNG, TIFF, JPEG or BMP images there"),
         ({"out": "images"}, "images: holds the images; name another folder with --out"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hostile import dangers
 from warm_python import run_python
 
+from mani_monai import Model
 from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import write_archive, write_hashes
@@ -39,7 +41,13 @@ def test_a_clean_bundle(bundle, form, tmp_path):
     assert by_kind["weights"] == ["tensors only"]
     assert by_kind["hash"] == ["all 4 files match"]
     assert sum(f.kind == "expression" for f in findings) > 10
-    assert format_findings(findings).endswith("Nothing dangerous found, and no code of its own.")
+    verdict, *lines = format_findings(findings).splitlines()
+    assert verdict == "Nothing dangerous found, and no code of its own."
+    assert len(lines) == len(findings)
+    short = format_findings(findings, full=False).splitlines()
+    assert short[0] == verdict
+    assert len(short) == 2
+    assert "weights 1" in short[1]
 
 
 def test_names_that_another_config_imports_are_known(bundle):
@@ -197,6 +205,20 @@ def test_what_is_no_bundle(tmp_path, name, message):
         inspect_bundle(tmp_path / name)
 
 
+@pytest.mark.parametrize("held", ["bundles", "images"])
+def test_a_folder_that_is_plainly_something_else(bundle, held, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if held == "bundles":
+        shutil.copytree(bundle, folder / "mani_unet")
+    else:
+        (folder / "a.png").write_bytes(b"")
+    remedy = {"bundles": rf"\(mani_unet\); name {folder}/mani_unet\.$", "images": "holds images and is no bundle"}[held]
+    for opened in (lambda: inspect_bundle(folder), lambda: Model.open(folder)):
+        with pytest.raises(InputError, match=f"^{folder}: .*{remedy}"):
+            opened()
+
+
 # the command
 
 
@@ -206,7 +228,8 @@ def test_the_command_says_so_by_its_exit_status(bundle, hostile, command_environ
         set_key(bundle, "metadata.json", "task", "$eval('1')")
     done = run_python([ROOT / "scripts" / "inspect_bundle.py", bundle], bundle, command_environment)
     assert done.returncode == int(hostile), done.stderr
-    assert ("DANGER" in done.stdout) == hostile
+    assert done.stdout.startswith("DANGER: of " if hostile else "Nothing dangerous found")
+    assert len(done.stdout.splitlines()) == 2 + hostile
     assert "Traceback" not in done.stderr
 
 

@@ -65,6 +65,7 @@ def test_16_bit_grey(tmp_path):
 def test_fewer_bits_in_16_would_be_dark_and_are_refused(tmp_path, bits, samples):
     pixels = np.random.default_rng(0).integers(0, 2**bits, (40, 40, 3), np.uint16)
     pixels[0, 0] = 65535  # a hot pixel
+    pixels[30:33, 2:32] = 65535  # a scale bar
     tifffile.imwrite(tmp_path / "a.tif", pixels if samples == 3 else pixels[..., 0])
     with pytest.raises(InputError, match=r"a\.tif: its values stay below \d+ of 65536, .*8 bits per channel"):
         read_image(tmp_path / "a.tif")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mani_monai.data.writers import write_nuclei_csv
-from mani_monai.data.writers.tables import rows_of
+from mani_monai.data.writers.tables import rows_of, safe_cells
 
 TABLE = {
     "id": np.array([3, 9], np.int32),
@@ -55,3 +55,9 @@ def test_columns_of_unequal_length_are_refused(tmp_path):
     with pytest.raises(ValueError, match="columns of one length, got id 2, area 1"):
         write_nuclei_csv(tmp_path / "a.csv", {"id": np.arange(2), "area": np.arange(1)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_spreadsheet_takes_a_text_for_a_formula():
+    row = {"image": "=1+1.png", "note": "@SUM(A1)", "nuclei": -3, "share": -0.5, "plain": "a=b-c.png", "none": None}
+    expected = {**row, "image": "'=1+1.png", "note": "'@SUM(A1)"}
+    assert safe_cells(row) == expected
