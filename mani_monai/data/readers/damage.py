@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tifffile import COMPRESSION, TiffPage
+from tifffile import COMPRESSION, TIFF, TiffPage
 
 from mani_monai.utils.errors import InputError
 
@@ -17,7 +16,6 @@ _DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
 _ZEROS = re.compile(rb"\0{256,}")
 _BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
 _BLOCK = 8  # pixels of a block's edge
-_PNG = b"\x89PNG\r\n\x1a\n"
 _SCAN, _END = 0xDA, 0xD9
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -33,15 +31,19 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         page: tifffile's view of it, of a TIFF.
 
     Raises:
-        InputError: when a part of a TIFF or a chunk of a PNG differs from its checksum, or a JPEG has a stretch of
-            zeros that its picture does not account for.
+        InputError: when a part of a TIFF differs from its checksum, or a JPEG has a stretch of zeros that its picture
+            does not account for.
+        SyntaxError: Pillow's, of a PNG whose chunk differs from its checksum.
     """
     if page is not None:
         reason = _of_page(page)
     elif image.format in ("JPEG", "MPO"):
         reason = _of_jpeg(path.read_bytes(), image)
     else:
-        reason = _of_png(path.read_bytes()) if image.format == "PNG" else ""
+        reason = ""
+        if image.format == "PNG":
+            with Image.open(path) as again:
+                again.verify()
     if reason:
         raise InputError(f"{path}: is damaged ({reason}); copy it again.")
 
@@ -52,24 +54,11 @@ def _of_page(page: TiffPage) -> str:
     file = page.parent.filehandle
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         file.seek(offset)
-        part = file.read(count)
-        try:
-            zlib.decompress(part) if part else None
-        except zlib.error:
-            return "a part differs from its checksum"
-    return ""
-
-
-def _of_png(content: bytes) -> str:
-    place = len(_PNG)
-    while place + 12 <= len(content):
-        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
-        kind, stated = content[place + 4 : place + 8], content[end : end + 4]
-        if zlib.crc32(memoryview(content)[place + 4 : end]).to_bytes(4, "big") != stated:
-            return f"its chunk {kind!r} differs from its checksum"
-        if kind == b"IEND":
-            return ""
-        place = end + 4
+        if part := file.read(count):
+            try:
+                TIFF.DECOMPRESSORS[page.compression](part)
+            except Exception:  # each library has its own
+                return "a part differs from its checksum"
     return ""
 
 

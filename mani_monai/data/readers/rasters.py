@@ -22,8 +22,7 @@ _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
 _UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
-_NO_BAR = 0.9  # least share of a picture beside a scale bar
-_BRIGHTEST = 99.0  # percentile, so that hot pixels and a scale bar do not speak for the picture
+_BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,7 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
 
 def _check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
-    seen = pixels[pixels < 255]  # a scale bar is saturated, and so may glass be
-    seen = seen if seen.size >= _NO_BAR * pixels.size else pixels
+    seen = pixels if np.mean(pixels == 255) > 0.1 else pixels[pixels < 255]  # glass, or a scale bar
     if seen.size and np.percentile(seen, _BRIGHTEST) < _HALF:
         brightest = (int(seen.max()) + 1) * 256
         raise InputError(

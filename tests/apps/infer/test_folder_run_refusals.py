@@ -95,6 +95,8 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
 )
 def test_what_is_refused_at_once(exported, images, tmp_path, options, message):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "bundle" / "configs").mkdir(parents=True)
+    (tmp_path / "bundle" / "configs" / "metadata.json").write_text("{}")
     places = {key: tmp_path / options.pop(key, key) for key in ("images", "out", "bundle") if key in options}
     arguments = {"bundle": exported.folder, "images": images, "out": tmp_path / "out", **places}
     with pytest.raises(InputError, match=message) as refusal:
