@@ -35,7 +35,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mani_monai.apps.infer.image_steps import ImageSteps
-from mani_monai.apps.infer.overlapped import AHEAD, overlapped
 from mani_monai.declaration import HOVERNET, UNET, Declaration
 from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.model import Model
@@ -43,6 +42,7 @@ from mani_monai.transforms import hover_maps
 from mani_monai.transforms.save_nuclei import OUTPUTS
 from mani_monai.utils.files import load_tensors
 from mani_monai.utils.memory import keep_freed_memory
+from mani_monai.utils.overlapped import AHEAD, overlapped
 
 WIDTHS = {"paper": ((64, 128, 256, 512, 1024, 64), 512), "small": ((16, 16, 32, 64, 128, 16), -1)}  # and windows
 WINDOW, OUTPUT = 256, 164

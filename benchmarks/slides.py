@@ -35,7 +35,11 @@ _GLASS = 243
 
 
 def main(
-    edges: Sequence[int] = (20_000, 40_000), tissue: int = 1848, bundle: str = str(BUNDLE), keep_memory: bool = False
+    edges: Sequence[int] = (20_000, 40_000),
+    tissue: int = 1848,
+    bundle: str = str(BUNDLE),
+    keep_memory: bool = False,
+    precision: str = "float32",
 ) -> None:
     """Prints, for each size, processor seconds a mm2 of tissue, where they went, and the peak of memory.
 
@@ -46,6 +50,7 @@ def main(
         edges: of the slides in pixels of 0.25 um.
         tissue: edge of the square of tissue in each, in pixels.
         bundle: whose weights are used.
+        precision: "float32" or "bfloat16".
         keep_memory: make the allocator keep what is freed, which takes less time and more memory.
     """
     if tissue < FEWEST:
@@ -54,7 +59,7 @@ def main(
     peaks = {}
     for edge in edges:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            lines, peaks[edge] = pool.submit(_measured, edge, tissue, bundle, keep_memory).result()
+            lines, peaks[edge] = pool.submit(_measured, edge, tissue, bundle, keep_memory, precision).result()
         print("\n".join(lines), flush=True)
     small, large = min(edges), max(edges)
     if small < large:
@@ -112,7 +117,7 @@ def made_tissue(edge: int) -> NDArray[np.uint8]:
     return np.pad(pixels, ((0, rest[0]), (0, rest[1]), (0, 0)), "symmetric")[:edge, :edge]
 
 
-def _measured(edge: int, tissue: int, bundle: str, keep_memory: bool) -> tuple[list[str], float]:
+def _measured(edge: int, tissue: int, bundle: str, keep_memory: bool, precision: str) -> tuple[list[str], float]:
     """Lines of a size, and its peak in MiB."""
     if keep_memory:
         keep_freed_memory()
@@ -133,7 +138,7 @@ def _measured(edge: int, tissue: int, bundle: str, keep_memory: bool) -> tuple[l
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.svs"
         write_slide(path, edge, made_tissue(tissue))
-        model = Model.open(bundle, "cpu", "float32")
+        model = Model.open(bundle, "cpu", precision)
         shapes: Counter[tuple[int, ...]] = Counter()
         maps = SlideTask.maps
 
@@ -170,7 +175,7 @@ def _bare_pass(model: Model, shape: tuple[int, ...]) -> float:
     image = torch.rand(1, 3, *shape[:2])
     with torch.inference_mode():
         start = time.process_time()
-        model.network(image)
+        model.inferer(image, model.network)
         return time.process_time() - start
 
 

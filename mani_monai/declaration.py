@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.known_components import (
+    HOVER_PARTING,
     NETWORKS,
     PARTINGS,
     STEPS,
@@ -168,18 +169,21 @@ class Declaration:
         return self.kind.build({name: value for name, value in self.deployed.items() if name != "_target_"})
 
     def build_inferer(self, precision: str = "float32") -> Inferer:
-        """What runs the network on a whole image, in windows where it takes windows.
+        """What runs the network on a whole image; in its windows where it answers for their centres.
 
         Args:
             precision: "float32", "bfloat16" or "auto".
         """
+        from monai.inferers import SlidingWindowInferer
+
         from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer, WholeImageInferer
 
-        windows: Inferer = WholeImageInferer(self.window)
+        windows: Inferer = WholeImageInferer()
+        if self.window > 0:
+            windows = SlidingWindowInferer((self.window, self.window), sw_batch_size=4, overlap=0.25, mode="gaussian")
         if self.output is not None:
             windows = TiledHoVerNetInferer(self.window, self.output, batch_size=4)
-        # images lie as inference.json lays them, so that sums are the same to the last bit
-        return AutocastInferer(precision, self.bundle == HOVERNET or precision == "bfloat16", windows)
+        return AutocastInferer(precision, channels_last=True, inferer=windows)
 
     def build_preprocessing(self) -> list[MapTransform]:
         """The steps of ``preprocessing``.
@@ -190,12 +194,13 @@ class Declaration:
         return [built(step) for step in self.preprocessing]
 
     def settled_parting(self) -> dict[str, Any]:
-        """The parting as it is for this pixel size: where it names no smallest nucleus, the project's own counts."""
-        if "min_size" in self.parting:
-            return dict(self.parting)
+        """The parting as it is for this pixel size: where it names no smallest nucleus or hole, the project's count."""
+        from mani_monai.transforms.hover_instances import LARGEST_HOLE
         from mani_monai.transforms.nucleus import least_area
 
-        return {**self.parting, "min_size": least_area(self.mpp)}
+        hole = {"largest_hole": LARGEST_HOLE} if self.parting["_target_"] == HOVER_PARTING else {}
+        own = {"min_size": least_area(self.mpp), **hole}
+        return {**self.parting, **{name: value for name, value in own.items() if name not in self.parting}}
 
     def build_parting(self) -> MapTransform:
         """The transform that makes instances of the key "pred"."""

@@ -15,26 +15,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from mani_monai.apps.inspect.opened_bundle import opened_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
-from mani_monai.declaration import COLUMNS, KEY, Declaration
+from mani_monai.declaration import COLUMNS, Declaration
+from mani_monai.model_files import read_bundle
 from mani_monai.nuclei import Nuclei, nuclei_of
-from mani_monai.transforms.rescaling import rescaled
+from mani_monai.transforms.rescaling import Frame, grid_shape, ratio_of, rescaled
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
-from mani_monai.utils.files import load_network, load_tensors
-from mani_monai.utils.folders import file_hash
-from mani_monai.utils.json_files import read_object
 
 if TYPE_CHECKING:
     from mani_monai.transforms.stain_normalisation import TissueColours
 
     Whole = NDArray[np.uint8] | TissueColours | None
 
-LICENCE = "docs/data_license.txt"
-_AGAIN = "export the bundle again"
+NOT_FINITE = "the network's answer is not finite; export other weights, or try --precision float32."
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +63,9 @@ class Model:
         device = choose_device(self.device)
         object.__setattr__(self, "device", device)
         object.__setattr__(self, "precision", chosen_precision(self.precision, device))
-        object.__setattr__(self, "network", self.network.eval().to(device))
+        network = self.network.eval().to(device)
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]: the stubs lack it
+        object.__setattr__(self, "network", network)
         object.__setattr__(self, "_steps", self.declaration.build_preprocessing())
         object.__setattr__(self, "_part", self.declaration.build_parting())
 
@@ -94,24 +92,8 @@ class Model:
                 steps that are not known here, and weights that are missing or of another network.
         """
         precision = chosen_precision(precision, device := choose_device(device))
-        with opened_bundle(path) as folder:
-            metadata = read_object(folder / "configs" / "metadata.json", _AGAIN)
-            if KEY in metadata:
-                declaration = Declaration.from_metadata(metadata).of_weights(weights)
-            else:
-                from mani_monai.older_exports import older_declaration
-
-                declaration = older_declaration(read_object(folder / "configs" / "inference.json", _AGAIN), metadata)
-            state = load_tensors(file := folder / "models" / weights)
-            with torch.device("meta"):  # random weights would take seconds, and are replaced
-                network = declaration.build_network()
-            load_network(network, state, file, assign=True)
-            domains = tuple((metadata.get("training") or {}).get("domains") or ())
-            licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
-            if (terms := folder / LICENCE).is_file():
-                licence = terms.read_text(encoding="utf-8", errors="replace")
-            facts = (file_hash(file), str(metadata.get("version")), licence, domains)
-            return cls(network, declaration, device, precision, *facts)
+        network, declaration, facts = read_bundle(path, weights)
+        return cls(network, declaration, device, precision, *facts)
 
     @property
     def name(self) -> str:
@@ -156,7 +138,7 @@ class Model:
         else:
             picture = as_rgb(image)
         scale = scale_for(size, self.mpp)
-        return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture)
+        return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture, scale)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.
@@ -185,6 +167,7 @@ class Model:
         shape: tuple[int, int],
         mpp: float | None = None,
         picture: NDArray[np.uint8] | None = None,
+        scale: float = 1.0,
     ) -> Nuclei:
         """Nuclei from the network's answer.
 
@@ -193,6 +176,22 @@ class Model:
             shape: height and width of the image that the nuclei are wanted in.
             mpp: of that image, for areas in square micrometres.
             picture: that image, for overlays.
+            scale: by what its sides were multiplied for the network.
+
+        Raises:
+            InputError: when the answer is not finite.
+            ValueError: when the maps are not those of such an image.
+        """
+        frame = Frame.of(shape, ratio_of(scale))
+        if maps.shape[1:] != grid_shape(shape, frame.ratio):
+            raise ValueError(f"maps must be those of {shape} at a scale of {scale}, got {maps.shape[1:]}.")
+        return nuclei_of(self.parted(maps), maps, frame, self.declaration, mpp, picture)
+
+    def parted(self, maps: NDArray[np.float32]) -> NDArray[np.int32]:
+        """HW ids of nuclei from the network's answer, 0 background.
+
+        Args:
+            maps: as :meth:`maps` gives them.
 
         Raises:
             InputError: when the answer is not finite.
@@ -200,9 +199,8 @@ class Model:
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(maps.sum(dtype=np.float64))
         if not finite:
-            raise InputError("the network's answer is not finite; export other weights, or try --precision float32.")
-        instances = np.asarray(self._part({"pred": maps})["instances"])[0]
-        return nuclei_of(instances, maps, shape, self.declaration, mpp, picture)
+            raise InputError(NOT_FINITE)
+        return np.asarray(self._part({"pred": maps})["instances"])[0]
 
     @property
     def steps(self) -> Sequence[MapTransform]:

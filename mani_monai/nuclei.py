@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mani_monai.transforms import nuclei_table
-from mani_monai.transforms.rescaling import nearest, smooth
+from mani_monai.transforms.rescaling import Frame
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK, OUTPUTS, write_output
 from mani_monai.utils import InputError
 
@@ -59,13 +59,16 @@ class Nuclei:
         lacking = {MASK if self.mask is None else "", OVERLAY if self.picture is None else ""}
         return tuple(name for name in ENDINGS if name not in lacking)
 
-    def save(self, folder: str | Path, name: str, outputs: Sequence[str] | None = None) -> list[Path]:
+    def save(
+        self, folder: str | Path, name: str, outputs: Sequence[str] | None = None, source: str | None = None
+    ) -> list[Path]:
         """Writes files, as :class:`mani_monai.transforms.save_nuclei.SaveNucleid` names them.
 
         Args:
             folder: receives them; it is made.
             name: what their names begin with.
             outputs: which of :attr:`outputs`; by default all but NIfTI.
+            source: what ids in GeoJSON tell the image by, such as its file's SHA-256; the name by default.
 
         Returns:
             the files.
@@ -82,14 +85,21 @@ class Nuclei:
         for output in sorted(outputs, key="png".__eq__):  # last: it alone cannot hold every map
             paths.append(Path(folder) / (name + ENDINGS[output]))
             picture = np.empty(0) if self.picture is None else self.picture
-            write_output(output, paths[-1], picture, self.instances, self.table, self.class_names, self.mask)
+            table, names = self.table, self.class_names
+            write_output(output, paths[-1], picture, self.instances, table, names, self.mask, source or name)
         return paths
+
+
+def nuclei_probability(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """HW of nuclei in 0..1 from KHW logits, those of background and nuclei first."""
+    odds = np.exp(np.clip(maps[0] - maps[1], -80, 80))
+    return (1 / (1 + odds)).astype(np.float32, copy=False)
 
 
 def nuclei_of(
     instances: NDArray[np.int32],
     maps: NDArray[np.float32],
-    shape: tuple[int, int],
+    frame: Frame,
     declaration: Declaration,
     mpp: float | None = None,
     picture: NDArray[np.uint8] | None = None,
@@ -99,17 +109,16 @@ def nuclei_of(
     Args:
         instances: HW ids, 0 background, on the answer's grid.
         maps: KHW, logits of background and nuclei first, those of the types of nuclei last.
-        shape: height and width of the image.
+        frame: which pixels of the image the answer is for.
         declaration: of the network: its types, the calibration of its certainty, and whether it has a mask.
         mpp: of the image, for areas in square micrometres.
         picture: the image, for overlays.
     """
-    instances, types = nearest(instances, shape), declaration.types
-    odds = np.exp(np.clip(maps[:1] - maps[1:2], -80, 80))
-    probability = smooth((1 / (1 + odds)).astype(np.float32, copy=False), shape)[0]
-    scores = smooth(maps[len(maps) - types :], shape) if types else None
+    instances, types = frame.nearest(instances), declaration.types
+    probability = frame.smooth(nuclei_probability(maps)[None])[0]
+    scores = frame.smooth(maps[len(maps) - types :]) if types else None
     table = nuclei_table(instances, probability, scores, **declaration.calibration)
     if mpp is not None:
         table["area_um2"] = table["area"] * mpp**2
-    mask = nearest(maps[1] > maps[0], shape) if MASK in declaration.outputs else None
+    mask = frame.nearest(maps[1] > maps[0]) if MASK in declaration.outputs else None
     return Nuclei(instances, table, probability, mask, picture, declaration.class_names)

@@ -17,7 +17,7 @@ from mani_monai.evaluation.instance_report import tissues_of
 from mani_monai.metrics import compute_instance_scores
 from mani_monai.transforms.haematoxylin import haematoxylin_probability
 from mani_monai.transforms.part_nuclei import part_nuclei
-from mani_monai.transforms.rescaling import nearest, rescaled
+from mani_monai.transforms.rescaling import Frame, ratio_of, rescaled
 
 FIGURES = ("dice", "aji", "pq", "dq", "sq")
 ALL = "all"
@@ -82,7 +82,7 @@ def measure(
             picture, ids = np.asarray(image.convert("RGB")), np.asarray(label).astype(np.int64)
         if downscale != 1:
             picture = rescaled(picture, 1 / downscale)
-            ids = nearest(ids, picture.shape[:2])
+            ids = Frame.of(picture.shape[:2], 1 / ratio_of(1 / downscale)).nearest(ids)
         found = find(picture)
         figures, name = compute_instance_scores(found.instances, ids).figures(), Path(item["image"]).stem
         count, true = (int(np.count_nonzero(np.unique(values))) for values in (found.instances, ids))

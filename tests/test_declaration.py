@@ -12,6 +12,7 @@ from bundle_files import REPOSITORY
 
 from mani_monai import declaration as declarations
 from mani_monai.declaration import Declaration
+from mani_monai.inferers import WholeImageInferer
 from mani_monai.utils import InputError
 
 UNET = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4, 4, 8, 8, 8, 4], "norm": "BATCH"}
@@ -76,8 +77,10 @@ def test_steps_are_built_with_their_arguments():
 
 def test_what_runs_the_network():
     inferer = read().build_inferer("bfloat16")
-    assert (inferer.precision, inferer.channels_last, inferer.inferer.window) == ("bfloat16", True, -1)
-    assert not read(window=64).build_inferer().channels_last
+    assert (inferer.precision, inferer.channels_last) == ("bfloat16", True)
+    assert isinstance(inferer.inferer, WholeImageInferer)
+    inferer = read(window=64).build_inferer()
+    assert (inferer.channels_last, inferer.inferer.roi_size) == (True, (64, 64))
     inferer = Declaration.from_metadata({"model": TYPED}).build_inferer()
     assert (inferer.precision, inferer.channels_last) == ("float32", True)
     assert (inferer.inferer.window, inferer.inferer.output) == (270, 80)

@@ -76,7 +76,9 @@ def test_the_constants_of_the_parting_are_written():
     parting = {"_target_": "mani_monai.transforms.HoVerNetInstancesd", "min_size": 5}
     config = inference_config(declared("mani_hovernet").trained(parting=parting), ".")
     assert transforms(config, "postprocessing")[0]["_target_"] == "mani_monai.transforms.BackgroundOffTissued"
-    assert transforms(config, "postprocessing")[1] == {**parting, "keys": "pred", "table_key": "nuclei"}
+    assert transforms(config, "postprocessing")[1] == {
+        **parting, "keys": "pred", "table_key": "nuclei", "largest_hole": 64,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("bundle", ["mani_unet", "mani_hovernet"])

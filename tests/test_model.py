@@ -52,12 +52,13 @@ def test_older_weights_see_columns_first_and_answer_rows_first():
 
 
 def test_very_large_images_are_not_taken_whole(monkeypatch):
-    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 64 * 64)
-    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.LARGE_WINDOW", 32)
     picture, model = noise(64, 65), red_model(-1)
-    maps = model.maps(picture)
-    assert {shape[2:] for shape in model.network.sizes} == {(32, 32)}
-    np.testing.assert_allclose(maps[1], picture[..., 0] / 255 - 0.5, atol=1e-5)
+    whole = model.maps(picture)
+    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 64 * 64)
+    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE", 32)
+    model.network.sizes.clear()
+    np.testing.assert_array_equal(model.maps(picture), whole)
+    assert max(shape[2:] for shape in model.network.sizes) == (48, 49)
 
 
 def test_a_part_of_a_picture_has_the_stains_of_the_whole():
@@ -127,7 +128,8 @@ def test_the_smallest_nucleus_follows_the_pixel_size():
 
 def test_nuclei_go_back_to_the_images_size():
     mask = round_nuclei(64, 90, DISCS) > 0
-    small, large = (red_model().nuclei(answer(mask), shape) for shape in ((64, 90), (128, 180)))
+    small = red_model().nuclei(answer(mask), (64, 90))
+    large = red_model().nuclei(answer(mask), (128, 180), scale=0.5)
     for name in ("mask", "instances"):
         np.testing.assert_array_equal(getattr(large, name), getattr(small, name).repeat(2, axis=0).repeat(2, axis=1))
     assert large.table["area"].tolist() == [4 * area for area in small.table["area"]]
@@ -161,7 +163,7 @@ def test_instances_and_types_go_back_to_the_images_size():
     instances = round_nuclei(60, 90, [(30, 30, 12), (30, 56, 12)])
     model = painted_model(types=3)
     maps = model.maps(painted(instances))
-    small, large = model.nuclei(maps, (60, 90)), model.nuclei(maps, (120, 180))
+    small, large = model.nuclei(maps, (60, 90)), model.nuclei(maps, (120, 180), scale=0.5)
     np.testing.assert_array_equal(large.instances, small.instances.repeat(2, axis=0).repeat(2, axis=1))
     assert large.table["area"].tolist() == [4 * area for area in small.table["area"]]
     assert large.table["type"].tolist() == small.table["type"].tolist() == [2, 2]

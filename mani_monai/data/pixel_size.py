@@ -120,7 +120,8 @@ def scale_for(image: PixelSize | None, network_um: float | None) -> float:
         network_um: the network's; None likewise.
 
     Returns:
-        1 where the sizes differ by up to a tenth, or one of them is not known.
+        1 where the sizes differ by up to a tenth, or one of them is not known; else the inverse of whole 64ths, so that
+        windows of an image have the pixels of the whole.
 
     Raises:
         InputError: when they differ by more than four times.
@@ -133,4 +134,8 @@ def scale_for(image: PixelSize | None, network_um: float | None) -> float:
             f"its pixels are {image.um:.3g} um ({image.origin}), the network's {network_um:.3g} um: more than "
             f"{MOST:.0f} times apart; take images of another magnification, or name the right size with --mpp."
         )
-    return 1.0 if alike(image.um, network_um) else ratio
+    if alike(image.um, network_um):
+        return 1.0
+    from mani_monai.transforms.rescaling import ratio_of  # with MONAI, which a declared pixel size does not need
+
+    return float(1 / ratio_of(ratio))

@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
-from monai.inferers import Inferer, SimpleInferer, SlidingWindowInferer
-from torch import Tensor
+from monai.inferers import Inferer, SlidingWindowInferer
+from torch import Tensor, nn
+
+from .network_reach import POOLED, network_reach
 
 MOST_WHOLE = 2048**2
 """Pixels that a network which takes whole images gets at once."""
-LARGE_WINDOW = 1024
-"""Pixels of a window's side, for images beyond that."""
+CORE = 1024
+"""Pixels of a side of the parts that a larger image is answered in."""
 LEAST_SIDE = 16
 """Pixels of the smallest side: what four poolings leave one pixel of."""
 
 
 class WholeImageInferer(Inferer):
-    """MONAI's SlidingWindowInferer with a quarter of overlap, or one pass over the whole image.
+    """One pass over an image, or, of a very large one, the same answer part by part.
 
-    Args:
-        window: edge of the windows in pixels; below 1 it takes whole images, but for very large ones.
+    A part is asked for with as many pixels around it as the network looks at, so that nothing is blended.
     """
-
-    def __init__(self, window: int) -> None:
-        super().__init__()
-        self.window = window
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """
         Args:
             inputs: BCHW images.
-            network: takes BCHW, returns BKHW.
+            network: takes BCHW, returns BKHW; a module, where an image is very large.
             args: further arguments of the network.
             kwargs: further keyword arguments of the network.
 
         Returns:
             BKHW.
-        """
-        return self._inferer(*inputs.shape[2:])(inputs, network, *args, **kwargs)
 
-    def _inferer(self, height: int, width: int) -> Inferer:
-        edges = (self.window, self.window)
-        if self.window < 1:
-            edges = (LARGE_WINDOW, LARGE_WINDOW)
-            if height * width <= MOST_WHOLE:
-                if min(height, width) >= LEAST_SIDE:
-                    return SimpleInferer()  # one window: nothing to blend
-                edges = (max(height, LEAST_SIDE), max(width, LEAST_SIDE))
-        return SlidingWindowInferer(edges, sw_batch_size=4, overlap=0.25, mode="gaussian")
+        Raises:
+            InputError: when an image is very large and the network looks at the whole of it.
+            TypeError: when an image is very large and the network is no module.
+        """
+        height, width = inputs.shape[2:]
+        if min(height, width) < LEAST_SIDE:
+            edges = (max(height, LEAST_SIDE), max(width, LEAST_SIDE))
+            return SlidingWindowInferer(edges)(inputs, network, *args, **kwargs)  # one window, which it pads
+        if height * width <= MOST_WHOLE:
+            return network(inputs, *args, **kwargs)
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"network must be a module for images of {height}x{width}, got {type(network).__name__}.")
+        halo = -(-network_reach(network) // POOLED) * POOLED
+        answer = inputs.new_empty(0)
+        for top, left in product(range(0, height, CORE), range(0, width, CORE)):
+            above, before = max(top - halo, 0), max(left - halo, 0)
+            part = inputs[:, :, above : top + CORE + halo, before : left + CORE + halo]
+            found = network(part, *args, **kwargs)[:, :, top - above :, left - before :][:, :, :CORE, :CORE]
+            if not answer.numel():
+                answer = found.new_empty(*found.shape[:2], height, width)
+            answer[:, :, top : top + CORE, left : left + CORE] = found
+        return answer

@@ -107,6 +107,22 @@ class BorderMap:
         return response
 
 
+def own_scale(hover: NDArray, kernel_size: int, tile: int = 256) -> list[list[float]]:
+    """The scale that a map has by itself, for windows of it.
+
+    Args:
+        hover: 2HW, horizontal then vertical distances.
+        kernel_size: edge of the Sobel kernel in pixels, odd.
+        tile: edge in pixels of the tiles in which the responses are made.
+
+    Returns:
+        one of each channel, for JSON; empty where nothing varies.
+    """
+    borders = BorderMap(hover, kernel_size, tile, keep=False)
+    found = borders.response_ranges
+    return [[float(v) for v in (*borders.ranges[n], *found[n])] if n in found else [] for n in (0, 1)]
+
+
 def border_scale(maps: Iterable[NDArray], kernel_size: int) -> list[list[float]]:
     """The scale over several maps, for windows of what they were taken from.
 

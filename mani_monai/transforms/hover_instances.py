@@ -14,6 +14,8 @@ from skimage.segmentation import watershed
 from .hover_borders import BorderMap, Scale, Window, tiles
 from .nucleus import connected_pieces, without_small
 
+LARGEST_HOLE = 64
+"""Pixels of either edge of the largest hole that models fill, so that windows have the nuclei of the whole."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
 _BLUR_RADIUS = 4  # of MONAI's GaussianSmooth at sigma 1: four sigma

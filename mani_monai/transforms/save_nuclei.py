@@ -105,6 +105,7 @@ def write_output(
     table: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None = None,
     mask: np.ndarray | None = None,
+    source: str | None = None,
 ) -> None:
     """Writes one of the outputs of :class:`SaveNucleid`.
 
@@ -116,6 +117,7 @@ def write_output(
         table: the table of nuclei, columns by name.
         class_names: the types' names, that of type 0 (background) first.
         mask: HW, not 0 in nuclei; the pixels of the instances by default.
+        source: what ids in GeoJSON tell the image by; the file's name by default.
 
     Raises:
         InputError: when the file cannot be written, or the format cannot hold the map.
@@ -123,7 +125,7 @@ def write_output(
     from mani_monai.data import writers  # when a file is wanted
 
     if output == "geojson":
-        writers.write_geojson(path, instances, table, class_names)
+        writers.write_geojson(path, instances, table, class_names, source)
     elif output == "csv":
         writers.write_nuclei_csv(path, table, class_names)
     elif output == "overlay":

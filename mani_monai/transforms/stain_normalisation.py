@@ -39,6 +39,23 @@ class TissueColours:
     share: float
 
     @classmethod
+    def of_image(cls, image: np.ndarray, colours: np.ndarray | None = None) -> TissueColours:
+        """Measures one image in float32.
+
+        Args:
+            image: 3HW RGB in 0..1.
+            colours: its CIELAB, HW3, where that is known.
+        """
+        tissue, pixels = _tissue(image, _colours(image) if colours is None else colours)
+        if not len(tissue):
+            return cls((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+        middle, spread = (
+            cast("tuple[float, float, float]", tuple(values.tolist()))
+            for values in (tissue.mean(axis=0), tissue.std(axis=0))
+        )
+        return cls(middle, spread, len(tissue) / pixels)
+
+    @classmethod
     def of(cls, windows: Iterable[np.ndarray]) -> TissueColours:
         """Measures windows one after another, in float64 (Welford; Chan et al. 1983 for whole windows).
 
@@ -84,16 +101,11 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None
     """
     image = image.astype(np.float32, copy=False)
     colours = _colours(image)
-    if isinstance(whole, TissueColours):
-        mean, std = np.asarray(whole.mean, np.float32), np.asarray(whole.std, np.float32)
-        share, contrast = whole.share, std[0]
-    else:
-        tissue, pixels = _tissue(image, colours) if whole is None else _tissue(whole, _colours(whole))
-        share = len(tissue) / pixels
-        if share < _LEAST_TISSUE:
-            return image
-        mean, std, contrast = tissue.mean(axis=0), tissue.std(axis=0), tissue[:, 0].std()
-    if share < _LEAST_TISSUE or contrast < _LEAST_CONTRAST:
+    if whole is None:
+        whole = TissueColours.of_image(image, colours)
+    seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(whole)
+    mean, std = np.asarray(seen.mean, np.float32), np.asarray(seen.std, np.float32)
+    if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
         return image
     gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
     colours = (colours - mean) * gain + REFERENCE_MEAN

@@ -75,10 +75,11 @@ def _scores(record: Record, models: Mapping[str, Model], size: PixelSize | None)
     truth = read_instances(record, picture.shape[:2])
     if truth is None:
         raise InputError("has no mask")
-    scale, found = size or read_pixel_size(record.image), {}
+    size, found = size or read_pixel_size(record.image), {}
     for name, model in models.items():
-        maps = model.maps(rescaled(picture, scale_for(scale, model.mpp)))
-        found[name] = _figures(model.nuclei(maps, picture.shape[:2]).instances, truth.values)
+        scale = scale_for(size, model.mpp)
+        maps = model.maps(rescaled(picture, scale))
+        found[name] = _figures(model.nuclei(maps, picture.shape[:2], scale=scale).instances, truth.values)
     return found
 
 

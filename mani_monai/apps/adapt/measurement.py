@@ -76,10 +76,12 @@ def measure_model(
     images = []
     for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
         picture = read_image(path).pixels
-        maps = model.maps(rescaled(picture, scale_for(size or read_pixel_size(path), model.mpp)))
+        scale = scale_for(size or read_pixel_size(path), model.mpp)
+        maps = model.maps(rescaled(picture, scale))
         answered = bool(np.isfinite(maps).all())
         nothing = np.zeros(picture.shape[:2], np.int32)
-        images.append(ImageNuclei.of(model.nuclei(maps, picture.shape[:2]).instances if answered else nothing))
+        found = model.nuclei(maps, picture.shape[:2], scale=scale).instances if answered else nothing
+        images.append(ImageNuclei.of(found))
         finite &= answered
     pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]
     scores = {}

@@ -17,7 +17,7 @@ from mani_monai.utils.json_files import save_json
 from mani_monai.utils.numbers import counted
 
 RECORDS = "records"
-FORM = 4  # raise it when the same weights would give other outputs
+FORM = 5  # raise it when the same weights would give other outputs
 DONE, BEFORE, FAILED = "done", "done before", "failed"
 NOT_KNOWN = "pixel size not known"
 

@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from mani_monai.apps.infer.folder_result import FAILED, FolderResult, ImageResult, write_summary
 from mani_monai.apps.infer.image_steps import ImageSteps
-from mani_monai.apps.infer.overlapped import AHEAD, overlapped
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem, paths_in
+from mani_monai.utils.overlapped import AHEAD, overlapped
 
 SUMMARY = "summary.csv"
 

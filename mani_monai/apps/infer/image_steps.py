@@ -25,10 +25,15 @@ from mani_monai.apps.infer.folder_result import (
     read_record,
     write_record,
 )
+from mani_monai.apps.slides.slide import Slide
+from mani_monai.apps.slides.slide_borders import with_slide_borders
+from mani_monai.apps.slides.slide_levels import PictureLevels
+from mani_monai.apps.slides.slide_stains import is_taken_whole, tissue_colours
 from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
-from mani_monai.transforms.rescaling import rescaled
+from mani_monai.transforms.nucleus import USUAL_MPP
+from mani_monai.transforms.rescaling import ratio_of, rescaled
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
@@ -43,6 +48,7 @@ class _Item:
     key: Mapping[str, Any] | None = None
     picture: NDArray[np.uint8] | None = None
     maps: NDArray[np.float32] | None = None
+    fitted: Model | None = None
 
     @property
     def is_open(self) -> bool:
@@ -104,7 +110,9 @@ class ImageSteps:
                 text = f"{type(error).__name__}: {text[:200]}"
                 torch.cuda.empty_cache()  # where that was its memory; does nothing without a GPU
             note = text if str(item.path) in text else f"{item.path}: {text}"
-            return replace(item, result=ImageResult(item.path.name, FAILED, note=note), picture=None, maps=None)
+            return replace(
+                item, result=ImageResult(item.path.name, FAILED, note=note), picture=None, maps=None, fitted=None
+            )
         seconds = round((item.result.seconds or 0) + time.perf_counter() - start, 3)
         return replace(item, result=replace(item.result, seconds=seconds)) if item.is_open else item
 
@@ -140,16 +148,23 @@ class ImageSteps:
         picture, scale = item.picture, item.result.scale
         assert picture is not None  # as _read leaves an open item
         assert scale is not None
-        return replace(item, maps=self.model.maps(rescaled(picture, scale)))
+        size = PixelSize(item.result.mpp or self.model.mpp or USUAL_MPP, "")
+        slide, ratio = Slide(item.path, PictureLevels(picture), size), float(ratio_of(scale))
+        if is_taken_whole(slide, ratio):
+            return replace(item, maps=self.model.maps(rescaled(picture, scale)))
+        colours = tissue_colours(self.model, slide, ratio, None)
+        model = with_slide_borders(self.model, slide, ratio, None, colours)
+        return replace(item, maps=model.maps(rescaled(picture, scale), colours), fitted=model)
 
     def _write(self, item: _Item) -> _Item:
         name, size, key = item.path.name, item.result.mpp, item.key
         assert key is not None  # as _segment leaves an open item
         assert item.picture is not None
         assert item.maps is not None
-        nuclei = self.model.nuclei(item.maps, item.picture.shape[:2], size, item.picture)
+        model, scale = item.fitted or self.model, item.result.scale or 1.0
+        nuclei = model.nuclei(item.maps, item.picture.shape[:2], size, item.picture, scale)
         written = begin(read_record(self.out, name), key, self.out, name)
-        for path in nuclei.save(self.out, item.path.stem, self.outputs):
+        for path in nuclei.save(self.out, item.path.stem, self.outputs, key["image"]):
             written[path.name] = file_hash(path)
         areas = nuclei.table["area"]
         mean = float(areas.mean()) if len(areas) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,10 @@ from PIL import Image
 
 from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
 from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for
+from mani_monai.transforms.rescaling import grid_shape, ratio_of, resized
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
 
-FRACTION = 64
-"""Ratios are whole numbers of this fraction: Pillow's box is float32, and then holds every edge exactly."""
-MARGIN = 12  # pixels around a cut: three times the reach of a bicubic filter at a ratio of 2
 _BAND = 1024  # rows of a level that an overview decodes at once
 _SQUARE = 1.02
 
@@ -88,12 +86,11 @@ class Slide:
             scale = scale_for(self.size, network_um)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from error
-        return 1.0 if scale == 1 else max(round(FRACTION / scale), 1) / FRACTION
+        return float(ratio_of(scale))
 
     def grid(self, ratio: float) -> tuple[int, int]:
         """Height and width in pixels of a grid; a rest of less than a pixel at the far edges is left out."""
-        height, width = (max(int(side / ratio), 1) for side in self.shape)
-        return height, width
+        return grid_shape(self.shape, ratio)
 
     def read(self, window: Window, ratio: float = 1.0) -> NDArray[np.uint8]:
         """Pixels of the grid of a ratio, the same whatever window they are read in.
@@ -113,7 +110,7 @@ class Slide:
         level = max(filter(lambda n: self._is_exact(n, ratio), range(len(self.levels.steps))), default=0)
         side = ratio / self.levels.steps[level]
         box = tuple(edge * side for edge in (window.left, window.top, window.right, window.bottom))
-        return self._resized(level, box, window.shape, Image.Resampling.BICUBIC)
+        return resized(partial(self.levels.cut, level), self.levels.sizes[level], box, window.shape)
 
     def _is_exact(self, level: int, ratio: float) -> bool:
         """Whether a level has the grid's pixels: none finer, steps that Pillow's box holds, no part of a pixel lost."""
@@ -142,24 +139,9 @@ class Slide:
         for top in range(0, shape[0], rows):
             bottom = min(top + rows, shape[0])
             box = (0.0, top * height / shape[0], float(width), min(bottom * height / shape[0], float(height)))
-            bands.append(self._resized(level, box, (bottom - top, shape[1]), Image.Resampling.BOX))
+            cut = partial(self.levels.cut, level)
+            bands.append(resized(cut, (height, width), box, (bottom - top, shape[1]), Image.Resampling.BOX))
         return np.concatenate(bands)
-
-    def _resized(
-        self, level: int, box: tuple[float, ...], shape: tuple[int, int], filter_: Image.Resampling
-    ) -> NDArray[np.uint8]:
-        """A box (left, top, right, bottom) of a level, in its pixels, at another size."""
-        height, width = self.levels.sizes[level]
-        left, top = (max(math.floor(edge) - MARGIN, 0) for edge in box[:2])
-        right, bottom = (
-            min(math.ceil(edge) + MARGIN, side) for edge, side in zip(box[2:], (width, height), strict=True)
-        )
-        cut = self.levels.cut(level, top, left, bottom - top, right - left)
-        across = (box[0] - left, 0, min(box[2] - left, cut.width), cut.height)
-        down = (0, box[1] - top, shape[1], min(box[3] - top, cut.height))
-        # one axis after the other: of both at once, Pillow chooses the order by the sizes, and rounds in between
-        wide = cut.resize((shape[1], cut.height), filter_, box=across)
-        return np.asarray(wide.resize((shape[1], shape[0]), filter_, box=down))
 
 
 def open_slide(path: str | Path, mpp: PixelSize | None = None, otherwise: PixelSize | None = None) -> Slide:

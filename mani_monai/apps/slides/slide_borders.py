@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from shapely import MultiPolygon, Polygon
 
-from mani_monai.apps.slides.network_reach import KERNEL, LARGEST_HOLE
+from mani_monai.apps.slides.network_reach import KERNEL
 from mani_monai.apps.slides.slide import Slide
-from mani_monai.apps.slides.slide_stains import chosen_windows
+from mani_monai.apps.slides.slide_stains import is_taken_whole, standing_windows
 from mani_monai.known_components import HOVER_PARTING
-from mani_monai.model import Model
-from mani_monai.nuclei import Nuclei
-from mani_monai.transforms.hover_borders import border_scale
-from mani_monai.transforms.hover_instances import filled
+from mani_monai.model import NOT_FINITE, Model
+from mani_monai.nuclei import nuclei_probability
+from mani_monai.transforms.hover_borders import border_scale, own_scale
+from mani_monai.transforms.hover_instances import LARGEST_HOLE, filled
 from mani_monai.transforms.nucleus import connected_pieces
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from shapely import MultiPolygon, Polygon
 
 _WINDOWS = 32
 _SAFE = 1e-3  # of probability: pixels that rounding may take for nuclei
@@ -32,18 +34,18 @@ def parts_by_borders(model: Model) -> bool:
 
 
 def with_slide_borders(
-    model: Model, slide: Slide, ratio: float, region: Polygon | MultiPolygon, colours: TissueColours | None
+    model: Model, slide: Slide, ratio: float, region: Polygon | MultiPolygon | None, colours: TissueColours | None
 ) -> Model:
-    """A model whose borders are scaled by 32 windows of the slide, hence the same in every tile.
+    """A model whose borders are scaled by what stands for the slide, hence the same in every tile.
 
-    HoVer-Net scales them over the image at hand, and fills holes of any size; then a nucleus would depend on all that
-    its tile shows. Here, holes of up to 64 pixels are filled.
+    HoVer-Net scales them over the image at hand. So does this where the network takes the slide at once; of a larger
+    one it asks 32 windows.
 
     Args:
         model: the bundle.
         slide: the slide.
         ratio: pixels of the slide along one of the network's grid.
-        region: where windows have their centres, in pixels of the slide.
+        region: as of :func:`standing_windows`.
         colours: of the tissue, for stain normalisation.
 
     Returns:
@@ -51,36 +53,37 @@ def with_slide_borders(
     """
     if not parts_by_borders(model):
         return model
-
-    def distances() -> Iterator[NDArray[np.float32]]:
-        for window in chosen_windows(slide.grid(ratio), ratio, region, count=_WINDOWS):
-            try:
-                pixels = slide.read(window, ratio)
-            except InputError:
-                continue  # its tile names it
-            yield model.maps(pixels, colours)[2:4]
-
     parting = dict(model.declaration.parting)
-    parting["border_scale"] = border_scale(distances(), int(parting.get("kernel_size", KERNEL)))
-    parting["largest_hole"] = LARGEST_HOLE
+    kernel = int(parting.get("kernel_size", KERNEL))
+    distances = (model.maps(each, colours)[2:4] for each in standing_windows(slide, ratio, region, _WINDOWS))
+    whole = is_taken_whole(slide, ratio)
+    try:
+        parting["border_scale"] = own_scale(next(distances), kernel) if whole else border_scale(distances, kernel)
+    except ValueError as error:
+        raise InputError(f"{slide.path}: {NOT_FINITE}") from error
     return replace(model, declaration=model.declaration.trained(parting=parting))
 
 
-def clump_boxes(model: Model, nuclei: Nuclei) -> dict[str, NDArray[np.int64]]:
+def clump_boxes(model: Model, instances: NDArray[np.int32], maps: NDArray[np.float32]) -> NDArray[np.int64]:
     """The boxes of what decides on each nucleus: all nuclei that it touches, directly or by others.
 
     Args:
         model: its parting.
-        nuclei: of a window.
+        instances: HW ids 1..N of a window, 0 background.
+        maps: the network's answer to it.
 
     Returns:
-        ``row_start``, ``row_stop``, ``column_start`` and ``column_stop``, a row a nucleus, as the table has them.
+        N4: first and stop row, first and stop column.
     """
     threshold = float(model.declaration.parting.get("threshold", 0.5))
-    near = (nuclei.probability >= threshold - _SAFE) | (nuclei.instances > 0)
-    clumps, _ = connected_pieces(filled(near, LARGEST_HOLE))
-    numbers, first = np.unique(nuclei.instances, return_index=True)
-    clump_of = clumps.ravel()[first[numbers > 0]] - 1
-    sides = np.array([[side.start, side.stop] for box in ndimage.find_objects(clumps) for side in box]).reshape(-1, 4)
-    columns = sides[clump_of].T
-    return dict(zip(("row_start", "row_stop", "column_start", "column_stop"), columns, strict=True))
+    hole = int(model.declaration.parting.get("largest_hole") or LARGEST_HOLE)
+    near = (nuclei_probability(maps) >= threshold - _SAFE) | (instances > 0)
+    clumps, _ = connected_pieces(filled(near, hole))
+    numbers, first = np.unique(instances, return_index=True)
+    return boxes_of(clumps)[clumps.ravel()[first[numbers > 0]] - 1]
+
+
+def boxes_of(instances: NDArray[np.int32]) -> NDArray[np.int64]:
+    """N4 boxes of ids 1..N, all of which occur: first and stop row, first and stop column."""
+    boxes = ndimage.find_objects(instances)
+    return np.array([[side.start, side.stop] for box in boxes for side in box], np.int64).reshape(-1, 4)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.apps.slides.plain_tiffs import is_odd_tiff
@@ -150,18 +152,24 @@ class PictureLevels:
     """A plain picture: a slide of one level, held in memory.
 
     Args:
-        path: the file, as ``read_image`` takes it.
-
-    Raises:
-        InputError: when it is no picture.
+        pixels: HW3 RGB.
     """
 
     steps, stated, background = (1.0,), None, WHITE
 
-    def __init__(self, path: Path) -> None:
-        self._pixels = read_image(path).pixels
-        height, width = self._pixels.shape[:2]
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self._pixels = pixels
+        height, width = pixels.shape[:2]
         self.sizes = ((height, width),)
+
+    @classmethod
+    def read(cls, path: Path) -> PictureLevels:
+        """Those of a file.
+
+        Raises:
+            InputError: when it is no picture.
+        """
+        return cls(read_image(path).pixels)
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels."""
@@ -181,7 +189,7 @@ def open_levels(path: Path) -> Levels:
         raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
     ending = path.suffix.lower()
     if ending in PICTURES:
-        return PictureLevels(path)
+        return PictureLevels.read(path)
     try:
         import openslide
     except ImportError as error:
@@ -198,8 +206,8 @@ def open_levels(path: Path) -> Levels:
         single = levels is None or len(levels.sizes) == 1
         pyramid = _pyramid(path, large=levels is None) if single else None
         if (levels is None or levels.is_plain) and is_odd_tiff(path, several=single and pyramid is None):
-            return PictureLevels(path)
-        return pyramid or levels or PictureLevels(path)
+            return PictureLevels.read(path)
+        return pyramid or levels or PictureLevels.read(path)
     assert levels is not None
     return levels
 

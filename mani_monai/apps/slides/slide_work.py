@@ -14,7 +14,6 @@ import shapely
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mani_monai.apps.infer.overlapped import AHEAD, overlapped
 from mani_monai.apps.slides.network_reach import tile_unit
 from mani_monai.apps.slides.shard_store import Shard, ShardStore
 from mani_monai.apps.slides.slide import open_slide
@@ -30,6 +29,7 @@ from mani_monai.data.pixel_size import PixelSize
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
+from mani_monai.utils.overlapped import AHEAD, overlapped
 
 WORK, SUMMARY = "work", "summary.json"
 _WIDE = 4 * LARGEST_WINDOW  # of networks that take a window in pieces
@@ -83,8 +83,9 @@ class SlideWork:
         largest = LARGEST_WINDOW if self.model.declaration.output is None else _WIDE
         grid = tile_grid(slide.grid(ratio), unit, self.reach, slide.size.um * ratio, self.core, largest)
         shards = grid.shards(region, ratio, slide.size.um * ratio)
-        colours = tissue_colours(self.model, slide, ratio, region)
-        model = with_slide_borders(self.model, slide, ratio, region, colours)
+        standing = region if tissue.is_empty else tissue
+        colours = tissue_colours(self.model, slide, ratio, standing)
+        model = with_slide_borders(self.model, slide, ratio, standing, colours)
         task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
         for shard in share_of(store.shards, *self.share) if self.share else ():

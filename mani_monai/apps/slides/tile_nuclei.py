@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,17 +13,20 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from mani_monai.apps.slides.slide import Slide, Window
-from mani_monai.apps.slides.slide_borders import clump_boxes, parts_by_borders
+from mani_monai.apps.slides.slide_borders import boxes_of, clump_boxes, parts_by_borders
 from mani_monai.apps.slides.tile_grid import Tile, TileGrid
 from mani_monai.apps.slides.tile_quality import TileQuality, tile_quality
 from mani_monai.data.writers.classes import nucleus_class
+from mani_monai.data.writers.geojson import nucleus_id
 from mani_monai.model import Model
-from mani_monai.nuclei import Nuclei
+from mani_monai.nuclei import nuclei_of
 from mani_monai.transforms.polygons import instance_polygons
+from mani_monai.transforms.rescaling import Frame
 from mani_monai.transforms.stain_normalisation import TissueColours
 
 DECIMALS = 4
 """Of measures: beyond them a sum may depend on where its window lies."""
+_MARGIN = 16  # pixels of the grid around a tile's nuclei: four of the slide, at least
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _GEO = {
     "version": "1.1.0",
@@ -118,78 +120,86 @@ class SlideTask:
             InputError: when pixels cannot be decoded or the answer is not finite.
         """
         window = self.grid.window(tile, self.grid.halo)
-        nuclei = self.model.nuclei(maps, window.shape, self.um)
-        owned, cut, unsettled = self._owned(tile, window, nuclei)
+        instances, cut, unsettled = self._owned(tile, window, maps)
         if unsettled:
             window = self.grid.window(tile, 2 * self.grid.halo)
-            nuclei = self.model.nuclei(self.maps(self.read(tile, 2)), window.shape, self.um)
-            owned, cut, _ = self._owned(tile, window, nuclei)
-        return self._rows(nuclei, window, owned, cut)
+            maps = self.maps(self.read(tile, 2))
+            instances, cut, _ = self._owned(tile, window, maps)
+        return self._rows(instances, maps, window, cut)
 
-    def _owned(self, tile: Tile, window: Window, nuclei: Nuclei) -> tuple[NDArray, NDArray, bool]:
-        """Which rows of the table a tile owns, which of all may be cut, and whether one of these overlaps the core."""
-        table, core, reach = nuclei.table, self.grid.window(tile), self.grid.reach
-        top, left = window.top + table["row_start"], window.left + table["column_start"]
+    def _owned(self, tile: Tile, window: Window, maps: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray, bool]:
+        """Nuclei that a tile owns, 0 elsewhere; which of all may be cut; whether one of these overlaps the core."""
+        instances, core, reach = self.model.parted(maps), self.grid.window(tile), self.grid.reach
+        boxes = boxes_of(instances)
+        outer = clump_boxes(self.model, instances, maps) if parts_by_borders(self.model) else boxes
+        top, left = window.top + boxes[:, 0], window.left + boxes[:, 2]
         owned = (top >= core.top) & (top < core.bottom) & (left >= core.left) & (left < core.right)
-        outer = clump_boxes(self.model, nuclei) if parts_by_borders(self.model) else table
-        top, bottom = window.top + outer["row_start"], window.top + outer["row_stop"]
-        left, right = window.left + outer["column_start"], window.left + outer["column_stop"]
-        cut = np.zeros(len(top), bool)
+        top, bottom = (window.top + outer[:, :2]).T
+        left, right = (window.left + outer[:, 2:]).T
+        cut = np.zeros(len(boxes), bool)
         cut |= (window.top > 0) & (top < window.top + reach)
         cut |= (window.left > 0) & (left < window.left + reach)
         cut |= (window.bottom < self.grid.shape[0]) & (bottom > window.bottom - reach)
         cut |= (window.right < self.grid.shape[1]) & (right > window.right - reach)
         overlaps = (top < core.bottom) & (bottom > core.top) & (left < core.right) & (right > core.left)
-        return owned, cut, bool((cut & overlaps).any())
+        numbers = np.append(False, owned) * np.arange(len(owned) + 1, dtype=np.int32)
+        return numbers[instances], cut, bool((cut & overlaps).any())
 
-    def _rows(self, nuclei: Nuclei, window: Window, owned: NDArray, cut: NDArray) -> pa.Table:
-        table = nuclei.table
-        x, y = (
-            _middle(table[f"centroid_{axis}"], table["area"], start) * self.ratio
-            for axis, start in (("column", window.left), ("row", window.top))
+    def _rows(self, instances: NDArray[np.int32], maps: NDArray[np.float32], window: Window, cut: NDArray) -> pa.Table:
+        """Rows of the table, measured on the slide's own pixels as those of an image are."""
+        filled = [np.flatnonzero(instances.any(axis=axis)) for axis in (1, 0)]
+        if not len(filled[0]):
+            return SCHEMA.empty_table()
+        rows, columns = (
+            slice(max(int(places[0]) - _MARGIN, 0), min(int(places[-1]) + 1 + _MARGIN, side))
+            for places, side in zip(filled, instances.shape, strict=True)
         )
-        rows = np.flatnonzero(owned)
-        rows = rows[shapely.contains_xy(self.region, x[rows], y[rows])]
-        chosen = np.zeros(int(table["id"].max(initial=0)) + 1, np.int32)
-        chosen[table["id"][rows]] = np.arange(1, len(rows) + 1)
-        instances = chosen[nuclei.instances]
-        outlines = instance_polygons(instances).values()
-        shapes = np.array([self._outline(polygons, window) for polygons in outlines], dtype=object)
-        types = table.get("type", np.zeros(len(cut), np.int64))[rows]
-        edges = shapely.bounds(shapes).reshape(-1, 4)
-        names = [nucleus_class(int(kind), self.model.declaration.class_names).name for kind in types]
-        columns = {
-            "id": self._ids(instances, window),
+        spans = (
+            (window.top + rows.start, window.top + rows.stop),
+            (window.left + columns.start, window.left + columns.stop),
+        )
+        frame = Frame.of(self.slide.shape, self.ratio, *spans)
+        um, declaration = self.slide.size.um, self.model.declaration
+        nuclei = nuclei_of(instances[rows, columns], maps[:, rows, columns], frame, declaration, um)
+        table = nuclei.table
+        corner = np.array([frame.columns[0], frame.rows[0]])
+        x, y = (
+            _middle(table[f"centroid_{axis}"], table["area"], int(start))
+            for axis, start in zip(("column", "row"), corner, strict=True)
+        )
+        inside = np.flatnonzero(shapely.contains_xy(self.region, x, y))
+        ids = table["id"][inside]
+        numbers = np.zeros(len(cut) + 1, np.int32)
+        numbers[ids] = np.arange(1, len(ids) + 1)
+        outlines = [
+            [[ring + corner for ring in polygon] for polygon in polygons]
+            for polygons in instance_polygons(numbers[nuclei.instances]).values()
+        ]
+        shapes = np.array([_shape(polygons) for polygons in outlines], dtype=object)
+        types = table.get("type", np.zeros(len(x), np.int64))[inside]
+        measures = {
+            "id": [nucleus_id(self.slide.hash, polygons) for polygons in outlines],
             "geometry": list(shapely.to_wkb(shapes)),
-            "bbox": [dict(zip(_CORNERS, row, strict=True)) for row in edges.tolist()],
-            "centroid_x": x[rows].round(DECIMALS),
-            "centroid_y": y[rows].round(DECIMALS),
-            "area_um2": (table["area"][rows] * self.um**2).round(DECIMALS),
-            "perimeter_um": (table["perimeter"][rows] * self.um).round(DECIMALS),
+            "bbox": [dict(zip(_CORNERS, row, strict=True)) for row in shapely.bounds(shapes).reshape(-1, 4).tolist()],
+            "centroid_x": x[inside].round(DECIMALS),
+            "centroid_y": y[inside].round(DECIMALS),
+            "area_um2": table["area_um2"][inside].round(DECIMALS),
+            "perimeter_um": (table["perimeter"][inside] * um).round(DECIMALS),
             "type": types.astype(np.int16),
-            "class": names,
-            "cut": cut[rows],
+            "class": [nucleus_class(int(kind), declaration.class_names).name for kind in types],
+            "cut": cut[ids - 1],
         }
         for name in ("eccentricity", "solidity", "mean_probability", "probability_margin"):
-            columns[name] = table[name][rows].round(DECIMALS)
-        return pa.table({name: columns[name] for name in SCHEMA.names}, SCHEMA)
+            measures[name] = table[name][inside].round(DECIMALS)
+        return pa.table({name: measures[name] for name in SCHEMA.names}, SCHEMA)
 
-    def _outline(self, polygons: Sequence[Sequence[NDArray]], window: Window) -> Polygon | MultiPolygon:
-        """An outline in pixels of the slide."""
-        corner = np.array([window.left, window.top])
-        moved = ([(ring + corner) * self.ratio for ring in polygon] for polygon in polygons)
-        parts = [Polygon(rings[0], rings[1:]) for rings in moved]
-        return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
-    def _ids(self, instances: NDArray[np.int32], window: Window) -> list[str]:
-        """A UUID of the slide and the nucleus's first pixel on the grid: the same from any window."""
-        numbers, first = np.unique(instances, return_index=True)
-        rows, columns = np.divmod(first[numbers > 0], instances.shape[1])
-        places = zip((rows + window.top).tolist(), (columns + window.left).tolist(), strict=True)
-        return [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.slide.hash} {row} {column}")) for row, column in places]
+def _shape(polygons: Sequence[Sequence[NDArray]]) -> Polygon | MultiPolygon:
+    parts = [Polygon(rings[0], rings[1:]) for rings in polygons]
+    return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
 def _middle(centre: NDArray, area: NDArray, start: int) -> NDArray[np.float64]:
-    """Centroids on the grid, counted from pixels' edges: from whole numbers, hence the same from any window."""
+    """Centroids, counted from pixels' edges: from whole numbers, hence the same from any window."""
     total = np.round(2 * centre * area)  # twice the sum of whole numbers
     return (total + area * (2 * start + 1)) / (2 * area)

@@ -24,6 +24,7 @@ def write_geojson(
     instances: NDArray[np.integer],
     table: Mapping[str, NDArray],
     class_names: Sequence[str] | None = None,
+    source: str | None = None,
 ) -> None:
     """Writes a FeatureCollection of one detection a nucleus, which QuPath (0.4 and later) opens as it is.
 
@@ -37,6 +38,7 @@ def write_geojson(
         instances: HW ids, 0 background.
         table: equally long columns by name, one of them ``id``; all but ``type`` become measurements.
         class_names: see :func:`nucleus_class`.
+        source: of :func:`nucleus_id`; the file's name without its ending by default.
 
     Raises:
         InputError: when the file cannot be written.
@@ -53,14 +55,25 @@ def write_geojson(
         for row in rows_of(table):
             number = int(row["id"])
             if number in polygons:
-                feature = _feature(path.stem, row, polygons[number], class_names)
+                feature = _feature(source or path.stem, row, polygons[number], class_names)
                 stream.write(separator + json.dumps(feature, separators=(",", ":"), allow_nan=False))
                 separator = ",\n"
         stream.write("\n]}\n")
 
 
+def nucleus_id(source: str, polygons: Sequence[Sequence[NDArray]]) -> str:
+    """A UUID, as QuPath wants it, that a nucleus has in every file: of its image and its first pixel in raster order.
+
+    Args:
+        source: what tells the image from others, such as its file's SHA-256.
+        polygons: the nucleus's outline: polygons, each an outer ring and its holes of N2 points x, y.
+    """
+    row, column = min((int(y), int(x)) for rings in polygons for x, y in rings[0])
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {row} {column}"))
+
+
 def _feature(
-    image: str,
+    source: str,
     row: Mapping[str, int | float | str],
     polygons: Sequence[Sequence[NDArray]],
     class_names: Sequence[str] | None,
@@ -70,7 +83,7 @@ def _feature(
     single = len(shapes) == 1
     return {
         "type": "Feature",
-        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{image} {row['id']}")),  # QuPath wants a UUID; the same every time
+        "id": nucleus_id(source, polygons),
         "geometry": {"type": "Polygon" if single else "MultiPolygon", "coordinates": shapes[0] if single else shapes},
         "properties": {
             "objectType": "detection",

@@ -11,7 +11,7 @@ from made_slides import dark_model, made_picture
 from monai.networks.nets import BasicUNet
 from painted_model import painted_model
 
-from mani_monai.apps.slides.network_reach import network_reach, tile_unit, total_reach
+from mani_monai.apps.slides.network_reach import answer_reach, tile_unit, total_reach
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
 from mani_monai.transforms.tissue import REACH as TISSUE_REACH
@@ -27,14 +27,14 @@ def unet_model(norm: str = "BATCH") -> Model:
 
 
 def test_a_local_network_looks_as_far_as_its_window():
-    assert network_reach(dark_model()) == 2 + 15
+    assert answer_reach(dark_model()) == 2 + 15
     assert total_reach(dark_model()) == 2 + 15 + REACH + TISSUE_REACH
     assert tile_unit(dark_model()) == 16
 
 
 def test_answers_of_a_unet_beyond_its_reach_are_those_of_the_whole():
     model = unet_model()
-    reach = network_reach(model)
+    reach = answer_reach(model)
     assert 93 <= reach <= 120
     picture = made_picture(416, 416)
     whole = model.maps(picture)
@@ -46,11 +46,11 @@ def test_answers_of_a_unet_beyond_its_reach_are_those_of_the_whole():
 
 def test_a_network_that_looks_at_the_whole_picture_is_refused():
     with pytest.raises(InputError, match="looks at the whole picture"):
-        network_reach(unet_model(("instance", {"affine": True})))
+        answer_reach(unet_model(("instance", {"affine": True})))
 
 
 def test_a_hovernet_looks_as_far_as_its_answer():
-    assert network_reach(painted_model()) == tile_unit(painted_model()) == 164
+    assert answer_reach(painted_model()) == tile_unit(painted_model()) == 164
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_borders import clump_boxes, with_slide_borders
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.data.pixel_size import PixelSize
-from mani_monai.nuclei import Nuclei
 from mani_monai.transforms.hover_borders import BorderMap, border_scale
 from mani_monai.transforms.hover_instances import filled, hover_instances
 
@@ -100,10 +99,9 @@ def test_what_a_nucleus_touches_decides_on_it():
     instances[10:20, 10:20], instances[10:20, 20:30], instances[40:50, 60:70] = 1, 2, 3
     probability = (instances > 0).astype(np.float32)
     probability[15, 30:40] = 1  # a bridge that was given to no nucleus
-    boxes = clump_boxes(painted_model(), Nuclei(instances, {"id": np.arange(1, 4)}, probability))
-    assert boxes["column_start"].tolist() == [10, 10, 60]
-    assert boxes["column_stop"].tolist() == [40, 40, 70]
-    assert boxes["row_stop"].tolist() == [20, 20, 50]
+    maps = np.stack([0.5 - probability, probability - 0.5])
+    boxes = clump_boxes(painted_model(), instances, maps)
+    assert boxes.tolist() == [[10, 20, 10, 40], [10, 20, 10, 40], [40, 50, 60, 70]]
 
 
 def test_a_clump_that_no_window_holds_is_flagged(tmp_path):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mani_monai.apps.infer.overlapped import overlapped
+from mani_monai.utils.overlapped import overlapped
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 2, 50])

@@ -1,0 +1,75 @@
+"""How far around a pixel a network looks, by its gradient."""
+
+from __future__ import annotations
+
+import copy
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from mani_monai.utils import InputError
+
+POOLED = 16
+"""Pixels that one pixel of a U-Net's deepest map stands for: windows start at multiples of it."""
+_EDGES = (288, 512)  # pixels of the pictures that the reach is measured in
+_known: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+
+
+def network_reach(network: nn.Module) -> int:
+    """Pixels from a cut within which a network's answer depends on what lies beyond it.
+
+    The gradient says what a block of 16 pixels looks at, and where a pixel lies in its block adds up to 15. It is
+    measured once a network, on a copy in float64 of positive weights, whose poolings average, so that nothing cancels.
+
+    Args:
+        network: takes pictures of any size.
+
+    Raises:
+        InputError: when it looks at the whole picture, as with instance normalisation.
+    """
+    if network not in _known:
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            positive = _positive(copy.deepcopy(network).cpu().double())
+            found = next((far for far in (_far(positive, edge) for edge in _EDGES) if far is not None), None)
+        if found is None:
+            raise InputError(
+                "the network looks at the whole picture, so parts of a large one would not add up; train one with "
+                "batch normalisation."
+            )
+        _known[network] = found + POOLED - 1
+    return _known[network]
+
+
+def _far(network: nn.Module, edge: int) -> int | None:
+    """Pixels beyond a block in the middle that it looks at; None where they reach the picture's edge."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand((1, 3, edge, edge), dtype=torch.float64, generator=generator).add(0.5).requires_grad_()
+    first = edge // 2
+    block = slice(first, first + POOLED)
+    network(image)[:, :, block, block].sum().backward()
+    assert image.grad is not None
+    seen = image.grad.abs().sum(dim=(0, 1)) > 0
+    far = 0
+    for axis in (0, 1):
+        places = seen.any(dim=1 - axis).nonzero()[:, 0]
+        if len(places):
+            start, stop = int(places[0]), int(places[-1]) + 1
+            if start == 0 or stop == edge:
+                return None
+            far = max(far, first - start, stop - first - POOLED)
+    return far
+
+
+def _positive(network: nn.Module) -> nn.Module:
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_().add_(1e-3)
+        for name, value in network.named_buffers():
+            if name.endswith("running_mean"):
+                value.zero_()
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
+    return network

@@ -1,0 +1,33 @@
+"""Images of any size through a network that takes any size: a large one's answer is that of one pass."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.networks.nets import BasicUNet
+
+from mani_monai.inferers import AutocastInferer, WholeImageInferer
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    network = BasicUNet(2, 3, 2, [16, 16, 16, 16, 16, 16], act="RELU", norm="BATCH").eval()
+    return network.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_parts_of_a_large_image_have_the_answer_of_one_pass(network, monkeypatch, precision):
+    images = torch.rand(1, 3, 230, 401, generator=torch.Generator().manual_seed(1))
+    ask = AutocastInferer(precision, channels_last=True, inferer=WholeImageInferer())
+    with torch.inference_mode():
+        whole = ask(images, network)
+        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 1)
+        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE", 128)
+        torch.testing.assert_close(ask(images, network), whole, rtol=0, atol=0)
+
+
+def test_a_large_image_needs_a_module(monkeypatch):
+    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 1)
+    with pytest.raises(TypeError, match="network must be a module for images of 20x30, got function"):
+        WholeImageInferer()(torch.zeros(1, 3, 20, 30), lambda images: images)
