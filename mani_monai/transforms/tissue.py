@@ -158,7 +158,7 @@ def _mostly(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     """The union of the squares of which a mask leaves out a tenth at most: too little for a whole row."""
     if not mask.any():
         return mask
-    full = _box_sum(mask, edge) > 0.9 * edge * edge
+    full = _box_sum(mask.view(np.uint8), edge) > 0.9 * edge * edge
     return np.asarray(ndimage.maximum_filter(full, edge, mode="nearest"), bool) if full.any() else full
 
 
