@@ -52,6 +52,9 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
                 stream.reconfigure(errors="backslashreplace")
     line = list(sys.argv[1:] if arguments is None else arguments)
     line = [first, *line] if first else line
+    broken = [word for word in line if len(word.splitlines()) > 1 or word.endswith(("\n", "\r"))]
+    if broken:
+        sys.exit(f"{PROGRAM}: {broken[0]!r} holds a line break; write it on one line.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt
     if not line or line[0] in HELP:
         with ending_in_one_line():

@@ -85,6 +85,7 @@ def test_help_answers_within_a_second_of_the_processor(name, command_environment
         (["infer", "--mppp", "1"], "--mppp: no such option of mani infer; did you mean --mpp?"),
         (["infer", "--bundle", "b"], "mani infer: needs --images and --out; mani infer --help says more."),
         (["prepare", "tnbx"], "tnbx: no such command of mani prepare; did you mean tnbc?"),
+        (["evaluate", "--run", "a\nb"], r"mani: 'a\nb' holds a line break; write it on one line."),
         (["prepare", "tnbc"], "mani prepare tnbc: needs --root; mani prepare tnbc --help says more."),
     ],
 )

@@ -131,9 +131,11 @@ def _huge(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
 
 
 def _no_file(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
-    path = stem.with_suffix(".png")
-    path.symlink_to([path, stem.with_name("nowhere.png"), Path("/dev/null")][int(random.integers(3))])
-    return REFUSED
+    """A link to itself or to nothing is named; one to a device is passed over, as devices are."""
+    path, device = stem.with_suffix(".png"), Path("/dev/null")
+    to = [path, stem.with_name("nowhere.png"), device][int(random.integers(3))]
+    path.symlink_to(to)
+    return EITHER if to == device else REFUSED
 
 
 def _thin(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:

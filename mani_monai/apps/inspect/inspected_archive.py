@@ -70,7 +70,7 @@ def top_of(place: Path) -> Path:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path}: is no zip ({error}); name a bundle's folder or zip.") from error
 
 

@@ -71,7 +71,7 @@ def _is_script(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(entry.endswith("/constants.pkl") for entry in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, UnicodeDecodeError, OSError):
         return False
 
 

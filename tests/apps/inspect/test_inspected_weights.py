@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hostile import Evil, dangers
 
 from mani_monai.apps.inspect.inspection import inspect_bundle
+from mani_monai.utils import InputError
 from mani_monai.utils.archive import write_hashes
 
 
@@ -29,6 +31,17 @@ def test_a_pointer_of_git_lfs_is_to_be_fetched(bundle, name):
     path = bundle / "models" / name
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
     assert any(f"models/{name}" in line and "fetch it with git lfs pull" in line for line in dangers(bundle))
+
+
+def test_names_in_a_zip_that_are_not_what_they_say(bundle, tmp_path):
+    path = bundle / "models" / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\u00e4/data.pkl", b"")  # flagged as UTF-8
+    path.write_bytes(path.read_bytes().replace("\u00e4".encode(), b"\xff\xfe"))
+    assert any("models/model.pt" in line for line in dangers(bundle))
+    packed = shutil.copy(path, tmp_path / "packed.zip")
+    with pytest.raises(InputError, match="is no zip"):
+        inspect_bundle(packed)
 
 
 def test_weights_that_are_cut_short_are_called_damaged(bundle):
