@@ -13,6 +13,7 @@ from mani_monai.data.datalists import type_names
 from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.run.config_match import LENGTHS, check_same_config, first_difference, plain, write_config
+from mani_monai.run.network_format import with_channels
 from mani_monai.run.run_folder import (
     CHECKPOINT,
     SNAPSHOTS,
@@ -169,8 +170,14 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
             )
             del metadata[KEY]
         else:
+            metadata = with_channels(metadata, _channels(metadata, declaration), declaration.class_names)
             metadata[KEY] = _as_calibrated(folder, declaration, facts["iterations"]).as_dict()
     return {**metadata, TRAINING: training}
+
+
+def _channels(metadata: Mapping[str, Any], declaration: Declaration) -> int:
+    named = metadata["network_data_format"]["outputs"]["pred"]["num_channels"]
+    return declaration.network.get("out_channels", named + declaration.types)
 
 
 def _declared(metadata: Mapping[str, Any]) -> Declaration:

@@ -205,7 +205,7 @@ def _average(planes: NDArray[np.int16]) -> NDArray[np.int16]:
     return (sums + _AVERAGED**2 // 2) // np.int16(_AVERAGED**2)
 
 
-def _box_sum(plane: NDArray[np.integer | np.bool_], edge: int) -> NDArray[np.int32]:
+def _box_sum(plane: NDArray[np.integer], edge: int) -> NDArray[np.int32]:
     """Sums over squares around every pixel of HW; the outermost pixels are repeated beyond the edge.
 
     Running totals may pass what 32 bits hold. They wrap, and so does their difference, back to the exact sum.

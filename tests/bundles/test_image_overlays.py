@@ -41,26 +41,27 @@ def normalised(path: str, bundle: str) -> np.ndarray:
 # dense CRF
 
 
-def test_dense_crf_adds_two_lines_to_the_postprocessing():
-    training, overlay = (
-        json.loads(find_config(BUNDLES / "mani_unet", name).read_text()) for name in ("train", "dense_crf")
+def test_dense_crf_refines_the_evaluations_answer():
+    evaluation, overlay = (
+        json.loads(find_config(BUNDLES / "mani_unet", name).read_text()) for name in ("evaluate", "dense_crf")
     )
-    lines = overlay["validate::postprocessing::transforms"]
-    plain = training["validate"]["postprocessing"]["transforms"]
-    assert [line["_target_"] for line in lines[1:3]] == ["Activationsd", "mani_monai.transforms.DenseCRFd"]
-    assert lines[:1] + lines[3:] == plain
+    lines, plain = overlay["evaluate::answer"], evaluation["evaluate"]["answer"]
+    assert lines[: len(plain)] == plain
+    targets = [line["_target_"] for line in lines[len(plain) :]]
+    assert targets == ["Lambdad", "Activationsd", "mani_monai.transforms.DenseCRFd"]
 
 
-def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path):
+@pytest.mark.parametrize("channels", [2, 3])
+def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path, channels):
     parser = make_workflow(tmp_path, "evaluate", "dense_crf", initialize=[]).parser
     random = np.random.default_rng(0)
     item = {
         "image": torch.from_numpy(random.uniform(0, 1, (3, 24, 20)).astype(np.float32)),
         "label": torch.zeros(1, 24, 20),
-        "pred": torch.from_numpy(random.normal(size=(2, 24, 20)).astype(np.float32)),
+        "pred": torch.from_numpy(random.normal(size=(channels, 24, 20)).astype(np.float32)),
     }
-    expected = dense_crf(softmax(item["pred"].numpy(), axis=0)[1], item["image"].numpy()) > 0.5
-    mask = parser.get_parsed_content("validate::postprocessing")(item)["pred"]
+    expected = dense_crf(softmax(item["pred"][:2].numpy(), axis=0)[1], item["image"].numpy()) > 0.5
+    mask = parser.get_parsed_content("evaluate::postprocessing")(item)["pred"]
     np.testing.assert_array_equal(mask.numpy(), [~expected, expected])
     assert (expected != (item["pred"][1] > item["pred"][0]).numpy()).any()
 

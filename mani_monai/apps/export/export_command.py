@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FORMATS = ("bundle", "qupath")
+FORMS = "pt,ts,onnx"
 
 
 def export(
@@ -20,7 +21,7 @@ def export(
     selection: str | None = None,
     overwrite: bool = False,
     mpp: float | None = None,
-    forms: str | Sequence[str] = "pt,ts,onnx",
+    forms: str | Sequence[str] = FORMS,
     zoo: bool = False,
     zoo_url: str | None = None,
     format: str = "bundle",
@@ -56,7 +57,8 @@ def export(
         raise InputError(f"--format {format}: choose from {', '.join(FORMATS)}.")
     if format == "qupath":
         asked = {"changelog": changelog, "method": method, "evaluation": evaluation, "selection": selection}
-        surplus = [name for name, value in {**asked, "zoo": zoo, "zoo_url": zoo_url}.items() if value]
+        asked |= {"overwrite": overwrite, "forms": forms != FORMS, "zoo": zoo, "zoo_url": zoo_url}
+        surplus = [name for name, value in asked.items() if value]
         if surplus:
             raise InputError(f"--{surplus[0]}: says nothing of --format qupath; leave it out.")
         return _export_for_qupath(run, bundle, out, version, weights, mpp)

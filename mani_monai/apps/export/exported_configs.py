@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from mani_monai.run.network_format import with_channels
 from mani_monai.utils import InputError
 
 
@@ -35,17 +35,13 @@ def exported_metadata(
     Returns:
         a new dictionary, whose formats are those of this very network.
     """
-    formats = json.loads(json.dumps(metadata["network_data_format"]))
+    described = with_channels(metadata, output.shape[1], class_names)
+    formats = described["network_data_format"]
     image, pred = formats["inputs"]["image"], formats["outputs"]["pred"]
     if all(isinstance(side, int) for side in image["spatial_shape"]):
         image["spatial_shape"], pred["spatial_shape"] = list(input_sides), list(output.shape[2:])
-    named = pred["num_channels"]
-    pred["num_channels"] = output.shape[1]
-    for channel in range(named, output.shape[1]):
-        number = channel - named
-        pred["channel_def"][str(channel)] = f"type: {class_names[number]}" if class_names is not None else "contour"
     changelog = {**metadata["changelog"], version: change}
-    return {**metadata, "version": version, "changelog": changelog, **added, "network_data_format": formats}
+    return {**described, "version": version, "changelog": changelog, **added}
 
 
 def check_version(version: str) -> str:

@@ -122,6 +122,7 @@ def test_the_command(bundle, tmp_path, capsys):
         ({"format": "fiji"}, "--format fiji: choose from bundle, qupath"),
         ({"format": "qupath"}, "--bundle: name one bundle"),
         ({"format": "qupath", "bundle": "x", "zoo": True}, "--zoo: says nothing of --format qupath"),
+        ({"format": "qupath", "bundle": "x", "forms": "pt"}, "--forms: says nothing of --format qupath"),
         ({"bundle": "x"}, "--run: name the folder of a training"),
         ({}, "--run: name the folder of a training"),
     ],
