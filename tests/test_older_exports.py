@@ -79,7 +79,7 @@ def test_a_hovernets_settings_and_types():
     declared = older_declaration(steps, {"mpp": 0.25})
     assert (declared.window, declared.output, declared.axes) == (270, 80, ROWS)
     assert (declared.class_names, declared.mpp) == (tuple(names), 0.25)
-    assert declared.settled_parting() == {"_target_": HOVER_PARTING, "min_size": 10}
+    assert declared.settled_parting() == {"_target_": HOVER_PARTING, "min_size": 10, "largest_hole": 64}
     with pytest.raises(InputError, match="class_names: are not 3 names"):
         older_declaration({**steps, "class_names": ["background"]}, {})
 

@@ -41,7 +41,7 @@ OF_TINY_NETWORK = {
 def test_every_overlay_has_a_test():
     overlays = {entry.name for entry in list_configs(BUNDLE)} - {"train"}
     elsewhere = {"finetune", "evaluate", "adabn", "multi_gpu_train"}
-    assert overlays == {name for name in TRAININGS if name} | elsewhere | {"light"}
+    assert overlays == {name for name in TRAININGS if name} | elsewhere | {"light", "narrow"}
 
 
 def light_options() -> dict[str, object]:
@@ -50,7 +50,7 @@ def light_options() -> dict[str, object]:
     return {"network_def": overlay["network_def"], "features": [4, 4, 4, 4, 8, 6], "iterations": 2, "warmup": 1}
 
 
-@pytest.mark.parametrize("method", [None, "source_only", "grl", "weak_labels", "cyclic_pseudo_labels"])
+@pytest.mark.parametrize("method", [None, "narrow", "source_only", "grl", "weak_labels", "cyclic_pseudo_labels"])
 def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, tmp_path, method):
     workflow = make_hovernet(tmp_path, "light", *([method] if method else []), **light_options())
     network = workflow.parser.get_parsed_content("network")

@@ -208,7 +208,7 @@ def test_collapsed_weights_are_never_recommended(again, job, kidney, towards):
     done = adapt(job(kidney, again))
     assert done.verdict.line.startswith("keep the source model, because the adapted model calls ")
     record = json.loads((again / "report.json").read_text())
-    assert record["nuclei"]["after"]["nuclei_share"] == towards
+    assert record["nuclei"]["after"]["nuclei_share"] == pytest.approx(towards, abs=0.01)  # some is no tissue
     assert record["label_free"]["stain"]["after"] == towards
 
 

@@ -100,7 +100,7 @@ def test_the_summary_says_it(exported, images, tmp_path, capsys):
     assert printed.err.splitlines() == [
         "warning: pixel size not known of 4 images, e.g. small.png: "
         "taken as the network's 0.25 um; name it with --mpp.",
-        "1 other files were left out: no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
+        "left out: 1 other file, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
     ]
 
 
