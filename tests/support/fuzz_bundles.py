@@ -44,6 +44,8 @@ def _json(name: str, hashed: bool = True) -> Tamper:
                 place, keys = inner, list(inner) if isinstance(inner, dict) else list(range(len(inner)))
                 continue
             break
+        else:
+            key = keys[int(random.integers(len(keys)))]
         if random.random() < 0.2 and isinstance(place, dict):
             del place[key]
         else:
