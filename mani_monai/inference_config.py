@@ -13,7 +13,7 @@ from mani_monai.declaration import HOVERNET, ROWS, Declaration
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 BESIDE = "$@bundle_root + '/images'"
 """``dataset_dir`` of a bundle that has no data of its own."""
 IN_REPOSITORY = "$'bundles/{name}' if Path('bundles/{name}').is_dir() else '.'"

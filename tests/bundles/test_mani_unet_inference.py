@@ -39,6 +39,7 @@ PICTURES = {
     "grey.TIFF": picture(80, 70, 6)[..., 0],
     "small.png": picture(30, 41, 7),
     "tiny.png": picture(9, 5, 8),
+    "bitmap.bmp": picture(64, 72, 10),
 }
 
 

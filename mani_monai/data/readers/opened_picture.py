@@ -167,7 +167,7 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
     largest = _largest([(page.imagewidth, page.imagelength) for page in pages])
     page = pages[largest]
     _check_size(path, (page.imagewidth, page.imagelength))
-    _check_hidden_stack(path, page, len(pages))
+    _check_hidden_stack(path, page, pages)
     stream.seek(0)
     try:
         image = stack.enter_context(Image.open(stream))
@@ -199,14 +199,16 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
         raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {_TOO_LARGE}")
 
 
-def _check_hidden_stack(path: Path, page: TiffPage, pages: int) -> None:
-    """Refuses what one page holds of a stack: planes in depth, or images of ImageJ behind the first."""
+def _check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -> None:
+    """Refuses what pages hold of a stack: planes, images of ImageJ behind the first, a picture within a thumbnail."""
+    within = [each for outer in pages for each in outer.pages or () if isinstance(each, TiffPage)]
+    if any(each.imagewidth * each.imagelength >= page.imagewidth * page.imagelength for each in within):
+        raise InputError(f"{path}: holds its picture within a page (SubIFD); save it as a TIFF of one page.")
     images = 1
-    if page.is_imagej and pages == 1:
+    if page.is_imagej and len(pages) == 1:
         found = [line for line in str(page.description).splitlines() if line.startswith("images=")]
         images = int(found[0].partition("=")[2]) if found and found[0].partition("=")[2].strip().isdigit() else 1
-    planes = max(images, page.imagedepth)
-    if planes > 1:
+    if (planes := max(images, page.imagedepth)) > 1:
         raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
 
 

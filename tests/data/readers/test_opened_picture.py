@@ -133,3 +133,13 @@ def test_a_folder_is_no_image(tmp_path):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(InputError, match=r"a\.png: is a folder"):
         read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+@pytest.mark.parametrize(("outer", "inner"), [(SMALLER, PAGE), (PAGE, PAGE[::-1])], ids=["thumbnail", "of one size"])
+def test_a_picture_within_a_page_that_is_no_reduction_of_it_is_refused(tmp_path, read, outer, inner):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(outer, photometric="minisblack", metadata=None, subifds=1)
+        writer.write(inner, photometric="minisblack", metadata=None)
+    with pytest.raises(InputError, match=r"a\.tif: holds its picture within a page"):
+        read(tmp_path / "a.tif")
