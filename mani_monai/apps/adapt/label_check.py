@@ -9,13 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from mani_monai.apps.prepare.conversion import read_instances
+from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.folder import read_folder
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.metrics.instance_scores import compute_instance_metrics
 from mani_monai.model import Model
-from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 
 FIGURES = ("dice", "aji", "pq", "count_error")
@@ -78,8 +78,8 @@ def _scores(record: Record, models: Mapping[str, Model], size: PixelSize | None)
     size, found = size or read_pixel_size(record.image), {}
     for name, model in models.items():
         scale = scale_for(size, model.mpp)
-        maps = model.maps(rescaled(picture, scale))
-        found[name] = _figures(model.nuclei(maps, picture.shape[:2], scale=scale).instances, truth.values)
+        maps, fitted = picture_answer(model, picture, scale, record.image)
+        found[name] = _figures(fitted.nuclei(maps, picture.shape[:2], scale=scale).instances, truth.values)
     return found
 
 

@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, agreement, nuclei_figures
+from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import part_nuclei
-from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.tissue import shown_as_glass
 
 Item = TypeVar("Item")
@@ -77,10 +77,10 @@ def measure_model(
     for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
         picture = read_image(path).pixels
         scale = scale_for(size or read_pixel_size(path), model.mpp)
-        maps = model.maps(rescaled(picture, scale))
+        maps, fitted = picture_answer(model, picture, scale, path)
         answered = bool(np.isfinite(maps).all())
         nothing = np.zeros(picture.shape[:2], np.int32)
-        found = model.nuclei(maps, picture.shape[:2], scale=scale).instances if answered else nothing
+        found = fitted.nuclei(maps, picture.shape[:2], scale=scale).instances if answered else nothing
         images.append(ImageNuclei.of(found))
         finite &= answered
     pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]

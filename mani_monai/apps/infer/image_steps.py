@@ -25,15 +25,10 @@ from mani_monai.apps.infer.folder_result import (
     read_record,
     write_record,
 )
-from mani_monai.apps.slides.slide import Slide
-from mani_monai.apps.slides.slide_borders import with_slide_borders
-from mani_monai.apps.slides.slide_levels import PictureLevels
-from mani_monai.apps.slides.slide_stains import is_taken_whole, tissue_colours
+from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
-from mani_monai.transforms.nucleus import USUAL_MPP
-from mani_monai.transforms.rescaling import ratio_of, rescaled
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
@@ -148,13 +143,8 @@ class ImageSteps:
         picture, scale = item.picture, item.result.scale
         assert picture is not None  # as _read leaves an open item
         assert scale is not None
-        size = PixelSize(item.result.mpp or self.model.mpp or USUAL_MPP, "")
-        slide, ratio = Slide(item.path, PictureLevels(picture), size), float(ratio_of(scale))
-        if is_taken_whole(slide, ratio):
-            return replace(item, maps=self.model.maps(rescaled(picture, scale)))
-        colours = tissue_colours(self.model, slide, ratio, None)
-        model = with_slide_borders(self.model, slide, ratio, None, colours)
-        return replace(item, maps=model.maps(rescaled(picture, scale), colours), fitted=model)
+        maps, fitted = picture_answer(self.model, picture, scale, item.path)
+        return replace(item, maps=maps, fitted=fitted)
 
     def _write(self, item: _Item) -> _Item:
         name, size, key = item.path.name, item.result.mpp, item.key
