@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 SHARED = {
     "bundles": ["*/LICENSE", "*/configs/**/*", "*/docs/*", "*/models/README.md"],
-    "pretrained": ["README.md", "*/*", "*/configs/*", "*/docs/*", "*/models/*"],
+    "pretrained": ["README.md", "*/*", "*/configs/*", "*/docs/*", "*/models/*", "*/scripts/**/*"],
     "label_app": ["lib/*.py"],
 }
 """Folders of the repository, as mani_monai.utils.places names them, and their files in the wheel."""

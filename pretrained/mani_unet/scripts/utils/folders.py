@@ -1,0 +1,137 @@
+"""What lies in a folder: files by their names, leftovers of systems, pointers of Git LFS; and hashes of files."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .errors import InputError
+
+SYSTEM_NAMES = {
+    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "icon\r",
+    "@eadir",
+}  # fmt: skip
+"""Names, in lower case, that macOS, Windows and storage boxes leave in any folder; hidden files come on top."""
+_POINTER = b"version https://git-lfs.github.com/spec/"
+FETCH = "is a Git LFS pointer, not the file itself; fetch it with git lfs pull"
+"""What a message says of a pointer."""
+
+
+def is_leftover(path: Path, top: Path | None = None) -> bool:
+    """Whether a path is a system's leftover, or lies in one.
+
+    Args:
+        path: a file or folder.
+        top: the folder that is searched: of its own name nothing follows; without it the last name alone counts.
+    """
+    parts = path.relative_to(top).parts if top is not None else (path.name,)
+    return any(part.startswith(".") or part.lower() in SYSTEM_NAMES for part in parts)
+
+
+def is_system_file(name: str) -> bool:
+    """Whether a file's own name is that of a file which systems put beside others, and which no program reads."""
+    return name.startswith("._") or name.lower() in {".ds_store", *SYSTEM_NAMES}
+
+
+def is_lfs_pointer(path: str | Path) -> bool:
+    """Whether a file is the text that Git keeps in place of a large file; False where it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
+
+
+def check_folder(path: str | Path, what: str) -> Path:
+    """Returns ``path`` as a folder that exists.
+
+    Raises:
+        InputError: it does not exist or is a file.
+    """
+    folder = Path(str(path)).expanduser()
+    try:
+        is_folder = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"{folder}: may not be read; mend the permissions of the folders above it.") from None
+    if not is_folder:
+        state = "is a file" if folder.is_file() else "does not exist"
+        raise InputError(f"{folder}: {state}; name the folder that holds {what}.")
+    return folder
+
+
+def files_by_stem(
+    folders: Sequence[Path],
+    endings: tuple[str, ...],
+    problems: list[str],
+    stem_of: Callable[[str], str | None] = str,
+    deep: bool = False,
+) -> dict[str, Path]:
+    """Maps the stem of every file in some folders to the file, in the order of the paths.
+
+    Stems are in Unicode's composed form, so that an image from macOS finds its mask from elsewhere.
+
+    Args:
+        folders: leftovers of systems in them are passed over.
+        endings: in lower case, with the dot.
+        problems: gets a line for each stem that two files share, the first of which stays, and for each file whose
+            name is in bytes that are no text.
+        stem_of: makes an image's id of a file's stem; None passes the file over.
+        deep: search the folders' subfolders, too.
+
+    Raises:
+        InputError: when a folder may not be read.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in paths_in(folder, deep):
+            name = unicodedata.normalize("NFC", path.name)
+            ending = next((e for e in sorted(endings, key=len, reverse=True) if name.lower().endswith(e)), None)
+            stem = None if ending is None else stem_of(name[: len(name) - len(ending)])
+            if stem is None:
+                continue
+            if not is_text(name):
+                problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+            elif stem in found:
+                problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
+            else:
+                found[stem] = path
+    return found
+
+
+def paths_in(folder: Path, deep: bool = False) -> list[Path]:
+    """The files of a folder in order, without leftovers of systems, pipes, sockets and devices.
+
+    Args:
+        folder: where they lie.
+        deep: search its subfolders, too.
+
+    Raises:
+        InputError: when it may not be read.
+    """
+    try:
+        paths = sorted(folder.rglob("*") if deep else folder.iterdir())
+        return [path for path in paths if not is_leftover(path, folder) and (path.is_file() or not path.exists())]
+    except PermissionError as error:
+        place = error.filename or folder
+        raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is text, and not bytes of another encoding."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def shown(path: Path | str) -> str:
+    """A path that can be printed and written: bytes that are no text are escaped."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
