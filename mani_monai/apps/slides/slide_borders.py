@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mani_monai.apps.slides.network_reach import KERNEL
 from mani_monai.apps.slides.slide import Slide
 from mani_monai.apps.slides.slide_stains import is_taken_whole, standing_windows
+from mani_monai.apps.slides.window_reach import KERNEL
 from mani_monai.known_components import HOVER_PARTING
 from mani_monai.model import NOT_FINITE, Model
 from mani_monai.nuclei import nuclei_probability

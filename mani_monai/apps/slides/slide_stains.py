@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mani_monai.apps.slides.network_reach import STAINS
 from mani_monai.apps.slides.slide import Slide, Window
+from mani_monai.apps.slides.window_reach import STAINS
 from mani_monai.inferers.whole_image_inferer import MOST_WHOLE
 from mani_monai.model import Model
 from mani_monai.transforms.rescaling import MOST_PIXELS

@@ -14,7 +14,6 @@ import shapely
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mani_monai.apps.slides.network_reach import tile_unit
 from mani_monai.apps.slides.shard_store import Shard, ShardStore
 from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_borders import with_slide_borders
@@ -25,6 +24,7 @@ from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
 from mani_monai.apps.slides.tile_grid import CORE, LARGEST_WINDOW, Tile, share_of, tile_grid
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
 from mani_monai.apps.slides.tile_quality import SlideQuality, TileQuality
+from mani_monai.apps.slides.window_reach import tile_unit
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.model import Model
 from mani_monai.utils import InputError

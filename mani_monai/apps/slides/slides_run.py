@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mani_monai.apps.slides.network_reach import total_reach
 from mani_monai.apps.slides.slide_files import DEFAULT, OUTPUTS
 from mani_monai.apps.slides.slide_paths import slide_paths
 from mani_monai.apps.slides.slide_result import FAILED, SlideResult, write_summary
 from mani_monai.apps.slides.slide_work import SlideWork
 from mani_monai.apps.slides.tile_grid import CORE
+from mani_monai.apps.slides.window_reach import total_reach
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
 from mani_monai.utils import InputError

@@ -11,7 +11,7 @@ from made_slides import dark_model, made_picture
 from monai.networks.nets import BasicUNet
 from painted_model import painted_model
 
-from mani_monai.apps.slides.network_reach import answer_reach, tile_unit, total_reach
+from mani_monai.apps.slides.window_reach import answer_reach, tile_unit, total_reach
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
 from mani_monai.transforms.tissue import REACH as TISSUE_REACH
