@@ -37,7 +37,7 @@ Nuclei of H&E images, {mpp:g} micrometres per pixel. {terms}
 
 - QuPath scales each channel by its percentiles in the annotation. Draw it around tissue, and much of it.
 - Pen, black borders and folds are not left out here.
-- Tiles need a padding of 80 pixels or more.
+- Nuclei near the seams of tiles may differ: choose the largest padding that is offered.
 
 This is research software and no medical device.
 """
