@@ -25,8 +25,9 @@ REACH = 2 * (FLAT // 2)
 BLACK = 32
 """Largest channel of 255 of a scanner's black border; black ink is less dark."""
 
-SURE = 40.0
-"""Logit of background where there is no tissue: its probability is 1 in float32, its entropy a number."""
+SURE_LOGITS = (40.0, -40.0)
+"""Of background and nuclei where there is no tissue: background's probability is 1 in float32, its entropy a number."""
+SURE_PROBABILITIES = (1.0, 0.0)
 
 _DARKEST_GLASS = 190  # of the least channel
 _WHITE = 245  # the least channel of saturated glass
@@ -85,17 +86,20 @@ def shown_as_glass(picture: NDArray[np.uint8], tissue: NDArray[np.bool_] | None 
     return np.where(unlike[..., None], np.uint8(GLASS), picture) if unlike.any() else picture
 
 
-def off_tissue(maps: NDArray[np.float32], tissue: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Logits of background and nuclei, and what follows them, with no nuclei where there is no tissue.
+def off_tissue(
+    maps: NDArray[np.float32], tissue: NDArray[np.bool_], sure: tuple[float, float] = SURE_LOGITS
+) -> NDArray[np.float32]:
+    """Scores of background and nuclei, and what follows them, with no nuclei where there is no tissue.
 
     Args:
         maps: KHW, background first; the same array is returned where all is tissue.
         tissue: HW, its :func:`tissue_mask`.
+        sure: scores of background and nuclei where there is none: logits, or ``SURE_PROBABILITIES``.
     """
     if tissue.all():
         return maps
     maps = maps.copy()
-    maps[0][~tissue], maps[1][~tissue] = SURE, -SURE
+    maps[0][~tissue], maps[1][~tissue] = sure
     return maps
 
 
@@ -105,11 +109,13 @@ class BackgroundOffTissued(MapTransform):
     Args:
         keys: answers, logits of background and nuclei first, KHW.
         tissue_key: 1HW, nought where there is no tissue; an item without it is left as it is.
+        probabilities: the answers are probabilities of background and nuclei.
     """
 
-    def __init__(self, keys: KeysCollection = "pred", tissue_key: str = "tissue") -> None:
+    def __init__(self, keys: KeysCollection = "pred", tissue_key: str = "tissue", probabilities: bool = False) -> None:
         super().__init__(keys)
         self.tissue_key = tissue_key
+        self.probabilities = probabilities
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -124,7 +130,8 @@ class BackgroundOffTissued(MapTransform):
             tissue = np.asarray(item[self.tissue_key])[0] > 0
             for key in self.keys if not tissue.all() else ():
                 maps = convert_data_type(item[key], np.ndarray)[0]
-                item[key] = convert_to_dst_type(off_tissue(maps, tissue), item[key])[0]
+                sure = SURE_PROBABILITIES if self.probabilities else SURE_LOGITS
+                item[key] = convert_to_dst_type(off_tissue(maps, tissue, sure), item[key])[0]
         return item
 
 

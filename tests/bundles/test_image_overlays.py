@@ -48,7 +48,8 @@ def test_dense_crf_refines_the_evaluations_answer():
     lines, plain = overlay["evaluate::answer"], evaluation["evaluate"]["answer"]
     assert lines[: len(plain)] == plain
     targets = [line["_target_"] for line in lines[len(plain) :]]
-    assert targets == ["Lambdad", "Activationsd", "mani_monai.transforms.DenseCRFd"]
+    pieces = [f"mani_monai.transforms.{name}" for name in ("DenseCRFd", "BackgroundOffTissued")]
+    assert targets == ["Lambdad", "Activationsd", *pieces]
 
 
 @pytest.mark.parametrize("channels", [2, 3])
@@ -64,6 +65,23 @@ def test_dense_crf_refines_logits_before_the_mask(make_workflow, tmp_path, chann
     mask = parser.get_parsed_content("evaluate::postprocessing")(item)["pred"]
     np.testing.assert_array_equal(mask.numpy(), [~expected, expected])
     assert (expected != (item["pred"][1] > item["pred"][0]).numpy()).any()
+
+
+def test_dense_crf_finds_no_nuclei_off_tissue(make_workflow, tmp_path):
+    """Of one colour, the whole image is drawn to nuclei, pen at its edge too: neither mask nor nuclei hold it."""
+    parser = make_workflow(tmp_path, "evaluate", "dense_crf", initialize=[]).parser
+    logits = torch.stack([torch.zeros(40, 40), torch.full((40, 40), 5.0)])
+    tissue = torch.ones(1, 40, 40, dtype=torch.uint8)
+    tissue[:, :3, 18:21] = 0
+    item = {"image": torch.full((3, 40, 40), 0.4), "label": torch.zeros(1, 40, 40), "pred": logits}
+    item |= {"tissue": tissue, "loaded_nuclei": torch.zeros(1, 40, 40)}
+    crf = parser.get_parsed_content("evaluate::answer")[-2]
+    shares = torch.stack([1 - tissue[0], tissue[0]]).float()
+    assert (crf({**item, "pred": shares})["pred"][1, :3, 18:21] > 0.5).any(), "the step alone puts nuclei there"
+    found = parser.get_parsed_content("evaluate::test_postprocessing")(item)
+    assert (found["instances"][0] > 0).any()
+    assert not found["instances"][0, :3, 18:21].any()
+    np.testing.assert_array_equal(found["pred"][1], tissue[0])
 
 
 def test_scores_with_dense_crf_lie_beside_those_without(make_workflow, finished, tmp_path):

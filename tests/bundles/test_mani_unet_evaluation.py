@@ -17,8 +17,10 @@ from trainings import FEW_BATCHES, equal, weights_equal
 from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 
 from mani_monai import Model
+from mani_monai.data.readers import tissue_reader
 from mani_monai.metrics import compute_instance_metrics
 from mani_monai.transforms import part_nuclei
+from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils.files import load_tensors
 
 
@@ -103,6 +105,16 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
         "seed": 0,
     }
     assert "oracle (uses target labels: not adaptation)" in capsys.readouterr().out
+
+
+def test_tissue_is_marked_once_for_runs_of_today(make_workflow, finished, tmp_path, monkeypatch):
+    """Runs of before have no mark of their own: the evaluation's is theirs."""
+    seen = []
+    monkeypatch.setattr(tissue_reader, "tissue_mask", lambda picture: seen.append(1) or tissue_mask(picture))
+    parser = make_workflow(finished, "evaluate", evaluation_dir=str(tmp_path), initialize=[]).parser
+    (item,) = parser.get_parsed_content("evaluate::test_items")
+    parser.get_parsed_content("evaluate::labelled_preprocessing")(item)
+    assert len(seen) == 2, "by the mark and by the decoder"
 
 
 def test_the_last_iterates_masks_lie_as_the_images_do(make_workflow, finished, data_copy, tmp_path):

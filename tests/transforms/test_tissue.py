@@ -160,3 +160,5 @@ def test_no_nuclei_are_left_there():
     np.testing.assert_array_equal(answer[1] > answer[0], mask)
     np.testing.assert_array_equal(answer[2:], maps[2:])
     assert BackgroundOffTissued()({"pred": item["pred"]})["pred"] is item["pred"]
+    shares = BackgroundOffTissued(probabilities=True)({**item, "pred": item["pred"] / 3})["pred"]
+    np.testing.assert_array_equal(shares[:2], [~mask, mask])

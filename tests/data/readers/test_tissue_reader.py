@@ -97,3 +97,12 @@ def test_what_is_no_tissue_becomes_glass_and_is_marked(tmp_path):
         marked = MarkTissued()({"image": str(tmp_path / "a.png"), "tissue": "a tissue's name"})
         np.testing.assert_array_equal(marked["tissue"][0], tissue_mask(pixels))
         assert marked["image"] == str(tmp_path / "a.png")
+
+
+def test_a_mask_that_is_there_is_not_made_again(tmp_path):
+    """Evaluations mark tissue for runs of before; runs of today mark it themselves."""
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    once = MarkTissued()({"image": str(tmp_path / "a.png")})
+    (tmp_path / "a.png").unlink()
+    again = MarkTissued()(once)
+    assert again["tissue"] is once["tissue"]
