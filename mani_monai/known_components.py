@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PIECES = "mani_monai.transforms."
 PARTING, HOVER_PARTING = f"{PIECES}PartNucleid", f"{PIECES}HoVerNetInstancesd"
+STAINS = f"{PIECES}NormaliseStainsd"
 PARTINGS = (PARTING, HOVER_PARTING)
 """Transforms that make instances of a network's answer."""
 STEPS = {
@@ -26,7 +27,7 @@ STEPS = {
     "ScaleIntensityd",
     "ScaleIntensityRanged",
     "ScaleIntensityRangePercentilesd",
-    f"{PIECES}NormaliseStainsd",
+    STAINS,
 }
 """Transforms that may stand in ``preprocessing``, by the names that a config gives them: nothing random, no change of
 shape. A method that needs another one adds it here."""

@@ -19,8 +19,8 @@ from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_
 from mani_monai.data.readers.rasters import as_rgb, read_image
 from mani_monai.declaration import COLUMNS, Declaration
 from mani_monai.model_files import read_bundle
-from mani_monai.nuclei import Nuclei, nuclei_of
-from mani_monai.transforms.rescaling import Frame, grid_shape, ratio_of, rescaled
+from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of
+from mani_monai.transforms.rescaling import Frame, grid_shape, is_taken_whole, ratio_of, rescaled
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from mani_monai.transforms.stain_normalisation import TissueColours
 
     Whole = NDArray[np.uint8] | TissueColours | None
-
-NOT_FINITE = "the network's answer is not finite; export other weights, or try --precision float32."
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +136,28 @@ class Model:
         else:
             picture = as_rgb(image)
         scale = scale_for(size, self.mpp)
-        return self.nuclei(self.maps(rescaled(picture, scale)), picture.shape[:2], size and size.um, picture, scale)
+        maps, fitted = self.answer(picture, scale)
+        return fitted.nuclei(maps, picture.shape[:2], size and size.um, picture, scale)
+
+    def answer(self, picture: NDArray[np.uint8], scale: float = 1.0) -> tuple[NDArray[np.float32], Model]:
+        """The network's answer for a picture of any size; of a large one, windows stand for stains and borders.
+
+        Args:
+            picture: HW3 RGB.
+            scale: by what its sides are multiplied for the network.
+
+        Returns:
+            the answer as :meth:`maps` gives it, and the model that finds its nuclei.
+
+        Raises:
+            InputError: as of :meth:`maps`, and when stains are normalised twice and the picture is large.
+        """
+        grid = rescaled(picture, scale)
+        if is_taken_whole(grid.shape[:2]):
+            return self.maps(grid), self
+        from mani_monai.large_picture import large_answer  # few pictures are
+
+        return large_answer(self, grid)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mani_monai.declaration import Declaration
 
 OVERLAY = "overlay"
+NOT_FINITE = "the network's answer is not finite; export other weights, or try --precision float32."
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,7 @@ def test_older_weights_see_columns_first_and_answer_rows_first():
 def test_very_large_images_are_not_taken_whole(monkeypatch):
     picture, model = noise(64, 65), red_model(-1)
     whole = model.maps(picture)
-    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 64 * 64)
+    monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 64 * 64)
     monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE", 32)
     model.network.sizes.clear()
     np.testing.assert_array_equal(model.maps(picture), whole)

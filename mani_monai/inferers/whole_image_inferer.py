@@ -9,10 +9,10 @@ from typing import Any
 from monai.inferers import Inferer, SlidingWindowInferer
 from torch import Tensor, nn
 
+from mani_monai.transforms.rescaling import is_taken_whole
+
 from .network_reach import POOLED, network_reach
 
-MOST_WHOLE = 2048**2
-"""Pixels that a network which takes whole images gets at once."""
 CORE = 1024
 """Pixels of a side of the parts that a larger image is answered in."""
 LEAST_SIDE = 16
@@ -44,7 +44,7 @@ class WholeImageInferer(Inferer):
         if min(height, width) < LEAST_SIDE:
             edges = (max(height, LEAST_SIDE), max(width, LEAST_SIDE))
             return SlidingWindowInferer(edges)(inputs, network, *args, **kwargs)  # one window, which it pads
-        if height * width <= MOST_WHOLE:
+        if is_taken_whole((height, width)):
             return network(inputs, *args, **kwargs)
         if not isinstance(network, nn.Module):
             raise TypeError(f"network must be a module for images of {height}x{width}, got {type(network).__name__}.")

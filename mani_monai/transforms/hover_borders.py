@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+KERNEL = 21
+"""Edge in pixels of the Sobel kernel, as in HoVer-Net and the zoo's bundle."""
 Window = tuple[slice, slice]
 Scale = Sequence[Sequence[float]]
 """Of horizontal and vertical distances: least, largest, least and largest response; empty where nothing varies."""

@@ -18,6 +18,8 @@ from PIL import Image
 from mani_monai.utils import InputError
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as large as an image may be that is decoded at all
+MOST_WHOLE = 2048**2
+"""Pixels that a network which takes whole images gets at once."""
 FRACTION = 64
 """Ratios are whole numbers of this fraction: Pillow's box is float32, and then holds every edge exactly."""
 MARGIN = 12  # pixels around a cut: three times the reach of a bicubic filter at a ratio of 2
@@ -41,6 +43,11 @@ def grid_shape(shape: tuple[int, int], ratio: Fraction | float) -> tuple[int, in
     """Height and width of the network's grid over an image; less than a pixel at the far edges is left out."""
     height, width = (max(side // Fraction(ratio), 1) for side in shape)
     return height, width
+
+
+def is_taken_whole(grid: tuple[int, ...]) -> bool:
+    """Whether a network gets a picture of this height and width at once."""
+    return math.prod(grid) <= MOST_WHOLE
 
 
 def rescaled(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

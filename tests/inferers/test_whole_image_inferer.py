@@ -22,12 +22,12 @@ def test_parts_of_a_large_image_have_the_answer_of_one_pass(network, monkeypatch
     ask = AutocastInferer(precision, channels_last=True, inferer=WholeImageInferer())
     with torch.inference_mode():
         whole = ask(images, network)
-        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 1)
+        monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 1)
         monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE", 128)
         torch.testing.assert_close(ask(images, network), whole, rtol=0, atol=0)
 
 
 def test_a_large_image_needs_a_module(monkeypatch):
-    monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 1)
+    monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 1)
     with pytest.raises(TypeError, match="network must be a module for images of 20x30, got function"):
         WholeImageInferer()(torch.zeros(1, 3, 20, 30), lambda images: images)

@@ -9,7 +9,6 @@ import numpy as np
 from tqdm import tqdm
 
 from mani_monai.apps.prepare.conversion import read_instances
-from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.folder import read_folder
 from mani_monai.data.readers.rasters import read_image
@@ -78,7 +77,7 @@ def _scores(record: Record, models: Mapping[str, Model], size: PixelSize | None)
     size, found = size or read_pixel_size(record.image), {}
     for name, model in models.items():
         scale = scale_for(size, model.mpp)
-        maps, fitted = picture_answer(model, picture, scale, record.image)
+        maps, fitted = model.answer(picture, scale)
         found[name] = _figures(fitted.nuclei(maps, picture.shape[:2], scale=scale).instances, truth.values)
     return found
 

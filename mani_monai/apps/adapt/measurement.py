@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, agreement, nuclei_figures
-from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken
@@ -77,7 +76,7 @@ def measure_model(
     for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
         picture = read_image(path).pixels
         scale = scale_for(size or read_pixel_size(path), model.mpp)
-        maps, fitted = picture_answer(model, picture, scale, path)
+        maps, fitted = model.answer(picture, scale)
         answered = bool(np.isfinite(maps).all())
         nothing = np.zeros(picture.shape[:2], np.int32)
         found = fitted.nuclei(maps, picture.shape[:2], scale=scale).instances if answered else nothing

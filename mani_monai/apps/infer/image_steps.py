@@ -25,7 +25,6 @@ from mani_monai.apps.infer.folder_result import (
     read_record,
     write_record,
 )
-from mani_monai.apps.slides.picture_answer import picture_answer
 from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
@@ -143,7 +142,7 @@ class ImageSteps:
         picture, scale = item.picture, item.result.scale
         assert picture is not None  # as _read leaves an open item
         assert scale is not None
-        maps, fitted = picture_answer(self.model, picture, scale, item.path)
+        maps, fitted = self.model.answer(picture, scale)
         return replace(item, maps=maps, fitted=fitted)
 
     def _write(self, item: _Item) -> _Item:

@@ -12,9 +12,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
-from mani_monai.apps.slides.slide import Slide, Window
+from mani_monai.apps.slides.slide import Slide
 from mani_monai.data.readers.geojson_outlines import read_objects
 from mani_monai.data.readers.outlines import PARTS, Outline, is_region_name, pixels_within
+from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
 
 BOTH, ANNOTATIONS, DETECTIONS = "both", "annotations", "detections"

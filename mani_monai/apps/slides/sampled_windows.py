@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mani_monai.apps.slides.slide import Slide, Window, open_slide
+from mani_monai.apps.slides.slide import Slide, open_slide
 from mani_monai.apps.slides.slide_levels import SCANS
 from mani_monai.apps.slides.slide_paths import slide_paths
 from mani_monai.apps.slides.slide_stains import chosen_windows
 from mani_monai.apps.slides.slide_tissue import tissue_of
 from mani_monai.data.pixel_size import PixelSize
+from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 

@@ -14,27 +14,13 @@ from PIL import Image
 
 from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
 from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for
+from mani_monai.large_picture import Window
 from mani_monai.transforms.rescaling import grid_shape, ratio_of, resized
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
 
 _BAND = 1024  # rows of a level that an overview decodes at once
 _SQUARE = 1.02
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of a grid in pixels, stops excluded."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.bottom - self.top, self.right - self.left
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,27 +9,19 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mani_monai.apps.slides.slide import Slide
-from mani_monai.apps.slides.slide_stains import is_taken_whole, standing_windows
-from mani_monai.apps.slides.window_reach import KERNEL
-from mani_monai.known_components import HOVER_PARTING
-from mani_monai.model import NOT_FINITE, Model
+from mani_monai.apps.slides.slide_stains import standing_windows
+from mani_monai.large_picture import BORDER_WINDOWS, with_borders
+from mani_monai.model import Model
 from mani_monai.nuclei import nuclei_probability
-from mani_monai.transforms.hover_borders import border_scale, own_scale
 from mani_monai.transforms.hover_instances import LARGEST_HOLE, filled
 from mani_monai.transforms.nucleus import connected_pieces
+from mani_monai.transforms.rescaling import is_taken_whole
 from mani_monai.transforms.stain_normalisation import TissueColours
-from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
-_WINDOWS = 32
 _SAFE = 1e-3  # of probability: pixels that rounding may take for nuclei
-
-
-def parts_by_borders(model: Model) -> bool:
-    """Whether a model's nuclei come of HoVer-Net's distances."""
-    return model.declaration.parting["_target_"] == HOVER_PARTING
 
 
 def with_slide_borders(
@@ -39,7 +30,7 @@ def with_slide_borders(
     """A model whose borders are scaled by what stands for the slide, hence the same in every tile.
 
     HoVer-Net scales them over the image at hand. So does this where the network takes the slide at once; of a larger
-    one it asks 32 windows.
+    one it asks 32 windows, as of any large picture.
 
     Args:
         model: the bundle.
@@ -51,17 +42,8 @@ def with_slide_borders(
     Returns:
         the model itself where its nuclei come of no distances.
     """
-    if not parts_by_borders(model):
-        return model
-    parting = dict(model.declaration.parting)
-    kernel = int(parting.get("kernel_size", KERNEL))
-    distances = (model.maps(each, colours)[2:4] for each in standing_windows(slide, ratio, region, _WINDOWS))
-    whole = is_taken_whole(slide, ratio)
-    try:
-        parting["border_scale"] = own_scale(next(distances), kernel) if whole else border_scale(distances, kernel)
-    except ValueError as error:
-        raise InputError(f"{slide.path}: {NOT_FINITE}") from error
-    return replace(model, declaration=model.declaration.trained(parting=parting))
+    pictures = standing_windows(slide, ratio, region, BORDER_WINDOWS)
+    return with_borders(model, pictures, colours, is_taken_whole(slide.grid(ratio)))
 
 
 def clump_boxes(model: Model, instances: NDArray[np.int32], maps: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from shapely import MultiPolygon, Polygon, box, prepare
 
-from mani_monai.apps.slides.slide import Window
-from mani_monai.inferers.whole_image_inferer import MOST_WHOLE
+from mani_monai.large_picture import Window
+from mani_monai.transforms.rescaling import MOST_WHOLE
 from mani_monai.utils import InputError
 
 LARGEST_WINDOW = math.isqrt(MOST_WHOLE)

@@ -14,7 +14,7 @@ from skimage.color import rgb2gray, rgb2hsv
 from skimage.measure import blur_effect
 from skimage.transform import downscale_local_mean
 
-from mani_monai.apps.slides.slide import Window
+from mani_monai.large_picture import Window
 from mani_monai.transforms.tissue import BLACK
 
 FOCUS_UM, BLOCK_UM = 0.5, 8.0

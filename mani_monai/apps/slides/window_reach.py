@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mani_monai.inferers.network_reach import POOLED, network_reach
-from mani_monai.known_components import PARTING, PIECES
+from mani_monai.known_components import PARTING, STAINS
 from mani_monai.model import Model
+from mani_monai.transforms.hover_borders import KERNEL
 from mani_monai.transforms.hover_instances import LARGEST_HOLE
 from mani_monai.transforms.part_nuclei import REACH
 from mani_monai.transforms.tissue import REACH as TISSUE_REACH
 from mani_monai.utils import InputError
 
-STAINS = f"{PIECES}NormaliseStainsd"
-KERNEL = 21  # of HoVerNetInstancesd by default
 _HOVER_BLUR = 4  # pixels: of its Gaussian filter
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.slide_target import pictures_of
 from mani_monai.apps.slides.sampled_windows import holds_slides, sample_windows
-from mani_monai.apps.slides.slide import Window, open_slide
+from mani_monai.apps.slides.slide import open_slide
 from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
 

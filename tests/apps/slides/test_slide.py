@@ -9,9 +9,10 @@ import pytest
 from made_slides import made_picture, write_slide
 from PIL import Image
 
-from mani_monai.apps.slides.slide import Window, open_slide
+from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_levels import OpenSlideLevels
 from mani_monai.data.pixel_size import PixelSize
+from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
 
 PICTURE = made_picture(301, 423)

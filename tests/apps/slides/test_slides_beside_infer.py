@@ -83,9 +83,8 @@ def test_the_sample_has_the_same_nuclei_by_both(tmp_path, monkeypatch, steps, pr
 )
 def test_ratios_of_all_kinds_give_the_same_nuclei_by_both(picture, tmp_path, monkeypatch, um, large):
     if large:
-        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_WHOLE", 1)
+        monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 1)
         monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE", 112)
-        monkeypatch.setattr("mani_monai.apps.slides.slide_stains.MOST_WHOLE", 1)
     model = dark_model(0.25, window=-1, preprocessing=STAINS)
     infer, slides = both(model, picture, tmp_path, monkeypatch, um, 112)
     assert len(infer) > 20
@@ -95,7 +94,7 @@ def test_ratios_of_all_kinds_give_the_same_nuclei_by_both(picture, tmp_path, mon
 @pytest.mark.parametrize(("um", "large"), [(0.25, False), (0.33, True)])
 def test_a_hovernet_finds_the_same_nuclei_by_both(nuclei, tmp_path, monkeypatch, um, large):
     if large:
-        monkeypatch.setattr("mani_monai.apps.slides.slide_stains.MOST_WHOLE", 1)
+        monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 1)
     infer, slides = both(painted_model(mpp=0.25), nuclei, tmp_path, monkeypatch, um, 164)
     assert len(infer) > 20
     assert slides == infer

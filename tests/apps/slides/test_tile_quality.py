@@ -10,9 +10,9 @@ from made_slides import GLASS, dark_model, made_picture, write_slide
 from scipy.ndimage import gaussian_filter
 from shapely import box
 
-from mani_monai.apps.slides.slide import Window
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.apps.slides.tile_quality import BLURRED, SlideQuality, TileQuality, tile_quality
+from mani_monai.large_picture import Window
 
 CORE = Window(0, 0, 256, 256)
 WHOLE = box(0, 0, 256, 256)

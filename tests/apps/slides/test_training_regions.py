@@ -14,7 +14,8 @@ from PIL import Image
 from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.apps.slides import slides_run
 from mani_monai.apps.slides.corrected_slides import read_corrected_slides
-from mani_monai.apps.slides.slide import Window, open_slide
+from mani_monai.apps.slides.slide import open_slide
+from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
 
 EDGE = 128

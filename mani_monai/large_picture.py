@@ -1,0 +1,172 @@
+"""What stands for a picture that no network takes at once: its tissue's colours and its borders, by windows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mani_monai.known_components import HOVER_PARTING, STAINS
+from mani_monai.nuclei import NOT_FINITE
+from mani_monai.transforms.hover_borders import KERNEL, border_scale, own_scale
+from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
+from mani_monai.utils import InputError
+
+if TYPE_CHECKING:
+    from mani_monai.model import Model
+
+STAIN_WINDOWS, BORDER_WINDOWS, EDGE = 64, 32, 256
+SEED = 0
+_GLASS = 200  # of the least channel of 255
+_LEAST = 0.25  # of a window that is tissue, for it to stand for the picture
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a grid in pixels, stops excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+
+def large_answer(model: Model, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Model]:
+    """The network's answer for a large picture, and the model that finds its nuclei.
+
+    Args:
+        model: the model.
+        picture: HW3 RGB, at the network's pixel size.
+
+    Raises:
+        InputError: as of :meth:`Model.maps`, and when the model normalises stains twice.
+    """
+
+    def read(window: Window) -> NDArray[np.uint8]:
+        return picture[window.top : window.bottom, window.left : window.right]
+
+    chosen = partial(tissue_windows, read, picture.shape[:2])
+    colours = tissue_colours(model, chosen(STAIN_WINDOWS))
+    fitted = with_borders(model, chosen(BORDER_WINDOWS), colours)
+    return fitted.maps(picture, colours), fitted
+
+
+def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: bool = False) -> TissueColours | None:
+    """Measures tissue as the model's stain normalisation sees it.
+
+    Args:
+        model: its preprocessing.
+        pictures: HW3 RGB windows at the network's pixel size.
+        whole: there is one, and it is all of the picture: it is measured as of any image.
+
+    Returns:
+        the colours; None where the model normalises no stains.
+
+    Raises:
+        InputError: when it normalises stains twice.
+    """
+    targets = [step["_target_"] for step in model.declaration.preprocessing]
+    if STAINS not in targets:
+        return None
+    if targets.count(STAINS) > 1:
+        raise InputError("preprocessing: stains are normalised twice; large pictures take models that do so once.")
+    position = targets.index(STAINS)
+    white = np.float32(model.declaration.preprocessing[position].get("white", 255))
+
+    def before(picture: NDArray[np.uint8]) -> NDArray:
+        image = model.pixels(shown_as_glass(picture))
+        for step in model.steps[:position]:
+            image = step({"image": image})["image"]
+        return np.asarray(image) / white
+
+    seen = map(before, pictures)
+    return TissueColours.of_image(next(seen)) if whole else TissueColours.of(seen)
+
+
+def parts_by_borders(model: Model) -> bool:
+    """Whether a model's nuclei come of HoVer-Net's distances."""
+    return model.declaration.parting["_target_"] == HOVER_PARTING
+
+
+def with_borders(
+    model: Model, pictures: Iterator[NDArray[np.uint8]], colours: TissueColours | None, whole: bool = False
+) -> Model:
+    """A model whose borders are scaled by what stands for the picture, hence the same in every part of it.
+
+    HoVer-Net scales them over the image at hand.
+
+    Args:
+        model: the model.
+        pictures: HW3 RGB windows at the network's pixel size.
+        colours: of the tissue, for stain normalisation.
+        whole: there is one, and it is all of the picture.
+
+    Returns:
+        the model itself where its nuclei come of no distances.
+
+    Raises:
+        InputError: as of :meth:`Model.maps`, and when an answer is not finite.
+    """
+    if not parts_by_borders(model):
+        return model
+    parting = dict(model.declaration.parting)
+    kernel = int(parting.get("kernel_size", KERNEL))
+    distances = (model.maps(each, colours)[2:4] for each in pictures)
+    try:
+        parting["border_scale"] = own_scale(next(distances), kernel) if whole else border_scale(distances, kernel)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(NOT_FINITE) from error
+    return replace(model, declaration=model.declaration.trained(parting=parting))
+
+
+def tissue_windows(
+    read: Callable[[Window], NDArray[np.uint8] | None], grid: tuple[int, int], count: int, seed: int = SEED
+) -> Iterator[NDArray[np.uint8]]:
+    """Windows that stand for a picture: of those with a quarter of tissue, some that a seed chooses.
+
+    Args:
+        read: gives a window's pixels, HW3 RGB; None where they cannot be read, which is passed over.
+        grid: height and width of the picture.
+        count: how many at most.
+        seed: of the choice.
+    """
+    windows, found = windows_over(grid, EDGE), 0
+    for number in np.random.default_rng(seed).permutation(np.arange(len(windows))):
+        pixels = read(windows[number])
+        if pixels is not None and _tissue_share(pixels) >= _LEAST:
+            found += 1
+            yield pixels
+        if found == count:
+            return
+
+
+def windows_over(grid: tuple[int, int], edge: int) -> list[Window]:
+    """Windows side by side over a grid, in raster order; the last ones are smaller.
+
+    Args:
+        grid: its height and width.
+        edge: of a window, all in pixels.
+    """
+    height, width = grid
+    return [
+        Window(top, left, min(top + edge, height), min(left + edge, width))
+        for top in range(0, height, edge)
+        for left in range(0, width, edge)
+    ]
+
+
+def _tissue_share(picture: NDArray[np.uint8]) -> float:
+    """Of a picture, how much is neither glass nor ink nor black."""
+    return float((tissue_mask(picture) & (picture.min(axis=2) < _GLASS)).mean())
