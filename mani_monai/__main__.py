@@ -25,6 +25,7 @@ COMMANDS = {
     "calibrate": "steps.steps_command:calibrate",
     "reestimate": "steps.steps_command:reestimate",
     "average": "steps.steps_command:average",
+    "prototypes": "steps.steps_command:prototypes",
     "export": "export.export_command:export",
     "inspect": "inspect.inspect_command:inspect",
     "configs": "configs.configs_command:configs",

@@ -44,6 +44,7 @@ class Model:
         version: the bundle's.
         licence: terms of the data that it was trained on; None where it does not say.
         domains: the data sets that it was trained on, each with its name, role and licence.
+        prototypes: vectors of the source's "nuclei" and "background", as ``mani prototypes`` noted them; None without.
     """
 
     network: nn.Module
@@ -54,6 +55,7 @@ class Model:
     version: str = ""
     licence: str | None = None
     domains: Sequence[Mapping[str, Any]] = ()
+    prototypes: Mapping[str, Any] | None = None
     _steps: Sequence[MapTransform] = field(init=False, repr=False)
     _part: MapTransform = field(init=False, repr=False)
 

@@ -20,12 +20,13 @@ _AGAIN = "export the bundle again"
 
 
 class ModelFacts(NamedTuple):
-    """SHA-256 of the weights, the bundle's version, terms of the data, and the data sets: as ``Model`` has them."""
+    """SHA-256 of the weights, version, terms of the data, data sets and source vectors: as ``Model`` has them."""
 
     weights: str
     version: str
     licence: str | None
     domains: Sequence[Mapping[str, Any]]
+    prototypes: Mapping[str, Any] | None
 
 
 def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration, ModelFacts]:
@@ -50,8 +51,10 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
         with torch.device("meta"):  # random weights would take seconds, and are replaced
             network = declaration.build_network()
         load_network(network, state, file, assign=True)
-        domains = tuple((metadata.get("training") or {}).get("domains") or ())
+        training = metadata.get("training") or {}
+        domains, prototypes = tuple(training.get("domains") or ()), training.get("prototypes")
         licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
         if (terms := folder / LICENCE).is_file():
             licence = terms.read_text(encoding="utf-8", errors="replace")
-        return network, declaration, ModelFacts(file_hash(file), str(metadata.get("version")), licence, domains)
+        facts = ModelFacts(file_hash(file), str(metadata.get("version")), licence, domains, prototypes)
+        return network, declaration, facts

@@ -20,6 +20,7 @@ COMMANDS = {
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),
     "unseen": ("unseen_command", "how well models find, part and count nuclei of a labelled data set"),
     "statistics": ("statistics_command", "whose batch statistics a model should have: the choice beside the truth"),
+    "self_training": ("self_training_command", "a short training on sure nuclei, beside the statistics alone"),
     "shifts": ("weights_commands", "describes the shifts of a table"),
     "adabn": ("weights_commands", "what AdaBN does to single images"),
     "parting": ("parting_command", "how well nuclei are parted, beside the stain alone"),

@@ -22,6 +22,8 @@ OTHERS = ("stain", "symmetry", "information", "always source", "always half", "a
 PAIR = ("model", "data", "tissue")
 MOST_REGRET, MOST_LOSS = 0.005, 0.02
 """Goals of the plan: of the mean regret, and of the worst loss against the source's statistics."""
+ASKED_PAIRS = 24
+"""Pairs of a model and a tissue that a goal has to be met on."""
 
 
 def pairs_of(rows: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
@@ -83,17 +85,30 @@ def rules_table(rows: pd.DataFrame) -> str:
 
 
 def goals_table(rows: pd.DataFrame) -> str:
-    """The plan's goals, and whether the frozen rule meets them."""
+    """The plan's goals, and whether the frozen rule meets them: open where it does on fewer than ``ASKED_PAIRS``."""
     pairs = pairs_of(usable(rows))
     found = _summary([regrets(group, chosen_of(group)) for _, group in pairs])
     lines = []
     for number, (what, most) in enumerate((("mean regret", MOST_REGRET), ("worst loss", MOST_LOSS))):
         for key, value in zip(ORACLES, found[2 * number : 2 * number + 2], strict=True):
-            met = "yes" if round(value, 5) <= most else "no"
+            met = met_of(round(value, 5) <= most, len(pairs), ASKED_PAIRS)
             lines.append([f"{what}, {TITLES[key]}", f"{most:.3f}", f"{value:.3f}", met])
     return markdown_table(
         pd.DataFrame(lines, columns=["goal", "at most", f"figure, {counted(len(pairs), 'pair')}", "met"])
     )
+
+
+def met_of(holds: bool, pairs: int, asked: int) -> str:
+    """Whether a goal is met: "no" as soon as it does not hold, "yes" on enough pairs alone.
+
+    Args:
+        holds: on the pairs that are measured.
+        pairs: how many there are.
+        asked: how many it takes.
+    """
+    if not holds:
+        return "no"
+    return "yes" if pairs >= asked else f"open: {pairs} of {asked} pairs"
 
 
 def explored_table(rows: pd.DataFrame) -> str:

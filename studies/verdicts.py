@@ -18,10 +18,10 @@ from mani_monai.apps.adapt.verdict import Verdict, judge
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
 from mani_monai.utils.numbers import counted
 from studies.markdown import markdown_table
-from studies.statistics_page import ORACLES, PAIR, TITLES, chosen_of, pairs_of, usable
+from studies.statistics_page import ASKED_PAIRS, ORACLES, PAIR, TITLES, chosen_of, met_of, pairs_of, usable
 
-SETTING = {"tnbc": ("breast",), "monuseg": ("breast", "kidney")}
-"""Tissues of the half that rules may be set on, by data set; all others confirm."""
+SETTING = {"tnbc": ("breast", "unknown"), "monuseg": ("breast", "kidney")}
+"""Tissues of the half that rules may be set on, by data set; all others confirm. Lists of TNBC name no tissue."""
 HALVES = ("setting", "confirming")
 LOST, THROWN, MOST_LOSS, LEAST_TAKEN = 0.01, 0.02, 0.02, 0.5
 """From which loss a "use" counts, and which gain a "keep" throws away; the plan's goals."""
@@ -111,30 +111,32 @@ def verdicts_table(rows: pd.DataFrame) -> str:
 def truth_table(rows: pd.DataFrame) -> str:
     """Verdict against truth, by half."""
     judged, lines = judged_pairs(rows), []
-    for half in HALVES:
-        own = [one for one in judged if one.half == half]
+    for half in (*HALVES, "both"):
+        own = [one for one in judged if half in (one.half, "both")]
         counts = {name: [one for one in own if one.verdict.outcome == name] for name in (USE, KEEP, LOOK)}
         for key, title in TITLES.items():
-            lost = sum(one.lost(key) > LOST for one in own)
+            lost = [sum(one.lost(key) > bound for one in own) for bound in (LOST, MOST_LOSS)]
             thrown = sum(one.thrown(key) > THROWN for one in own)
             worst = max((one.lost(key) for one in own), default=0.0)
-            cells = [len(own), len(counts[USE]), lost, f"{worst:.3f}", len(counts[KEEP]), thrown, len(counts[LOOK])]
+            cells = [len(own), len(counts[USE]), *lost, f"{worst:.3f}", len(counts[KEEP]), thrown, len(counts[LOOK])]
             lines.append([half, title, *cells, _share(own, key)])
-    heads = ["pairs", '"use"', f"lost more than {LOST}", "largest loss", '"keep"', f"threw away more than {THROWN}"]
+    lost_heads = [f"lost more than {bound}" for bound in (LOST, MOST_LOSS)]
+    heads = ["pairs", '"use"', *lost_heads, "largest loss", '"keep"', f"threw away more than {THROWN}"]
     return markdown_table(pd.DataFrame(lines, columns=["half", "figure", *heads, '"look"', "gains taken"]))
 
 
 def goals_of_verdicts(rows: pd.DataFrame) -> str:
-    """The plan's goals on the confirming half."""
+    """The plan's goals on the confirming half, which has to hold half of ``ASKED_PAIRS``."""
     own = [one for one in judged_pairs(rows) if one.half == HALVES[1]]
     lines = []
     for key, title in TITLES.items():
         worst = max((one.lost(key) for one in own), default=0.0)
-        met = _met(worst <= MOST_LOSS)
+        met = met_of(worst <= MOST_LOSS, len(own), ASKED_PAIRS // 2)
         lines.append([f'largest loss of "use", {title}', f"at most {MOST_LOSS}", f"{worst:.3f}", met])
     for key, title in TITLES.items():
         there = sum(one.best[key] for one in own)
-        met = _met(sum(one.taken(key) for one in own) >= LEAST_TAKEN * there) if there > 0 else "-"
+        enough = sum(one.taken(key) for one in own) >= LEAST_TAKEN * there
+        met = met_of(enough, len(own), ASKED_PAIRS // 2) if there > 0 else "-"
         lines.append([f"gains taken, {title}", f"at least {LEAST_TAKEN:.0%}", _share(own, key), met])
     return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {counted(len(own), 'pair')}", "met"]))
 
@@ -142,7 +144,3 @@ def goals_of_verdicts(rows: pd.DataFrame) -> str:
 def _share(judged: Sequence[Judged], key: str) -> str:
     there, taken = sum(one.best[key] for one in judged), sum(one.taken(key) for one in judged)
     return f"{taken / there:.0%} ({taken:.3f} of {there:.3f})" if there > 0 else "there were none"
-
-
-def _met(holds: bool) -> str:
-    return "yes" if holds else "no"

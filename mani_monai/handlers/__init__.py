@@ -3,6 +3,7 @@ from .adaptation_handler import AdaptationHandler
 from .best_model import BestModelHandler
 from .checkpoint import CheckpointHandler
 from .distributed import RankAverageHandler
+from .fixed_statistics import FixedStatisticsHandler
 from .iteration_seed import IterationSeedHandler
 from .schedule import CosineRateHandler, ScheduleHandler
 from .snapshot import SnapshotAverageHandler, SnapshotHandler
@@ -15,6 +16,7 @@ __all__ = [
     "BestModelHandler",
     "CheckpointHandler",
     "CosineRateHandler",
+    "FixedStatisticsHandler",
     "IterationSeedHandler",
     "RankAverageHandler",
     "ScheduleHandler",

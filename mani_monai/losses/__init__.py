@@ -1,5 +1,6 @@
 from .adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits, usable_pairs
 from .adversarial import AdversarialLoss, adversarial_terms, domain_cross_entropy
+from .certain_dice_ce import CertainDiceCELoss
 from .conditional_matching import ConditionalMatchingLoss
 from .consistency import ConsistencyLoss, MaskedConsistencyLoss
 from .contour_dice_ce import ContourDiceCELoss
@@ -9,6 +10,7 @@ from .map_adversarial import EntropyAdversarialLoss, MaskAdversarialLoss, Output
 from .mutual_information import MutualInformationLoss
 from .mutual_information_bounds import donsker_varadhan_mi, info_nce_mi, jensen_shannon_mi
 from .prediction_information import PredictionInformationLoss
+from .prototype_information import PrototypeInformationLoss
 from .pseudo_labels import CyclicPseudoLabelLoss
 from .reconstruction import ReconstructionLoss
 from .seam_dice_ce import SeamDiceCELoss
@@ -18,6 +20,7 @@ from .weak_labels import WeakLabelLoss
 __all__ = [
     "AdaptationLoss",
     "AdversarialLoss",
+    "CertainDiceCELoss",
     "ConditionalMatchingLoss",
     "ConsistencyLoss",
     "ContourDiceCELoss",
@@ -31,6 +34,7 @@ __all__ = [
     "MutualInformationLoss",
     "OutputAdversarialLoss",
     "PredictionInformationLoss",
+    "PrototypeInformationLoss",
     "ReconstructionLoss",
     "SeamDiceCELoss",
     "TargetSupportsLoss",

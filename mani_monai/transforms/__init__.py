@@ -14,6 +14,7 @@ from .part_nucleid import PartNucleid
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
+from .sure_nuclei import MarkUnsured, mark_unsure, sure_label
 from .symmetry import Symmetry
 from .tissue import BackgroundOffTissued, tissue_mask
 
@@ -26,6 +27,7 @@ __all__ = [
     "HoVerTargetsd",
     "MarkContoursd",
     "MarkSeamsd",
+    "MarkUnsured",
     "MedianSmoothd",
     "NoisePerturbation",
     "NormaliseStainsd",
@@ -43,9 +45,11 @@ __all__ = [
     "least_area",
     "mark_contours",
     "mark_seams",
+    "mark_unsure",
     "normalise_stains",
     "nuclei_table",
     "part_nuclei",
+    "sure_label",
     "swap_low_frequencies",
     "tissue_mask",
 ]

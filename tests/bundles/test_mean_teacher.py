@@ -13,7 +13,7 @@ from mani_monai.utils.files import load_tensors
 
 SETTINGS = {"iterations": 6, "warmup": 1, "val_interval": 2}
 ALONE = [("source_only", name) for name in ("mean_teacher", "masked_consistency", "self_ensembling_uda")]
-ALONE += [("mani2",)]
+ALONE += [("mani2",), ("self_training",)]
 ON_TOP_OF_MANI = [("mean_teacher", "stain_augmentation")]
 AVERAGED = [("target_statistics", "weight_average"), ("mani2_control",)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from studies.statistics_page import explored_table, goals_table, pair_table, rule_choice, rules_table
+from studies.statistics_page import explored_table, goals_table, met_of, pair_table, rule_choice, rules_table
 
 
 @pytest.fixture
@@ -35,11 +35,17 @@ def test_regret_and_loss_by_hand(rows):
 
 def test_goals_by_hand(rows):
     assert goals_table(rows).splitlines()[2:] == [
-        "| mean regret, Dice | 0.005 | 0.000 | yes |",
+        "| mean regret, Dice | 0.005 | 0.000 | open: 2 of 24 pairs |",
         "| mean regret, PQ | 0.005 | 0.010 | no |",
-        "| worst loss, Dice | 0.020 | -0.020 | yes |",
-        "| worst loss, PQ | 0.020 | 0.020 | yes |",
+        "| worst loss, Dice | 0.020 | -0.020 | open: 2 of 24 pairs |",
+        "| worst loss, PQ | 0.020 | 0.020 | open: 2 of 24 pairs |",
     ]
+
+
+def test_a_goal_is_met_on_enough_pairs_alone(rows):
+    many = pd.concat([rows.assign(model=f"m{number}") for number in range(12)])
+    assert [line.split("|")[4].strip() for line in goals_table(many).splitlines()[2:]] == ["yes", "no", "yes", "yes"]
+    assert met_of(False, 2, 24) == "no"
 
 
 def test_a_rule_sees_no_label(rows):

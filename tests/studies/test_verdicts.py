@@ -42,6 +42,8 @@ def test_verdicts_are_those_of_today_s_rules(rows):
         "prostate": ("confirming", "keep"),
         "kidney": ("setting", "look"),
     }
+    alone = pd.DataFrame(pair("tnbc", "unknown", "source", (0.7, 0.7), (0.4, 0.4)))
+    assert [one.half for one in judged_pairs(alone)] == ["setting"]
     pair_of = "confirming | m | monuseg | prostate | target | keep | stain consistency"
     line = f"| {pair_of} | +0.020 | +0.020 | -0.020 | +0.000 |"
     assert line in verdicts_table(rows).splitlines()
@@ -49,15 +51,16 @@ def test_verdicts_are_those_of_today_s_rules(rows):
 
 def test_truth_by_hand(rows):
     lines = truth_table(rows).splitlines()
-    assert "| setting | Dice | 2 | 1 | 1 | 0.200 | 0 | 0 | 1 | 0% (0.000 of 0.020) |" in lines
-    assert "| setting | PQ | 2 | 1 | 0 | 0.000 | 0 | 0 | 1 | 100% (0.050 of 0.050) |" in lines
-    assert "| confirming | Dice | 3 | 1 | 0 | 0.000 | 2 | 1 | 0 | 67% (0.100 of 0.150) |" in lines
+    assert "| setting | Dice | 2 | 1 | 1 | 1 | 0.200 | 0 | 0 | 1 | 0% (0.000 of 0.020) |" in lines
+    assert "| setting | PQ | 2 | 1 | 0 | 0 | 0.000 | 0 | 0 | 1 | 100% (0.050 of 0.050) |" in lines
+    assert "| confirming | Dice | 3 | 1 | 0 | 0 | 0.000 | 2 | 1 | 0 | 67% (0.100 of 0.150) |" in lines
+    assert "| both | Dice | 5 | 2 | 1 | 1 | 0.200 | 2 | 1 | 1 | 59% (0.100 of 0.170) |" in lines
 
 
 def test_goals_are_those_of_the_confirming_half(rows):
     lines = goals_of_verdicts(rows).splitlines()
     assert lines[0].endswith("| figure, 3 pairs | met |")
-    assert '| largest loss of "use", Dice | at most 0.02 | 0.000 | yes |' in lines
-    assert "| gains taken, Dice | at least 50% | 67% (0.100 of 0.150) | yes |" in lines
+    assert '| largest loss of "use", Dice | at most 0.02 | 0.000 | open: 3 of 12 pairs |' in lines
+    assert "| gains taken, Dice | at least 50% | 67% (0.100 of 0.150) | open: 3 of 12 pairs |" in lines
     nothing = goals_of_verdicts(rows[rows["data"] == "tnbc"])
     assert "| gains taken, PQ | at least 50% | there were none | - |" in nothing.splitlines()

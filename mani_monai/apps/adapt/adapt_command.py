@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.utils.command_line import end_on_signals
-
-STATISTICS = "statistics"
-"""The method that trains nothing."""
+from mani_monai.utils.lasting_output import lasting_output
 
 
 def adapt(
@@ -52,7 +50,9 @@ def adapt(
             weights go on with the preprocessing that they were trained with.
         method: of a training: stain_adabn, the default (trained on normalised stains, then averaged weights with the
             target's batch statistics), mean_teacher_stain_augmentation, adabn (the source-only training with the
-            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source: statistics.
+            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source: statistics,
+            the default; self_training, which goes on with a short training on the target's own sure nuclei; or
+            source_free_mani, the same with MaNi's bound on vectors of the source, as mani prototypes noted them.
         preset: of a training: small (two cores can pay it), quick (smaller still) or paper (needs a GPU).
         options: of a training: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.
@@ -63,35 +63,57 @@ def adapt(
             marked as oracle. They choose nothing.
         masks: folder of their masks.
     """
-    from mani_monai.apps.adapt.request import check_folders
-    from mani_monai.apps.adapt.slide_target import pictures_of
+    from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, STATISTICS
     from mani_monai.utils import InputError
-    from mani_monai.utils.places import place_of
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
-    if source is None and (method not in (None, STATISTICS) or options):
+    source_free = (STATISTICS, SELF_TRAINING, SOURCE_FREE)
+    if source is None and (method not in (None, *source_free) or options):
         flag = "options" if options else f"method {method}"
         raise InputError(f"--{flag}: is of a training, which needs labelled images; name them with --source.")
-    if source is not None and method == STATISTICS:
+    if source is not None and method in source_free:
         raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
+    settled = {name: str(value) for name, value in (options or {}).items()}
+    with lasting_output():
+        _adapt(target, Path(out), source, model, method, preset, settled, seed, licence, mpp, check, masks)
+
+
+def _adapt(
+    target: str,
+    out: Path,
+    source: str | None,
+    model: str | None,
+    method: str | None,
+    preset: str,
+    options: dict[str, str],
+    seed: int,
+    licence: str,
+    mpp: float | None,
+    check: str | None,
+    masks: str | None,
+) -> None:
+    from mani_monai.apps.adapt.request import STATISTICS, check_folders
+    from mani_monai.apps.adapt.slide_target import pictures_of
+    from mani_monai.utils.places import place_of
+
     check_folders(check, masks)
-    target, mpp, slides = pictures_of(target, Path(out), mpp, source, model)
+    target, mpp, slides = pictures_of(target, out, mpp, source, model)
     bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "slides": slides, "say": _say}
     if source is None:
         from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 
         given = model or str(place_of("pretrained") / "mani_unet")
         end_on_signals()
-        done = adapt_statistics(SourceFree(target, Path(out), given, bundles, licence, mpp, **checked))
+        further = {**checked, "method": method or STATISTICS}
+        done = adapt_statistics(SourceFree(target, out, given, bundles, licence, mpp, **further))
     else:
         from mani_monai.apps.adapt.adaptation import Adaptation
         from mani_monai.apps.adapt.adaptation import adapt as adapt_now
         from mani_monai.apps.adapt.methods import DEFAULT_METHOD
 
-        settled = {name: str(value) for name, value in (options or {}).items()}
-        places = (source, target, Path(out), bundles, model)
-        job = Adaptation(*places, method or DEFAULT_METHOD, preset, settled, seed, licence, mpp, **checked)
+        places = (source, target, out, bundles, model)
+        job = Adaptation(*places, method or DEFAULT_METHOD, preset, options, seed, licence, mpp, **checked)
         end_on_signals()
         done = adapt_now(job)
     print(f"report:  {done.report}")

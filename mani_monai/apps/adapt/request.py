@@ -10,6 +10,8 @@ from typing import Any
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
+STATISTICS, SELF_TRAINING, SOURCE_FREE = "statistics", "self_training", "source_free_mani"
+"""The methods that need no labelled image; the first trains nothing."""
 REQUEST = "request.json"
 """Its file in the adaptation's folder."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,16 @@ from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
 from mani_monai.apps.adapt.judged_statistics import judge_candidate, measure_candidate
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
-from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
-from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, choose_statistics
+from mani_monai.apps.adapt.request import (
+    REQUEST,
+    SELF_TRAINING,
+    SOURCE_FREE,
+    STATISTICS,
+    check_folders,
+    check_request,
+    keep_request,
+)
+from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, Choice, choose_statistics
 from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
@@ -22,10 +30,17 @@ from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import PixelSize, given_pixel_size
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
+from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.numbers import counted
 
 METHOD = "batch statistics of the target, no weight trained"
+TRAINED = {
+    SELF_TRAINING: "batch statistics of the target, then self-training on its sure nuclei",
+    SOURCE_FREE: "batch statistics of the target, then self-training with MaNi's bound on stored vectors of the source",
+}
+"""What a bundle says of its method."""
+CALLED = {SELF_TRAINING: "self-training", SOURCE_FREE: "source-free MaNi"}
 LOOKED_AT = 256
 """Images of a folder that are looked at, at most, evenly taken."""
 
@@ -44,6 +59,9 @@ class SourceFree:
         check: folder of labelled target images, which choose nothing.
         masks: folder of their masks.
         slides: what the images are windows of; None where they are none.
+        method: STATISTICS, or SELF_TRAINING or SOURCE_FREE, which train shortly once the statistics are chosen.
+        options: further overrides of that training's configs, name and value.
+        launcher: what starts it.
         say: tells a person how far it is.
     """
 
@@ -56,6 +74,9 @@ class SourceFree:
     check: str | None = None
     masks: str | None = None
     slides: Slides | None = None
+    method: str = STATISTICS
+    options: Mapping[str, str] = field(default_factory=dict)
+    launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
 
 
@@ -83,11 +104,13 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     sound = _sound(images, job, left_out)
 
     job.say(f"2/4 choosing the batch statistics, from {counted(min(len(sound), ESTIMATED), 'image')}")
-    choice = choose_statistics(given, sound)
+    choice, facts = choose_statistics(given, sound), {}
+    if job.method != STATISTICS:
+        choice, facts = _self_trained(job, choice, given, sound)
     model, name, scores = choice.adapted(given), choice.name, choice.scores
 
     job.say("3/4 exporting")
-    trained = _trained(job, model, name, target_name(job.target, ""))
+    trained = _trained(job, model, name, target_name(job.target, ""), facts)
     adapted = _export(job, trained)
     keep_request(job.out / REQUEST, asked)
 
@@ -104,6 +127,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         str(trained.facts["target"]),
         {
             **_settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
+            "method": trained.facts["method"],
             **shown_pixel_sizes(images, given.mpp),
         },
         (terms_of_use(trained.domains), *(line[0].upper() + line[1:] for line in unsized), *_named_doubts(images)),
@@ -122,6 +146,23 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     return Adapted(job.out / PAGE, adapted, None, outcome.verdict, commands.of(outcome.verdict.outcome))
 
 
+def _self_trained(
+    job: SourceFree, choice: Choice, given: Model, sound: Sequence[TargetImage]
+) -> tuple[Choice, dict[str, Any]]:
+    """The choice with the trained model in it, and facts of the training."""
+    from mani_monai.apps.adapt.self_training import SelfTraining, self_train  # which imports what trains
+
+    vectors = given.prototypes if job.method == SOURCE_FREE else None
+    if job.method == SOURCE_FREE and vectors is None:
+        raise InputError(f"{job.model}: holds no vectors of its source; note them in its run with mani prototypes.")
+    job.say(f"2/4 self-training on the target's sure nuclei, from the statistics: {choice.name}")
+    place = SelfTraining(job.out, job.bundles, target_name(job.target, ""), job.options, vectors, job.launcher)
+    done = self_train(choice.adapted(given), sound, place)
+    job.say(f"{done.said}.")
+    name = f"{choice.name}, then {CALLED[job.method]}"
+    return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[job.method]}
+
+
 def _check(job: SourceFree, before: Model, after: Model | None, size: PixelSize | None) -> dict[str, Any] | None:
     """Figures of the model before and after, which is the same where there is no other."""
     if job.check is None or job.masks is None:
@@ -135,7 +176,9 @@ def _check(job: SourceFree, before: Model, after: Model | None, size: PixelSize 
 
 def _request(job: SourceFree, paths: Sequence[Path]) -> dict[str, Any]:
     """What tells one adaptation from another; images count by name and size."""
+    method = {} if job.method == STATISTICS else {"method": job.method, "options": dict(job.options)}
     return {
+        **method,
         "source": None,
         "target": {path.name: path.stat().st_size for path in paths},
         "model": model_hash(job.model),
@@ -161,7 +204,7 @@ def _named_doubts(images: Sequence[TargetImage]) -> list[str]:
     return [f"{image.path.name} is suspicious and chose nothing: {', '.join(image.doubts)}" for image in doubted]
 
 
-def _trained(job: SourceFree, model: Model, name: str, target: str) -> TrainedRun:
+def _trained(job: SourceFree, model: Model, name: str, target: str, facts: Mapping[str, Any]) -> TrainedRun:
     """The chosen model for its export."""
     known = Path(job.model).stem
     records = bound_by(model, known)
@@ -169,16 +212,17 @@ def _trained(job: SourceFree, model: Model, name: str, target: str) -> TrainedRu
     domains = [Domain(one["name"], one["role"], one["licence"], one.get("types") or {}) for one in records]
     target = f"{target}_target" if target in sources else target
     domains.append(Domain(target, "target", job.licence))
-    facts = {
+    told = {
         "source": ",".join(sources) or f"the data of {known} {model.version}",
         "target": target,
         "split": "all",
         "seed": 0,
         "iterations": 0,
         "method": f"{METHOD} ({name})",
+        **facts,
         "adapted_from": {"weights": model.weights, "version": model.version, "statistics": name},
     }
-    return TrainedRun(Path(job.model), model.network.state_dict(), model.declaration, tuple(domains), facts, None)
+    return TrainedRun(Path(job.model), model.network.state_dict(), model.declaration, tuple(domains), told, None)
 
 
 def _export(job: SourceFree, trained: TrainedRun) -> Exported:

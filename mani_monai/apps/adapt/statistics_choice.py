@@ -54,6 +54,18 @@ class Choice:
         load_network(upright.network, self.states[name], name)
         return upright if name == SOURCE else replace(upright, declaration=upright.declaration.uncalibrated())
 
+    def with_trained(self, model: Model, name: str, images: Sequence[TargetImage]) -> Choice:
+        """This choice with a model in it that was trained from the chosen one, which takes its place.
+
+        Args:
+            model: that one, which sees rows first.
+            name: what to call it.
+            images: those that may speak for the tissue.
+        """
+        scores = label_free_scores(model, [image.field for image in evenly_taken(images, SCORED)])
+        state = model.network.state_dict()
+        return replace(self, name=name, states={**self.states, name: state}, scores={**self.scores, name: scores})
+
 
 def choose_statistics(model: Model, images: Sequence[TargetImage], progress: bool = True) -> Choice:
     """Makes the candidates of a model for a target, scores them on a few fields of it, and applies the rule.

@@ -12,6 +12,7 @@ from mani_monai.apps.adapt.report_pictures import curves_picture, panel_picture,
 from mani_monai.apps.adapt.shown_fields import Field, shown_fields
 from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
+from mani_monai.utils import InputError
 from mani_monai.utils.atomic import replacing
 from mani_monai.utils.json_files import save_json, without_infinities
 from mani_monai.utils.numbers import counted
@@ -20,7 +21,7 @@ PAGE, RECORD = "report.html", "report.json"
 
 
 def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Measured, after: Measured) -> None:
-    """Writes the page and the record.
+    """Writes the record, then the page: whatever happens to a picture, the figures are there.
 
     Args:
         out: receives ``report.html`` and ``report.json``.
@@ -29,6 +30,8 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
         before: the source model on them.
         after: the adapted one.
     """
+    (out / PAGE).unlink(missing_ok=True)  # of an earlier run: no page beside other figures
+    save_json(out / RECORD, without_infinities(outcome.record()))
     models = {"the model": before} if outcome.kept else {"before": before, "after": after}
     nuclei = {name: measured.nuclei for name, measured in models.items()}
     if outcome.evidence.source is not None:
@@ -42,7 +45,6 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
     )
     with replacing(out / PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
-    save_json(out / RECORD, without_infinities(outcome.record()))
 
 
 def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured) -> tuple[ImageRow, ...]:
@@ -62,7 +64,7 @@ def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured)
 def field_pictures(
     paths: Sequence[Path], models: Sequence[Measured], suspicious: Collection[int] = ()
 ) -> dict[str, bytes]:
-    """Pictures of fields by their captions: the image, then each model's outlines.
+    """Pictures of fields by their captions: the image, then each model's outlines. A file that went away has none.
 
     Args:
         paths: the measured images.
@@ -71,7 +73,10 @@ def field_pictures(
     """
     pictures = {}
     for name, field in shown_fields(models[0].images, models[-1].images, suspicious):
-        pixels = read_image(paths[field.image]).pixels[field.part]
+        try:
+            pixels = read_image(paths[field.image]).pixels[field.part]
+        except InputError:  # it was there when it was measured; its figures still hold
+            continue
         maps = [measured.images[field.image].instances[field.part] for measured in models]
         pictures[_caption(name, paths[field.image].name, field, len(models) > 1)] = panel_picture(pixels, maps)
     return pictures

@@ -18,6 +18,8 @@ from mani_monai.utils.files import fingerprint, load_tensors, weights_file
 from mani_monai.utils.json_files import read_object
 
 FACTS = ("source", "target", "split", "seed", "iterations")
+FURTHER = ("prototypes",)
+"""Facts that a training need not have."""
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 AGAIN = "write it again"
 ORACLE = "oracle"  # the selection that target labels chose
@@ -111,7 +113,7 @@ def read_run(
         declaration = declaration.trained(mpp=size.um)
     scored = _metrics_file(folder, evaluation)
     metrics = read_object(scored, AGAIN)
-    facts = {name: training[name] for name in FACTS}
+    facts = {name: training[name] for name in FACTS} | {name: training[name] for name in FURTHER if name in training}
     domains = [Domain(one["name"], one["role"], one["licence"], one.get("types", {})) for one in training["domains"]]
     return TrainedRun(
         path,

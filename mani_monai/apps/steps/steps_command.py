@@ -63,3 +63,17 @@ def average(run: str) -> None:
     from mani_monai.apps.steps.run_steps import average_run
 
     print(f"weights: {average_run(run)}")
+
+
+def prototypes(run: str) -> None:
+    """Notes mean vectors of the source's nuclei and background, for adaptations without source images.
+
+    Writes them into <run>/configs/metadata.json, some kilobytes, from where they go into exports. They are means of
+    features, one of each class an image. No label of a target is read.
+
+    Args:
+        run: output_dir of the training.
+    """
+    from mani_monai.apps.steps.source_prototypes import note_prototypes
+
+    print(f"vectors: {len(note_prototypes(run)['nuclei'])} of nuclei, as many of background")

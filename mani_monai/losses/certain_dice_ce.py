@@ -1,0 +1,45 @@
+"""Dice and cross-entropy over the pixels whose label is sure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.losses import DiceCELoss
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ..transforms.sure_nuclei import UNSURE
+
+_BACKGROUND = 30.0  # a logit whose softmax is 1
+
+
+class CertainDiceCELoss(DiceCELoss):
+    """``DiceCELoss`` that leaves pixels out whose label nobody is sure of.
+
+    To Dice such a pixel is background that was found. The cross-entropy is the mean over the others.
+
+    Args:
+        options: those of ``DiceCELoss``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """
+        Args:
+            input: B2HW logits.
+            target: B1HW: 0 background, 1 nuclei, 2 unsure.
+
+        Returns:
+            a scalar >= 0; 0 where no pixel is sure.
+        """
+        unsure = target == UNSURE
+        mask = target.masked_fill(unsure, 0)
+        found = torch.zeros_like(input)
+        found[:, 0] = _BACKGROUND
+        entropy = cross_entropy(input, mask[:, 0].long(), reduction="none")
+        sure = ~unsure[:, 0]
+        mean = (entropy * sure).sum() / sure.sum().clamp(min=1)
+        return self.lambda_dice * self.dice(torch.where(unsure, found, input), mask) + self.lambda_ce * mean

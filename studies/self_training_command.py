@@ -1,0 +1,137 @@
+"""Self-training on a target's sure nuclei, with and without stored vectors, beside the statistics alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mani_monai import Model
+from mani_monai.apps.adapt.self_training import SelfTraining, self_train
+from mani_monai.apps.adapt.statistics_choice import choose_statistics
+from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.steps.source_prototypes import source_prototypes
+from mani_monai.data.datalists import data_set_names, load_source_list
+from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
+from mani_monai.utils import InputError
+from mani_monai.utils.places import place_of
+from studies.markdown import markdown_table
+from studies.statistics_page import PAIR
+from studies.statistics_pairs import FIGURES, tissues_of_set
+from studies.unseen_tissue import Found, measure
+
+STATISTICS, TRAINED, WITH_PROTOTYPES = "statistics", "self-training", "with prototypes"
+ROW = "row"
+
+
+def self_training(
+    bundles: str | tuple[str, ...],
+    data: str | tuple[str, ...],
+    dataset_dir: str = "data",
+    split: str = "split_0",
+    out: str | None = None,
+    most: int | None = None,
+    sources: str | None = None,
+    tissues: str | None = None,
+) -> None:
+    """Prints Dice, PQ and the error of the count of the chosen statistics, and of trainings that start from them.
+
+    Labels of the target choose nothing: ``studies/results/self_training_plan.md`` has the rule. What is trained comes
+    from the functions that mani adapt calls.
+
+    Args:
+        bundles: a run's folder, an exported folder or a zip; or several with commas.
+        data: the labelled data set, by name; or several with commas.
+        dataset_dir: folder of the data sets that mani prepare wrote.
+        split: the split whose images, of all parts, are taken.
+        out: a CSV file that receives a row a model, tissue and way; pairs that it holds are not made again.
+        most: images of a tissue, at most; all by default.
+        sources: the labelled data set that the models were trained on; with it, stored vectors of it are tried, too.
+        tissues: names with commas; all by default.
+
+    Raises:
+        InputError: when no tissue has enough images.
+    """
+    paths = bundles.split(",") if isinstance(bundles, str) else list(bundles)
+    rows: list[dict[str, Any]] = []
+    if out is not None and Path(out).is_file():
+        rows = pd.read_csv(out).to_dict("records")
+    wanted = None if tissues is None else tissues.split(",")
+    for bundle in paths:
+        model = Model.open(bundle)
+        labelled = None if sources is None else load_source_list(dataset_dir, sources, split)
+        for name in data_set_names(data):
+            for tissue, items in tissues_of_set(dataset_dir, name, split, most).items():
+                pair = dict(zip(PAIR, (Path(bundle).name, name, tissue), strict=True))
+                held = any(all(row[key] == value for key, value in pair.items()) for row in rows)
+                if held or (wanted is not None and tissue not in wanted):
+                    continue
+                rows.extend({**pair, **row} for row in measured_ways(model, items, labelled))
+                if out is not None:
+                    pd.DataFrame(rows).round(5).to_csv(out, index=False, lineterminator="\n")
+    if not rows:
+        raise InputError(f"--data {data}: no tissue has enough labelled images; name another data set.")
+    print(f"{ways_table(pd.DataFrame(rows))}\n\n{gains_table(pd.DataFrame(rows))}")
+
+
+def measured_ways(
+    model: Model, items: Sequence[Mapping[str, str]], labelled: Sequence[Mapping[str, str]] | None = None
+) -> list[dict[str, Any]]:
+    """A row of the statistics alone and of each training, with its label-free scores and the truth.
+
+    Args:
+        model: the model.
+        items: labelled images of the tissue.
+        labelled: images of the source, whose vectors are tried; None tries none.
+    """
+    images, _ = survey([Path(item["image"]) for item in items], None, model.mpp, progress=False)
+    sound = [image for image in images if not image.doubts]
+    choice = choose_statistics(model, sound, progress=False)
+    chosen = choice.adapted(model)
+    ways: dict[str, Mapping[str, Any] | None] = {TRAINED: None}
+    if labelled is not None:
+        ways[WITH_PROTOTYPES] = source_prototypes(choice.adapted(model, "source"), labelled, progress=False)
+    facts = {"images": len(items), "chosen": choice.name}
+    rows = [{ROW: STATISTICS, **facts, "said": "", **choice.scores[choice.name], **_truth(chosen, items)}]
+    for way, prototypes in ways.items():
+        with TemporaryDirectory() as folder:
+            job = SelfTraining(Path(folder), place_of("bundles"), prototypes=prototypes, options={"num_workers": "0"})
+            done = self_train(chosen, sound, job)
+        scores = choice.with_trained(done.model, way, sound).scores[way]
+        rows.append({ROW: way, **facts, "said": done.said, **scores, **_truth(done.model, items)})
+    return rows
+
+
+def _truth(model: Model, items: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    found = measure(items, lambda picture: Found(model(picture).instances)).rows
+    return {key: float(np.nanmean([row[key] for row in found])) for key in FIGURES}
+
+
+def ways_table(rows: pd.DataFrame) -> str:
+    """Every row with its figures and label-free scores."""
+    shown = [*FIGURES, *(name for name in CRITERIA if name != "density"), SHARE]
+    lines = [
+        [*(row[name] for name in (*PAIR, "chosen", ROW)), *(f"{row[name]:.3f}" for name in shown), row["said"]]
+        for row in rows.fillna({"said": ""}).to_dict("records")
+    ]
+    heads = [*PAIR, "statistics", "way", "Dice", "PQ", "AJI", "count error", *shown[len(FIGURES) :], "sure nuclei"]
+    return markdown_table(pd.DataFrame(lines, columns=heads))
+
+
+def gains_table(rows: pd.DataFrame) -> str:
+    """Over pairs, what each training gains beyond the statistics alone: the mean, and the worst."""
+    lines = []
+    plain = rows[rows[ROW] == STATISTICS].set_index([*PAIR])
+    for way in (TRAINED, WITH_PROTOTYPES):
+        own = rows[rows[ROW] == way].set_index([*PAIR])
+        if own.empty:
+            continue
+        gains = {key: own[key] - plain.loc[own.index, key] for key in ("dice", "pq")}
+        cells = [text for gain in gains.values() for text in (f"{gain.mean():+.3f}", f"{gain.min():+.3f}")]
+        lines.append([way, f"{len(own)}", *cells, f"{int((gains['pq'] > 0).sum())} of {len(own)}"])
+    heads = ["way", "pairs", "mean gain Dice", "worst", "mean gain PQ", "worst ", "gains PQ"]
+    return markdown_table(pd.DataFrame(lines, columns=heads))

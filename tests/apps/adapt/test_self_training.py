@@ -1,0 +1,125 @@
+"""A short training on sure nuclei: what is written, what changes, and what refuses it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from adapted import InProcessLauncher
+from bundle_files import REPOSITORY
+from exports import picture
+from painted_model import red_model
+from PIL import Image
+from skimage.draw import disk
+from small_bundles import write_unet_bundle
+
+from mani_monai.apps.adapt import self_training
+from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_sure_labels
+from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
+from mani_monai.apps.adapt.statistics_choice import upright_model
+from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.model import Model
+from mani_monai.transforms.sure_nuclei import UNSURE_ID
+from mani_monai.utils import InputError
+
+SHORT = {"iterations": "2", "batch_size": "2", "num_workers": "0", "quiet": "True", "precision": "float32"}
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("target") / "colon"
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray((80 + picture(96, 112, number) * 0.6).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    bundle = write_unet_bundle(tmp_path_factory.mktemp("given") / "mani_unet", mpp=0.25)
+    return upright_model(Model.open(bundle, "cpu", "float32"))
+
+
+class SharpModel(Model):
+    """Is certain of what it says."""
+
+    @classmethod
+    def of(cls, model):
+        return cls(model.network, model.declaration, model.device, model.precision)
+
+    def maps(self, picture, whole=None):
+        return super().maps(picture, whole) * 30
+
+
+@pytest.fixture
+def images(target):
+    return survey(sorted(target.iterdir()), None, None, progress=False)[0]
+
+
+def job(out, **changes):
+    settings = {"options": SHORT, "launcher": InProcessLauncher(), "progress": False, **changes}
+    return SelfTraining(out, REPOSITORY / "bundles", "colon", **settings)
+
+
+def test_labels_hold_the_sure_nuclei_of_the_field(images, tmp_path):
+    """Discs are sure in every view; an angle has a low solidity."""
+    field = np.full((64, 96, 3), (110, 60, 120), np.uint8)
+    nuclei = [disk((20, 20), 8), disk((20, 70), 8), np.s_[40:44, 20:60], np.s_[40:60, 20:24]]
+    for nucleus in nuclei:
+        field[nucleus] = (200, 100, 180)
+    image = replace(images[0], field=field)
+    sharp = SharpModel.of(red_model(window=-1, precision="float32"))
+    sure, found, side = write_sure_labels(sharp, [image], tmp_path / "colon", progress=False)
+    assert (sure, found, side) == (2, 3, 64)
+    with Image.open(tmp_path / "colon" / "labels" / "0.png") as opened:
+        label = np.asarray(opened)
+    assert sorted({label[20, 20], label[20, 70]}) == [1, 2]
+    assert label[42, 40] == UNSURE_ID
+    assert label[5, 45] == 0
+    items = json.loads((tmp_path / "colon" / "source_adapt.json").read_text())["training"]
+    assert items == [{"image": "images/0.png", "label": "labels/0.png"}]
+    assert "label" not in (tmp_path / "colon" / "target_adapt.json").read_text()
+
+
+def test_weights_learn_and_batch_statistics_stay(model, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    before = {name: value.clone() for name, value in model.state.items()}
+    done = self_train(model, images, job(tmp_path))
+    changed = {name for name, value in done.model.state.items() if not torch.equal(value, before[name])}
+    assert changed
+    assert not {name for name in changed if name.endswith(STATISTICS)}
+    assert all(torch.equal(before[name], value) for name, value in model.state.items()), "the teacher is left alone"
+    assert done.iterations == 2
+    assert done.said.endswith("nuclei were sure")
+
+
+def test_too_few_sure_nuclei_and_other_networks(model, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(self_training, "LEAST_SURE", 10**6)
+    with pytest.raises(InputError, match=r"nuclei were sure, and 1000000 are needed; leave out --method"):
+        self_train(model, images, job(tmp_path))
+    network = {**model.declaration.network, "out_channels": 3}
+    other = replace(model, declaration=model.declaration.trained(network=network))
+    with pytest.raises(InputError, match="needs a network of two channels"):
+        self_train(other, images, job(tmp_path))
+
+
+def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
+    places = (str(target), tmp_path / "out", str(bundle), REPOSITORY / "bundles")
+    said, settings = [], {"options": SHORT, "launcher": InProcessLauncher()}
+    done = adapt_statistics(SourceFree(*places, method="self_training", say=said.append, **settings))
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    name = next(name for name in record["candidates"] if name.endswith(", then self-training"))
+    assert record["settings"]["statistics"] == name
+    assert "self-training on its sure nuclei" in record["settings"]["method"]
+    assert not record["kept"]
+    training = json.loads((done.adapted.folder / "configs" / "metadata.json").read_text())["training"]
+    assert training["iterations"] == 2
+    assert any(line.endswith("nuclei were sure.") for line in said)
+    with pytest.raises(InputError, match="holds an adaptation of another method"):
+        adapt_statistics(SourceFree(*places, say=said.append))
