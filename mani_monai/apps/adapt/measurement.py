@@ -9,10 +9,12 @@ from typing import TypeVar, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.least_certain import entropy_blocks
 from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, agreement, nuclei_figures
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
@@ -37,12 +39,14 @@ class Measured:
         scores: label-free, by criterion.
         images: nuclei of each measured image, as ``mani infer`` finds them.
         nuclei: what these come to.
+        entropies: of each measured image, as ``entropy_blocks`` gives them.
     """
 
     finite: bool
     scores: Mapping[str, float]
     images: tuple[ImageNuclei, ...]
     nuclei: NucleiFigures
+    entropies: tuple[NDArray[np.float32], ...] = ()
 
 
 def measured_images(paths: Sequence[Path]) -> list[Path]:
@@ -72,7 +76,7 @@ def measure_model(
         scored: of which the label-free scores are means; some of ``paths`` by default, no scores where it is empty.
     """
     finite = all(bool(torch.isfinite(value).all()) for value in model.network.state_dict().values())
-    images = []
+    images, entropies = [], []
     for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
         picture = read_image(path).pixels
         scale = scale_for(size or read_pixel_size(path), model.mpp)
@@ -81,13 +85,14 @@ def measure_model(
         nothing = np.zeros(picture.shape[:2], np.int32)
         found = fitted.nuclei(maps, picture.shape[:2], scale=scale).instances if answered else nothing
         images.append(ImageNuclei.of(found))
+        entropies.append(entropy_blocks(maps))
         finite &= answered
     pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]
     scores = {}
     if pictures:
         with tqdm(total=len(pictures), desc=f"{title}, other stains", unit="image", disable=not title) as shown:
             scores = label_free_scores(model, pictures, shown.update)
-    return Measured(finite, scores, tuple(images), nuclei_figures(images))
+    return Measured(finite, scores, tuple(images), nuclei_figures(images), tuple(entropies))
 
 
 def compared(before: Measured, after: Measured, source: NucleiFigures | None = None) -> Evidence:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
 from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.least_certain import UnsureField
 from mani_monai.apps.adapt.rules import KEEP, USE
 from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
@@ -111,6 +112,7 @@ class Outcome:
         candidates: label-free scores of the batch statistics that were chosen among, by name.
         check: figures of both models on labelled target images, which chose nothing; None without such.
         kept: the model is kept as it is, so that before and after are one.
+        least_certain: fields to label first, of the measured images, where the adapted model is least sure.
     """
 
     source: str
@@ -127,6 +129,7 @@ class Outcome:
     candidates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None
     kept: bool = False
+    least_certain: tuple[UnsureField, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """The content of ``report.json``."""
@@ -164,6 +167,7 @@ class Outcome:
             },
             "agreement": e.agreement,
             "images": [asdict(row) for row in self.images],
+            "least_certain": [{**asdict(one), "image": self.images[one.image].image} for one in self.least_certain],
             "oracle": self.check,
             "source_validation_dice": {
                 name: curves[VALIDATION_TAG][-1][1] for name, curves in self.curves.items() if VALIDATION_TAG in curves

@@ -65,6 +65,7 @@ $notes
 $fields
 <h2>Nuclei by image</h2>
 $images
+$unsure
 $check
 <h2>Nuclei in all</h2>
 $nuclei
@@ -102,6 +103,7 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         notes=bullet_list(outcome.notes),
         fields="".join(figure(picture, caption) for caption, picture in fields.items()),
         images=_images(outcome),
+        unsure=_unsure(outcome),
         check=_check(outcome),
         nuclei=_nuclei(outcome),
         sizes=figure(sizes, "Diameters of the circles of the nuclei's areas"),
@@ -109,7 +111,7 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         candidates=_candidates(outcome),
         curves=figure(curves, "What the trainings logged") if curves else "",
         settings=table(("setting", "value"), outcome.settings.items(), figures=False),
-        left_out=bullet_list(outcome.left_out) or "<p>Nothing: every image of the folder was used.</p>",
+        left_out=bullet_list(outcome.left_out) or "<p>Nothing: every image of the folder could be read.</p>",
     )
 
 
@@ -136,6 +138,23 @@ def _doubts(row: ImageRow) -> str:
 
 def _change(before: int, after: int) -> str:
     return f"{after - before:+d}" + (f" ({(after - before) / before:+.0%})" if before else "")
+
+
+def _unsure(outcome: Outcome) -> str:
+    if not outcome.least_certain:
+        return ""
+    rows = [
+        (
+            outcome.images[field.image].image,
+            f"{field.row} to {field.row + field.height}",
+            f"{field.column} to {field.column + field.width}",
+            f"{field.entropy:.3f}",
+        )
+        for field in outcome.least_certain
+    ]
+    said = "A label is worth most where the model is least sure. Label these fields first, and give them with --check."
+    shown = table(("image", "rows", "columns", WORDS["entropy"]), rows)
+    return f'<h2>Where the model is least sure</h2>\n{shown}\n<p class="small">{said}</p>'
 
 
 def _check(outcome: Outcome) -> str:
@@ -166,10 +185,10 @@ def _candidates(outcome: Outcome) -> str:
         for name, scores in outcome.candidates.items()
     ]
     heads = ("colours that the network expects", *WORDS.values(), "share of nuclei")
-    said = (
-        "The model that agrees with itself best on the mean of the first two columns was taken, of those that find a "
-    )
-    said += "plausible share of nuclei."
+    said = "Of the statistics, those were taken that agree best with themselves on the mean of the first two columns, "
+    said += "and find a plausible share of nuclei."
+    if any(name not in CANDIDATES for name in outcome.candidates):
+        said += " The last row was trained from them. Training on changed stains flatters the first column."
     return f'{table(heads, rows)}\n<p class="small">{said}</p>'
 
 
@@ -210,21 +229,34 @@ def _nuclei(outcome: Outcome) -> str:
     if e.source is not None:
         columns["source's labels"] = e.source
 
-    def row(name: str, text: Callable[[NucleiFigures], str]) -> tuple[str, ...]:
-        return (name, *(text(nuclei) for nuclei in columns.values()))
+    both = not outcome.kept
+
+    def row(
+        name: str, text: Callable[[NucleiFigures], str], value: Callable[[NucleiFigures], float]
+    ) -> tuple[str, ...]:
+        change = (_part(value(e.before), value(e.after)),) if both else ()
+        shown = [text(nuclei) for nuclei in columns.values()]
+        return (name, *shown[: 1 + both], *change, *shown[1 + both :])
 
     rows = [
-        row("share of the pixels", lambda nuclei: f"{nuclei.share:.1%}"),
-        row("nuclei", lambda nuclei: f"{nuclei.count}"),
-        row("nuclei a megapixel", lambda nuclei: f"{nuclei.density:.0f}"),
-        row("median area, px", lambda nuclei: f"{nuclei.median_area:.0f}"),
-        row("median diameter, px", _median_diameter),
-        row("images", lambda nuclei: f"{nuclei.images}"),
+        row("share of the pixels", lambda nuclei: f"{nuclei.share:.1%}", lambda nuclei: nuclei.share),
+        row("nuclei", lambda nuclei: f"{nuclei.count}", lambda nuclei: nuclei.count),
+        row("nuclei a megapixel", lambda nuclei: f"{nuclei.density:.0f}", lambda nuclei: nuclei.density),
+        row("median area, px", lambda nuclei: f"{nuclei.median_area:.0f}", lambda nuclei: nuclei.median_area),
+        row("median diameter, px", _median_diameter, lambda nuclei: nuclei.summary()["median_diameter_px"]),
+        row("images", lambda nuclei: f"{nuclei.images}", lambda nuclei: 0.0),
     ]
     said = "Counts are those of mani infer: nuclei that touch are parted."
     if not outcome.kept:
         said += f" The masks before and after agree by {e.agreement:.3f} (Dice of all pixels)."
-    return f'{table(("", *columns), rows)}\n<p class="small">{said}</p>'
+    names = list(columns)
+    heads = ("", *names[: 1 + both], *(("change",) if both else ()), *names[1 + both :])
+    return f'{table(heads, rows)}\n<p class="small">{said}</p>'
+
+
+def _part(before: float, after: float) -> str:
+    """The change as a part of what was before; nothing where that is nothing."""
+    return f"{(after - before) / before:+.0%}" if before else ""
 
 
 def _median_diameter(nuclei: NucleiFigures) -> str:

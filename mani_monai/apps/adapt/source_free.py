@@ -23,7 +23,7 @@ from mani_monai.apps.adapt.request import (
 from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, Choice, choose_statistics
 from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, shown_pixel_sizes, survey
-from mani_monai.apps.adapt.write_report import PAGE, image_rows, write_report
+from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import Domain, TrainedRun
@@ -41,6 +41,8 @@ TRAINED = {
 }
 """What a bundle says of its method."""
 CALLED = {SELF_TRAINING: "self-training", SOURCE_FREE: "source-free MaNi"}
+ADAPTED = "adapted"
+"""Folder of the export in that of the adaptation."""
 LOOKED_AT = 256
 """Images of a folder that are looked at, at most, evenly taken."""
 
@@ -109,19 +111,16 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         choice, facts = _self_trained(job, choice, given, sound)
     model, name, scores = choice.adapted(given), choice.name, choice.scores
 
-    job.say("3/4 exporting")
+    job.say("3/4 measuring both models on the target")
     trained = _trained(job, model, name, target_name(job.target, ""), facts)
-    adapted = _export(job, trained)
-    keep_request(job.out / REQUEST, asked)
-
-    job.say("4/4 measuring both models on the target, writing the report")
-    images_folder = str(images_of(job.target))
-    commands = NextCommands(str(job.model), str(adapted.folder), images_folder, str(job.out), mpp, job.slides)
+    images_folder, folder = str(images_of(job.target)), str(job.out / ADAPTED / trained.declaration.bundle)
+    commands = NextCommands(str(job.model), folder, images_folder, str(job.out), mpp, job.slides)
     shown = measured_images([image.path for image in images])
     before = measure_candidate(choice, SOURCE, given, shown, size, "source model")
     after = before if name == SOURCE else measure_candidate(choice, name, model, shown, size, "adapted model")
     evidence, verdict = judge_candidate(name, before, after)
     check = _check(job, given, None if name == SOURCE else model, size)
+    rows = image_rows([image for image in images if image.path in set(shown)], before, after)
     outcome = Outcome(
         f"{Path(job.model).stem} {given.version}",
         str(trained.facts["target"]),
@@ -133,7 +132,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         (terms_of_use(trained.domains), *(line[0].upper() + line[1:] for line in unsized), *_named_doubts(images)),
         left_out,
         evidence,
-        image_rows([image for image in images if image.path in set(shown)], before, after),
+        rows,
         {},
         verdict,
         commands,
@@ -141,7 +140,11 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         scores,
         check,
         kept=name == SOURCE,
+        least_certain=unsure_fields(rows, after),
     )
+    job.say("4/4 exporting, writing the report")  # one right after the other: no model lies there without its verdict
+    adapted = _export(job, trained)
+    keep_request(job.out / REQUEST, asked)
     write_report(job.out, outcome, shown, before, after)
     return Adapted(job.out / PAGE, adapted, None, outcome.verdict, commands.of(outcome.verdict.outcome))
 
@@ -227,7 +230,7 @@ def _trained(job: SourceFree, model: Model, name: str, target: str, facts: Mappi
 
 def _export(job: SourceFree, trained: TrainedRun) -> Exported:
     bundle = job.bundles / trained.declaration.bundle
-    return export_bundle(bundle, trained, job.out / "adapted", overwrite=True, forms=("pt",), compared=False)
+    return export_bundle(bundle, trained, job.out / ADAPTED, overwrite=True, forms=("pt",), compared=False)
 
 
 def _settings(job: SourceFree, model: Model, name: str, sound: int, looked_at: int, images: int) -> dict[str, str]:

@@ -20,7 +20,7 @@ from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome
 from mani_monai.apps.adapt.target_survey import named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
-from mani_monai.apps.adapt.write_report import image_rows, write_report
+from mani_monai.apps.adapt.write_report import image_rows, unsure_fields, write_report
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.data.pixel_size import PixelSize
@@ -66,6 +66,7 @@ def report_training(
     before = after if models[0] is models[1] else measure_model(models[0], paths, size, "source model")
     labels = [item["label"] for item in load_source_list(domains.dataset_dir, domains.source, SPLIT)]
     evidence = compared(before, after, measure_labels(labels, progress=True))
+    rows = image_rows(images, before, after)
     outcome = Outcome(
         domains.source,
         domains.target,
@@ -73,13 +74,14 @@ def report_training(
         (*notes, *(line[0].upper() + line[1:] for line in named_unsized(images, models[1].mpp))),
         (*domains.left_out, *unread),
         evidence,
-        image_rows(images, before, after),
+        rows,
         {run.method.title: read_curves(make.folder(run)) for run in plan.runs},
         NOT_ADAPTED if plan.before == plan.after else judge(evidence),
         commands,
         len(scored_images(paths)),
         check=check,
         kept=plan.before == plan.after,
+        least_certain=unsure_fields(rows, after),
     )
     write_report(out, outcome, paths, before, after)
     return outcome

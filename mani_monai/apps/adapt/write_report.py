@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from mani_monai.apps.adapt.least_certain import UnsureField, least_certain
 from mani_monai.apps.adapt.measurement import Measured
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.page import render_page
@@ -39,7 +41,7 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
     suspicious = [number for number, row in enumerate(outcome.images) if row.doubts]
     page = render_page(
         outcome,
-        field_pictures(paths, list(models.values()), suspicious),
+        field_pictures(paths, list(models.values()), suspicious) | unsure_pictures(paths, after, outcome.least_certain),
         curves_picture(outcome.curves),
         sizes_picture(nuclei),
     )
@@ -59,6 +61,33 @@ def image_rows(images: Sequence[TargetImage], before: Measured, after: Measured)
         )
         for image, one, other in zip(images, before.images, after.images, strict=True)
     )
+
+
+def unsure_fields(rows: Sequence[ImageRow], after: Measured) -> tuple[UnsureField, ...]:
+    """Where a model is least sure, of images that are not suspicious.
+
+    Args:
+        rows: the measured images.
+        after: the model on them.
+    """
+    skipped = [number for number, row in enumerate(rows) if row.doubts]
+    return tuple(least_certain([image.shape for image in after.images], after.entropies, skipped))
+
+
+def unsure_pictures(paths: Sequence[Path], model: Measured, fields: Sequence[UnsureField]) -> dict[str, bytes]:
+    """The picture of the first field by its caption.
+
+    Args:
+        paths: the measured images.
+        model: on them.
+        fields: as of :func:`unsure_fields`.
+    """
+    for field in fields[:1]:
+        with suppress(InputError):  # as of a field above
+            pixels = read_image(paths[field.image]).pixels[field.part]
+            maps = [model.images[field.image].instances[field.part]]
+            return {f"Least certain field, of {paths[field.image].name}: label it first": panel_picture(pixels, maps)}
+    return {}
 
 
 def field_pictures(

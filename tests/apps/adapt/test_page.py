@@ -8,9 +8,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from adapted import figures
+from adapted import SCORES, figures
 
 from mani_monai.apps.adapt.judged_statistics import AS_IT_IS
+from mani_monai.apps.adapt.least_certain import UnsureField
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Slides
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
@@ -175,3 +176,29 @@ def test_paths_of_the_next_command_are_as_typed_here(outcome, tmp_path, monkeypa
     inside = NextCommands("/elsewhere/given", str(tmp_path / "out/adapted"), str(tmp_path / "images"), "out")
     assert inside.of(USE)["adapted model"] == "mani infer --bundle out/adapted --images images --out out/nuclei_adapted"
     assert inside.of(KEEP)["source model"].startswith("mani infer --bundle /elsewhere/given --images images ")
+
+
+def test_least_certain_fields_are_named(outcome):
+    fields = (UnsureField(1, 0, 256, 256, 128, 0.3456), UnsureField(0, 0, 0, 64, 64, 0.1))
+    words = " ".join(" ".join(Reader.of(render(replace(outcome, least_certain=fields))).words).split())
+    assert "Where the model is least sure" in words
+    assert "b.png 0 to 256 256 to 384 0.346 a.png 0 to 64 0 to 64 0.100" in words
+    assert "Where the model is least sure" not in render(outcome)
+    record = replace(outcome, least_certain=fields).record()["least_certain"]
+    assert record[0] == {"image": "b.png", "row": 0, "column": 256, "height": 256, "width": 128, "entropy": 0.3456}
+
+
+def test_sizes_and_counts_have_their_change(outcome):
+    evidence = replace(outcome.evidence, before=figures(count=100, area=200), after=figures(count=150, area=100))
+    words = " ".join(" ".join(Reader.of(render(replace(outcome, evidence=evidence))).words).split())
+    assert "nuclei 100 150 +50%" in words
+    assert "median area, px 200 100 -50%" in words
+    assert "+50%" not in " ".join(Reader.of(render(replace(outcome, evidence=evidence, kept=True))).words)
+
+
+def test_a_trained_candidate_is_told_from_those_that_were_chosen_among(outcome):
+    scores = {**SCORES, "nuclei_share": 0.2}
+    plain = render(replace(outcome, candidates={"source": scores, "half": scores}))
+    trained = render(replace(outcome, candidates={"source": scores, "half, then self-training": scores}))
+    assert "Training on changed stains flatters the first column" in trained
+    assert "flatters" not in plain

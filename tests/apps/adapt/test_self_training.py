@@ -24,6 +24,7 @@ from mani_monai.apps.adapt.target_survey import survey
 from mani_monai.model import Model
 from mani_monai.transforms.sure_nuclei import UNSURE_ID
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_hashes
 
 SHORT = {"iterations": "2", "batch_size": "2", "num_workers": "0", "quiet": "True", "precision": "float32"}
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -123,3 +124,24 @@ def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
     assert any(line.endswith("nuclei were sure.") for line in said)
     with pytest.raises(InputError, match="holds an adaptation of another method"):
         adapt_statistics(SourceFree(*places, say=said.append))
+
+
+def test_vectors_of_the_source_are_asked_for(target, tmp_path, monkeypatch):
+    """Source-free MaNi trains with those of the bundle, and refuses one without."""
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
+    places = (str(target), tmp_path / "out", str(bundle), REPOSITORY / "bundles")
+    launcher = InProcessLauncher()
+    asked = SourceFree(*places, method="source_free_mani", say=lambda line: None, options=SHORT, launcher=launcher)
+    with pytest.raises(InputError, match="holds no vectors of its source; note them in its run with mani prototypes"):
+        adapt_statistics(asked)
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    channels = metadata["model"]["network"]["features"][-1]
+    vectors = {"nuclei": [[1.0] * channels], "background": [[0.0] * channels]}
+    metadata["training"] = {**(metadata.get("training") or {}), "prototypes": vectors}
+    (bundle / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    write_hashes(bundle)
+    adapt_statistics(asked)
+    assert launcher.commands[0]["files"][-3:] == ["self_training.json", "source_free.json", "start.json"]
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert record["settings"]["statistics"].endswith(", then source-free MaNi")

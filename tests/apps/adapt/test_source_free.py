@@ -13,7 +13,7 @@ from exports import picture
 from PIL import Image
 from small_bundles import write_older_bundle, write_unet_bundle
 
-from mani_monai.apps.adapt import statistics_choice
+from mani_monai.apps.adapt import source_free, statistics_choice
 from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.infer.folder_run import infer_folder
@@ -58,6 +58,14 @@ def towards_target():
 def finished(target, bundle, tmp_path_factory, towards_target):
     out, said = tmp_path_factory.mktemp("adapted") / "out", []
     return out, adapt_statistics(job(target, out, bundle, say=said.append)), said
+
+
+class Raising:
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *arguments):
+        raise self.error
 
 
 def report(out):
@@ -145,8 +153,23 @@ def test_the_source_is_kept_where_it_is_most_consistent(target, tmp_path, monkey
     assert list(done.commands) == ["source model"]
     assert done.commands["source model"].startswith(f"mani slides --bundle {older} --slides my_slides --out ")
     pixels = picture(96, 112, 0)
-    before, after = (Model.open(path, "cpu") for path in (older, done.adapted.folder))
+    before, after = (Model.open(path, "cpu", "float32") for path in (older, done.adapted.folder))
     assert np.allclose(before.maps(pixels), after.maps(pixels), atol=1e-4)
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_what_ends_in_the_midst_leaves_no_model_without_its_report(target, bundle, tmp_path, monkeypatch, ending):
+    """The same command writes both."""
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(source_free, "judge_candidate", Raising(ending))
+        with pytest.raises(ending):
+            adapt_statistics(job(target, out, bundle))
+    assert not list(tmp_path.rglob("report.json"))
+    assert not (out / "adapted").exists()
+    adapt_statistics(job(target, out, bundle))
+    assert report(out)["verdict"]["outcome"]
+    assert (out / "report.html").exists()
 
 
 def test_labels_of_the_target_are_an_oracle(target, bundle, tmp_path, towards_target):

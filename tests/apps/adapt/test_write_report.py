@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from adapted import SCORES
 from PIL import Image
 
+from mani_monai.apps.adapt import write_report as module
 from mani_monai.apps.adapt.measurement import Measured
 from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, nuclei_figures
 from mani_monai.apps.adapt.verdict import judge
-from mani_monai.apps.adapt.write_report import write_report
+from mani_monai.apps.adapt.write_report import unsure_fields, write_report
 
 
 def refused(name):
@@ -35,3 +38,29 @@ def test_a_report_of_what_is_not_finite_is_valid_json(outcome, tmp_path):
     assert record["verdict"]["line"].endswith("weights or answers of the adapted model are not finite")
     assert "nan" not in record["verdict"]["line"]
     assert ">nan<" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_figures_are_written_whatever_happens_to_a_picture(outcome, tmp_path, monkeypatch):
+    """The record comes first, and an older page does not stay beside it."""
+    (tmp_path / "report.html").write_text("old")
+    images = (ImageNuclei.of(np.zeros((64, 64), np.int32)),) * 2
+    measured = Measured(True, SCORES, images, nuclei_figures(images))
+    monkeypatch.setattr(module, "sizes_picture", lambda nuclei: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(tmp_path, outcome, [tmp_path / "gone.png"] * 2, measured, measured)
+    assert json.loads((tmp_path / "report.json").read_text())["target"] == "kidney"
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_an_image_that_went_away_has_no_picture(outcome, tmp_path):
+    images = (ImageNuclei.of(np.ones((64, 64), np.int32)),) * 2
+    entropies = (np.full((4, 4), 0.5, np.float32),) * 2
+    measured = Measured(True, SCORES, images, nuclei_figures(images), entropies)
+    fields = unsure_fields(outcome.images, measured)
+    assert [field.image for field in fields] == [0], "the other one is suspicious"
+    gone = replace(outcome, least_certain=fields)
+    write_report(tmp_path, gone, [tmp_path / "gone.png"] * 2, measured, measured)
+    assert "Nuclei by image" in (tmp_path / "report.html").read_text()
+    Image.fromarray(np.full((64, 64, 3), 200, np.uint8)).save(tmp_path / "gone.png")
+    write_report(tmp_path, gone, [tmp_path / "gone.png"] * 2, measured, measured)
+    assert "Least certain field, of gone.png: label it first" in (tmp_path / "report.html").read_text()
