@@ -13,6 +13,7 @@ from studies.markdown import SELECTIONS, write_between_marks
 from studies.plan import FOLDER, load_table
 from studies.replicates import read_replicates, replicates_table
 from studies.results import table_names, take_up
+from studies.self_training_page import gains_table, ways_table
 from studies.statistics_page import explored_table, goals_table, pair_table, rules_table
 from studies.table_command import write_report
 from studies.unseen_tissue import scores_tables
@@ -45,6 +46,7 @@ def pages(out: str = str(RESULTS)) -> None:
     weights(out=f"{out}/weights.md")
     statistics(out=f"{out}/statistics.md")
     verdicts(out=f"{out}/verdicts.md")
+    self_training(out=f"{out}/self_training.md")
 
 
 def folds(
@@ -142,6 +144,17 @@ def verdicts(scores: str = f"{RESULTS}/statistics.csv", out: str = f"{RESULTS}/v
     rows = pd.read_csv(scores)
     tables = [table(rows) for table in (goals_of_verdicts, truth_table, verdicts_table)]
     print(write_between_marks("\n\n".join(tables), out))
+
+
+def self_training(scores: str = f"{RESULTS}/self_training.csv", out: str = f"{RESULTS}/self_training.md") -> None:
+    """Writes between the table marks of a page what the command ``self_training`` measured and kept in a CSV file.
+
+    Args:
+        scores: a row a model, tissue and way.
+        out: the page.
+    """
+    rows = pd.read_csv(scores)
+    print(write_between_marks(f"{gains_table(rows)}\n\n{ways_table(rows)}", out))
 
 
 def _names(given: str) -> list[str]:

@@ -16,16 +16,12 @@ from mani_monai.apps.adapt.statistics_choice import choose_statistics
 from mani_monai.apps.adapt.target_survey import survey
 from mani_monai.apps.steps.source_prototypes import source_prototypes
 from mani_monai.data.datalists import data_set_names, load_source_list
-from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
 from mani_monai.utils import InputError
 from mani_monai.utils.places import place_of
-from studies.markdown import markdown_table
+from studies.self_training_page import ROW, STATISTICS, TRAINED, WITH_PROTOTYPES, gains_table, ways_table
 from studies.statistics_page import PAIR
 from studies.statistics_pairs import FIGURES, tissues_of_set
 from studies.unseen_tissue import Found, measure
-
-STATISTICS, TRAINED, WITH_PROTOTYPES = "statistics", "self-training", "with prototypes"
-ROW = "row"
 
 
 def self_training(
@@ -109,29 +105,3 @@ def measured_ways(
 def _truth(model: Model, items: Sequence[Mapping[str, str]]) -> dict[str, float]:
     found = measure(items, lambda picture: Found(model(picture).instances)).rows
     return {key: float(np.nanmean([row[key] for row in found])) for key in FIGURES}
-
-
-def ways_table(rows: pd.DataFrame) -> str:
-    """Every row with its figures and label-free scores."""
-    shown = [*FIGURES, *(name for name in CRITERIA if name != "density"), SHARE]
-    lines = [
-        [*(row[name] for name in (*PAIR, "chosen", ROW)), *(f"{row[name]:.3f}" for name in shown), row["said"]]
-        for row in rows.fillna({"said": ""}).to_dict("records")
-    ]
-    heads = [*PAIR, "statistics", "way", "Dice", "PQ", "AJI", "count error", *shown[len(FIGURES) :], "sure nuclei"]
-    return markdown_table(pd.DataFrame(lines, columns=heads))
-
-
-def gains_table(rows: pd.DataFrame) -> str:
-    """Over pairs, what each training gains beyond the statistics alone: the mean, and the worst."""
-    lines = []
-    plain = rows[rows[ROW] == STATISTICS].set_index([*PAIR])
-    for way in (TRAINED, WITH_PROTOTYPES):
-        own = rows[rows[ROW] == way].set_index([*PAIR])
-        if own.empty:
-            continue
-        gains = {key: own[key] - plain.loc[own.index, key] for key in ("dice", "pq")}
-        cells = [text for gain in gains.values() for text in (f"{gain.mean():+.3f}", f"{gain.min():+.3f}")]
-        lines.append([way, f"{len(own)}", *cells, f"{int((gains['pq'] > 0).sum())} of {len(own)}"])
-    heads = ["way", "pairs", "mean gain Dice", "worst", "mean gain PQ", "worst ", "gains PQ"]
-    return markdown_table(pd.DataFrame(lines, columns=heads))

@@ -87,7 +87,9 @@ def evidence_of(before: Any, after: Any) -> Evidence:
     """
     scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in (before, after)]
     nuclei = (_nuclei(before), _nuclei(after))
-    return Evidence(bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]))
+    return Evidence(
+        bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]), False
+    )
 
 
 def _nuclei(row: Any) -> NucleiFigures:

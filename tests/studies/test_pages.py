@@ -15,6 +15,7 @@ from studies.page_commands import (
     folds,
     label_free,
     replicates,
+    self_training,
     statistics,
     verdicts,
     weights,
@@ -51,7 +52,7 @@ def test_a_page_is_that_of_its_results(plan, results, tmp_path):
         assert (tmp_path / name).read_text() == (results / name).read_text(), "write it anew: make pages"
 
 
-@pytest.mark.parametrize("write", [folds, label_free, replicates, weights, statistics, verdicts])
+@pytest.mark.parametrize("write", [folds, label_free, replicates, self_training, weights, statistics, verdicts])
 def test_a_comparison_is_that_of_the_results(write, tmp_path):
     page = RESULTS / f"{write.__name__}.md"
     shutil.copy(page, tmp_path)

@@ -22,6 +22,7 @@ class Evidence:
         after: nuclei that the adapted model finds in the same images, in the same order.
         source: nuclei of the source's labels; None where nobody has them.
         agreement: Dice of the masks before with those after.
+        trained: whether weights were trained, so that label-free scores may be flattered; False of statistics alone.
     """
 
     finite: bool
@@ -31,6 +32,7 @@ class Evidence:
     after: NucleiFigures
     source: NucleiFigures | None
     agreement: float
+    trained: bool = True
 
     @property
     def source_model_failed(self) -> bool:

@@ -11,6 +11,7 @@ from mani_monai.apps.adapt.measurement import Measured, compared, measure_model
 from mani_monai.apps.adapt.statistics_choice import SOURCE, Choice
 from mani_monai.apps.adapt.verdict import Verdict, judge, kept
 from mani_monai.data.pixel_size import PixelSize
+from mani_monai.evaluation.statistics_candidates import SOURCE_SHARES
 from mani_monai.model import Model
 
 AS_IT_IS = kept("the model agrees with itself best as it is")
@@ -41,5 +42,5 @@ def judge_candidate(name: str, before: Measured, after: Measured) -> tuple[Evide
         before: the model that was given.
         after: the model with the candidate's statistics, on the same images.
     """
-    evidence = compared(before, after)
+    evidence = replace(compared(before, after), trained=name not in SOURCE_SHARES)
     return evidence, AS_IT_IS if name == SOURCE else judge(evidence)

@@ -128,6 +128,17 @@ def test_two_models_that_disagree(evidence):
     assert judge(evidence(agreement=0.75, **scores, **nuclei)).outcome == USE
 
 
+def test_statistics_that_agree_clearly_better_may_disagree(evidence):
+    """The mean of both consistencies rises by .02 or more, and no weight was trained, which would flatter it."""
+    clearer = evidence(agreement=0.6, trained=False, scores_after={"stain": 0.93, "symmetry": 0.911})
+    assert judge(clearer).outcome == USE
+    assert broken(judge(replace(clearer, trained=True))) == ["disagreement"]
+    barely = evidence(agreement=0.6, trained=False, scores_after={"stain": 0.93, "symmetry": 0.909})
+    assert broken(judge(barely)) == ["disagreement"]
+    unknown = evidence(agreement=0.6, trained=False, scores_before={"stain": NAN})
+    assert "disagreement" not in broken(judge(unknown)), "the source model failed: that is said in its place"
+
+
 def test_few_labelled_images(evidence):
     verdict = judge(evidence(source=replace(figures(), images=3)))
     assert (verdict.outcome, broken(verdict)) == (LOOK, ["few labelled images"])
