@@ -205,8 +205,8 @@ RULES = (
         "disagreement",
         LOOK,
         "scores without labels do not say which of the two is right: from MoNuSeg kidney to CoNSeP they agreed by .68, "
-        "all else looked well, and the adapted model was the worse one by .15 Dice; of batch statistics alone, those that "
-        "agree with themselves clearly better were right, by up to .21 Dice",
+        "all else looked well, and the adapted model was the worse one by .15 Dice; of batch statistics alone, those "
+        "that agree with themselves clearly better were right, by up to .21 Dice",
         _disagreeing,
     ),
     Rule(
