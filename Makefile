@@ -85,6 +85,7 @@ benchmark: env
 	$(BIN)/python benchmarks/median_smooth.py
 	$(BIN)/python benchmarks/post_processing.py
 	$(BIN)/python benchmarks/parting.py
+	$(BIN)/python benchmarks/nuclei_speed.py
 	$(BIN)/python benchmarks/inference_speed.py unet
 	$(BIN)/python benchmarks/inference_speed.py hovernet
 

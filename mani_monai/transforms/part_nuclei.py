@@ -44,6 +44,9 @@ RULE = PartingRule()
 
 REACH = RULE.reach
 
+_STEPS = ((0, 0), (-1, 0), (0, -1), (0, 1), (1, 0))
+"""Rows and columns to a pixel itself and to its neighbours, in raster order."""
+
 
 def part_nuclei(
     probability: ArrayLike,
@@ -92,9 +95,10 @@ def part_nuclei(
     smooth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
     basins = _Basins.of(mask, np.asarray(smooth, np.float32))
     nuclei = _joined(basins, rule.depth)
+    nucleus = nuclei[basins.number]
     instances = np.zeros(mask.shape, np.int32)
-    instances[mask] = nuclei[basins.number]
-    return without_small(instances, int(nuclei.max()), least_area() if min_size is None else min_size)[0]
+    instances[mask] = without_small(nucleus, int(nuclei.max()), least_area() if min_size is None else min_size)[0]
+    return instances
 
 
 def _filled(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
@@ -131,48 +135,54 @@ class _Basins:
     def of(cls, mask: NDArray[np.bool_], depth: NDArray[np.float32]) -> _Basins:
         """Lets every pixel climb to its highest neighbour; of equally high ones the first in raster order counts."""
         padded = np.pad(np.where(mask, depth, np.float32(-1)), 1, constant_values=-1)
-        width, padded = padded.shape[1], padded.ravel()
-        pixels = np.flatnonzero(padded >= 0)
-        place = np.empty(len(padded), np.int64)
-        place[pixels] = np.arange(len(pixels))
+        height, width = padded.shape
+        best, way = padded.copy(), np.zeros(padded.shape, np.int8)
+        rows, columns = slice(1, height - 1), slice(1, width - 1)
+        inner = best[rows, columns], way[rows, columns]
+        for number, (down, right) in enumerate(_STEPS[1:], start=1):
+            neighbour = padded[1 + down : height - 1 + down, 1 + right : width - 1 + right]
+            higher = neighbour > inner[0]
+            if down + right < 0:  # an equally high pixel that comes first is higher
+                higher |= (neighbour == inner[0]) & (inner[1] == 0)
+            np.maximum(inner[0], neighbour, out=inner[0])
+            np.copyto(inner[1], np.int8(number), where=higher)
 
-        height = padded[pixels]
-        best, above = height.copy(), pixels.copy()
-        for step in (-width, -1, 1, width):
-            neighbour = padded[pixels + step]
-            higher = neighbour > best
-            if step < 0:  # an equally high pixel that comes first is higher
-                higher |= (neighbour == best) & (above == pixels)
-            best[higher] = neighbour[higher]
-            above[higher] = pixels[higher] + step
-        top = place[above]
+        pixels = np.flatnonzero(padded >= 0)
+        place = np.empty(padded.size, np.int64)
+        place[pixels] = np.arange(len(pixels))
+        steps = np.array([down * width + right for down, right in _STEPS])
+        top = place[pixels + steps[way.ravel()[pixels]]]
         while not np.array_equal(higher := top[top], top):
             top = higher
 
         is_peak = top == np.arange(len(top))
         number = (np.cumsum(is_peak) - 1)[top]
-        return cls(number, height[is_peak], *_necks(padded, pixels, place, number, width))
+        basin = np.full(padded.shape, -1, np.int32)
+        basin[padded >= 0] = number
+        return cls(number, padded.ravel()[pixels[is_peak]], *_necks(padded, basin))
 
 
-def _necks(
-    padded: NDArray[np.float32],
-    pixels: NDArray[np.int64],
-    place: NDArray[np.int64],
-    number: NDArray[np.int64],
-    width: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The deepest pair of neighbouring pixels between any two basins, the deepest first, then in raster order."""
+def _necks(padded: NDArray[np.float32], basin: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The deepest pair of neighbouring pixels between any two basins, the deepest first, then in raster order.
+
+    Args:
+        padded: HW depths.
+        basin: HW, of every pixel; -1 where there is none.
+    """
     sides, necks = [], []
-    for step in (1, width):
-        here = np.flatnonzero(padded[pixels + step] >= 0)
-        there = place[pixels[here] + step]
-        border = number[here] != number[there]
-        here, there = here[border], there[border]
-        sides.append(np.sort([number[here], number[there]], axis=0))
-        necks.append(np.minimum(padded[pixels[here]], padded[pixels[there]]))
-    sides, necks = np.concatenate(sides, axis=1), np.concatenate(necks)
+    flat, depth = basin.ravel(), padded.ravel()
+    for here, there, step in (
+        (basin[:, :-1], basin[:, 1:], 1),
+        (basin[:-1], basin[1:], basin.shape[1]),
+    ):
+        border = np.zeros(basin.shape, bool)
+        border[: here.shape[0], : here.shape[1]] = (here != there) & (here >= 0) & (there >= 0)
+        first = np.flatnonzero(border)
+        sides.append(np.sort([flat[first], flat[first + step]], axis=0))
+        necks.append(np.minimum(depth[first], depth[first + step]))
+    sides, necks = np.concatenate(sides, axis=1).astype(np.int64), np.concatenate(necks)
     order = np.argsort(-necks, kind="stable")
-    pair = sides[0] * (number.max() + 1) + sides[1]
+    pair = sides[0] * (int(flat.max()) + 1) + sides[1]
     _, first = np.unique(pair[order], return_index=True)
     chosen = order[np.sort(first)]
     return sides[:, chosen], necks[chosen]

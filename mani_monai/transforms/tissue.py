@@ -81,9 +81,13 @@ def shown_as_glass(picture: NDArray[np.uint8], tissue: NDArray[np.bool_] | None 
     tissue = tissue_mask(picture) if tissue is None else tissue
     if tissue.all():
         return picture
-    least = picture.min(axis=2)
+    least = np.minimum(np.minimum(picture[..., 0], picture[..., 1]), picture[..., 2])
     unlike = ~tissue & ((least < _DARKEST_GLASS) | _opened(least >= _WHITE, SUPPORT))
-    return np.where(unlike[..., None], np.uint8(GLASS), picture) if unlike.any() else picture
+    if not unlike.any():
+        return picture
+    shown = picture.copy()
+    shown[unlike] = GLASS
+    return shown
 
 
 def off_tissue(
@@ -183,25 +187,28 @@ def _one_grey(planes: NDArray[np.int16], averaged: NDArray[np.int16]) -> NDArray
     A picture in grey, whose channels are equal, is asked for less noise: pale stroma and dark nuclei are smooth there.
     """
     inner = FLAT - _AVERAGED + 1
-    flat = _variance(averaged[1], inner) <= _NOISE**2
+    flat = _is_even(averaged[1], inner, _NOISE)
     if not flat.any():
         return flat
     count = FLAT * FLAT
-    sums = np.stack([_box_sum(plane, FLAT) for plane in planes])
-    most, spread = sums.max(axis=0), sums.max(axis=0) - sums.min(axis=0)
+    red, green, blue = (_box_sum(plane, FLAT) for plane in planes)
+    most = np.maximum(np.maximum(red, green), blue)
+    spread = most - np.minimum(np.minimum(red, green), blue)
     flat &= spread <= _GREY * count
     if flat.any():
-        flat &= _variance(averaged[0], inner) <= _NOISE**2
+        flat &= _is_even(averaged[0], inner, _NOISE)
         coloured = _box_sum(planes.max(axis=0) - planes.min(axis=0), FLAT)
         noise = (10 * coloured >= count) & ((most < _PALE * count) | (spread <= _PURE * count))
-        flat &= noise | (_variance(planes[1], FLAT) <= _SMOOTH**2)
+        flat &= noise | _is_even(planes[1], FLAT, _SMOOTH)
     return np.asarray(ndimage.maximum_filter(flat, FLAT, mode="nearest"), bool) if flat.any() else flat
 
 
-def _variance(plane: NDArray[np.integer], edge: int) -> NDArray[np.float64]:
-    """Of the square around every pixel of HW in 0..255; exact before its last division."""
+def _is_even(plane: NDArray[np.integer], edge: int, deviation: int) -> NDArray[np.bool_]:
+    """Where the square around a pixel of HW in 0..255 has at most a standard deviation; in whole numbers."""
     centred, count = plane.astype(np.int32) - 128, edge * edge  # so that 32 bits hold what follows
-    return (count * _box_sum(centred * centred, edge) - _box_sum(centred, edge) ** 2) / count**2
+    sums = _box_sum(centred, edge)
+    np.multiply(centred, centred, out=centred)
+    return count * _box_sum(centred, edge) - sums * sums <= deviation**2 * count**2
 
 
 def _average(planes: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -217,7 +224,16 @@ def _box_sum(plane: NDArray[np.integer], edge: int) -> NDArray[np.int32]:
 
     Running totals may pass what 32 bits hold. They wrap, and so does their difference, back to the exact sum.
     """
-    half = edge // 2
-    sums = np.pad(plane, half, mode="edge").cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
-    sums = np.pad(sums, ((1, 0), (1, 0)))
-    return sums[edge:, edge:] - sums[:-edge, edge:] - sums[edge:, :-edge] + sums[:-edge, :-edge]
+    half, (height, width) = edge // 2, plane.shape
+    totals = np.zeros((height + edge, width + edge), np.int32)  # the first row and column stay 0
+    wide = totals[1:, 1:]
+    rows, columns = slice(half, half + height), slice(half, half + width)
+    wide[rows, columns] = plane
+    wide[:half, columns], wide[half + height :, columns] = plane[0], plane[-1]
+    wide[:, :half], wide[:, half + width :] = wide[:, half, None], wide[:, half + width - 1, None]
+    np.cumsum(wide, 0, out=wide)
+    np.cumsum(wide, 1, out=wide)
+    sums = totals[edge:, edge:] - totals[:-edge, edge:]
+    sums -= totals[edge:, :-edge]
+    sums += totals[:-edge, :-edge]
+    return sums
