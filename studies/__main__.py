@@ -18,6 +18,7 @@ COMMANDS = {
     "replicates": ("page_commands", "runs made twice with one seed, on two machines"),
     "compare": ("picture_commands", "scores of some runs, and a picture of their masks"),
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),
+    "haematoxylin": ("unseen_command", "what the stain alone gives: the row of tables that learned nothing"),
     "unseen": ("unseen_command", "how well models find, part and count nuclei of a labelled data set"),
     "statistics": ("statistics_command", "whose batch statistics a model should have: the choice beside the truth"),
     "self_training": ("self_training_command", "a short training on sure nuclei, beside the statistics alone"),

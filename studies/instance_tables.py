@@ -11,6 +11,7 @@ from pandas import DataFrame
 from studies.markdown import SELECTIONS, arrow, markdown_table, metric_title
 from studies.plan import Run
 from studies.rows import Row, collect_rows, merged_titles, read_results
+from studies.stain_baseline import with_stain
 from studies.statistics import summarise
 
 
@@ -26,7 +27,7 @@ def figures_table(runs: Sequence[Run], results_dir: str | Path, metrics: Sequenc
     Returns:
         Markdown, a table a shift whose runs have more than the first; an empty cell is of runs that lack the figure.
     """
-    rows = {metric: collect_rows(runs, results_dir, metric) for metric in metrics}
+    rows = {metric: with_stain(collect_rows(runs, results_dir, metric), results_dir, metric) for metric in metrics}
     blocks = []
     for shift in rows[metrics[0]]:
         scored = {metric: {row.title: row for row in rows[metric].get(shift, [])} for metric in metrics}
@@ -52,7 +53,7 @@ def tissues_table(runs: Sequence[Run], results_dir: str | Path, metric: str, sel
     for run, result in read_results(runs, results_dir).items():
         tissues.setdefault(run.shift, {}).update(result.get("tissues") or {})
     blocks = []
-    for shift, rows in collect_rows(runs, results_dir, metric).items():
+    for shift, rows in with_stain(collect_rows(runs, results_dir, metric), results_dir, metric).items():
         names = sorted(set(tissues[shift].values()))
         columns = {
             name: {

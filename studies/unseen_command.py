@@ -13,10 +13,10 @@ from mani_monai.data.datalists import data_set_names, load_source_list
 from mani_monai.evaluation.calibration import calibration_error, fit_calibration, reliability
 from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
+from studies.stain_baseline import FILE, METRICS, TITLE
 from studies.unseen_tissue import Found, Measured, haematoxylin_nuclei, measure, scores_table, summarise
 
 PARTS = ("training", "validation", "test")
-BASELINE = "haematoxylin, Otsu"
 
 
 def unseen(
@@ -57,7 +57,7 @@ def unseen(
     if len({Path(path).name for path in paths}) < len(paths):
         raise InputError(f"--bundles {','.join(paths)}: two have one name; rename a folder.")
     size = None if mpp is None else mpp * downscale
-    measured = {BASELINE: measure(items, haematoxylin_nuclei, downscale)}
+    measured = {TITLE: measure(items, haematoxylin_nuclei, downscale)}
     for bundle in paths:
         model = Model.open(bundle, weights=weights)
         measured[Path(bundle).name] = measure(items, lambda image, model=model: _found(model, image, size), downscale)
@@ -70,6 +70,27 @@ def unseen(
         asked = {"data": ",".join(data_set_names(data)), "part": part, "downscale": downscale}
         rows = [{"model": name, **asked, **row} for name, found in measured.items() for row in found.rows]
         pd.DataFrame(rows).round(4).to_csv(out, index=False, lineterminator="\n")
+
+
+def haematoxylin(
+    data: str | tuple[str, ...] = ("tnbc", "consep", "monuseg", "monuseg_kidney"),
+    dataset_dir: str = "data",
+    out: str = f"studies/results/{FILE}",
+) -> None:
+    """Writes what the stain alone gives on every labelled image of data sets: the first row of tables.
+
+    Args:
+        data: labelled data sets, by name; with commas.
+        dataset_dir: folder of the data sets that mani prepare wrote.
+        out: a CSV file that receives a row a data set and image.
+    """
+    rows = []
+    for name in data_set_names(data):
+        items = [item for part in PARTS for item in load_source_list(dataset_dir, name, "split_0", part)]
+        rows += [{"data": name, **row} for row in measure(items, haematoxylin_nuclei).rows]
+        print(f"{name}: {len(items)} images", flush=True)
+    table = pd.DataFrame(rows).sort_values(["data", "image"])[["data", "image", *METRICS]]
+    table.round(6).to_csv(out, index=False, lineterminator="\n")
 
 
 def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:

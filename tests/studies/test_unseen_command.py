@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from mani_monai.utils import InputError
-from studies.unseen_command import BASELINE, reliability_lines, unseen
+from studies.stain_baseline import METRICS, TITLE
+from studies.unseen_command import haematoxylin, reliability_lines, unseen
 from studies.unseen_tissue import Measured
 
 BUNDLE = "pretrained/mani_unet"
@@ -18,12 +19,22 @@ def test_every_image_is_measured_by_both_ways(toy_dir, tmp_path, capsys, monkeyp
     unseen(BUNDLE, "toy_source", str(toy_dir), part="test", out=str(out), mpp=0.25)
     printed = capsys.readouterr().out
     rows = pd.read_csv(out)
-    assert {*rows["model"]} == {BASELINE, "mani_unet"}
+    assert {*rows["model"]} == {TITLE, "mani_unet"}
     assert {*rows["data"]} == {"toy_source"}
     assert rows.groupby("model").size().nunique() == 1
     means = rows.groupby("model")["pq"].mean()
     assert f"| {means['mani_unet']:.3f} |" in printed
     assert rows["true"].gt(0).all()
+
+
+def test_the_stain_alone_is_kept_for_every_image(toy_dir, tmp_path):
+    out = tmp_path / "haematoxylin.csv"
+    haematoxylin("toy_source,toy_target", str(toy_dir), str(out))
+    rows = pd.read_csv(out)
+    assert list(rows.columns) == ["data", "image", *METRICS]
+    assert {*rows["data"]} == {"toy_source", "toy_target"}
+    assert not rows.duplicated(["data", "image"]).any()
+    assert rows["dice"].between(0, 1).all()
 
 
 @pytest.mark.parametrize(("right", "said"), [([1, 1, 1], "no best temperature"), ([0, 1, 1], "best temperature ")])
