@@ -12,7 +12,8 @@ _MOST_COVERED = 0.5  # share of an image that one nucleus may have
 _SMALL = 64 * 64  # pixels; a nucleus may fill an image below
 _TORN, _LEAST_TORN = 0.02, 3  # share and number of ids in pieces far apart; of drawn nuclei it is one in thousands
 _RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
-_WRAPPED = 200  # ids from which an 8-bit mask that reaches 255 may have had more
+_WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
+_FULL = 255  # the most ids that 8 bits hold
 _MOST_PIECES = 3.0  # pieces an id
 
 
@@ -36,12 +37,12 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     pieces = np.asarray(label(instances, connectivity=2))
     number = int(pieces.max(initial=0))
     torn = _torn(instances, pieces, count) if number > count else 0
-    eight_bits = stored.dtype.itemsize == 1 and int(stored.max(initial=0)) == 255 and count >= _WRAPPED
-    if eight_bits and torn:
-        return (
-            f"{torn} of its {count} ids lie in pieces far apart and end at 255; the ids wrapped at 8 bits? "
-            "Store them with 16 bits"
-        )
+    if int(stored.max(initial=0)) == _FULL and count >= _WRAPPED:
+        if apart := _torn(instances, pieces, count, of_longest=True) if number > count else 0:
+            return (
+                f"{apart} of its {count} ids lie in pieces far apart and end at 255; the ids wrapped at 8 bits, or cut "
+                "there? Store them with 16 bits"
+            )
     if number > _MOST_PIECES * count and number - count >= _LEAST_TORN:
         return (
             f"its {count} ids lie in {number} pieces, as noise, probabilities or cell types do; "
@@ -61,12 +62,22 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     return None
 
 
-def _torn(instances: NDArray, pieces: NDArray, count: int) -> int:
-    """How many ids lie in pieces that are further apart than they are long."""
+def is_full(stored: NDArray, count: int) -> bool:
+    """Whether a mask has as many ids as 8 bits hold, so that the 256th would have been lost unseen."""
+    return stored.dtype.itemsize == 1 and count == _FULL
+
+
+def _torn(instances: NDArray, pieces: NDArray, count: int, of_longest: bool = False) -> int:
+    """How many ids lie in pieces that are further apart than they are long: all of them, or the longest one."""
     owner = np.zeros(int(pieces.max()) + 1, np.int64)
     owner[pieces.ravel()] = instances.ravel()
-    lengths = np.bincount(owner[1:], _diagonals(pieces), minlength=count + 1)[1:]
     several = np.bincount(owner[1:], minlength=count + 1)[1:] > 1
+    lengths, each = np.zeros(count + 1), _diagonals(pieces)
+    if of_longest:
+        np.maximum.at(lengths, owner[1:], each)
+    else:
+        np.add.at(lengths, owner[1:], each)
+    lengths = lengths[1:]
     return int((several & (_diagonals(instances) > 2 * lengths + 4)).sum())
 
 

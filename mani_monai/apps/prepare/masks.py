@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mani_monai.apps.prepare.mask_doubts import ACCEPT, mask_doubt
+from mani_monai.apps.prepare.mask_doubts import ACCEPT, is_full, mask_doubt
 from mani_monai.data.readers.records import RawMask
 from mani_monai.transforms.nucleus import connected_pieces
 
@@ -45,6 +45,8 @@ def to_instances(raw: RawMask, accept_doubtful: bool = False) -> RawMask:
         count = len(ids)
         instances = np.zeros(values.shape, dtype=np.int64)
         instances[foreground] = inverse + 1
+        if is_full(values, count):
+            notes += (("all 255 ids of 8 bits are taken: a 256th would be lost", 1),)
     if count > _MAX_ID:
         raise ValueError(f"the mask has {count} nuclei, more than 16 bits hold; cut the image into tiles")
     doubt = None if accept_doubtful else mask_doubt(instances, values)

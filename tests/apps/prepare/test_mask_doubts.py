@@ -43,6 +43,9 @@ TILED = np.tile(nuclei(25), (1, 2)).astype(np.uint16)
 DOUBTFUL = {
     "wrapped by one": (nuclei(257).astype(np.uint8), "wrapped at 8 bits.*Store them with 16 bits"),
     "wrapped thrice": (nuclei(891).astype(np.uint8), "wrapped at 8 bits"),
+    "wrapped by one, then stored with 16 bits": (nuclei(257).astype(np.uint8).astype(np.uint16), "wrapped at 8 bits"),
+    "wrapped, numbers of a float": (nuclei(280).astype(np.uint8).astype(np.int64), "wrapped at 8 bits"),
+    "cut at 255": (nuclei(300).clip(0, 255).astype(np.uint8), "wrapped at 8 bits, or cut there"),
     "noise of JPEG": (jpeg(BINARY), "(pieces|mostly 255)"),
     "noise of JPEG in ids": (jpeg((nuclei(60) * 4).astype(np.uint8)), "pieces"),
     "probabilities": (LEVELS, "(pieces|around others|mostly 255)"),
@@ -83,3 +86,10 @@ def test_few_faults_of_drawing_are_forgiven():
     ids[ids == 7] = 250  # one id on two nuclei
     ids[10:13, 10:13] = 301  # a speck within a nucleus
     assert mask_doubt(np.unique(ids, return_inverse=True)[1].reshape(ids.shape), ids.astype(np.uint16)) is None
+
+
+@pytest.mark.parametrize("count, full", [(254, False), (255, True), (256, True)])
+def test_a_mask_with_all_ids_of_eight_bits_says_so(count, full):
+    mask = to_instances(RawMask(nuclei(count).astype(np.uint8)))
+    assert any("a 256th would be lost" in note for note, _ in mask.notes) == full
+    assert not any("256th" in note for note, _ in to_instances(RawMask(nuclei(count).astype(np.uint16))).notes)
