@@ -9,7 +9,15 @@ import torch
 
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
-from mani_monai.utils.folders import check_folder, file_hash, files_by_stem, is_leftover, is_lfs_pointer, paths_in
+from mani_monai.utils.folders import (
+    check_folder,
+    file_hash,
+    files_by_stem,
+    is_leftover,
+    is_lfs_pointer,
+    name_fault,
+    paths_in,
+)
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
@@ -82,6 +90,21 @@ def test_a_name_in_other_bytes_is_refused_in_a_line_that_can_be_printed(tmp_path
     assert list(files_by_stem([tmp_path], (".png",), problems)) == ["a"]
     assert problems == [rf"{tmp_path}/gr\xfcn.png: has a name that is not UTF-8; rename it."]
     problems[0].encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\tb", "a\x1b[31mb", "a\u2028b", "a\u2029b", "a\x85b", "a\x7fb"])
+def test_a_name_that_breaks_a_line_is_refused_in_one(tmp_path, name):
+    touch(tmp_path / "a.png", tmp_path / f"{name}.png")
+    problems = []
+    assert list(files_by_stem([tmp_path], (".png",), problems)) == ["a"]
+    line = f"{tmp_path}/{name.encode('unicode_escape').decode()}.png: has a name with a line break or another control "
+    assert problems == [line + "character; rename it."]
+    assert len(problems[0].splitlines()) == 1
+
+
+def test_names_of_any_script_are_fine():
+    for name in ("grün", "細胞 核", "نواة", "a, b; [c] 'd' \"e\" =f", "\u202ea", "🔬", "a\u0301"):
+        assert name_fault(name) is None
 
 
 @pytest.mark.parametrize("deep", [True, False])

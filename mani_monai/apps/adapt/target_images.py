@@ -11,7 +11,7 @@ from pathlib import Path
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import check_folder, is_text, paths_in, shown
+from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
 from mani_monai.utils.json_files import read_object
 
 FEWEST = 3
@@ -45,10 +45,12 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     found: dict[str, list[Path]] = defaultdict(list)
     problems = []
     for path in paths_in(place):
-        if path.suffix.lower() in IMAGE_ENDINGS and is_text(path.name):
+        if path.suffix.lower() not in IMAGE_ENDINGS:
+            continue
+        if (fault := name_fault(path.name)) is None:
             found[unicodedata.normalize("NFC", path.stem)].append(path)
-        elif path.suffix.lower() in IMAGE_ENDINGS:
-            problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+        else:
+            problems.append(f"{shown(path)}: {fault}")
     if not found and not problems:
         raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
     masks = {stem for stem in found if is_mask_name(stem, found)}

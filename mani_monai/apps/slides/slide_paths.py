@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import files_by_stem
+from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, paths_in, shown
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 OUTLINES = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip")
@@ -14,7 +14,7 @@ _DICOM = ".dcm"
 
 
 def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
-    """Slides in order, and a line for each that another one's name hides; a folder of DICOM files is a slide.
+    """Slides in order, and a line for each that cannot be named; a folder of DICOM files is a slide.
 
     Args:
         path: a slide or a folder of slides.
@@ -23,15 +23,22 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
         InputError: when nothing is there.
     """
     if path.is_file():
-        return [path], []
+        fault = name_fault(path.name)
+        return ([path], []) if fault is None else ([], [f"{shown(path)}: {fault}"])
     if not path.is_dir():
         raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
     twins: list[str] = []
     found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != _DICOM), twins)
-    for folder in (path, *sorted(each for each in path.iterdir() if each.is_dir())):
-        levels = sorted(folder.glob(f"*{_DICOM}"))
-        if levels:
-            found.setdefault(levels[0].stem, levels[0])
+    folders = sorted(each for each in path.iterdir() if each.is_dir() and not is_leftover(each))
+    for folder in (path, *folders):
+        levels = [level for level in paths_in(folder) if level.suffix.lower() == _DICOM]
+        if not levels:
+            continue
+        first = levels[0]
+        if (fault := name_fault(str(first.relative_to(path)))) is not None:
+            twins.append(f"{shown(first)}: {fault}")
+        elif (other := found.setdefault(first.stem, first)) != first:
+            twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
     if not found and not twins:
         raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); name another.")
     return sorted(found.values()), twins

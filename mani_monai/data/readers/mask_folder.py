@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mani_monai.utils.folders import file_hash, is_text, paths_in, shown
+from mani_monai.utils.folders import file_hash, name_fault, paths_in, shown
 
 from .geojson_outlines import OUTLINE_ENDINGS, read_outlines
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
@@ -40,10 +40,10 @@ def masks_of(folder: Path, images: Mapping[str, Path], problems: list[str]) -> d
         stem = _stem(path, images)
         if stem is None:
             continue
-        if is_text(path.name):
+        if (fault := name_fault(path.name)) is None:
             candidates[stem].append(path)
         else:
-            problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+            problems.append(f"{shown(path)}: {fault}")
     masks = {}
     for stem, paths in candidates.items():
         chosen = _chosen(folder, images.get(stem), paths)

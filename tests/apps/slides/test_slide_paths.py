@@ -1,0 +1,44 @@
+"""Which files of a folder are slides, and which cannot be named."""
+
+from __future__ import annotations
+
+import pytest
+
+from mani_monai.apps.slides.slide_paths import slide_paths
+from mani_monai.utils import InputError
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_folders_of_dicom_files_are_slides_each(tmp_path):
+    touch(tmp_path / "b" / "2.dcm", tmp_path / "b" / "3.dcm", tmp_path / "c.svs", tmp_path / "__MACOSX" / "._2.dcm")
+    touch(tmp_path / "b" / "._2.dcm")
+    assert slide_paths(tmp_path) == ([tmp_path / "b" / "2.dcm", tmp_path / "c.svs"], [])
+
+
+def test_slides_of_one_name_are_said(tmp_path):
+    touch(tmp_path / "a" / "1.dcm", tmp_path / "b" / "1.dcm", tmp_path / "1.svs")
+    found, twins = slide_paths(tmp_path)
+    assert found == [tmp_path / "1.svs"]
+    assert [line.partition(": ")[0] for line in twins] == [str(tmp_path / folder / "1.dcm") for folder in "ab"]
+    assert all(f"stands for the same slide as {tmp_path}/1.svs" in line for line in twins)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_name_with_a_line_break(tmp_path, alone):
+    path = tmp_path / "a\nb.svs"
+    touch(path)
+    found, faults = slide_paths(path if alone else tmp_path)
+    assert found == []
+    assert faults == [f"{tmp_path}/a\\nb.svs: has a name with a line break or another control character; rename it."]
+
+
+def test_no_slides(tmp_path):
+    with pytest.raises(InputError, match="no slides there"):
+        slide_paths(tmp_path)
+    with pytest.raises(InputError, match="is not there"):
+        slide_paths(tmp_path / "none")
