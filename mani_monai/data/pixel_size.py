@@ -54,7 +54,7 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
         path: an image file; one that cannot be decoded says nothing.
 
     Raises:
-        InputError: when pixels are not square.
+        InputError: when pixels are not square, or a description says two sizes.
     """
     from .readers.opened_picture import opened_picture
 
@@ -77,7 +77,7 @@ def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
         the size; None where the file says none.
 
     Raises:
-        InputError: when pixels are not square.
+        InputError: when pixels are not square, or a description says two sizes.
     """
     return _size(opened.path, _plausible(opened))
 
@@ -103,6 +103,9 @@ def _size(path: str | Path, stated: list[tuple[float, float, str]]) -> PixelSize
     x, y, origin = stated[0]
     if not 1 / _SQUARE <= x / y <= _SQUARE:
         raise InputError(f"{path}: its pixels are not square ({x:.3g} x {y:.3g} um by its {origin}); resample it.")
+    again = [width for width, _, other in stated[1:] if other == origin and not alike(width, x)]
+    if again:
+        raise InputError(f"{path}: its {origin} says both {x:.3g} and {again[0]:.3g} um; name the right one with --mpp.")
     others = [f"its {other} says {width:.3g} um" for width, _, other in stated[1:] if not alike(width, x)]
     return PixelSize(x, origin, ", ".join(others))
 

@@ -92,6 +92,15 @@ UNITS = {
     "\u212b": 5000,
     "m": 5e-7,
     "cm": 5e-5,
+    "dm": 5e-6,
+    "Decimeters": 5e-6,
+    "dam": 5e-8,
+    "km": 5e-10,
+    "fm": 5e8,
+    "\u00b5": 0.5,
+    "pt": 0.5 / 25400 * 72,
+    "line": 0.5 / 25400 * 12,
+    "ft": 0.5 / 304800,
     "inch": 0.5 / 25400,
     "pixel": None,
     "reference frame": None,
@@ -126,6 +135,10 @@ DESCRIPTIONS = {
     "aperio": ("Aperio Image Library v12\r\n6x4 |AppMag = 20|MPP = 0,5000|Left = 1", 0.5),
     "aperio, close": ("Aperio|AppMag=20|MPP=0.5", 0.5),
     "philips": ('<Attribute Name="DICOM_PIXEL_SPACING" Group="0x28">"0.0005" "0.0005"</Attribute>', 0.5),
+    "aperio, lower case": ("Aperio|appmag=20|mpp = 0.5|x", 0.5),
+    "a colon and a unit": ("Scanner; Mpp: 0.5um; x", 0.5),
+    "in the midst of words": ("x MPP=0.5, y MPP=0.5", 0.5),
+    "another word's end": ("Aperio|XMPP=0.5|IMPPQ = 4", None),
     "MPP of nothing": ("Aperio|MPP = |AppMag = 20", None),
 }
 
@@ -136,6 +149,14 @@ def test_what_a_description_says(tmp_path, case):
     tiff(tmp_path / "a.tif", description=text.encode())
     found = read_pixel_size(tmp_path / "a.tif")
     assert (found and found.um) == (um and pytest.approx(um))
+
+
+@pytest.mark.parametrize("text", ["Aperio|MPP = 0.25|MPP = 0.5", "mpp=0.25\nMPP: 0,5", "MPP=0.25|MPP=0.26|MPP=0.5"])
+def test_two_sizes_in_one_description_are_refused(tmp_path, text):
+    tiff(tmp_path / "a.tif", description=text)
+    line = r"a\.tif: its MPP in its description says both 0\.25 and 0\.5 um; name the right one with --mpp\.$"
+    with pytest.raises(InputError, match=line):
+        read_pixel_size(tmp_path / "a.tif")
 
 
 def test_a_division_by_zero_says_nothing(tmp_path):

@@ -19,14 +19,26 @@ from .opened_picture import OpenedPicture
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296  # TIFF tags
 _PER_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}  # um: inch, centimetre, tifffile's mm and um
+_METRE = 1e6  # um
+_PREFIXES = {
+    "q": 1e-30, "r": 1e-27, "y": 1e-24, "z": 1e-21, "a": 1e-18, "f": 1e-15, "p": 1e-12, "n": 1e-9, "\u03bc": 1e-6,
+    "u": 1e-6, "\ufffd": 1e-6, "mc": 1e-6, "m": 1e-3, "c": 1e-2, "d": 1e-1, "": 1.0, "da": 1e1, "h": 1e2, "k": 1e3,
+}  # fmt: skip
+"""Of a metre's symbol in lower case; what is larger than a kilometre is no pixel's."""
+_PREFIX_NAMES = {
+    "yocto": 1e-24, "zepto": 1e-21, "atto": 1e-18, "femto": 1e-15, "pico": 1e-12, "nano": 1e-9, "micro": 1e-6,
+    "milli": 1e-3, "centi": 1e-2, "deci": 1e-1, "": 1.0, "deca": 1e1, "deka": 1e1, "hecto": 1e2, "kilo": 1e3,
+}  # fmt: skip
 _MICROMETRES = {
-    "\u03bcm": 1.0, "um": 1.0, "micron": 1.0, "micrometer": 1.0, "micrometre": 1.0, "\ufffdm": 1.0,
-    "nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3, "pm": 1e-6, "\u00e5": 1e-4, "angstrom": 1e-4,
-    "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "centimeter": 1e4, "centimetre": 1e4,
-    "m": 1e6, "meter": 1e6, "metre": 1e6, "in": 25400.0, "inch": 25400.0, "inche": 25400.0, "thou": 25.4, "mil": 25.4,
+    **{f"{prefix}m": _METRE * factor for prefix, factor in _PREFIXES.items()},
+    **{f"{name}{metre}": _METRE * n for name, n in _PREFIX_NAMES.items() for metre in ("meter", "metre")},
+    "micron": 1.0, "\u03bc": 1.0, "\u00e5": 1e-4, "angstrom": 1e-4, "\u00e5ngstr\u00f6m": 1e-4,
+    "in": 25400.0, "inch": 25400.0, "inche": 25400.0, '"': 25400.0, "thou": 25.4, "mil": 25.4, "li": 25400 / 12,
+    "line": 25400 / 12, "pt": 25400 / 72, "point": 25400 / 72, "ft": 304800.0, "foot": 304800.0, "feet": 304800.0,
+    "yd": 914400.0, "yard": 914400.0,
 }  # fmt: skip
 """By a unit's name in lower case, without the plural's s."""
-_MPP = re.compile(r"\bMPP\s*=\s*([^\s|]+)")
+_MPP = re.compile(r"(?<![A-Za-z0-9])MPP\s*[=:]\s*(\d[\d.,eE+-]*)", re.IGNORECASE)
 _SPACING = re.compile(
     r'"DICOM_PIXEL_SPACING"[^>]*>\s*(?:"|&quot;)([^"&]+)(?:"|&quot;)\s+(?:"|&quot;)([^"&]+)(?:"|&quot;)'
 )
@@ -54,8 +66,8 @@ def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
         return
     page, text = opened.page, opened.description
     yield from _ome(text, opened)
-    if mpp := _MPP.search(text):
-        yield StatedSize(positive(mpp[1]), None, "MPP in its description")
+    for mpp in _MPP.findall(text):
+        yield StatedSize(positive(mpp.rstrip(".,")), None, "MPP in its description")
     if spacing := _SPACING.search(text):  # mm, rows first
         y, x = (number and number * 1e3 for number in map(positive, spacing.groups()))
         yield StatedSize(x, y, "DICOM spacing in its description")
