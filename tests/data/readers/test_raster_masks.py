@@ -24,6 +24,23 @@ def test_mask_values_are_kept(tmp_path, values):
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif").values, values)
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", None])
+def test_ids_of_32_bits_without_a_sign(tmp_path, compression):
+    values = np.array([[0, 1, 70000, 2**31 + 5, 2**32 - 1]], np.uint32)
+    Image.fromarray(values.view(np.int32)).save(tmp_path / "m.tif", compression=compression)
+    with tifffile.TiffFile(tmp_path / "m.tif", mode="r+") as tiff:
+        tiff.pages.first.tags["SampleFormat"].overwrite(1)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif").values, values)
+
+
+def test_a_mask_of_an_odd_kind_is_told_how_to_be_stored(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.int32)).save(tmp_path / "m.tif", compression="tiff_lzw")
+    with tifffile.TiffFile(tmp_path / "m.tif", mode="r+") as tiff:
+        tiff.pages.first.tags["BitsPerSample"].overwrite(64)
+    with pytest.raises(InputError, match=r"m\.tif: holds 1 x int64 a pixel; store a mask as one 16-bit grey channel"):
+        read_mask(tmp_path / "m.tif")
+
+
 def test_mask_palette_gives_indices(tmp_path):
     palette = Image.fromarray(np.array([[0, 5]], np.uint8), "P")
     palette.putpalette([9, 9, 9] * 6)
