@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
         SystemExit: always; with the command's status, or the line of a refusal.
     """
     if arguments is None:
+        read_names_as_utf8()
         for stream in (sys.stdout, sys.stderr):  # names in other bytes, and terminals without UTF-8
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -67,6 +69,16 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     else:
         sys.exit(run_command(command(line[0]), line[1:], f"{PROGRAM} {line[0]}"))
     sys.exit(0)
+
+
+def read_names_as_utf8() -> None:
+    """Starts this process anew in Python's UTF-8 mode, where the locale would take names of files for other bytes.
+
+    Files are written in UTF-8 whatever the locale; so are their names.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions:
+        line = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execve(sys.executable, line, {**os.environ, "PYTHONUTF8": "1"})
 
 
 def command(name: str) -> Callable[..., Any] | Mapping[str, Callable[..., Any]]:

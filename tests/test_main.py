@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from bundle_files import REPOSITORY
 
-from mani_monai.__main__ import COMMANDS, command, listing, main
+from mani_monai.__main__ import COMMANDS, command, listing, main, read_names_as_utf8
 from mani_monai.utils.one_line import BROKEN_PIPE
 
 
@@ -131,3 +131,18 @@ def test_a_reader_that_has_seen_enough(line, command_environment):
 def test_commands_are_functions_or_named_ones():
     assert callable(command("infer"))
     assert set(command("prepare")) == {"folder", "tnbc", "kirc", "tcia", "monuseg", "consep", "pannuke", "qupath"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode there")
+def test_names_are_utf8_in_a_locale_without_it(tmp_path):
+    code = "import sys, mani_monai.__main__ as m; m.read_names_as_utf8(); print(ascii([*sys.argv[1:], sys.flags.utf8_mode]))"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code, "grün"], env=environment, capture_output=True, text=True)
+    assert done.stdout == "['gr\\xfcn', 1]\n", done.stderr
+
+
+def test_a_process_that_was_told_not_to_is_left_alone(monkeypatch):
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    monkeypatch.setattr(sys, "_xoptions", {"utf8": "0"})
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("started anew"))
+    read_names_as_utf8()

@@ -105,7 +105,9 @@ def _size(path: str | Path, stated: list[tuple[float, float, str]]) -> PixelSize
         raise InputError(f"{path}: its pixels are not square ({x:.3g} x {y:.3g} um by its {origin}); resample it.")
     again = [width for width, _, other in stated[1:] if other == origin and not alike(width, x)]
     if again:
-        raise InputError(f"{path}: its {origin} says both {x:.3g} and {again[0]:.3g} um; name the right one with --mpp.")
+        raise InputError(
+            f"{path}: its {origin} says both {x:.3g} and {again[0]:.3g} um; name the right one with --mpp."
+        )
     others = [f"its {other} says {width:.3g} um" for width, _, other in stated[1:] if not alike(width, x)]
     return PixelSize(x, origin, ", ".join(others))
 
