@@ -42,6 +42,7 @@ _CHECKS = (
     "\"[\\'geojson\\']\".')",
     "$Path(@ckpt).is_file() or exit(@ckpt + ': no such weights; train first or name them with --ckpt.')",
 )
+_LAST = "$@dataset.last_lines and exit(@dataset.last_lines)"
 _HOVERNET_CHECKS = (
     "$@class_names is None or len(@class_names) == max(@out_classes, 1) or "
     "exit('--class_names: name as many as --out_classes, the background first.')",
@@ -91,7 +92,7 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
         "network": "$@network_def.to(@device)",
         "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(declaration)},
         "dataset": {
-            "_target_": "Dataset",
+            "_target_": "mani_monai.data.readers.ReadableImages",
             "data": "$[{'image': path} for path in @images]",
             "transform": "@preprocessing",
         },
@@ -115,7 +116,7 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
             *(["$check_overrides()"] if hovernet else []),
             "$setattr(torch.backends.cudnn, 'benchmark', True)",
         ],
-        "run": [*_CHECKS, *_checks(declaration, named), "$@evaluator.run()"],
+        "run": [*_CHECKS, *_checks(declaration, named), "$@evaluator.run()", _LAST],
     }
 
 

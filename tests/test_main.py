@@ -135,7 +135,8 @@ def test_commands_are_functions_or_named_ones():
 
 @pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode there")
 def test_names_are_utf8_in_a_locale_without_it(tmp_path):
-    code = "import sys, mani_monai.__main__ as m; m.read_names_as_utf8(); print(ascii([*sys.argv[1:], sys.flags.utf8_mode]))"
+    code = "import sys; from mani_monai.__main__ import read_names_as_utf8 as anew; anew(); "
+    code += "print(ascii([*sys.argv[1:], sys.flags.utf8_mode]))"
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", code, "grün"], env=environment, capture_output=True, text=True)
     assert done.stdout == "['gr\\xfcn', 1]\n", done.stderr

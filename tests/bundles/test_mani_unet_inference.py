@@ -167,6 +167,26 @@ def test_prediction_is_a_class_map_though_the_file_shows_255(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(saved)), pred.numpy() * 255)
 
 
+@pytest.mark.parametrize("good", [["a.png", "c.bmp"], []])
+def test_a_bad_image_is_named_and_the_others_are_done(good, network, tmp_path):
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    (tmp_path / "images").mkdir()
+    for name in good:
+        Image.fromarray(picture(64, 80, 0)).save(tmp_path / "images" / name)
+    (tmp_path / "images" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    Image.fromarray(np.zeros((64, 80), np.float32)).save(tmp_path / "images" / "d.tif")
+    folders = {"image_dir": str(tmp_path / "images"), "output_dir": str(tmp_path / "out")}
+    workflow = make_inference(ckpt=str(tmp_path / "model.pt"), outputs=["mask"], **folders)
+    with pytest.raises(SystemExit) as end:
+        workflow.run()
+    first, second, count = str(end.value).splitlines()
+    assert first.startswith(f"failed: {tmp_path}/images/b.png: cannot be decoded")
+    assert second.startswith(f"failed: {tmp_path}/images/d.tif: has 32 bits per channel")
+    assert count == f"{len(good) + 2} images: {len(good)} done, 2 failed"
+    written = sorted(path.name for path in (tmp_path / "out").glob("*"))
+    assert written == [f"{Path(name).stem}_mask.png" for name in good]
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

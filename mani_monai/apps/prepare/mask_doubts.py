@@ -37,12 +37,12 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     pieces = np.asarray(label(instances, connectivity=2))
     number = int(pieces.max(initial=0))
     torn = _torn(instances, pieces, count) if number > count else 0
-    if int(stored.max(initial=0)) == _FULL and count >= _WRAPPED:
-        if apart := _torn(instances, pieces, count, of_longest=True) if number > count else 0:
-            return (
-                f"{apart} of its {count} ids lie in pieces far apart and end at 255; the ids wrapped at 8 bits, or cut "
-                "there? Store them with 16 bits"
-            )
+    ends = int(stored.max(initial=0)) == _FULL and number > count >= _WRAPPED
+    if ends and (apart := _torn(instances, pieces, count, of_longest=True)):
+        return (
+            f"{apart} of its {count} ids lie in pieces far apart and end at 255; the ids wrapped at 8 bits, or cut "
+            "there? Store them with 16 bits"
+        )
     if number > _MOST_PIECES * count and number - count >= _LEAST_TORN:
         return (
             f"its {count} ids lie in {number} pieces, as noise, probabilities or cell types do; "

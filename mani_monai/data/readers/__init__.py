@@ -3,6 +3,7 @@ from .folder import read_folder
 from .kirc import read_kirc
 from .monuseg import read_monuseg
 from .pannuke import read_pannuke
+from .readable_images import ReadableImages
 from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
 from .tissue_reader import LoadTissued, MarkTissued, TissueReader
@@ -14,6 +15,7 @@ __all__ = [
     "MarkTissued",
     "RawImage",
     "RawMask",
+    "ReadableImages",
     "Record",
     "TissueReader",
     "read_consep",

@@ -88,7 +88,7 @@ def test_few_faults_of_drawing_are_forgiven():
     assert mask_doubt(np.unique(ids, return_inverse=True)[1].reshape(ids.shape), ids.astype(np.uint16)) is None
 
 
-@pytest.mark.parametrize("count, full", [(254, False), (255, True), (256, True)])
+@pytest.mark.parametrize(("count", "full"), [(254, False), (255, True), (256, True)])
 def test_a_mask_with_all_ids_of_eight_bits_says_so(count, full):
     mask = to_instances(RawMask(nuclei(count).astype(np.uint8)))
     assert any("a 256th would be lost" in note for note, _ in mask.notes) == full
