@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -11,10 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from .errors import input_error_of, input_line
+from .folders import shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
 BROKEN_PIPE = 128 + 13
 """Status of a process whose output nobody reads any more, as shells give it."""
+_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+"""What a file system says of a write by its descriptor, which names no file."""
 STOPPED = "stopped: start the same command again to go on."
 
 
@@ -38,9 +42,22 @@ def ending_in_one_line() -> Iterator[None]:
         bad_input = input_error_of(error)
         if bad_input is not None:
             raise SystemExit(str(bad_input)) from error
-        if isinstance(error, OSError) and error.filename is not None:  # what a file system refuses
-            raise SystemExit(f"{error.filename}: {error.strerror}; mend that, or name another place.") from error
+        if (line := refusal_line(error)) is not None:
+            raise SystemExit(line) from error
         raise
+
+
+def refusal_line(error: BaseException | None) -> str | None:
+    """What a file system refuses, in one line; None for any other error, and for one that was raised from none such."""
+    while error is not None:
+        if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
+            return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; mend that, or name another place."
+        if isinstance(error, OSError) and error.errno in _NO_PLACE:
+            return f"a file cannot be written ({error.strerror}); free some space, or name another place."
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error):
+            return "a file of weights cannot be written; free some space, or name another place."
+        error = error.__cause__
+    return None
 
 
 def is_bundle_run() -> bool:
@@ -60,18 +77,18 @@ def install_in_bundle_runs() -> None:
 
 
 def _print_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    bad_input = input_error_of(error)
-    if bad_input is None:
+    line = input_error_of(error) or refusal_line(error)
+    if line is None:
         sys.__excepthook__(kind, error, trace)
     else:
-        print(bad_input, file=sys.stderr)
+        print(line, file=sys.stderr)
 
 
 def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
     """Ignite and MONAI log an error that ends a run, each with a traceback of its own."""
     error: Any = record.exc_info[1] if record.exc_info else None
     line = input_line(record.getMessage())
-    if error is not None and input_error_of(error) is not None:
+    if error is not None and (input_error_of(error) or refusal_line(error)) is not None:
         record.exc_info = None
     if line is not None:
         record.msg, record.args = line, ()

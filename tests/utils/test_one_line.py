@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -32,6 +33,31 @@ def test_a_command_ends_with_the_line():
 def test_an_interrupt_is_a_line_too():
     with pytest.raises(SystemExit, match=r"^stopped: start the same command again to go on\.$"), ending_in_one_line():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "a file cannot be written (No space left on device); free "),
+        (OSError(errno.EROFS, "Read-only file system", "/a"), "/a: Read-only file system; mend that, or name "),
+        (PermissionError(errno.EACCES, "Permission denied", b"/a\xfc\n"), "/a\\xfc\\n: Permission denied; mend that, "),
+        (RuntimeError("[enforce fail at inline_container.cc] PytorchStreamWriter failed"), "a file of weights cannot "),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_a_file_system_refuses_is_a_line(error, line, wrapped):
+    outer = RuntimeError("Failed to evaluate")
+    outer.__cause__ = error
+    with pytest.raises(SystemExit) as end, ending_in_one_line():
+        raise outer if wrapped else error
+    assert str(end.value).startswith(line)
+    assert len(str(end.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EINVAL, "Invalid argument"), OSError("odd"), RuntimeError("odd")])
+def test_other_errors_of_a_system_keep_their_traceback(error):
+    with pytest.raises(type(error)), ending_in_one_line():
+        raise error
 
 
 def test_a_fault_of_the_program_keeps_its_traceback():

@@ -55,14 +55,14 @@ def infer_folder(
     """
     size = given_pixel_size(mpp)
     folder, out = check_folder(images, "the images"), Path(out)
-    if (folder / "configs" / "metadata.json").is_file():
-        raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: holds the images; name another folder with --out.")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder with --out.")
     twins: list[str] = []
-    paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
+    paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())  # before anything in it is looked at
+    if (folder / "configs" / "metadata.json").is_file():
+        raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if not paths and not twins:
         raise InputError(
             f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images, or use mani slides."
