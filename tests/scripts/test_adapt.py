@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,31 @@ def test_options_of_a_training_need_a_source(call, toy_dir, tmp_path):
     for option, value in (("--method", "mani"), ("--options", "{'iterations':3}")):
         with pytest.raises(SystemExit, match=rf"^{option}.*: is of a training, which needs labelled images; name them"):
             call(*options, option, value)
-    with pytest.raises(SystemExit, match="--method statistics: needs no labelled images; leave out --source"):
-        call(*options, "--source", str(toy_dir / "toy_source"), "--method", "statistics")
+    for method in ("statistics", "self_training", "source_free_mani"):
+        with pytest.raises(SystemExit, match=f"--method {method}: needs no labelled images; leave out --source"):
+            call(*options, "--source", str(toy_dir / "toy_source"), "--method", method)
     assert not (tmp_path / "out").exists()
+
+
+class Closed(StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_report_is_written_though_nobody_reads_what_is_printed(call, toy_dir, tmp_path, monkeypatch):
+    """``mani adapt ... 2>&1 | head -1``: lines and progress bars."""
+    target = tmp_path / "kidney"
+    target.mkdir()
+    for path in sorted((toy_dir / "toy_target" / "images").iterdir())[:3]:
+        shutil.copy(path, target)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Closed())
+    call("--target", str(target), "--out", str(tmp_path / "out"))
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["target"] == "kidney"
+    assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_the_weights_that_come_along_adapt_to_a_folder_alone(call, toy_dir, tmp_path, capsys):
