@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -25,12 +26,32 @@ LEAST_RISE = 0.1
 LEAST_LOSS = 0.02
 """Nats below which the loss is filled and teaches nothing more."""
 OWN, SHUFFLED, FOREIGN = "own", "shuffled", "foreign"
+CLASS_NAMES = ("background", "nuclei")
+
+
+@dataclass(frozen=True)
+class PrototypeStudy:
+    """What a run's target prototypes are worth to it.
+
+    Args:
+        losses: the source term under each kind of prototypes, in nats; means over batches.
+        cosines: between mean prototypes, by what is compared.
+    """
+
+    losses: dict[str, float]
+    cosines: dict[str, float]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the loss looks at the target: wrong prototypes cost ``LEAST_RISE`` more, and it is not filled."""
+        rises = [value - self.losses[OWN] for kind, value in self.losses.items() if kind != OWN]
+        return min(rises) > LEAST_RISE and self.losses[OWN] > LEAST_LOSS
 
 
 def study_prototypes(
     run: str | Path, dataset_dir: str | None = None, foreign: str | None = None, batches: int = 12
-) -> dict[str, float]:
-    """The source term of a run's ``TargetSupportsLoss`` under three kinds of target prototypes, in nats.
+) -> PrototypeStudy:
+    """The source term of a run's ``TargetSupportsLoss`` under three kinds of target prototypes, and how they differ.
 
     No label of the target is read.
 
@@ -41,41 +62,50 @@ def study_prototypes(
         batches: training batches to look at.
 
     Returns:
-        means over batches: ``own``; ``shuffled``, whose pseudo-labels are permuted; ``foreign``, where asked for.
+        figures of ``own`` prototypes; of ``shuffled`` ones, whose pseudo-labels are permuted; of ``foreign`` ones,
+        where asked for.
 
     Raises:
         InputError: when the run is not finished, trained without that loss, or no batch has both classes.
     """
     folder = Path(run)
     config = read_train_config(folder)
-    losses = _supports(folder, config, dataset_dir, None, batches)
-    found: dict[str, list[float]] = {OWN: [], SHUFFLED: []}
+    losses: dict[str, list[float]] = {OWN: [], SHUFFLED: []}
+    prototypes: dict[str, list[Tensor]] = {OWN: [], SHUFFLED: []}
+
+    def note(kind: str, loss: TargetSupportsLoss, queries: ClassPixels, support: ClassPixels) -> None:
+        if (found := class_prototypes(support)) is not None:
+            losses[kind].append(loss.cross_entropy(queries, found).item())
+            prototypes[kind].append(found)
+
+    supports = _supports(folder, config, dataset_dir, None, batches)
     torch.manual_seed(0)
-    for loss, queries, pixels in losses:
-        shuffled = ClassPixels(pixels.features, pixels.label[torch.randperm(len(pixels.label))])
-        for kind, support in ((OWN, pixels), (SHUFFLED, shuffled)):
-            if (prototypes := class_prototypes(support)) is not None:
-                found[kind].append(loss.cross_entropy(queries, prototypes).item())
+    for loss, queries, pixels in supports:
+        note(OWN, loss, queries, pixels)
+        note(SHUFFLED, loss, queries, ClassPixels(pixels.features, pixels.label[torch.randperm(len(pixels.label))]))
     if foreign is not None:
-        found[FOREIGN] = []
+        losses[FOREIGN], prototypes[FOREIGN] = [], []
         for loss, queries, pixels in _supports(folder, config, dataset_dir, foreign, batches):
-            if (prototypes := class_prototypes(pixels)) is not None:
-                found[FOREIGN].append(loss.cross_entropy(queries, prototypes).item())
-    if not all(found.values()):
+            note(FOREIGN, loss, queries, pixels)
+    if not all(losses.values()):
         raise InputError(f"{folder}: in no batch does the teacher find both classes; train for longer.")
-    return {kind: float(np.mean(values)) for kind, values in found.items()}
+    means = {kind: normalize(torch.stack(found).mean(0), dim=1) for kind, found in prototypes.items()}
+    return PrototypeStudy({kind: float(np.mean(values)) for kind, values in losses.items()}, _cosines(means))
+
+
+def _cosines(means: dict[str, Tensor]) -> dict[str, float]:
+    """Of the own prototypes with each other, and class by class with the others."""
+    found = {f"{OWN}: {CLASS_NAMES[0]}, {CLASS_NAMES[1]}": (means[OWN][0] @ means[OWN][1]).item()}
+    for kind in means.keys() - {OWN}:
+        for number, name in enumerate(CLASS_NAMES):
+            found[f"{OWN}, {kind}: {name}"] = (means[OWN][number] @ means[kind][number]).item()
+    return dict(sorted(found.items()))
 
 
 def class_prototypes(pixels: ClassPixels) -> Tensor | None:
     """2xD of unit length, background and nuclei; None where a class is missing."""
     means = [mean for number in range(CLASSES) if (mean := pixels.mean(number)) is not None]
     return normalize(torch.stack(means), dim=1) if len(means) == CLASSES else None
-
-
-def is_accepted(values: dict[str, float]) -> bool:
-    """Whether a loss looks at the target: wrong prototypes cost ``LEAST_RISE`` more, and it is not filled."""
-    rises = [value - values[OWN] for kind, value in values.items() if kind != OWN]
-    return min(rises) > LEAST_RISE and values[OWN] > LEAST_LOSS
 
 
 def _supports(

@@ -9,7 +9,7 @@ from studies.adabn import study_table, write_adabn_study
 from studies.critic_report import critic_records, study_tables
 from studies.critic_study import study_run
 from studies.plan import load_table
-from studies.prototype_study import is_accepted, study_prototypes
+from studies.prototype_study import study_prototypes
 from studies.records import read_records, write_records
 from studies.shift_report import draw_shifts, write_shifts
 from studies.shifts import describe_shifts, shift_records
@@ -108,7 +108,7 @@ def critic(
 def prototypes(run: str, dataset_dir: str | None = None, foreign: str | None = None, batches: int = 12) -> None:
     """Prints a run's loss under its own, shuffled and foreign target prototypes, and whether it is accepted.
 
-    It reads no label of the target.
+    Cosines say how far the prototypes lie apart. It reads no label of the target.
 
     Args:
         run: folder of a finished run of methods/mani2.json.
@@ -116,7 +116,9 @@ def prototypes(run: str, dataset_dir: str | None = None, foreign: str | None = N
         foreign: another data set, whose images give foreign prototypes.
         batches: training batches to look at, up to 100.
     """
-    values = study_prototypes(run, dataset_dir, foreign, batches)
-    for kind, value in values.items():
+    study = study_prototypes(run, dataset_dir, foreign, batches)
+    for kind, value in study.losses.items():
         print(f"{kind:<10}{value:8.4f} nats")
-    print("accepted" if is_accepted(values) else "not accepted: the loss does not look at the target, or is filled")
+    for compared, value in study.cosines.items():
+        print(f"cosine {compared:<28}{value:6.3f}")
+    print("accepted" if study.accepted else "not accepted: the loss does not look at the target, or is filled")

@@ -8,7 +8,7 @@ from trainings import run
 
 from mani_monai.losses.class_pixels import ClassPixels
 from mani_monai.utils import InputError
-from studies.prototype_study import class_prototypes, is_accepted, study_prototypes
+from studies.prototype_study import PrototypeStudy, class_prototypes, study_prototypes
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from studies.prototype_study import class_prototypes, is_accepted, study_prototy
     ],
 )
 def test_what_is_accepted(values, accepted):
-    assert is_accepted(values) is accepted
+    assert PrototypeStudy(values, {}).accepted is accepted
 
 
 def test_prototypes_by_hand():
@@ -33,9 +33,14 @@ def test_prototypes_by_hand():
 def test_a_run_is_studied_from_its_folder(make_workflow, toy_dir, tmp_path):
     options = {"adaptation_losses::target_supports::confidence": 0.5, "adaptation_losses::target_supports::border": 0}
     run(make_workflow(tmp_path / "run", "mani2", **options))
-    values = study_prototypes(tmp_path / "run", foreign="toy_source", batches=2)
-    assert set(values) == {"own", "shuffled", "foreign"}
-    assert all(0 < value < 20 for value in values.values())
+    study = study_prototypes(tmp_path / "run", foreign="toy_source", batches=2)
+    assert set(study.losses) == {"own", "shuffled", "foreign"}
+    assert all(0 < value < 20 for value in study.losses.values())
+    assert set(study.cosines) == {
+        "own: background, nuclei",
+        *(f"own, {kind}: {name}" for kind in ("foreign", "shuffled") for name in ("background", "nuclei")),
+    }
+    assert all(-1.001 < value < 1.001 for value in study.cosines.values())
     run(make_workflow(tmp_path / "other", "source_only"))
     with pytest.raises(InputError, match="trained without TargetSupportsLoss"):
         study_prototypes(tmp_path / "other", batches=1)
