@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.declaration import HOVERNET, ROWS, Declaration
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")

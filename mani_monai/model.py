@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from mani_monai.bundle_files import read_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
 from mani_monai.declaration import COLUMNS, Declaration
-from mani_monai.model_files import read_bundle
 from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of
 from mani_monai.transforms.rescaling import Frame, grid_shape, is_taken_whole, ratio_of, rescaled
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask

@@ -7,7 +7,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 SELECTIONS = {
     "last": "last iterate",

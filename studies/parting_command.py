@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from studies.parting_study import WAYS, records_of, rule_of_thumb, score, sensitivity, table, tiles_of
 
 SETS = ("tnbc", "consep_train", "consep_test", "monuseg")

@@ -19,7 +19,7 @@ from mani_monai.transforms import connected_nuclei, part_nuclei
 from mani_monai.transforms.haematoxylin import haematoxylin_probability
 from mani_monai.transforms.nucleus import least_area
 from mani_monai.transforms.part_nuclei import RULE
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 HOVER_LEAST = 10  # pixels: HoVer-Net's smallest nucleus
 FIGURES = ("dice", "aji", "pq", "dq", "sq")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 
 def write_records(records: Iterable[Mapping[str, Any]], path: Path, columns: Iterable[str] = ()) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from mani_monai.apps.adapt.statistics_choice import SOURCE
 from mani_monai.evaluation.label_free_scorer import best_weights
 from mani_monai.evaluation.statistics_candidates import SOURCE_SHARES
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table
 from studies.statistics_pairs import BALANCED, MIXED
 

@@ -16,7 +16,7 @@ from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.statistics_choice import SOURCE
 from mani_monai.apps.adapt.verdict import Verdict, judge
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table
 from studies.statistics_page import ASKED_PAIRS, ORACLES, PAIR, TITLES, chosen_of, met_of, pairs_of, usable
 

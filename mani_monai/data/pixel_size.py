@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.utils import InputError
-from mani_monai.utils.numbers import positive
+from mani_monai.utils.errors import positive
 
 if TYPE_CHECKING:  # the readers import MONAI, which a declaration of a pixel size needs not
     from .readers.opened_picture import OpenedPicture

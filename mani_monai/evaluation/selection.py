@@ -14,14 +14,13 @@ from monai.engines import Evaluator
 from torch import nn
 from tqdm import tqdm
 
-from mani_monai.data.writers.tables import safe_cells
 from mani_monai.evaluation.label_free_scorer import LabelFreeScorer
 from mani_monai.evaluation.predictions import PredictionWriter
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.evaluation.weights_scorer import Scores, WeightsScorer, scores_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors, weights_file
-from mani_monai.utils.json_files import save_json
+from mani_monai.utils.json_files import safe_cells, save_json
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"

@@ -9,7 +9,7 @@ from typing import Any
 
 from mani_monai.run.run_folder import train_config
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
 PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume", "overwrite", "device", "num_workers", "quiet")

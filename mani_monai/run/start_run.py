@@ -26,8 +26,8 @@ from mani_monai.run.run_folder import (
 from mani_monai.run.running_workflow import component, resolved_config, running_workflow
 from mani_monai.run.trained_domains import TRAINING, common_pixel_size, domains_of, read_domains, united
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
 from mani_monai.utils.files import load_tensors, weights_file
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
-"""What lies in a folder: files by their names, leftovers of systems, pointers of Git LFS; and hashes of files."""
+"""What lies in a folder: files by their names, leftovers, pointers of Git LFS, hashes, and files that are whole."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import InputError
+from mani_monai.utils.errors import InputError
 
 SYSTEM_NAMES = {
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "icon\r",
@@ -145,3 +147,30 @@ def file_hash(path: Path) -> str:
         while chunk := stream.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Gives a name beside ``path`` to write to, which takes the place of ``path`` once the block ends without error.
+
+    Args:
+        path: the file to be; its folder is made.
+
+    Yields:
+        a hidden name in the same folder with the same ending, which tells writers the format.
+
+    Raises:
+        InputError: when the folder or the file cannot be written; an older file is then as it was.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path}: cannot be written ({reason}); free some space, or choose another folder.") from error
+    finally:
+        if partial.exists():
+            partial.unlink()

@@ -1,14 +1,15 @@
-"""The JSON files that stand beside data, weights and results."""
+"""The JSON files and the cells of CSV that stand beside data, weights and results."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .atomic import replacing
 from .errors import InputError
+from .folders import replacing
 
 
 def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
@@ -65,6 +66,18 @@ def without_infinities(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return [without_infinities(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def safe_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose texts no spreadsheet takes for formulas: an apostrophe comes before a first =, +, -, @ or tab.
+
+    Source: OWASP, CSV injection. A file's name in such a cell differs from the file's by that apostrophe.
+    """
+    risky = tuple("=+-@\t\r")
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value
+        for name, value in row.items()
+    }
 
 
 def config_text(content: Any, width: int = 120) -> str:

@@ -8,6 +8,7 @@ from monai.bundle import ConfigParser
 from monai.data import DataLoader, Dataset
 
 from mani_monai.utils import InputError, failure_reason, input_error_of
+from mani_monai.utils.errors import counted
 
 EXPRESSION = "$(_ for _ in ()).throw(__import__('mani_monai.utils').utils.InputError('data.json: broken; mend it.'))"
 
@@ -71,3 +72,9 @@ def test_other_errors_are_none():
 )
 def test_the_reason_of_a_failure_is_the_first_error_or_the_last_line(lines, reason):
     assert failure_reason(lines) == reason
+
+
+def test_one_of_a_kind_has_no_s():
+    assert [counted(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert counted(1234, "nucleus", "nuclei") == "1,234 nuclei"
+    assert counted(1, "nucleus", "nuclei") == "1 nucleus"

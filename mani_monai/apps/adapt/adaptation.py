@@ -33,9 +33,9 @@ from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
 from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
+from mani_monai.utils.errors import counted
 from mani_monai.utils.files import load_network
 from mani_monai.utils.folders import file_hash
-from mani_monai.utils.numbers import counted
 from mani_monai.utils.overrides import check_range
 
 if TYPE_CHECKING:

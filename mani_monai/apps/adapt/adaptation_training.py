@@ -15,7 +15,7 @@ from mani_monai.run.launching import StepRunner, run_lock
 from mani_monai.run.progress import watched
 from mani_monai.run.run_folder import CHECKPOINT, is_begun, is_trained
 from mani_monai.utils import InputError, failure_reason
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.machine import visible_gpus
 
 TAIL = 200

@@ -13,8 +13,8 @@ from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.data.datalists import load_source_list
 from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
+from mani_monai.utils.errors import counted
 from mani_monai.utils.json_files import read_object, save_json
-from mani_monai.utils.numbers import counted
 
 SPLIT = "adapt"
 """Name of the lists that are written here."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.export.formats import write_state
-from mani_monai.apps.inspect.opened_bundle import bundle_within
+from mani_monai.bundle_files import bundle_within
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
 from mani_monai.utils import InputError

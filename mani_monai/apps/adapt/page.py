@@ -13,7 +13,7 @@ from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import SHARE
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
 
 WORDS = {
     "stain": "finds the same nuclei in another stain (1: all)",

@@ -32,7 +32,7 @@ from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
 
 METHOD = "batch statistics of the target, no weight trained"
 TRAINED = {

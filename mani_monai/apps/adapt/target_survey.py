@@ -17,7 +17,7 @@ from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils import InputError
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
 
 FIELD = 512
 """Side of the field of an image that statistics and scores are taken from, in pixels of the network."""

@@ -15,9 +15,9 @@ from mani_monai.apps.adapt.shown_fields import Field, shown_fields
 from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.errors import counted
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json, without_infinities
-from mani_monai.utils.numbers import counted
 
 PAGE, RECORD = "report.html", "report.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mani_monai.config_index import KINDS, ConfigEntry, bundle_folders, list_configs
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.places import place_of
 
 INTRODUCTION = """\

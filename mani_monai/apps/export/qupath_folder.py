@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.qupath_network import PERCENTILES, qupath_network, write_qupath_network
 from mani_monai.apps.export.trained_run import Domain
+from mani_monai.bundle_files import LICENCE
 from mani_monai.data.pixel_size import alike, given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
-from mani_monai.model_files import LICENCE
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash

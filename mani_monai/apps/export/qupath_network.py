@@ -15,7 +15,7 @@ from mani_monai.inferers.whole_image_inferer import LEAST_SIDE
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei_script import PartNucleiScript
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 PERCENTILES = (0.1, 99.9)
 """Of each channel of a region; QuPath makes them 0 and 1."""

@@ -10,11 +10,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from mani_monai.data.writers.tables import safe_cells
-from mani_monai.utils.atomic import replacing
-from mani_monai.utils.folders import file_hash
-from mani_monai.utils.json_files import save_json
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
+from mani_monai.utils.folders import file_hash, replacing
+from mani_monai.utils.json_files import safe_cells, save_json
 
 RECORDS = "records"
 FORM = 5  # raise it when the same weights would give other outputs

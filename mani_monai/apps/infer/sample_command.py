@@ -29,7 +29,7 @@ def write_sample(folder: Path) -> Path:
     """
     import shutil
 
-    from mani_monai.utils.atomic import replacing
+    from mani_monai.utils.folders import replacing
     from mani_monai.utils.places import place_of
 
     kept, path = place_of("pretrained") / "sample" / NAME, folder / NAME

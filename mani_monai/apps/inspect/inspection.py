@@ -21,8 +21,8 @@ from mani_monai.apps.inspect.inspected_files import (
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
+from mani_monai.utils.errors import counted
 from mani_monai.utils.folders import is_system_file
-from mani_monai.utils.numbers import counted
 
 WEIGHTS = (*STATES, *PICKLES, ".ts", ".onnx", ".npy", ".npz")
 LOGGING = (".conf", ".ini", ".cfg")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mani_monai.data.readers.outlines import Outline, rasterised
 from mani_monai.data.readers.records import RawMask
-from mani_monai.data.writers.classes import NUCLEUS, nucleus_class
+from mani_monai.data.writers.tables import NUCLEUS, nucleus_class
 from mani_monai.nuclei import Nuclei
 from mani_monai.utils import InputError
 

@@ -15,7 +15,7 @@ from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.outlines import OutlinedNuclei, rasterised
 from mani_monai.data.readers.records import FORTY_TIMES, Listing, RawImage, RawMask, Record
-from mani_monai.data.writers.classes import NUCLEUS
+from mani_monai.data.writers.tables import NUCLEUS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, paths_in
 

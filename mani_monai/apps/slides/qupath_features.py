@@ -13,8 +13,8 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 import shapely
 
-from mani_monai.data.writers.classes import nucleus_class
-from mani_monai.utils.atomic import replacing
+from mani_monai.data.writers.tables import nucleus_class
+from mani_monai.utils.folders import replacing
 
 DETECTION, ANNOTATION = "detection", "annotation"
 TRAINING, VALIDATION, TEST = "Training", "Validation", "Test"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mani_monai.apps.slides.tile_quality import TileQuality
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
 FORM = 5

@@ -21,7 +21,7 @@ from mani_monai.apps.slides.slide_tissue import region_mm2, tissue_features
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
 from mani_monai.apps.slides.tile_quality import TileQuality
 from mani_monai.apps.slides.training_regions import RegionChoice, write_training_regions
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
 
 PARQUET, GEOJSON, CSV = "parquet", "geojson", "csv"

@@ -11,7 +11,7 @@ from scipy import ndimage
 from shapely import MultiPolygon, Polygon
 
 from mani_monai.apps.slides.slide import Slide
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 EDGE = 1024  # pixels of the longer side of each of the two pictures
 CELL_UM = 50.0  # of the squares in which nuclei are counted

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mani_monai.data.writers.tables import safe_cells
-from mani_monai.utils.atomic import replacing
-from mani_monai.utils.json_files import save_json
-from mani_monai.utils.numbers import counted
+from mani_monai.utils.errors import counted
+from mani_monai.utils.folders import replacing
+from mani_monai.utils.json_files import safe_cells, save_json
 
 DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED = "done", "done before", "incomplete", "unfinished", "failed"
 _STATES = (DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED)

@@ -16,8 +16,8 @@ from mani_monai.apps.slides.slide import Slide
 from mani_monai.apps.slides.slide_borders import boxes_of, clump_boxes
 from mani_monai.apps.slides.tile_grid import Tile, TileGrid
 from mani_monai.apps.slides.tile_quality import TileQuality, tile_quality
-from mani_monai.data.writers.classes import nucleus_class
 from mani_monai.data.writers.geojson import nucleus_id
+from mani_monai.data.writers.tables import nucleus_class
 from mani_monai.large_picture import Window, parts_by_borders
 from mani_monai.model import Model
 from mani_monai.nuclei import nuclei_of

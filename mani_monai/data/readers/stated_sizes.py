@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from tifffile import TiffPage
 from tifffile.tifffile import imagej_description_metadata
 
-from mani_monai.utils.numbers import positive
+from mani_monai.utils.errors import positive
 
 from .opened_picture import OpenedPicture
 

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mani_monai.transforms.polygons import instance_polygons
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
-from .classes import nucleus_class
 from .instance_maps import checked
-from .tables import rows_of
+from .tables import nucleus_class, rows_of
 
 
 def write_geojson(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.utils import InputError
-from mani_monai.utils.atomic import replacing
+from mani_monai.utils.folders import replacing
 
 MOST_16_BIT = np.iinfo(np.uint16).max
 LONGEST_NIFTI = np.iinfo(np.int16).max

@@ -10,7 +10,7 @@ from adapted import figures
 from PIL import Image
 
 from mani_monai.apps.adapt.report_pictures import GAP, curves_picture, panel_picture, sizes_picture, smoothed
-from mani_monai.data.writers.classes import nucleus_class
+from mani_monai.data.writers.tables import nucleus_class
 
 
 def pixels(picture):

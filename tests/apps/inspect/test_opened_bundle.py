@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mani_monai.apps.inspect.opened_bundle import bundle_within, opened_bundle
+from mani_monai.bundle_files import bundle_within, opened_bundle
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of, write_archive, write_hashes
 

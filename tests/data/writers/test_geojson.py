@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from mani_monai.data.readers.consep import read_instance_map
 from mani_monai.data.writers import read_geojson, write_geojson
-from mani_monai.data.writers.classes import PALETTE, YELLOW
+from mani_monai.data.writers.tables import PALETTE, YELLOW
 from mani_monai.utils import InputError
 
 DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[4] / "shared" / "data")) / "CoNSeP"

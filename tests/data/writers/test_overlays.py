@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mani_monai.data.writers import outline_mask, outline_nuclei, write_overlay
-from mani_monai.data.writers.classes import PALETTE, YELLOW
+from mani_monai.data.writers.tables import PALETTE, YELLOW
 
 GREY = np.full((7, 12, 3), 100, np.uint8)
 INSTANCES = np.zeros((7, 12), np.int32)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mani_monai.data.writers import write_nuclei_csv
-from mani_monai.data.writers.tables import rows_of, safe_cells
+from mani_monai.data.writers.tables import PALETTE, YELLOW, NucleusClass, nucleus_class, rows_of
+from mani_monai.utils.json_files import safe_cells
 
 TABLE = {
     "id": np.array([3, 9], np.int32),
@@ -61,3 +62,26 @@ def test_no_spreadsheet_takes_a_text_for_a_formula():
     row = {"image": "=1+1.png", "note": "@SUM(A1)", "nuclei": -3, "share": -0.5, "plain": "a=b-c.png", "none": None}
     expected = {**row, "image": "'=1+1.png", "note": "'@SUM(A1)"}
     assert safe_cells(row) == expected
+
+
+NAMES = ["background", "epithelial", "inflammatory"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "expected"),
+    [
+        (0, None, NucleusClass("nucleus", YELLOW)),
+        (0, NAMES, NucleusClass("nucleus", YELLOW)),
+        (1, None, NucleusClass("type 1", PALETTE[0])),
+        (1, NAMES, NucleusClass("epithelial", PALETTE[0])),
+        (2, NAMES, NucleusClass("inflammatory", PALETTE[1])),
+        (3, NAMES, NucleusClass("type 3", PALETTE[2])),
+        (len(PALETTE) + 1, None, NucleusClass(f"type {len(PALETTE) + 1}", PALETTE[0])),
+    ],
+)
+def test_name_and_colour(kind, names, expected):
+    assert nucleus_class(kind, names) == expected
+
+
+def test_colours_differ():
+    assert len({YELLOW, *PALETTE}) == len(PALETTE) + 1
