@@ -15,10 +15,16 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from mani_monai import Model
-from mani_monai.apps.adapt.judged_statistics import judge_candidate, measure_candidate
+from mani_monai.apps.adapt.evidence import ImageNuclei
 from mani_monai.apps.adapt.measurement import Measured, measured_images
-from mani_monai.apps.adapt.nuclei_figures import ImageNuclei
-from mani_monai.apps.adapt.statistics_choice import SOURCE, choose_statistics, target_batches, upright_model
+from mani_monai.apps.adapt.statistics_choice import (
+    SOURCE,
+    choose_statistics,
+    judge_candidate,
+    measure_candidate,
+    target_batches,
+    upright_model,
+)
 from mani_monai.apps.adapt.target_survey import survey
 from mani_monai.data.datalists import load_source_list
 from mani_monai.evaluation.instance_report import tissues_of

@@ -11,9 +11,8 @@ import ignite.distributed as idist
 
 from mani_monai.data.datalists import type_names
 from mani_monai.declaration import KEY, Declaration
-from mani_monai.inference_config import inference_config
+from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.run.config_match import LENGTHS, check_same_config, first_difference, plain, write_config
-from mani_monai.run.network_format import with_channels
 from mani_monai.run.run_folder import (
     CHECKPOINT,
     SNAPSHOTS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mani_monai.run.network_format import with_channels
+from mani_monai.inference_config import with_channels
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 

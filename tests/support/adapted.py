@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
+from mani_monai.apps.adapt.evidence import NucleiFigures
 from mani_monai.run.launcher import Usage
 
 SCORES = {"entropy": 0.1, "information": 0.2, "symmetry": 0.9, "stain": 0.9, "density": 5.0}

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.least_certain import entropy_blocks
-from mani_monai.apps.adapt.nuclei_figures import ImageNuclei, NucleiFigures, agreement, nuclei_figures
+from mani_monai.apps.adapt.evidence import Evidence, ImageNuclei, NucleiFigures, agreement, nuclei_figures
+from mani_monai.apps.adapt.shown_fields import entropy_blocks
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken

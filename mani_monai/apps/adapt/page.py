@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from string import Template
 
-from mani_monai.apps.adapt.evidence import plausible
+from mani_monai.apps.adapt.evidence import NucleiFigures, plausible
 from mani_monai.apps.adapt.html_parts import bullet_list, figure, table
-from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import SHARE

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mani_monai.apps.adapt.curves import VALIDATION_TAG, Curves
-from mani_monai.apps.adapt.nuclei_figures import NucleiFigures
+from mani_monai.apps.adapt.evidence import NucleiFigures
+from mani_monai.apps.adapt.outcome import VALIDATION_TAG, Curves
 from mani_monai.data.writers import outline_nuclei
 
 if TYPE_CHECKING:

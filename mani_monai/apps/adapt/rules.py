@@ -1,4 +1,4 @@
-"""What may be wrong with an adapted model, found without a single target label: the rules, each with its reason.
+"""What may be wrong with an adapted model, found without a target label: rules with their reasons, and the verdict.
 
 No rule can prove that a model is good. They find what goes wrong in adaptation: a network that calls nearly everything
 background or nuclei, that forgets a part of the images, that breaks nuclei up or melts them together, or that has
@@ -221,3 +221,45 @@ RULES = (
     Rule("count changed", LOOK, "found nuclei or false ones: the pictures tell which", _count_changed),
     Rule("size changed", LOOK, "contours that grew or shrank: the pictures tell which are right", _size_changed),
 )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rules come to.
+
+    Attributes:
+        outcome: ``USE``, ``LOOK`` or ``KEEP``.
+        findings: each broken rule and its sentence, those that decided first.
+    """
+
+    outcome: str
+    findings: tuple[tuple[Rule, str], ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The verdict in one line: of what decided, the first finding."""
+        return f"{self.outcome}, because {self.findings[0][1]}" if self.findings else self.outcome
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Applies every rule: one that says keep decides, else one that says look."""
+    broken = [(rule, found) for rule in RULES if (found := rule.finding(evidence)) is not None]
+    broken.sort(key=lambda pair: pair[0].outcome != KEEP)  # stable: the rules' order otherwise
+    return Verdict(broken[0][0].outcome if broken else USE, tuple(broken))
+
+
+def kept(reason: str) -> Verdict:
+    """The verdict of an adaptation whose before and after are the same weights.
+
+    Args:
+        reason: why, as the end of a sentence.
+    """
+    return Verdict(KEEP, ((Rule("no adaptation", KEEP, "before and after are the same weights", _nothing), reason),))
+
+
+def _nothing(evidence: Evidence) -> None:
+    return None
+
+
+NOT_ADAPTED = kept("no adaptation was asked for")
+"""Of a source-only training that is its own "before"."""

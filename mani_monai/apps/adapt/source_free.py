@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
-from mani_monai.apps.adapt.judged_statistics import judge_candidate, measure_candidate
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.request import (
@@ -20,7 +19,14 @@ from mani_monai.apps.adapt.request import (
     check_request,
     keep_request,
 )
-from mani_monai.apps.adapt.statistics_choice import ESTIMATED, SOURCE, Choice, choose_statistics
+from mani_monai.apps.adapt.statistics_choice import (
+    ESTIMATED,
+    SOURCE,
+    Choice,
+    choose_statistics,
+    judge_candidate,
+    measure_candidate,
+)
 from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
 from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, write_report

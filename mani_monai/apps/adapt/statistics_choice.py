@@ -1,9 +1,10 @@
-"""The choice of batch statistics for one model and one target, without a label."""
+"""The choice of batch statistics for one model and one target, without a label, and what the rules say of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from mani_monai.apps.adapt.measurement import SCORED, label_free_scores
+from mani_monai.apps.adapt.evidence import Evidence
+from mani_monai.apps.adapt.measurement import SCORED, Measured, compared, label_free_scores, measure_model
+from mani_monai.apps.adapt.rules import Verdict, judge, kept
 from mani_monai.apps.adapt.target_survey import TargetImage
+from mani_monai.data.pixel_size import PixelSize
 from mani_monai.declaration import ROWS
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.evaluation.statistics_candidates import (
@@ -121,3 +125,35 @@ def upright_model(model: Model) -> Model:
     network = declaration.build_network()
     load_network(network, model.state, model.name)
     return replace(model, network=network, declaration=declaration)
+
+
+AS_IT_IS = kept("the model agrees with itself best as it is")
+"""The verdict where the source's statistics were chosen."""
+
+
+def measure_candidate(
+    choice: Choice, name: str, model: Model, paths: Sequence[Path], size: PixelSize | None = None, title: str = ""
+) -> Measured:
+    """Measures a model with a candidate's statistics; its label-free scores are those of the choice.
+
+    Args:
+        choice: among statistics.
+        name: of the candidate.
+        model: what has its statistics: the model that was given for the source's, else ``choice.adapted``.
+        paths: the images.
+        size: of all images' pixels; what each file says by default.
+        title: of a progress bar; none without one.
+    """
+    return replace(measure_model(model, paths, size, title, scored=()), scores=choice.scores[name])
+
+
+def judge_candidate(name: str, before: Measured, after: Measured) -> tuple[Evidence, Verdict]:
+    """The evidence of a candidate, and what the rules say of it.
+
+    Args:
+        name: of the candidate.
+        before: the model that was given.
+        after: the model with the candidate's statistics, on the same images.
+    """
+    evidence = replace(compared(before, after), trained=name not in SOURCE_SHARES)
+    return evidence, AS_IT_IS if name == SOURCE else judge(evidence)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker
-from mani_monai.apps.adapt.curves import read_curves
 from mani_monai.apps.adapt.domains import SPLIT
 from mani_monai.apps.adapt.measurement import (
     compared,
@@ -17,9 +16,9 @@ from mani_monai.apps.adapt.measurement import (
     scored_images,
 )
 from mani_monai.apps.adapt.methods import Plan
-from mani_monai.apps.adapt.outcome import NextCommands, Outcome
+from mani_monai.apps.adapt.outcome import NextCommands, Outcome, read_curves
+from mani_monai.apps.adapt.rules import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.target_survey import named_unsized, shown_pixel_sizes, survey
-from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.write_report import image_rows, unsure_fields, write_report
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list

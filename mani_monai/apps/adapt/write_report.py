@@ -6,12 +6,11 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mani_monai.apps.adapt.least_certain import UnsureField, least_certain
 from mani_monai.apps.adapt.measurement import Measured
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.report_pictures import curves_picture, panel_picture, sizes_picture
-from mani_monai.apps.adapt.shown_fields import Field, shown_fields
+from mani_monai.apps.adapt.shown_fields import Field, UnsureField, least_certain, shown_fields
 from mani_monai.apps.adapt.target_survey import TargetImage
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,11 +16,10 @@ from torch import Tensor, nn
 
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.apps.export.documents import FORMS, data_license, description, model_card
-from mani_monai.apps.export.exported_configs import check_version, exported_metadata
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
 from mani_monai.apps.export.trained_run import TrainedRun
 from mani_monai.declaration import KEY, Declaration
-from mani_monai.inference_config import inference_config
+from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.run.trained_domains import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, write_archive, write_hashes
@@ -206,3 +206,46 @@ def _check_place(folder: Path, version: str, overwrite: bool) -> None:
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=4, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def exported_metadata(
+    metadata: Mapping[str, Any],
+    version: str,
+    change: str,
+    input_sides: Sequence[int],
+    output: Tensor,
+    class_names: Sequence[str] | None,
+    added: Mapping[str, Any],
+) -> dict[str, Any]:
+    """``metadata.json`` of an export.
+
+    Args:
+        metadata: the bundle's own.
+        version: the export's.
+        change: what is new in it.
+        input_sides: height and width that the network takes, where the metadata name numbers.
+        output: what it gives for such an input, BCHW.
+        class_names: types whose logits follow the other channels, background first; without types, a contour does.
+        added: further entries.
+
+    Returns:
+        a new dictionary, whose formats are those of this very network.
+    """
+    described = with_channels(metadata, output.shape[1], class_names)
+    formats = described["network_data_format"]
+    image, pred = formats["inputs"]["image"], formats["outputs"]["pred"]
+    if all(isinstance(side, int) for side in image["spatial_shape"]):
+        image["spatial_shape"], pred["spatial_shape"] = list(input_sides), list(output.shape[2:])
+    changelog = {**metadata["changelog"], version: change}
+    return {**described, "version": version, "changelog": changelog, **added}
+
+
+def check_version(version: str) -> str:
+    """The version itself.
+
+    Raises:
+        InputError: when it is not of the form 1.2.3.
+    """
+    if not re.fullmatch(r"\d+\.\d+\.\d+", str(version)):
+        raise InputError(f"--version {version}: write three numbers, e.g. 1.0.0.")
+    return str(version)

@@ -93,7 +93,7 @@ def _export_for_qupath(
 ) -> None:
     from dataclasses import replace
 
-    from mani_monai.apps.export.exported_configs import check_version
+    from mani_monai.apps.export.export_bundle import check_version
     from mani_monai.apps.export.qupath_folder import write_qupath_folder
     from mani_monai.model import Model
     from mani_monai.utils import InputError

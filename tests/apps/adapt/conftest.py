@@ -14,7 +14,7 @@ from trainings import FEW_BATCHES
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
-from mani_monai.apps.adapt.verdict import judge
+from mani_monai.apps.adapt.rules import judge
 from mani_monai.utils.archive import write_hashes
 
 

@@ -10,12 +10,11 @@ from html.parser import HTMLParser
 import pytest
 from adapted import SCORES, figures
 
-from mani_monai.apps.adapt.judged_statistics import AS_IT_IS
-from mani_monai.apps.adapt.least_certain import UnsureField
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Slides
 from mani_monai.apps.adapt.page import render_page
-from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
-from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
+from mani_monai.apps.adapt.rules import KEEP, LOOK, NOT_ADAPTED, USE, judge
+from mani_monai.apps.adapt.shown_fields import UnsureField
+from mani_monai.apps.adapt.statistics_choice import AS_IT_IS
 
 EVIL = '<script>alert("1")</script> & $title'
 PNG = b"\x89PNG picture"

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from adapted import figures
 
-from mani_monai.apps.adapt.rules import KEEP, LOOK, RULES, USE
-from mani_monai.apps.adapt.verdict import judge
+from mani_monai.apps.adapt.rules import KEEP, LOOK, NOT_ADAPTED, RULES, USE, judge
 
 
 def broken(verdict):
@@ -150,3 +149,20 @@ def test_few_labelled_images(evidence):
 def test_every_rule_says_why():
     assert all(rule.reason and rule.outcome in (KEEP, LOOK) for rule in RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_sane_adaptation_is_used(evidence):
+    better = evidence(scores_after={"stain": 0.95}, after=figures(share=0.25, count=130, area=190))
+    assert judge(better).outcome == USE
+    assert judge(better).line == USE
+
+
+def test_what_decides_comes_first(evidence):
+    verdict = judge(evidence(after=figures(area=1000), scores_after={"stain": 0.7}))
+    assert [rule.name for rule, _ in verdict.findings] == ["stain consistency", "size changed"]
+    assert verdict.line == f"{KEEP}, because stain consistency falls from 0.900 to 0.700"
+
+
+def test_what_was_not_adapted_is_kept():
+    assert NOT_ADAPTED.outcome == KEEP
+    assert NOT_ADAPTED.line == f"{KEEP}, because no adaptation was asked for"

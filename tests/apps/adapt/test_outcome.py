@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.utils.tensorboard import SummaryWriter
 
-from mani_monai.apps.adapt.curves import read_curves
+from mani_monai.apps.adapt.outcome import read_curves
 
 
 def write(folder, values, wall, tag="loss"):
