@@ -11,13 +11,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from mani_monai.data.datalists import FILES, PREPARE
+from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError
 
-MIN_SIZE = 16  # pixels: the smallest height and width that the networks take
 _MOST_LINES = 10
 
 
-def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = MIN_SIZE) -> None:
+def check_images(items: Sequence[dict[str, str]], crop_size: int | None = None, min_size: int = LEAST_SIDE) -> None:
     """Decodes every image and label once.
 
     Args:

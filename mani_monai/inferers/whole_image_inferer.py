@@ -9,14 +9,12 @@ from typing import Any
 from monai.inferers import Inferer, SlidingWindowInferer
 from torch import Tensor, nn
 
-from mani_monai.transforms.rescaling import is_taken_whole
+from mani_monai.transforms.rescaling import LEAST_SIDE, is_taken_whole
 
 from .network_reach import POOLED, network_reach
 
 CORE = 1024
 """Pixels of a side of the parts that a larger image is answered in."""
-LEAST_SIDE = 16
-"""Pixels of the smallest side: what four poolings leave one pixel of."""
 
 
 class WholeImageInferer(Inferer):

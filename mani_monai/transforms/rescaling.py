@@ -18,6 +18,8 @@ from PIL import Image
 from mani_monai.utils import InputError
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as large as an image may be that is decoded at all
+LEAST_SIDE = 16
+"""Pixels of the smallest height and width that a network takes: what four poolings leave one pixel of."""
 MOST_WHOLE = 2048**2
 """Pixels that a network which takes whole images gets at once."""
 FRACTION = 64

@@ -10,7 +10,6 @@ from typing import TypeVar, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from mani_monai.apps.adapt.evidence import Evidence, ImageNuclei, NucleiFigures, agreement, nuclei_figures
@@ -19,7 +18,6 @@ from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken
 from mani_monai.model import Model
-from mani_monai.transforms.part_nuclei import part_nuclei
 from mani_monai.transforms.tissue import shown_as_glass
 
 Item = TypeVar("Item")
@@ -120,21 +118,3 @@ def label_free_scores(
     device = cast("torch.device", model.device)  # chosen, once the model is made
     steps = {"preprocessing": model.steps, "scored": scored}
     return LabelFreeScorer(model.network, model.inferer, images, device, **steps)()
-
-
-def measure_labels(paths: Sequence[str], progress: bool = False) -> NucleiFigures:
-    """Measures the nuclei of labels, parted as those of predictions where they do not tell nuclei apart.
-
-    Args:
-        paths: label files, 0 background.
-        progress: show a bar.
-    """
-    labels = tqdm(evenly_taken(paths, MEASURED), "source's labels", unit="image", disable=not progress)
-    return nuclei_figures(_labelled(path) for path in labels)
-
-
-def _labelled(path: str) -> ImageNuclei:
-    with Image.open(path) as image:
-        label = np.asarray(image)
-    told_apart = len(np.unique(label)) > 2
-    return ImageNuclei.of(label if told_apart else part_nuclei((label > 0).astype(np.float32)))

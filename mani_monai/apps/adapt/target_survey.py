@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
-from mani_monai.transforms.rescaling import rescaled
+from mani_monai.transforms.rescaling import LEAST_SIDE, rescaled
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils import InputError
@@ -84,7 +83,7 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     picture = read_image(path).pixels
     size = size or read_pixel_size(path)
     scale = scale_for(size, mpp)
-    if min(picture.shape[:2]) * scale < MIN_SIZE:
+    if min(picture.shape[:2]) * scale < LEAST_SIDE:
         height, width = picture.shape[:2]
         raise InputError(f"{path}: is {height}x{width} px, too small for the network; take larger images.")
     thin = picture[::_STRIDE, ::_STRIDE]
@@ -93,7 +92,7 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     colours = TissueColours.of([np.moveaxis(thin / np.float32(255), -1, 0)])
     field = np.zeros((0, 0, 3), np.uint8)
     if fields:
-        part = picture[richest_part(picture, max(MIN_SIZE, round(FIELD / scale)))]
+        part = picture[richest_part(picture, max(LEAST_SIDE, round(FIELD / scale)))]
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
     um = None if size is None else size.um
     return TargetImage(path, colours.share, float(black.mean()), colours.mean, field, um=um)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker
 from mani_monai.apps.adapt.domains import SPLIT
+from mani_monai.apps.adapt.evidence import ImageNuclei, NucleiFigures, nuclei_figures
 from mani_monai.apps.adapt.measurement import (
+    MEASURED,
     compared,
-    measure_labels,
     measure_model,
     measured_images,
     scored_images,
@@ -23,7 +28,9 @@ from mani_monai.apps.adapt.write_report import image_rows, unsure_fields, write_
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.data.pixel_size import PixelSize
+from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
+from mani_monai.transforms.part_nuclei import part_nuclei
 
 
 def report_training(
@@ -84,3 +91,21 @@ def report_training(
     )
     write_report(out, outcome, paths, before, after)
     return outcome
+
+
+def measure_labels(paths: Sequence[str], progress: bool = False) -> NucleiFigures:
+    """Measures the nuclei of labels, parted as those of predictions where they do not tell nuclei apart.
+
+    Args:
+        paths: label files, 0 background.
+        progress: show a bar.
+    """
+    labels = tqdm(evenly_taken(paths, MEASURED), "source's labels", unit="image", disable=not progress)
+    return nuclei_figures(_labelled(path) for path in labels)
+
+
+def _labelled(path: str) -> ImageNuclei:
+    with Image.open(path) as image:
+        label = np.asarray(image)
+    told_apart = len(np.unique(label)) > 2
+    return ImageNuclei.of(label if told_apart else part_nuclei((label > 0).astype(np.float32)))

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from mani_monai.declaration import UNET
-from mani_monai.inferers.whole_image_inferer import LEAST_SIDE
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei_script import PartNucleiScript
+from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import replacing
 

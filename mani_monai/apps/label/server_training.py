@@ -20,9 +20,9 @@ from mani_monai.apps.adapt.start import start_settings
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.config_index import BUNDLES, find_config
-from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.model import Model
 from mani_monai.run.start_run import move_run
+from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
@@ -30,7 +30,7 @@ from mani_monai.utils.json_files import save_json
 RANGES: dict[str, tuple[type, float, float]] = {
     "iterations": (int, 1, 10**7),
     "batch_size": (int, 1, 1024),
-    "crop_size": (int, MIN_SIZE, 8192),
+    "crop_size": (int, LEAST_SIDE, 8192),
     "learning_rate": (float, 1e-8, 1),
     "seed": (int, 0, 2**31 - 1),
 }

@@ -17,9 +17,9 @@ from tqdm import tqdm
 from mani_monai.apps.prepare.alignment import Alignment, alignment
 from mani_monai.apps.prepare.masks import count_types, to_instances
 from mani_monai.apps.prepare.windows import WindowGrid
-from mani_monai.data.image_checks import MIN_SIZE
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.readers.records import Listing, RawMask, Record
+from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError
 
 # How PNGs are compressed. Windows are many, so that time counts: run lengths alone take less of it and as little space.
@@ -124,8 +124,8 @@ def convert(
         small = f"is {height}x{width} (height x width), smaller than {windows.smallest}"
         raise InputError(f"{record.image}: {record.id} {small}; choose a smaller --window and --step, or remove it.")
     notes = image.notes
-    if min(height, width) < MIN_SIZE:
-        notes += ((f"kept although under {MIN_SIZE} px, which a run refuses", 1),)
+    if min(height, width) < LEAST_SIDE:
+        notes += ((f"kept although under {LEAST_SIDE} px, which a run refuses", 1),)
     mask = read_instances(record, (height, width), accept_doubtful)
     ids, types = (mask.values, mask.types if kinds else None) if mask else (None, None)
     whole = ImageFacts(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mani_monai.apps.prepare.conversion import ImageFacts
 from mani_monai.apps.prepare.prepared_images import Preparation
-from mani_monai.data.image_checks import MIN_SIZE, crop_side
+from mani_monai.data.image_checks import crop_side
+from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
 
@@ -85,6 +86,6 @@ def shared_crop(asked: int, source_side: int, target_images: Sequence[ImageFacts
     sides = sorted(min(image.height, image.width) for image in target_images)
     crop = min(asked, source_side, sides[(len(sides) - 1) // 2])
     crop = crop if crop == asked else crop // STEP * STEP
-    if crop < MIN_SIZE:
-        raise InputError(f"the images are smaller than the {MIN_SIZE} px that the network needs; take larger ones.")
+    if crop < LEAST_SIDE:
+        raise InputError(f"the images are smaller than the {LEAST_SIDE} px that the network needs; take larger ones.")
     return crop

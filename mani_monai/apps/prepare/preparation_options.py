@@ -50,10 +50,12 @@ class PreparationOptions:
             if self.step is not None or self.no_mirror:
                 raise InputError(f"--{'no_mirror' if self.step is None else 'step'}: needs --window; give it, too.")
             return
-        from mani_monai.data.image_checks import MIN_SIZE  # slow, and only windows need it
+        from mani_monai.transforms.rescaling import LEAST_SIDE  # slow, and only windows need it
 
-        if self.window < MIN_SIZE:
-            raise InputError(f"--window {self.window}: no network takes less than {MIN_SIZE} px; choose a larger one.")
+        if self.window < LEAST_SIDE:
+            raise InputError(
+                f"--window {self.window}: no network takes less than {LEAST_SIDE} px; choose a larger one."
+            )
         if self.step is not None and not 1 <= self.step <= self.window:
             raise InputError(f"--step {self.step}: choose 1 to {self.window}, the window's side.")
 

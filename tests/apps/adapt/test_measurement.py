@@ -9,7 +9,8 @@ from exports import picture
 from PIL import Image
 from small_bundles import write_unet_bundle
 
-from mani_monai.apps.adapt.measurement import MEASURED, SCORED, measure_labels, measure_model
+from mani_monai.apps.adapt.measurement import MEASURED, SCORED, measure_model
+from mani_monai.apps.adapt.trained_outcome import measure_labels
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
