@@ -5,7 +5,7 @@ No PanNuke figure goes without its rule and aggregation, and the others beside i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,12 @@ def instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGRE
         rows = np.array([scores[CLASS_COUNTS][image] for image in images]).reshape(len(images), -1, 4)
         typed = {"class_counts": PanopticCounts.from_array(rows), "class_names": result["types"]}
     counts = PanopticCounts.from_array(np.array([scores["counts"][image] for image in images]))
-    table = pannuke_table(
-        counts, [tissues[image] for image in images], **typed, empty_rule=rule, aggregation=aggregation
-    )
+    named = [tissues[image] for image in images]
+
+    def pannuke(rule: str, how: str) -> PanNukeScores:
+        return compute_pannuke_scores(counts, named, **typed, empty_rule=rule, aggregation=how)
+
+    table = pannuke_table(pannuke, rule, aggregation)
     return "\n".join([*lines, "", f"{selection}, PanNuke's figures", table])
 
 
@@ -71,30 +74,20 @@ def _mean(scores: Sequence[float]) -> float:
 
 
 def pannuke_table(
-    counts: PanopticCounts,
-    tissues: Sequence[str],
-    class_counts: PanopticCounts | None = None,
-    class_names: Sequence[str] = (),
+    scores: Callable[[str, str], PanNukeScores],
     empty_rule: str = HEADLINE_RULE,
     aggregation: str = HEADLINE_AGGREGATION,
 ) -> str:
     """The figures under one rule and aggregation, the overall ones under every other, then tissues and classes.
 
     Args:
-        counts: four arrays of N images.
-        tissues: N names.
-        class_counts: four arrays of N x C.
-        class_names: C names.
+        scores: gives the figures under a rule and an aggregation, as :func:`compute_pannuke_scores` of some images.
         empty_rule: of the first figure and of tissues and classes.
         aggregation: likewise.
 
     Returns:
         lines of text.
     """
-
-    def scores(rule: str, how: str) -> PanNukeScores:
-        return compute_pannuke_scores(counts, tissues, class_counts, class_names, rule, how)
-
     chosen = scores(empty_rule, aggregation)
     figures = f"bPQ {chosen.bpq:.4f}" + (f", mPQ {chosen.mpq:.4f}" if chosen.mpq is not None else "")
     lines = [

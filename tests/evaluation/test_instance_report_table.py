@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from mani_monai.evaluation.instance_report import pannuke_table
@@ -14,11 +16,12 @@ CLASSES = PanopticCounts.from_array(CLASSES.as_array().swapaxes(0, 1))
 
 
 def test_without_types():
-    lines = pannuke_table(IMAGES, TISSUES).splitlines()
+    scores = partial(compute_pannuke_scores, IMAGES, TISSUES, None, ())
+    lines = pannuke_table(scores).splitlines()
     assert lines[0] == "bPQ 0.5667: empty images skip_gt_empty (3 of 5 scored), aggregation image"
     assert lines[2].split() == ["bPQ", *AGGREGATIONS]
     for line, rule in zip(lines[3:7], EMPTY_RULES, strict=True):
-        every = [compute_pannuke_scores(IMAGES, TISSUES, None, (), rule, how).bpq for how in AGGREGATIONS]
+        every = [scores(rule, how).bpq for how in AGGREGATIONS]
         assert line.split() == [rule, *(f"{bpq:.4f}" for bpq in every)]
     assert lines[8].split() == ["tissue", "images", "bPQ"]
     assert lines[9].split() == ["Bile-duct", "2", "0.6000"]
@@ -28,8 +31,8 @@ def test_without_types():
 
 @pytest.mark.parametrize(("rule", "how"), [("both_empty_1", "tissue"), ("skip_both_empty", "pooled")])
 def test_with_types(rule, how):
-    text = pannuke_table(IMAGES, TISSUES, CLASSES, ["dead", "epithelial"], rule, how)
-    scores = compute_pannuke_scores(IMAGES, TISSUES, CLASSES, ["dead", "epithelial"], rule, how)
+    every = partial(compute_pannuke_scores, IMAGES, TISSUES, CLASSES, ["dead", "epithelial"])
+    text, scores = pannuke_table(every, rule, how), every(rule, how)
     first, *rest = text.splitlines()
     assert first.startswith(f"bPQ {scores.bpq:.4f}, mPQ {scores.mpq:.4f}: empty images {rule}")
     assert first.endswith(f"aggregation {how}")

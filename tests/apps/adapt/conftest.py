@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from adapted import SCORES, InProcessLauncher, figures
+from bundle_files import REPOSITORY
 from small_bundles import write_unet_bundle
 from trainings import FEW_BATCHES
 
+from mani_monai.apps.adapt import adaptation
+from mani_monai.apps.adapt.adaptation import Adaptation
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
 from mani_monai.apps.adapt.rules import judge
+from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.utils.archive import write_hashes
 
 
@@ -69,6 +74,48 @@ def given_bundle() -> Callable[..., Path]:
         (folder / "docs" / "data_license.txt").write_text("Trained on:\n  breast   CC BY-NC-SA 4.0\n")
         write_hashes(folder)
         return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def quick_exports():
+    """Exports take seconds and have tests of their own."""
+
+    def export(bundle, run, out, overwrite):
+        assert overwrite
+        exports.append(run)
+        return Exported(out / bundle.name, out / f"{bundle.name}.zip", {}, True)
+
+    exports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "export_bundle", export)
+        yield exports
+
+
+@pytest.fixture(scope="module")
+def kidney(toy_dir, tmp_path_factory):
+    """The toy target's images, and nothing else, in a folder."""
+    folder = tmp_path_factory.mktemp("slides") / "kidney"
+    shutil.copytree(toy_dir / "toy_target" / "images", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(toy_dir, tiny_options, quick_exports):
+    """An adaptation of the toy source to a folder: ``job(target, out, launcher, **options)``."""
+
+    def make(target, out, launcher=None, **options):
+        launcher = launcher or InProcessLauncher()
+        places = (str(toy_dir / "toy_source"), str(target), out, REPOSITORY / "bundles")
+        settings = {
+            "method": "mean_teacher_stain_augmentation",
+            "preset": "quick",
+            "options": tiny_options,
+            "say": lambda line: None,
+            **options,
+        }
+        return Adaptation(*places, launcher=launcher, **settings)
 
     return make
 

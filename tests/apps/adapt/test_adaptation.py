@@ -9,58 +9,14 @@ import shutil
 import pytest
 import torch
 from adapted import InProcessLauncher
-from bundle_files import REPOSITORY
 from PIL import Image
-from small_bundles import FEATURES
 
-from mani_monai.apps.adapt import adaptation
 from mani_monai.apps.adapt.adaptation import Adaptation, adapt
 from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, Plan
-from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.utils import InputError
 
 RECOMMENDED = "runs/toy_source__kidney__mean_teacher_stain_augmentation__seed0"
 SOURCE_ONLY = "runs/toy_source__kidney__source_only__seed0"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_exports():
-    """Exports take seconds and have tests of their own."""
-
-    def export(bundle, run, out, overwrite):
-        assert overwrite
-        exports.append(run)
-        return Exported(out / bundle.name, out / f"{bundle.name}.zip", {}, True)
-
-    exports = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adaptation, "export_bundle", export)
-        yield exports
-
-
-@pytest.fixture(scope="module")
-def kidney(toy_dir, tmp_path_factory):
-    """The toy target's images, and nothing else, in a folder."""
-    folder = tmp_path_factory.mktemp("slides") / "kidney"
-    shutil.copytree(toy_dir / "toy_target" / "images", folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def job(toy_dir, tiny_options):
-    def make(target, out, launcher=None, **options):
-        launcher = launcher or InProcessLauncher()
-        places = (str(toy_dir / "toy_source"), str(target), out, REPOSITORY / "bundles")
-        settings = {
-            "method": "mean_teacher_stain_augmentation",
-            "preset": "quick",
-            "options": tiny_options,
-            "say": lambda line: None,
-            **options,
-        }
-        return Adaptation(*places, launcher=launcher, **settings)
-
-    return make
 
 
 @pytest.fixture(scope="module")
@@ -218,63 +174,6 @@ def test_a_pixel_size_is_said_by_the_exports_and_may_come_later(again, job, kidn
     adapt(job(kidney, again, launcher, mpp=0.25))
     assert launcher.commands == []
     assert [run.mpp for run in quick_exports[-2:]] == [0.25, 0.25]
-
-
-def test_a_pixel_size_that_no_microscope_gives(job, kidney, tmp_path):
-    with pytest.raises(InputError, match=r"^--mpp 40: write micrometres per pixel"):
-        adapt(job(kidney, tmp_path / "out", mpp=40))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_given_model_of_another_magnification(job, kidney, tmp_path, given_bundle, tiny_options):
-    options = {"method": "mani", "options": given_options(tiny_options)}
-    model = str(given_bundle(tmp_path / "given", mpp=0.5))
-    with pytest.raises(InputError, match=r"given: was trained at 0\.5 micrometres per pixel, the images have 0\.25; "):
-        adapt(job(kidney, tmp_path / "out", model=model, mpp=0.25, **options))
-    assert not (tmp_path / "out" / "runs").exists()
-    launcher = InProcessLauncher()
-    adapt(job(kidney, tmp_path / "out", launcher, model=model, mpp=0.46, **options))
-    assert len(launcher.commands) == 1, "up to a tenth apart is one magnification"
-
-
-def given_options(tiny_options):
-    """Options of a training that can start from the given bundle."""
-    return {**tiny_options, "features": str(FEATURES)}
-
-
-def test_a_given_model_is_before_and_the_start(job, kidney, tmp_path, quick_exports, given_bundle, tiny_options):
-    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given")
-    options = given_options(tiny_options)
-    done = adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method="mani", options=options))
-    (command,) = launcher.commands
-    assert command["files"] == ["train.json", "quick.json", "start.json"]
-    assert done.source_model is None
-    notes = json.loads((tmp_path / "out" / "report.json").read_text())["notes"]
-    assert notes[0] == "Before is given, and the training started from its weights."
-    assert notes[1].startswith("NON-COMMERCIAL USE ONLY"), "what the start was trained on binds what came of it"
-    assert "CC BY-NC-SA 4.0" in quick_exports[-1].domains[0].licence
-    assert [domain.role for domain in quick_exports[-1].domains] == ["start", "source", "target"]
-    assert not quick_exports[-1].declaration.preprocessing
-
-
-@pytest.mark.parametrize(
-    ("normalised", "method", "overlays", "said"),
-    [
-        (True, "mani", [], "They were trained on images after NormaliseStainsd, so all images"),
-        (False, "stain_adabn", ["stain_adabn.json"], "They were trained on images as they are, and went on with"),
-    ],
-)
-def test_a_start_and_its_stains(
-    job, kidney, tmp_path, quick_exports, given_bundle, tiny_options, normalised, method, overlays, said
-):
-    """Trained, exported and measured on normalised stains, where the start or the method needs it; and said."""
-    launcher, bundle = InProcessLauncher(), given_bundle(tmp_path / "given", normalised)
-    options = given_options(tiny_options)
-    adapt(job(kidney, tmp_path / "out", launcher, model=str(bundle), method=method, options=options))
-    (command,) = launcher.commands
-    assert command["files"] == ["train.json", "quick.json", *overlays, "start.json"]
-    assert quick_exports[-1].declaration.preprocessing
-    assert f"its weights. {said}" in json.loads((tmp_path / "out" / "report.json").read_text())["notes"][0]
 
 
 def test_source_only_keeps_the_source_model_and_bad_files_are_said(job, kidney, tmp_path):
