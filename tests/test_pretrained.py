@@ -12,8 +12,12 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2hed
 
+from mani_monai import Model
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.metrics.instance_scores import compute_instance_scores
+from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils.archive import files_of
 from studies.results import read_result
 
@@ -52,6 +56,19 @@ def test_the_figure_shown_is_the_runs():
     scores = list(measured["dice"].values())
     assert shown == (f"{np.mean(scores):.3f}", f"{np.std(scores):.3f}")
     assert json.loads((BUNDLE / "metrics.json").read_text())["figures"]["dice"] == pytest.approx(measured["dice"])
+
+
+def test_half_the_magnification_finds_the_same_nuclei():
+    """One original at 0.25 and at 0.5 micrometres a pixel; the skin is of 20x, and is enlarged to make the original."""
+    skin = read_image(PRETRAINED / "sample" / "skin.tif").pixels[:320, 240:560]
+    original, model = rescaled(skin, 2.0), Model.open(BUNDLE, device="cpu", precision="float32")
+    large, small = model(original, mpp=0.25), model(rescaled(original, 0.5), mpp=0.5)
+    assert len(large) > 50
+    assert len(small) == pytest.approx(len(large), rel=0.1)
+    enlarged = small.instances.repeat(2, axis=0).repeat(2, axis=1)
+    figures = compute_instance_scores(enlarged, large.instances).figures()
+    assert figures["dice"] > 0.9
+    assert figures["pq"] > 0.8
 
 
 def test_it_finds_nuclei_in_tissue_of_a_stain_that_it_never_saw(tmp_path):

@@ -135,6 +135,7 @@ def _build(
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
     added |= {KEY: declaration.as_dict(), TRAINING: {**run.facts, "domains": [asdict(one) for one in run.domains]}}
+    metadata = {**metadata, "changelog": {**metadata["changelog"], **run.changes}}
     metadata = exported_metadata(metadata, version, change or default, sides, output, declaration.class_names, added)
     _write_json(folder / "configs" / "metadata.json", metadata)
     (folder / "configs" / "inference.json").write_text(renamed(text), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 FORMATS = ("bundle", "qupath")
@@ -26,6 +26,8 @@ def export(
     zoo_url: str | None = None,
     format: str = "bundle",
     bundle: str | None = None,
+    temperature: float | None = None,
+    bias: float | None = None,
 ) -> None:
     """Exports a finished training as a bundle that others run without this project, or for QuPath.
 
@@ -49,7 +51,9 @@ def export(
         zoo: also writes <out>/zoo, the folders of a pull request to MONAI's model zoo.
         zoo_url: the folder where files above 25 MiB will lie, which the zoo does not keep.
         format: bundle, or qupath, which takes --run or --bundle, --out, --weights, --mpp and --version alone.
-        bundle: an exported or adapted bundle in a run's place, with --format qupath.
+        bundle: an exported bundle in a run's place: it is exported anew, with today's modules.
+        temperature: of the certainty of a --bundle's nuclei, as mani calibrate fits it to a run's; with --bias.
+        bias: likewise.
     """
     from mani_monai.utils import InputError
 
@@ -58,18 +62,26 @@ def export(
     if format == "qupath":
         asked = {"changelog": changelog, "method": method, "evaluation": evaluation, "selection": selection}
         asked |= {"overwrite": overwrite, "forms": forms != FORMS, "zoo": zoo, "zoo_url": zoo_url}
+        asked |= {"temperature": temperature is not None, "bias": bias is not None}
         surplus = [name for name, value in asked.items() if value]
         if surplus:
             raise InputError(f"--{surplus[0]}: says nothing of --format qupath; leave it out.")
         return _export_for_qupath(run, bundle, out, version, weights, mpp)
-    if run is None or bundle is not None:
-        raise InputError("--run: name the folder of a training; a bundle is exported with --format qupath alone.")
+    if (run is None) == (bundle is None):
+        raise InputError("--run: name the folder of a training, or an exported bundle with --bundle.")
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
+    from mani_monai.apps.export.exported_run import read_exported
     from mani_monai.apps.export.trained_run import read_run
     from mani_monai.utils.places import place_of
 
-    trained = read_run(run, weights, evaluation, selection, method, mpp)
+    if run is not None:
+        _refuse("run", {"temperature": temperature, "bias": bias}, "mani calibrate fits and keeps it")
+        trained = read_run(run, weights, evaluation, selection, method, mpp)
+    else:
+        given = {"weights": weights != "model.pt", "method": method, "evaluation": evaluation}
+        _refuse("bundle", {**given, "selection": selection, "mpp": mpp}, "the bundle says it")
+        trained = read_exported(str(bundle), temperature, bias)
     place = place_of("bundles") / trained.declaration.bundle
     kept = forms.split(",") if isinstance(forms, str) else tuple(map(str, forms))
     done = export_bundle(place, trained, out, version, changelog, overwrite, kept)
@@ -86,6 +98,15 @@ def export(
 
         print(f"zoo:     {zoo_request(done.folder, Path(out) / 'zoo', zoo_url)}")
     print(terms_of_use(trained.domains))
+
+
+def _refuse(what: str, options: Mapping[str, object], why: str) -> None:
+    """Refuses options that say nothing of a run, or of a bundle."""
+    from mani_monai.utils import InputError
+
+    surplus = [name for name, value in options.items() if value is not None and value is not False]
+    if surplus:
+        raise InputError(f"--{surplus[0]}: says nothing of a --{what}; leave it out, {why}.")
 
 
 def _export_for_qupath(

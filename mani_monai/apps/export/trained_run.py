@@ -53,6 +53,7 @@ class TrainedRun:
         domains: every data set that the weights were ever trained on.
         facts: source, target, split, seed, iterations and the method in words.
         scores: of these weights on labelled test images; None where there are none.
+        changes: what was new in earlier versions, by version.
     """
 
     weights: Path
@@ -61,6 +62,7 @@ class TrainedRun:
     domains: tuple[Domain, ...]
     facts: Mapping[str, Any]
     scores: Mapping[str, Any] | None
+    changes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def mpp(self) -> float | None:

@@ -123,7 +123,9 @@ def test_the_command(bundle, tmp_path, capsys):
         ({"format": "qupath"}, "--bundle: name one bundle"),
         ({"format": "qupath", "bundle": "x", "zoo": True}, "--zoo: says nothing of --format qupath"),
         ({"format": "qupath", "bundle": "x", "forms": "pt"}, "--forms: says nothing of --format qupath"),
-        ({"bundle": "x"}, "--run: name the folder of a training"),
+        ({"bundle": "x", "run": "y"}, "--run: name the folder of a training"),
+        ({"bundle": "x", "mpp": 0.25}, "--mpp: says nothing of a --bundle"),
+        ({"run": "x", "bias": 0.0}, "--bias: says nothing of a --run"),
         ({}, "--run: name the folder of a training"),
     ],
 )
