@@ -130,11 +130,14 @@ def _shown(figure: float | None) -> str:
 def selection_table(result: dict[str, Any]) -> str:
     """The selections of ``evaluate_selections`` as a text table: each metric's mean and spread over test images."""
     metrics = metric_names(result)
-    heads = "".join(f"{metric:>10}{'spread':>8}" for metric in metrics)
+    wide = {metric: max(10, len(metric) + 2) for metric in metrics}
+    heads = "".join(f"{metric:>{wide[metric]}}{'spread':>8}" for metric in metrics)
     lines = [f"{'selection':<42}{heads}{'images':>8}  weights"]
     for name, selection in result["selections"].items():
         shown = f"{name} (uses target labels: not adaptation)" if name == ORACLE else name
-        figures = "".join(f"{_shown(selection[f'{m}_mean']):>10}{_shown(selection[f'{m}_std']):>8}" for m in metrics)
+        figures = "".join(
+            f"{_shown(selection[f'{m}_mean']):>{wide[m]}}{_shown(selection[f'{m}_std']):>8}" for m in metrics
+        )
         lines.append(f"{shown:<42}{figures}{len(selection[metrics[0]]):>8}  {selection['weights']}")
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mani_monai.config_index import BUNDLES, find_config
 from mani_monai.declaration import KEY
+from mani_monai.run.quiet_workflow import quiet_workflow
 from mani_monai.run.run_folder import is_trained, metadata_file, read_train_config, train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
@@ -83,16 +84,14 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
     Raises:
         InputError: when the folder holds no finished training, or an overlay or option is not known.
     """
-    from monai.bundle import ConfigWorkflow
-
     folder = Path(run).absolute()
     config = read_train_config(folder)
     if not is_trained(folder):
-        raise InputError(f"{folder}: holds no finished training; go on with --resume true first.")
+        raise InputError(f"{folder}: holds no finished training; go on with --resume first.")
     bundle = _bundle(folder, config)
     files = [str(train_config(folder)), *(str(find_config(bundle, name)) for name in overlays)]
     logging = folder / "configs" / "logging.conf"
-    workflow = ConfigWorkflow(
+    workflow = quiet_workflow(
         config_file=files, logging_file=str(logging) if logging.is_file() else False, output_dir=str(folder)
     )
     for name, value in options.items():

@@ -15,10 +15,12 @@ def evaluate(run: str, overlays: str = "", label_free_images: int | None = None)
         label_free_images: unlabelled images on which snapshots are scored too; 0 for none. The bundle's by default.
     """
     from mani_monai.apps.steps.run_steps import evaluate_run
+    from mani_monai.apps.steps.scored_images import scored_images
 
     names = [name for name in overlays.split(",") if name]
     options = {} if label_free_images is None else {"label_free_images": label_free_images}
-    print(f"scores: {evaluate_run(run, names, **options)}")
+    folder = evaluate_run(run, names, **options)
+    print(f"scores: {folder}\n{scored_images(run, folder)}")
 
 
 def calibrate(run: str) -> None:

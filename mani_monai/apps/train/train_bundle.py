@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.config_index import BUNDLES, bundle_folders, find_config
+from mani_monai.run.quiet_workflow import quiet_workflow
 from mani_monai.utils import InputError
 from mani_monai.utils.overrides import check_range
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigWorkflow
-
-OF_CONFIGS = "parsing config_file"
-"""How MONAI begins its warning of strangers' configs; these are the project's own."""
-OF_FOLDERS = "Not all config files are in"
-"""How it begins its warning of several folders, which overlays have; the files that it asks for are named."""
 
 
 def train_bundle(bundle: Path, configs: Sequence[str], settings: Mapping[str, Any]) -> Path:
@@ -53,28 +47,15 @@ def train_bundle(bundle: Path, configs: Sequence[str], settings: Mapping[str, An
 
 
 def _workflow(bundle: Path, configs: Sequence[str]) -> ConfigWorkflow:
-    from monai.bundle import ConfigWorkflow
-
     known = [folder.name for folder in bundle_folders(bundle.parent if bundle.parent.is_dir() else BUNDLES)]
     if bundle.name not in known:
         raise InputError(f"{bundle.name}: there is no such bundle; choose from {', '.join(known)}.")
     files = [str(find_config(bundle, name)) for name in ("train", *configs)]
     own = bundle / "configs"
-    logger = logging.getLogger("monai.bundle.workflows")
-    logger.addFilter(_matters)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=OF_CONFIGS)
-            return ConfigWorkflow(
-                config_file=files,
-                meta_file=str(own / "metadata.json"),
-                logging_file=str(own / "logging.conf"),
-                workflow_type="train",
-                bundle_root=str(bundle),
-            )
-    finally:
-        logger.removeFilter(_matters)
-
-
-def _matters(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(OF_FOLDERS)
+    return quiet_workflow(
+        config_file=files,
+        meta_file=str(own / "metadata.json"),
+        logging_file=str(own / "logging.conf"),
+        workflow_type="train",
+        bundle_root=str(bundle),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 
 import pytest
 from refusals import refusing
@@ -44,6 +45,14 @@ def test_averaged_and_reestimated_weights(whole, tmp_path):
     assert not equal(dict(load_tensors(average)), dict(load_tensors(again)), "running_mean")
 
 
+def test_no_warning_is_said_of_the_runs_own_configs(whole, tmp_path, caplog):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        average_run(folder)
+    assert "Not all config files" not in caplog.text
+
+
 def test_what_is_no_finished_run(make_workflow, whole, tmp_path):
     with pytest.raises(InputError, match="no such folder; name the output_dir of a training"):
         evaluate_run(tmp_path / "nothing")
@@ -63,6 +72,9 @@ def test_commands_take_the_folder_and_say_where_the_result_is(whole, tmp_path, c
     average(str(folder))
     assert capsys.readouterr().out == f"weights: {folder / 'models' / 'model_average.pt'}\n"
     evaluate(str(folder), overlays="", label_free_images=0)
-    assert capsys.readouterr().out.endswith(f"scores: {folder / 'evaluation'}\n")
+    said = capsys.readouterr().out
+    assert f"scores: {folder / 'evaluation'}\nscored: " in said
+    assert "the test part of split_0 of toy_target; " in said
+    assert said.endswith("mani adapt --check IMAGES --masks MASKS scores every image that you labelled\n")
     with refusing("no such file"):
         reestimate(str(folder), "model_none.pt")
