@@ -121,14 +121,14 @@ class CheckpointHandler(Checkpoint):
         if not self.resume:
             if iteration < checkpoint.get("iterations", iterations):
                 raise InputError(
-                    f"{self.path}: holds an unfinished training (iteration {iteration}): go on with --resume true, "
-                    "name another --output_dir, or delete the file to start anew."
+                    f"{self.path}: holds an unfinished training (iteration {iteration}): go on with --resume, "
+                    "name another folder, or delete the file to start anew."
                 )
             return
         if iteration > iterations:
             raise InputError(
                 f"{self.path}: stands at iteration {iteration}, past the {iterations} asked for: ask for more "
-                "--iterations or name another --output_dir."
+                "iterations or name another folder."
             )
         for name, network in self.networks.items():
             load_network(network, checkpoint.get(name, {}), self.path)

@@ -131,13 +131,13 @@ def _check_place(folder: Path, config: Mapping[str, Any], parser: ConfigParser) 
         return
     elif is_trained(folder):
         raise InputError(
-            f"{folder}: holds a finished training: name another --output_dir, go on with --resume true and more "
-            "iterations, or replace it with --overwrite true."
+            f"{folder}: holds a finished training: name another folder, go on with --resume and more "
+            "iterations, or replace it with --overwrite."
         )
     else:
         raise InputError(
-            f"{folder}: holds an unfinished training: go on with --resume true, name another --output_dir, or "
-            "start anew with --overwrite true."
+            f"{folder}: holds an unfinished training: go on with --resume, name another folder, or "
+            "start anew with --overwrite."
         )
 
 

@@ -32,7 +32,7 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{path}: cannot be written ({reason}); what was saved before is intact: free some space there, or mend "
-            "its permissions, and go on with --resume true."
+            "its permissions, and go on with --resume."
         ) from error
 
 
@@ -121,6 +121,6 @@ def load_finished(folder: str | Path, **networks: nn.Module) -> None:
     checkpoint = Path(folder) / "checkpoint.pt"
     states = load_tensors(checkpoint)
     if not weights_file(folder).is_file():
-        raise InputError(f"{checkpoint}: is of a training that has not ended; go on with --resume true first.")
+        raise InputError(f"{checkpoint}: is of a training that has not ended; go on with --resume first.")
     for name, network in networks.items():
         load_network(network, states.get(name, {}), checkpoint)

@@ -137,7 +137,7 @@ def test_an_unfinished_run_is_not_overwritten(tmp_path):
     with pytest.raises(ZeroDivisionError):
         Parts(path).run(stop=3)
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"unfinished training \(iteration 2\): go on with --resume true"):
+    with pytest.raises(InputError, match=r"unfinished training \(iteration 2\): go on with --resume,"):
         Parts(path).run()
     assert path.read_bytes() == before
 

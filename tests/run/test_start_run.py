@@ -139,7 +139,7 @@ def test_a_kill_between_both_files_leaves_the_metadata_as_they_were(calibrated, 
 
 def test_a_finished_run_is_replaced_when_asked_for(make_workflow, finished):
     (finished / "evaluation").mkdir()
-    with refusing(r"holds a finished training: .* --overwrite true"):
+    with refusing(r"holds a finished training: .* --overwrite\."):
         make_workflow(finished)
     assert (finished / "models" / "model.pt").exists()
     make_workflow(finished, overwrite=True, seed=7)
@@ -149,7 +149,7 @@ def test_a_finished_run_is_replaced_when_asked_for(make_workflow, finished):
 
 def test_an_unfinished_run_keeps_its_config(make_workflow, tmp_path):
     run_until(make_workflow(tmp_path), 3)
-    with refusing(r"holds an unfinished training: go on with --resume true"):
+    with refusing(r"holds an unfinished training: go on with --resume,"):
         make_workflow(tmp_path, seed=5)
     assert said(tmp_path, "train")["seed"] == 0
     make_workflow(tmp_path, resume=True)
