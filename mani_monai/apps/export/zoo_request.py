@@ -29,6 +29,7 @@ VERSIONS = {
     "scipy": "1.15.3",
     "scikit-image": "0.25.2",
     "pillow": "12.3.0",
+    "tifffile": "2025.5.10",
 }
 """The last versions for Python 3.10, which the zoo runs, of packages whose later ones left it."""
 
