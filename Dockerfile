@@ -5,18 +5,20 @@
 FROM python:3.12-slim AS wheel
 WORKDIR /source
 COPY . .
+# hadolint ignore=DL3013
 RUN pip install --no-cache-dir build && python -m build --wheel --outdir /wheels
 
 FROM python:3.12-slim
 ARG TORCH_INDEX
+# the package's lowest version of torch is the only bound here, as in pyproject.toml
+# hadolint ignore=DL3013
 RUN pip install --no-cache-dir "torch>=2.8" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"}
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
-# beside the weights, so that pretrained/mani_unet is a name; whoever runs it may read there and has a home for caches
-WORKDIR /mani
-RUN ln -s "$(python -c 'from mani_monai.utils.places import place_of; print(place_of("pretrained"))')" pretrained \
-    && useradd mani
+# whoever runs it has a home for caches; pretrained/mani_unet names the weights of the package in every folder
+WORKDIR /data
+RUN useradd --uid 1000 mani
 ENV HOME=/tmp
-USER mani
+USER 1000
 ENTRYPOINT ["mani"]
 CMD ["--help"]
