@@ -19,10 +19,12 @@ MOST_APART = 0.02
 
 
 def oldest_python() -> str:
-    """A Python of the oldest version that the package names, else this one."""
-    found = shutil.which(f"python{OLDEST}")
-    kept = sorted(Path.home().glob(f".pyenv/versions/{OLDEST}.*/bin/python{OLDEST}"))
-    return found or (str(kept[-1]) if kept else sys.executable)
+    """A Python of the oldest version that the package names and that starts, else this one."""
+    kept = sorted(Path.home().glob(f".pyenv/versions/{OLDEST}.*/bin/python{OLDEST}"), reverse=True)
+    for python in filter(None, (shutil.which(f"python{OLDEST}"), *map(str, kept))):
+        if subprocess.run([python, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
+            return python
+    return sys.executable
 
 
 def count(python: str, folder: Path) -> int:
