@@ -15,7 +15,7 @@ DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/bytecode
 
-.PHONY: env demo test pytest test-slow test-label lint pages docs benchmark clean
+.PHONY: env demo test pytest test-slow test-label lint pages docs screenshots benchmark clean
 
 env: $(VENV)/installed
 
@@ -76,6 +76,10 @@ pages: env
 # The pages as a site in site/, with a reference of the Python pieces; a dead link ends it.
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# The pages' pictures anew in docs/images/; a browser, Chromium, shows the report.
+screenshots: env
+	$(BIN)/python docs/site/screenshots.py
 
 benchmark: env
 	$(BIN)/python benchmarks/iteration_cost.py
