@@ -18,6 +18,7 @@ def words_a_sentence(text: str) -> float:
     """
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     lines = [line for line in text.splitlines() if not re.match(r"\s*(\||#|<!--|!\[)", line)]
+    lines = [re.sub(r"^\s*(?:[-*]|\d+\.)\s+", "\n\n", line) for line in lines]  # an item of a list begins a sentence
     prose = " ".join(line if line.strip() else "\n\n" for line in lines)
     prose = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", prose)
     counts = [len(part.split()) for part in re.split(r"(?<=[.!?:])\s+(?=[A-Z`*\"])|\n\n", prose)]
