@@ -27,7 +27,7 @@ KEY = "prototypes"
 HEAD = "final_conv"
 """The layer whose input they are means of."""
 IMAGES = 32
-"""Source images, at most: 32 of 16 channels take about 8 kilobytes."""
+"""Source images, at most: vectors of 32 with 16 channels take 14 kilobytes."""
 SIDE = 512
 """Side of the part of an image that is read, from its middle, in pixels."""
 
