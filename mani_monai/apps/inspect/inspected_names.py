@@ -11,7 +11,7 @@ from typing import cast
 LIBRARIES = {"monai", "torch", "ignite", "numpy", "scipy", "skimage", "PIL", "tifffile", "nibabel", "einops", "tqdm"}
 STANDARD = {
     "abc", "argparse", "array", "ast", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "difflib",
-    "enum", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "random",
+    "enum", "errno", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "random",
     "re", "statistics", "string", "textwrap", "time", "types", "typing", "unicodedata", "uuid", "warnings",
     "__future__",
 }  # fmt: skip
