@@ -11,8 +11,8 @@ from typing import cast
 LIBRARIES = {"monai", "torch", "ignite", "numpy", "scipy", "skimage", "PIL", "tifffile", "nibabel", "einops", "tqdm"}
 STANDARD = {
     "abc", "argparse", "array", "ast", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "difflib",
-    "enum", "errno", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "random",
-    "re", "statistics", "string", "textwrap", "time", "types", "typing", "unicodedata", "uuid", "warnings",
+    "enum", "errno", "functools", "glob", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib",
+    "random", "re", "statistics", "string", "textwrap", "time", "types", "typing", "unicodedata", "uuid", "warnings",
     "__future__",
 }  # fmt: skip
 READERS = {"fire.parser.DefaultParseValue"}  # harmless functions of packages that do more
