@@ -109,13 +109,14 @@ def load_encoder(network: nn.Module, path: str | Path) -> int:
         the number of entries loaded; 298 are all, those of a whole ResNet-50.
 
     Raises:
-        InputError: when the file is missing, holds no state dictionary or another network than a ResNet-50.
-        ValueError: when ``network`` is no HoVerNet.
+        InputError: when the file is missing, holds no state dictionary or another network than a ResNet-50, or
+            ``network`` is no HoVerNet.
     """
     network = getattr(network, "module", network)
     own = {name: value for name, value in network.state_dict().items() if name.startswith(_ENCODER)}
     if not any(name.startswith("res_blocks.") for name in own):
-        raise ValueError(f"network must be a HoVerNet, got {type(network).__name__}.")
+        name = type(network).__name__
+        raise InputError(f"--encoder_weights {path}: a {name} has no encoder of ResNet-50; leave the option out.")
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; name a local file of ResNet-50 or HoVer-Net weights.")
     state = _unwrap(load_tensors(path), path)

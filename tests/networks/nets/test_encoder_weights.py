@@ -12,7 +12,7 @@ import torch
 from monai.networks.nets import BasicUNet, HoVerNet
 from torch import Tensor, nn
 
-from mani_monai.networks.nets import load_encoder, prepare_encoder
+from mani_monai.networks.nets import LightHoVerNet, load_encoder, prepare_encoder
 from mani_monai.utils import InputError
 
 UNITS = (3, 4, 6, 3)
@@ -230,8 +230,11 @@ def test_a_file_that_is_missing_or_no_file_of_tensors(network, tmp_path):
 
 
 def test_a_network_without_that_encoder(tmp_path):
-    with pytest.raises(ValueError, match="network must be a HoVerNet, got BasicUNet"):
-        load_encoder(BasicUNet(2, 3, 2, features=[4] * 6), save(torchvision_file(), tmp_path))
+    path = save(torchvision_file(), tmp_path)
+    for network in (BasicUNet(2, 3, 2, features=[4] * 6), LightHoVerNet([4] * 6)):
+        message = f"--encoder_weights {path}: a {type(network).__name__} has no encoder of ResNet-50; leave"
+        with pytest.raises(InputError, match=re.escape(message)):
+            prepare_encoder(network, path, frozen=False)
 
 
 def test_preparing_loads_warns_or_leaves_alone(network, tmp_path):
