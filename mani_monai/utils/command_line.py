@@ -17,6 +17,7 @@ import fire
 from fire.parser import DefaultParseValue
 
 from .errors import InputError
+from .moving_bars import moving_bars
 from .one_line import STOPPED, ending_in_one_line
 
 TEXT = {"str", "str | None"}
@@ -60,7 +61,8 @@ def run_command(
         if any(word in HELP for word in line):
             return _help(commands, program)
         given = understood(commands, line, program)
-        result = commands(*given.args, **given.kwargs)
+        with moving_bars():
+            result = commands(*given.args, **given.kwargs)
         sys.stdout.flush()
         return result
 
