@@ -192,6 +192,8 @@ def _surplus(words: Sequence[str], given: Mapping[str, str], program: str) -> st
 
 def _value(name: str, text: str, annotation: str) -> Any:
     value = text if annotation in TEXT else DefaultParseValue(text)
+    if annotation.startswith("float") and re.fullmatch(r"-?\d+,\d+", text):
+        value = float(text.replace(",", "."))
     kind, _, optional = annotation.partition(" | ")
     if optional == "None" and value is None:
         return None
@@ -200,7 +202,7 @@ def _value(name: str, text: str, annotation: str) -> Any:
     if kind == "bool" and type(value) is not bool:
         raise InputError(f"--{name} {value}: takes no value; write --{name} alone, or leave it out.")
     if kind == "int" and type(value) is not int:
-        raise InputError(f"--{name} {value}: is no whole number.")
+        raise InputError(f"--{name} {text}: is no whole number.")
     if kind == "float" and type(value) not in (int, float):
-        raise InputError(f"--{name} {value}: is no number.")
+        raise InputError(f"--{name} {text}: is no number.")
     return value

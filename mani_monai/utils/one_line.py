@@ -53,7 +53,7 @@ def refusal_line(error: BaseException | None) -> str | None:
         if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
             return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; mend that, or name another place."
         if isinstance(error, OSError) and error.errno in _NO_PLACE:
-            return f"a file cannot be written ({error.strerror}); free some space, or name another place."
+            return f"the file system refuses ({error.strerror}); free some space, or name another place."
         if isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error):
             return "a file of weights cannot be written; free some space, or name another place."
         error = error.__cause__

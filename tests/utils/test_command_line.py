@@ -164,3 +164,21 @@ def test_none_of_several_starts_on_a_line_that_does_not_fit(line, said, capsys):
         assert said in capsys.readouterr().out
     else:
         assert stop.value.code == said
+
+
+@pytest.mark.parametrize(("text", "number"), [("0,25", 0.25), ("0.25", 0.25), ("-1,5", -1.5), ("2", 2)])
+def test_a_decimal_comma_is_a_point(text, number):
+    def measure(mpp: float | None = None) -> None:
+        started.append(mpp)
+
+    started.clear()
+    run_command(measure, ["--mpp", text])
+    assert started == [number]
+
+
+def test_two_commas_are_no_number():
+    def measure(mpp: float) -> None:
+        started.append(mpp)
+
+    with pytest.raises(SystemExit, match=r"^--mpp 1,2,3: is no number\.$"):
+        run_command(measure, ["--mpp", "1,2,3"])

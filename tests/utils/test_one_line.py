@@ -38,7 +38,7 @@ def test_an_interrupt_is_a_line_too():
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "a file cannot be written (No space left on device); free "),
+        (OSError(errno.ENOSPC, "No space left on device"), "the file system refuses (No space left on device); free "),
         (OSError(errno.EROFS, "Read-only file system", "/a"), "/a: Read-only file system; mend that, or name "),
         (PermissionError(errno.EACCES, "Permission denied", b"/a\xfc\n"), "/a\\xfc\\n: Permission denied; mend that, "),
         (RuntimeError("[enforce fail at inline_container.cc] PytorchStreamWriter failed"), "a file of weights cannot "),

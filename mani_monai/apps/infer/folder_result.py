@@ -158,9 +158,22 @@ def read_record(out: Path, image: str) -> Record | None:
     try:
         content = json.loads(record_path(out, image).read_text(encoding="utf-8"))
         key, outputs, result = (dict(content[part]) for part in ("key", "outputs", "result"))
+        if not _is_result(result):
+            return None
         return Record(key, outputs, result, str(content.get("source", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _is_result(result: Mapping[str, Any]) -> bool:
+    """Whether a record's result is one of an image, and not what somebody wrote there."""
+    numbers = {"height", "width", "nuclei", "area_share", "mean_area", "mean_area_um2", "mpp", "scale", "seconds"}
+    known = {column.name for column in fields(ImageResult)}
+    texts = known - numbers
+    return set(result) <= known and all(
+        isinstance(value, str) if name in texts else value is None or type(value) in (int, float)
+        for name, value in result.items()
+    )
 
 
 def write_record(out: Path, image: str, record: Record) -> None:

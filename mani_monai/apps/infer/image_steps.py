@@ -31,6 +31,7 @@ from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.one_line import refusal_line
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class ImageSteps:
             text = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, PermissionError):
                 text = f"{error.filename}: permission denied; mend the file's permissions, or those of its folder."
+            elif (refused := refusal_line(error)) is not None:
+                text = refused
             elif not isinstance(error, InputError):
                 text = f"{type(error).__name__}: {text[:200]}"
                 torch.cuda.empty_cache()  # where that was its memory; does nothing without a GPU

@@ -18,6 +18,7 @@ PARTS = ("training", "validation", "test")
 REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore", *PARTS}
 """Classes, in lower case, whose outlines are no nuclei; QuPath's own end with a star."""
 _MOST_PARTS = 8  # of one nucleus; more are nuclei that a viewer joined
+_FAR = 2.0**31  # pixels: coordinates beyond are none of an image
 _MOST = 0.5  # share of the image from which an outline is a region
 _LARGE = 5.0  # times the median area: an outline of that size that holds even one other is a region
 
@@ -118,6 +119,7 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
 
 def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
     """Rows and columns of the pixels whose centres lie within the first ring and in none of the others."""
+    rings = [np.clip(ring, -_FAR, _FAR) for ring in rings]
     left, top = np.clip(np.floor(rings[0].min(axis=0)), 0, shape[::-1]).astype(int)
     right, bottom = np.clip(np.ceil(rings[0].max(axis=0)), 0, shape[::-1]).astype(int)
     inside = np.zeros((bottom - top, right - left), bool)
@@ -154,7 +156,7 @@ def _pixels_of(outline: Outline, shape: tuple[int, int]) -> tuple[NDArray, NDArr
     parts = [pixels_within(rings, shape) for rings in outline.polygons]
     rows, columns = (np.concatenate(side) for side in zip(*parts, strict=True))
     if not len(rows):  # smaller than a pixel: the one that its middle lies in
-        x, y = np.floor(outline.polygons[0][0].mean(axis=0)).astype(int)
+        x, y = np.floor(np.clip(outline.polygons[0][0], -_FAR, _FAR).mean(axis=0)).astype(int)
         if 0 <= y < shape[0] and 0 <= x < shape[1]:
             return np.array([y]), np.array([x])
     return rows, columns

@@ -78,8 +78,8 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         a dictionary a line, its keys in lower case.
 
     Raises:
-        InputError: when it is not UTF-8, lacks a column or any line, has a column twice, or has a line of more cells
-            than the first.
+        InputError: when it is not UTF-8, holds control characters, lacks a column or any line, has a column twice, or
+            has a line of more cells than the first.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -88,6 +88,8 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise InputError(f"{table}: is not UTF-8 ({error.reason}); save it as CSV UTF-8.") from error
     except (OSError, csv.Error) as error:
         raise InputError(f"{table}: cannot be read ({error}); save it as CSV UTF-8.") from error
+    if "\0" in text:
+        raise InputError(f"{table}: holds NUL characters, as a damaged or binary file does; save it as CSV UTF-8.")
     for lines in tables:
         header, *rows = [[cell.strip() for cell in line] for line in lines if any(map(str.strip, line))] or [[]]
         header = [name.lower() for name in header]

@@ -186,3 +186,23 @@ def test_an_image_that_fails_keeps_what_was_done_before(run, tmp_path):
     assert len(run(mpp=4).failed) == 4
     assert contents(tmp_path / "out") == before
     assert set(statuses(run(mpp=0.25)).values()) == {"done before"}
+
+
+@pytest.mark.parametrize("odd", [{"nuclei": "many"}, {"unknown": 1}, {"note": None}, {"mpp": True}, {"seconds": [1]}])
+def test_a_record_that_somebody_wrote_counts_for_nothing(run, tmp_path, odd):
+    first = run()
+    record = read_record(tmp_path / "out", "wide.tif")
+    write_record(tmp_path / "out", "wide.tif", replace(record, result={**record.result, **odd}))
+    assert read_record(tmp_path / "out", "wide.tif") is None
+    second = run()
+    assert statuses(second)["wide.tif"] == "done"
+    assert [image.nuclei for image in second.images] == [image.nuclei for image in first.images]
+
+
+def test_a_file_in_the_place_of_the_records_is_named(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "records").touch()
+    result = run()
+    assert len(result.failed) == 4
+    assert all(str(tmp_path / "out" / "records") in image.note for image in result.failed)
+    assert not any("Error" in image.note for image in result.failed)

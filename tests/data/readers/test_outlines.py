@@ -216,3 +216,13 @@ def test_numbers_that_nearly_run_out_are_all_given_anew(tmp_path):
     rings = [[np.array([(c, 2), (c + 4, 2), (c + 4, 6), (c, 6)], float)] for c in (2, 20, 40)]
     outlines = [Outline([rings[0]], 2**31 - 1), Outline([rings[1]]), Outline([rings[2]], 5)]
     assert numbers(rasterised(tmp_path, outlines, SHAPE)) == [1, 2, 3]
+
+
+def test_coordinates_beyond_all_numbers_are_beyond_the_image(tmp_path, own):
+    content = own[1]
+    content["features"][1]["geometry"]["coordinates"] = [[[1e300, 2], [1e301, 9], [1e300, 9], [1e300, 2]]]
+    content["features"].append(square(2, 20))
+    content["features"][-1]["geometry"]["coordinates"][0][1][0] = 1e18
+    ids = read(tmp_path, content).ids
+    assert {1, 3, 4, 5} < {*np.unique(ids).tolist()}
+    assert ids[5, 58] > 0

@@ -77,3 +77,9 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
     table.write_text("image,group,Group\na,1,2\n")
     with pytest.raises(InputError, match=r"groups\.csv: has the column group twice"):
         read_csv(table, ("image", "group"))
+
+
+def test_a_table_with_nul_characters_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"image,group\nx,p\0\ny,p\n")
+    with pytest.raises(InputError, match=r"a\.csv: holds NUL characters"):
+        read_csv(tmp_path / "a.csv", ("image", "group"))
