@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -163,7 +164,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         InputError: when the folder or the file cannot be written; an older file is then as it was.
     """
     path = Path(path)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    partial = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # other machines have this process's number, too
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial

@@ -31,6 +31,7 @@ def made_picture(height: int, width: int, nuclei: int = 120, seed: int = 0, glas
 
 def write_slide(path: Path, picture: np.ndarray, mpp: float | None = 0.25, levels: int = 1) -> Path:
     """A tiled TIFF as Aperio writes it, without loss; further levels are every second pixel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     words = "Aperio Image Library v11.2.1\r\nmade|AppMag = 40" + ("" if mpp is None else f"|MPP = {mpp}")
     with tifffile.TiffWriter(path) as writer:
         for level in range(levels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mani_monai.apps.slides.dicom_series import DICOM_ENDING, levels_of_slide
 from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
 from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for
 from mani_monai.large_picture import Window
@@ -21,6 +22,9 @@ from mani_monai.utils.folders import file_hash
 
 _BAND = 1024  # rows of a level that an overview decodes at once
 _SQUARE = 1.02
+_LEAST = 4  # pixels of an overview that are decoded at once
+UNREAD = (255, 0, 255)
+"""Colour of what cannot be decoded, in an overview; more saturated than any tissue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,23 +115,35 @@ class Slide:
             shape: height and width wanted.
 
         Returns:
-            HW3 RGB.
-
-        Raises:
-            InputError: when the slide cannot be decoded.
+            HW3 RGB; what cannot be decoded is ``UNREAD``.
         """
         wanted = min(side / small for side, small in zip(self.shape, shape, strict=True))
         fits = [n for n, step in enumerate(self.levels.steps) if step <= wanted]
         level = max(fits, key=lambda n: self.levels.steps[n], default=0)
+        rows = max(int(_BAND * shape[0] / self.levels.sizes[level][0]), 1)
+        bands = (Window(top, 0, min(top + rows, shape[0]), shape[1]) for top in range(0, shape[0], rows))
+        return np.concatenate([self._averaged(level, shape, band) for band in bands])
+
+    def _averaged(self, level: int, shape: tuple[int, int], part: Window) -> NDArray[np.uint8]:
+        """A part of an overview; where it cannot be decoded, its halves, down to small squares."""
         height, width = self.levels.sizes[level]
-        rows = max(int(_BAND * shape[0] / height), 1)
-        bands = []
-        for top in range(0, shape[0], rows):
-            bottom = min(top + rows, shape[0])
-            box = (0.0, top * height / shape[0], float(width), min(bottom * height / shape[0], float(height)))
-            cut = partial(self.levels.cut, level)
-            bands.append(resized(cut, (height, width), box, (bottom - top, shape[1]), Image.Resampling.BOX))
-        return np.concatenate(bands)
+        down, across = height / shape[0], width / shape[1]
+        box = (part.left * across, part.top * down, part.right * across, part.bottom * down)
+        box = (*box[:2], min(box[2], float(width)), min(box[3], float(height)))
+        cut = partial(self.levels.cut, level)
+        try:
+            return resized(cut, (height, width), box, part.shape, Image.Resampling.BOX)
+        except InputError:
+            rows, columns = part.shape
+            if max(rows, columns) <= _LEAST:
+                return np.full((rows, columns, 3), UNREAD, np.uint8)
+        if rows >= columns:
+            middle = part.top + rows // 2
+            halves = replace(part, bottom=middle), replace(part, top=middle)
+        else:
+            middle = part.left + columns // 2
+            halves = replace(part, right=middle), replace(part, left=middle)
+        return np.concatenate([self._averaged(level, shape, half) for half in halves], axis=int(rows < columns))
 
 
 def open_slide(path: str | Path, mpp: PixelSize | None = None, otherwise: PixelSize | None = None) -> Slide:
@@ -167,6 +183,6 @@ def _files(path: Path) -> list[Path]:
     """A slide's file, and the folder of MIRAX or the other levels of DICOM beside it."""
     if path.suffix.lower() == ".mrxs" and path.with_suffix("").is_dir():
         return [path, *sorted(part for part in path.with_suffix("").iterdir() if part.is_file())]
-    if path.suffix.lower() == ".dcm":
-        return sorted(path.parent.glob("*.dcm"))
+    if path.suffix.lower() == DICOM_ENDING:
+        return levels_of_slide(path)
     return [path]

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mani_monai.apps.slides.dicom_annotations import annotation_file
 from mani_monai.apps.slides.qupath_features import feature_file, nucleus_features
 from mani_monai.apps.slides.shard_store import COMPRESSION, ShardStore
 from mani_monai.apps.slides.slide_overview import Density, write_overview
@@ -24,10 +25,11 @@ from mani_monai.apps.slides.training_regions import RegionChoice, write_training
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
 
-PARQUET, GEOJSON, CSV = "parquet", "geojson", "csv"
-OUTPUTS = (PARQUET, GEOJSON, CSV)
+PARQUET, GEOJSON, CSV, DICOM = "parquet", "geojson", "csv", "dicom"
+OUTPUTS = (PARQUET, GEOJSON, CSV, DICOM)
 DEFAULT = (PARQUET, GEOJSON)
 TILES = "tiles.csv"
+ANNOTATIONS = "nuclei.dcm"
 TRAINING_ENDING = "_training.geojson"
 _NO_CELLS = ("geometry", "bbox")
 
@@ -63,9 +65,8 @@ def finish(task: SlideTask, store: ShardStore, folder: Path, outputs: Sequence[s
         InputError: when a file cannot be written, or a shard cannot be read.
     """
     counts, density, choice = SlideCounts(), Density(task.slide), RegionChoice(task)
-    names = task.model.declaration.class_names
     with ExitStack() as stack:
-        writers = [stack.enter_context(_WRITERS[output](folder, task.slide.path.stem, names)) for output in outputs]
+        writers = [stack.enter_context(_WRITERS[output](folder, task)) for output in outputs]
         for shard in store.shards:
             done = store.read(shard)
             nuclei = done.nuclei
@@ -95,13 +96,13 @@ def training_file(stem: str) -> str:
 
 def output_files(stem: str, outputs: Sequence[str], annotate: int = 0) -> list[str]:
     """Names of the files of a slide."""
-    names = {PARQUET: "nuclei.parquet", GEOJSON: f"{stem}.geojson.gz", CSV: "nuclei.csv"}
+    names = {PARQUET: "nuclei.parquet", GEOJSON: f"{stem}.geojson.gz", CSV: "nuclei.csv", DICOM: ANNOTATIONS}
     regions = [training_file(stem)] if annotate else []
     return [*(names[output] for output in outputs), *regions, TILES, "tissue.geojson", "overview.jpg"]
 
 
 @contextmanager
-def _parquet(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writer]:
+def _parquet(folder: Path, task: SlideTask) -> Iterator[_Writer]:
     with (
         replacing(folder / "nuclei.parquet") as partial,
         pq.ParquetWriter(partial, SCHEMA, compression=COMPRESSION) as writer,
@@ -110,13 +111,13 @@ def _parquet(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_
 
 
 @contextmanager
-def _geojson(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writer]:
-    with feature_file(folder / f"{stem}.geojson.gz") as write:
-        yield lambda nuclei: write(nucleus_features(nuclei, names))
+def _geojson(folder: Path, task: SlideTask) -> Iterator[_Writer]:
+    with feature_file(folder / f"{task.slide.path.stem}.geojson.gz") as write:
+        yield lambda nuclei: write(nucleus_features(nuclei, task.model.declaration.class_names))
 
 
 @contextmanager
-def _csv(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writer]:
+def _csv(folder: Path, task: SlideTask) -> Iterator[_Writer]:
     columns = [name for name in SCHEMA.names if name not in _NO_CELLS]
     with replacing(folder / "nuclei.csv") as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -124,4 +125,11 @@ def _csv(folder: Path, stem: str, names: Sequence[str] | None) -> Iterator[_Writ
         yield lambda nuclei: writer.writerows(zip(*(nuclei[name].to_pylist() for name in columns), strict=True))
 
 
-_WRITERS = {PARQUET: _parquet, GEOJSON: _geojson, CSV: _csv}
+@contextmanager
+def _dicom(folder: Path, task: SlideTask) -> Iterator[_Writer]:
+    names = task.model.declaration.class_names
+    with annotation_file(folder / ANNOTATIONS, task.slide, task.model.weights, names) as write:
+        yield write
+
+
+_WRITERS = {PARQUET: _parquet, GEOJSON: _geojson, CSV: _csv, DICOM: _dicom}

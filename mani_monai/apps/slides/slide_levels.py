@@ -21,6 +21,7 @@ TIFFS = (".tif", ".tiff")
 SCANS = (".svs", ".svslide", ".ndpi", ".mrxs", ".scn", ".bif", ".czi", ".dcm", ".vms", ".vmu")
 INSTALL = 'needs the packages for slides: pip install "mani-monai[slides]"'
 WHITE = (255, 255, 255)
+_MIRAX_INDEX = "Slidedat.ini"
 
 
 class Levels(Protocol):
@@ -190,6 +191,8 @@ def open_levels(path: Path) -> Levels:
     ending = path.suffix.lower()
     if ending in PICTURES:
         return PictureLevels.read(path)
+    if ending == ".mrxs" and not (path.with_suffix("") / _MIRAX_INDEX).is_file():
+        raise InputError(f"{path}: its folder {path.stem} with {_MIRAX_INDEX} is not beside it; copy both.")
     try:
         import openslide
     except ImportError as error:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mani_monai.apps.slides.dicom_series import DICOM_ENDING, dicom_files, slides_of_series
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, paths_in, shown
+from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, shown
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 OUTLINES = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip")
-_DICOM = ".dcm"
 
 
 def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
-    """Slides in order, and a line for each that cannot be named; a folder of DICOM files is a slide.
+    """Slides in order, and a line for each that cannot be named; DICOM files of a series are a slide.
 
     Args:
         path: a slide or a folder of slides.
@@ -28,17 +28,14 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
     if not path.is_dir():
         raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
     twins: list[str] = []
-    found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != _DICOM), twins)
+    found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != DICOM_ENDING), twins)
     folders = sorted(each for each in path.iterdir() if each.is_dir() and not is_leftover(each))
     for folder in (path, *folders):
-        levels = [level for level in paths_in(folder) if level.suffix.lower() == _DICOM]
-        if not levels:
-            continue
-        first = levels[0]
-        if (fault := name_fault(str(first.relative_to(path)))) is not None:
-            twins.append(f"{shown(first)}: {fault}")
-        elif (other := found.setdefault(first.stem, first)) != first:
-            twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
+        for first in slides_of_series(dicom_files(folder)):
+            if (fault := name_fault(str(first.relative_to(path)))) is not None:
+                twins.append(f"{shown(first)}: {fault}")
+            elif (other := found.setdefault(first.stem, first)) != first:
+                twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
     if not found and not twins:
         raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); name another.")
     return sorted(found.values()), twins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class SlideResult:
 
 
 def write_summary(out: Path, results: Sequence[SlideResult]) -> None:
-    """Writes ``summary.csv`` and ``summary.json`` over all slides.
+    """Writes ``summary.csv`` and ``summary.json`` over all slides: the same bytes, whenever a slide was done.
 
     Args:
         out: the folder for outputs.
@@ -64,7 +64,7 @@ def write_summary(out: Path, results: Sequence[SlideResult]) -> None:
     Raises:
         InputError: when they cannot be written.
     """
-    rows = [asdict(result) for result in results]
+    rows = [asdict(replace(each, status=DONE) if each.status == BEFORE else each) for each in results]
     write_csv(out / "summary.csv", rows, [each.name for each in fields(SlideResult)])
     save_json(out / "summary.json", {"slides": rows})
 
@@ -92,3 +92,8 @@ def last_line(results: Sequence[SlideResult]) -> str:
     parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     nuclei = sum(result.nuclei or 0 for result in results)
     return f"{counted(len(results), 'slide')}: {parts}; {counted(nuclei, 'nucleus', 'nuclei')}"
+
+
+def reason_of(error: Exception) -> str:
+    """The last line of what a job raised, which may be a whole traceback."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]

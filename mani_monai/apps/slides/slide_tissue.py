@@ -12,7 +12,7 @@ from scipy import ndimage
 from shapely import MultiPolygon, Polygon
 from skimage.filters import threshold_otsu
 
-from mani_monai.apps.slides.slide import Slide
+from mani_monai.apps.slides.slide import UNREAD, Slide
 from mani_monai.apps.slides.slide_paths import OUTLINES, files_for
 from mani_monai.data.readers.geojson_outlines import read_polygons
 from mani_monai.data.readers.rasters import read_mask
@@ -29,29 +29,32 @@ LEAST_SIDE = 64  # pixels of a small picture's overview
 LOWEST, HIGHEST = 8, 30
 """Saturations of 255 that the threshold stays between: glass alone, or tissue alone, is not parted in two."""
 _ASPECT = 1.02
+_BEYOND = 0.1
+"""Share of drawn regions beyond the slide, above which they are another slide's; what covers all of it is none."""
 
 
 def tissue_of(slide: Slide) -> Region:
     """Finds the tissue: Otsu's threshold of saturation at about 8 um, holes filled, small pieces dropped.
 
     Pieces below 0.05 mm2 are dropped, or below a hundredth of a picture that is small. A rim of one pixel is added.
+    What cannot be decoded counts, so that its tiles are named.
 
     Args:
         slide: an open slide.
 
     Returns:
         in pixels of the slide; empty where there is none.
-
-    Raises:
-        InputError: when the slide cannot be decoded.
     """
     um = min(OVERVIEW_UM, min(slide.shape) * slide.size.um / LEAST_SIDE)
     height, width = (max(round(side * slide.size.um / um), 1) for side in slide.shape)
-    saturation = np.asarray(Image.fromarray(slide.overview((height, width))).convert("HSV"))[..., 1]
-    mask = saturation > np.clip(threshold_otsu(saturation), LOWEST, HIGHEST)
+    picture = slide.overview((height, width))
+    saturation = np.asarray(Image.fromarray(picture).convert("HSV"))[..., 1]
+    read = (picture != UNREAD).any(axis=2)
+    mask = ~read | (saturation > np.clip(threshold_otsu(saturation[read]) if read.any() else 0, LOWEST, HIGHEST))
     pieces, count = connected_pieces(np.asarray(ndimage.binary_fill_holes(mask), bool))
     least = min(LEAST_MM2, LEAST_SHARE * slide.area_mm2) / (slide.area_mm2 / mask.size)
     large = np.bincount(pieces.ravel(), minlength=count + 1) >= least
+    large[pieces[~read]] = True
     large[0] = False
     return mask_region(np.asarray(ndimage.binary_dilation(large[pieces]), bool), slide.shape)
 
@@ -89,6 +92,7 @@ def read_region(path: str | Path, slide: Slide) -> Region:
     if path.is_dir():
         path = _file_for(path, slide)
     height, width = slide.shape
+    size, remedy = f"{height}x{width} pixels (height x width)", "export it in this slide's pixels."
     if path.suffix.lower() == ".png":
         mask = read_mask(path).values > 0
         aspect = mask.shape[0] * width / (mask.shape[1] * height)
@@ -99,13 +103,14 @@ def read_region(path: str | Path, slide: Slide) -> Region:
             )
         region = mask_region(mask, slide.shape)
     else:
-        region = shapely.intersection(region_of(read_polygons(path)), shapely.box(0, 0, width, height))
+        drawn = region_of(read_polygons(path))
+        region = shapely.intersection(drawn, shapely.box(0, 0, width, height))
+        if 0 < region.area < min((1 - _BEYOND) * drawn.area, height * width):
+            share = 1 - region.area / drawn.area
+            raise InputError(f"{path}: {share:.0%} of its regions lie beyond the slide of {size}; {remedy}")
     region = _surfaces(region)
     if region.is_empty:
-        raise InputError(
-            f"{path}: no region lies within the slide of {height}x{width} pixels (height x width); "
-            "export it in this slide's pixels."
-        )
+        raise InputError(f"{path}: no region lies within the slide of {size}; {remedy}")
     return region
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import shapely
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mani_monai.apps.slides.dicom_annotations import check_dicom
 from mani_monai.apps.slides.shard_store import Shard, ShardStore
 from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_borders import with_slide_borders
-from mani_monai.apps.slides.slide_files import DEFAULT, finish, output_files
+from mani_monai.apps.slides.slide_files import ANNOTATIONS, DEFAULT, DICOM, finish, output_files
 from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE, UNFINISHED, SlideResult
 from mani_monai.apps.slides.slide_stains import tissue_colours
 from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
@@ -33,6 +34,7 @@ from mani_monai.utils.one_line import refusal_line
 from mani_monai.utils.overlapped import AHEAD, overlapped
 
 WORK, SUMMARY = "work", "summary.json"
+_FEW = 16  # parts that all look at every slide, so that the last one writes its files
 _WIDE = 4 * LARGEST_WINDOW  # of networks that take a window in pieces
 
 
@@ -52,6 +54,7 @@ class SlideWork:
         share: this process's part of the shards, and of how many; None does none.
         core: edge of a tile's core in pixels.
         progress: whether to show a bar.
+        waiting: stores of slides whose shards were not all there.
     """
 
     model: Model
@@ -65,6 +68,7 @@ class SlideWork:
     share: tuple[int, int] | None = (0, 1)
     core: int = CORE
     progress: bool = True
+    waiting: dict[Path, ShardStore] = field(default_factory=dict)
 
     def slide(self, path: Path) -> SlideResult:
         """Does this process's shards of a slide, and its files once all shards are there; never raises for a slide."""
@@ -80,18 +84,23 @@ class SlideWork:
 
     def _slide(self, path: Path) -> SlideResult:
         slide = open_slide(path, self.mpp)
+        if DICOM in self.outputs:
+            check_dicom(slide)
         ratio = slide.ratio(self.model.mpp)
-        tissue, region = counted_region(slide, self.tissue, self.roi)
         unit = tile_unit(self.model)
         largest = LARGEST_WINDOW if self.model.declaration.output is None else _WIDE
         grid = tile_grid(slide.grid(ratio), unit, self.reach, slide.size.um * ratio, self.core, largest)
+        if self.share and self.share[1] > _FEW and not share_of(range(grid.most_shards), *self.share, path.name):
+            note = "none of its shards is in this part; run the other parts, then --shard none"
+            return SlideResult(path.name, UNFINISHED, mpp=slide.size.um, ratio=ratio, note=note)
+        tissue, region = counted_region(slide, self.tissue, self.roi)
         shards = grid.shards(region, ratio, slide.size.um * ratio)
         standing = region if tissue.is_empty else tissue
         colours = tissue_colours(self.model, slide, ratio, standing)
         model = with_slide_borders(self.model, slide, ratio, standing, colours)
         task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
-        for shard in share_of(store.shards, *self.share) if self.share else ():
+        for shard in share_of(store.shards, *self.share, path.name) if self.share else ():
             if not store.has(shard):
                 store.write(shard, self._shard(task, shards[shard], f"{path.name} {shard}"))
         return self._finished(task, store)
@@ -116,7 +125,11 @@ class SlideWork:
 
         def part(item: tuple[Tile, NDArray[np.float32] | None]) -> pa.Table:
             tile, maps = item
-            return SCHEMA.empty_table() if maps is None else task.table(tile, maps)
+            try:
+                return SCHEMA.empty_table() if maps is None else task.table(tile, maps)
+            except InputError as error:  # around its first window
+                unread.append(str(error))
+                return SCHEMA.empty_table()
 
         bar = tqdm(total=len(tiles), desc=words, unit="tile", disable=not self.progress, leave=False)
         tables = []
@@ -131,10 +144,13 @@ class SlideWork:
         slide, folder = task.slide, self.out / task.slide.path.stem
         missing = store.open_shards
         if missing:
+            self.waiting[slide.path] = store
             note = f"{len(missing)} of {len(store.shards)} shards are missing; run the other parts, or without --shard"
             return SlideResult(slide.path.name, UNFINISHED, mpp=slide.size.um, ratio=task.ratio, note=note)
         files = output_files(slide.path.stem, self.outputs, self.annotate)
         written = read_object(folder / SUMMARY, "remove it")
+        if written.get("key") == store.key and not written["result"]["nuclei"] and ANNOTATIONS in files:
+            files.remove(ANNOTATIONS)  # DICOM has no file of no annotations
         same = written.get("key") == store.key and self.annotate in (0, written.get("annotate", 0))
         if same and all((folder / name).is_file() for name in files):
             status = BEFORE if written["result"]["status"] == DONE else written["result"]["status"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mani_monai.apps.slides.slide_files import DEFAULT, OUTPUTS
+from mani_monai.apps.slides.dicom_annotations import check_packages
+from mani_monai.apps.slides.slide_files import DEFAULT, DICOM, OUTPUTS
 from mani_monai.apps.slides.slide_paths import slide_paths
 from mani_monai.apps.slides.slide_result import FAILED, SlideResult, write_summary
 from mani_monai.apps.slides.slide_work import SlideWork
@@ -75,6 +76,8 @@ def run_slides(
     run = SlideWork(_whole(model), reach, out, size, tissue, roi, chosen, regions, share, core, progress)
     results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
     results += [run.slide(path) for path in tqdm(paths, desc="slides", unit="slide", disable=not progress)]
+    for path in [path for path, store in run.waiting.items() if not store.open_shards]:  # others were still at work
+        results = [each for each in results if each.slide != path.name] + [replace(run, share=None).slide(path)]
     results.sort(key=lambda result: result.slide)
     write_summary(out, results)
     return results
@@ -111,6 +114,8 @@ def _outputs(outputs: Sequence[str] | None) -> tuple[str, ...]:
     unknown = [name for name in outputs if name not in OUTPUTS]
     if unknown or not outputs:
         raise InputError(f"--outputs {unknown[0] if unknown else '(none)'}: choose among {', '.join(OUTPUTS)}.")
+    if DICOM in outputs:
+        check_packages()
     return tuple(name for name in OUTPUTS if name in outputs)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shapely import MultiPolygon, Polygon, box, prepare
@@ -55,6 +56,12 @@ class TileGrid:
             min(left + self.core + halo, self.shape[1]),
         )
 
+    @property
+    def most_shards(self) -> int:
+        """How many shards there are, with and without tissue."""
+        rows, columns = (math.ceil(side / self.core) for side in self.shape)
+        return math.ceil(rows / SHARD) * math.ceil(columns / SHARD)
+
     def shards(self, region: Polygon | MultiPolygon, ratio: float, um: float) -> dict[int, list[Tile]]:
         """Tiles that may own a nucleus of a region, by the number of their shard.
 
@@ -102,6 +109,16 @@ def tile_grid(
     return TileGrid(shape, unit, core, halo, reach)
 
 
-def share_of(shards: Sequence[int], part: int, parts: int) -> list[int]:
-    """Every ``parts``-th shard from the ``part``-th on."""
-    return list(shards)[part::parts]
+def share_of(shards: Iterable[int], part: int, parts: int, name: str) -> list[int]:
+    """A part's shards of a slide: every ``parts``-th, from a place on that the slide's name decides.
+
+    Without that place the first parts would get the shards of all slides that have few.
+
+    Args:
+        shards: their numbers.
+        part: of the work, from 0 on.
+        parts: how many.
+        name: of the slide's file.
+    """
+    start = int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+    return [shard for shard in shards if (shard + start) % parts == part]

@@ -22,7 +22,7 @@ from .outlines import Outline, OutlinedNuclei, rasterised
 OUTLINE_ENDINGS = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip", ".zip")
 _NO_NUCLEI = {"tile", "tma_core", "tmacore", "root"}  # QuPath's kinds of objects, in lower case
 _MOST_BYTES = 2**31  # of a file that is unpacked
-_MOST_REGIONS = 10**8  # characters of a file of regions
+_MOST_REGIONS = 10**8  # bytes of a file of regions
 _FAILURES = (
     OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error, EOFError,
     zipfile.BadZipFile, NotImplementedError, RuntimeError,
@@ -82,10 +82,12 @@ def read_objects(path: Path) -> tuple[list[Outline], int]:
     if is_lfs_pointer(path):
         raise InputError(f"{path}: {FETCH}.")
     try:
-        features = list(_features(json.loads(_text(path))))
+        features = list(_features(json.loads(_text(path, _MOST_BYTES))))
         outlines = [outline for feature in features if (outline := _outline(feature)) is not None]
         if features and not outlines:
             raise ValueError("no polygon")
+    except InputError:
+        raise
     except _FAILURES as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
         raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
@@ -109,10 +111,8 @@ def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[lis
     if is_lfs_pointer(path):
         raise InputError(f"{path}: {FETCH}.")
     try:
-        text = _text(path)
-        if len(text) > most_bytes:
-            raise InputError(f"{path}: holds {len(text) / 1e6:.0f} MB of outlines; draw regions with fewer points.")
-        polygons = [polygon for feature in _features(json.loads(text)) for polygon in _polygons(feature["geometry"])]
+        features = _features(json.loads(_text(path, most_bytes)))
+        polygons = [polygon for feature in features for polygon in _polygons(feature["geometry"])]
         if not polygons:
             raise ValueError("no polygon")
     except InputError:
@@ -123,10 +123,23 @@ def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[lis
     return polygons
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, most: int) -> str:
+    """The text of a file, of which no more is unpacked or read than is allowed.
+
+    Raises:
+        InputError: when there is more.
+    """
+    content = _content(path, most)
+    if len(content) > most:
+        raise InputError(f"{path}: holds more than {most // 10**6} MB of outlines; draw fewer points, or split it.")
+    return content.decode("utf-8-sig")
+
+
+def _content(path: Path, most: int) -> bytes:
+    """The first bytes of a file, unpacked, up to one more than is allowed."""
     if path.suffix.lower() == ".gz":
         with gzip.open(path, "rb") as stream:
-            content = stream.read(_MOST_BYTES)
+            return stream.read(most + 1)
     elif path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith((".geojson", ".json"))]
@@ -134,10 +147,9 @@ def _text(path: Path) -> str:
             if len(names) != 1:
                 raise ValueError(f"the zip holds {len(names)} such files, not one")
             with archive.open(names[0]) as stream:
-                content = stream.read(_MOST_BYTES)
-    else:
-        content = path.read_bytes()
-    return content.decode("utf-8-sig")
+                return stream.read(most + 1)
+    with open(path, "rb") as stream:
+        return stream.read(min(path.stat().st_size, most) + 1)
 
 
 def _features(content: Any) -> Iterator[Mapping[str, Any]]:

@@ -67,7 +67,12 @@ def test_a_picture_is_a_slide_of_one_level(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mpp", "words"), [(None, "does not say how large"), (25, "says that its pixels are 25 um, which cannot be")]
+    ("mpp", "words"),
+    [
+        (None, "does not say how large"),
+        (25, "says that its pixels are 25 um, which cannot be"),
+        (0, "does not say how large|says that its pixels are 0 um, which cannot be"),
+    ],
 )
 def test_a_slide_whose_pixel_size_nobody_knows_is_refused(tmp_path, mpp, words):
     path = write_slide(tmp_path / "a.svs", PICTURE, mpp)

@@ -141,6 +141,23 @@ def test_two_parts_are_one_run(slides, tmp_path, monkeypatch):
     assert (tmp_path / "two" / "summary.csv").read_bytes() == (tmp_path / "one" / "summary.csv").read_bytes()
 
 
+def test_many_parts_share_out_slides_of_one_shard_and_look_at_their_own_alone(tmp_path, monkeypatch):
+    folder, looked = tmp_path / "slides", []
+    for name in "abcde":
+        write_slide(folder / f"{name}.svs", made_picture(200, 240, nuclei=20))
+    genuine = slide_work.counted_region
+    monkeypatch.setattr(
+        slide_work, "counted_region", lambda slide, *given: looked.append(slide.path.name) or genuine(slide, *given)
+    )
+    parts = 40
+    found = [{result.slide: result.status for result in run(folder, tmp_path / "out", shard=f"{part}/{parts}")}
+             for part in range(parts)]  # fmt: skip
+    assert sorted(looked) == [f"{name}.svs" for name in "abcde"]
+    busy = [part for part in range(parts) if "done" in found[part].values()]
+    assert len(busy) > 1
+    assert [result.status for result in run(folder, tmp_path / "out", shard="none")] == ["done before"] * 5
+
+
 def test_files_are_what_others_open(slides, tmp_path):
     (result,) = run(slides, tmp_path, outputs=["parquet", "geojson", "csv"])
     geo = json.loads(pq.read_schema(tmp_path / "a" / "nuclei.parquet").metadata[b"geo"])
@@ -216,7 +233,7 @@ def test_a_tile_that_cannot_be_read_is_named_and_the_rest_counts(slides, tmp_pat
     [
         ({"shard": "2/2"}, "--shard 2/2: write i/n"),
         ({"shard": "a"}, "--shard a: write i/n"),
-        ({"outputs": ["png"]}, "--outputs png: choose among parquet, geojson, csv"),
+        ({"outputs": ["png"]}, "--outputs png: choose among parquet, geojson, csv, dicom"),
         ({"mpp": 25}, "--mpp 25: write micrometres"),
     ],
 )
