@@ -1,13 +1,13 @@
-"""Slides on a cluster: an array of jobs, a part of the shards each, by way of submitit."""
+"""Slides on a cluster: jobs with a part of the shards each, by way of submitit or Ray."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.apps.slides.slide_result import SlideResult, last_line
+from mani_monai.apps.slides.slide_result import SlideResult, last_line, reason_of
 from mani_monai.apps.slides.slides_run import NO_SHARD, run_slides
 from mani_monai.utils import InputError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from submitit import AutoExecutor
     from submitit.helpers import DelayedSubmission
 
-CLUSTERS = ("slurm", "local")
+CLUSTERS = ("slurm", "local", "ray")
 LOGS = "_cluster"
 DEFAULTS = {"name": "mani_slides", "timeout_min": 24 * 60}
 MOST_JOBS = 10_000
@@ -45,17 +45,17 @@ class ShardTask:
 def run_on_cluster(
     options: Mapping[str, Any], cluster: str, jobs: int, parameters: Mapping[str, Any] | None = None
 ) -> tuple[list[SlideResult], list[str]]:
-    """Submits an array of jobs, waits for them, and writes what is still missing of files and summary.
+    """Submits jobs, waits for them, and writes what is still missing of files and summary.
 
     The folders have to lie where every machine sees them. A job that fails costs its open shards: the same command
     again does these alone.
 
     Args:
         options: of :func:`run_slides`, but for ``shard`` and ``progress``.
-        cluster: "slurm", or "local" for processes on this machine.
+        cluster: "slurm", "local" for processes on this machine, or "ray".
         jobs: how many, hence parts of the work.
         parameters: of submitit's ``AutoExecutor.update_parameters``, such as ``{"slurm_partition": "gpu",
-            "gpus_per_node": 1, "cpus_per_task": 4}``.
+            "gpus_per_node": 1, "cpus_per_task": 4}``; or of ``ray.init``, such as ``{"address": "auto"}``.
 
     Returns:
         what became of each slide, and a line for each job that failed.
@@ -65,23 +65,34 @@ def run_on_cluster(
     """
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= MOST_JOBS:
         raise InputError(f"--jobs {jobs}: write how many jobs, 1 to {MOST_JOBS}.")
-    folder = Path(str(options["out"])) / LOGS
-    submitted = _executor(folder, cluster, jobs, parameters).map_array(
-        ShardTask(dict(options)), [f"{part}/{jobs}" for part in range(jobs)]
-    )
-    failures = []
-    for part, job in enumerate(submitted):
-        try:
-            job.result()
-        except Exception as error:  # of submitit, or what the job raised
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            failures.append(f"job {part}/{jobs}: failed ({reason[:200]}); its log is in {folder}.")
+    if cluster not in CLUSTERS:
+        raise InputError(f"--cluster {cluster}: no such scheduler here; there are {', '.join(CLUSTERS)}, and --shard.")
+    shards = [f"{part}/{jobs}" for part in range(jobs)]
+    if cluster == "ray":
+        from mani_monai.apps.slides.slides_ray import run_parts
+
+        failures = run_parts(options, shards, parameters)
+    else:
+        failures = _run_array(options, cluster, shards, parameters)
     return run_slides(**options, shard=NO_SHARD, progress=False), failures
 
 
+def _run_array(
+    options: Mapping[str, Any], cluster: str, shards: Sequence[str], parameters: Mapping[str, Any] | None
+) -> list[str]:
+    """Runs an array of jobs of submitit; a line for each that failed."""
+    folder = Path(str(options["out"])) / LOGS
+    submitted = _executor(folder, cluster, len(shards), parameters).map_array(ShardTask(dict(options)), shards)
+    failures = []
+    for shard, job in zip(shards, submitted, strict=True):
+        try:
+            job.result()
+        except Exception as error:  # of submitit, or what the job raised
+            failures.append(f"job {shard}: failed ({reason_of(error)}); its log is in {folder}.")
+    return failures
+
+
 def _executor(folder: Path, cluster: str, jobs: int, parameters: Mapping[str, Any] | None) -> AutoExecutor:
-    if cluster not in CLUSTERS:
-        raise InputError(f"--cluster {cluster}: no such scheduler here; there are {', '.join(CLUSTERS)}, and --shard.")
     try:
         from submitit import AutoExecutor
     except ImportError as error:

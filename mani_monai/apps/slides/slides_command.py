@@ -33,15 +33,16 @@ def slides(
         mpp: micrometres per pixel of all slides, for files that do not say it, or say it wrongly.
         tissue: GeoJSON or PNG of the tissue, or a folder of these named as the slides; it is found by default.
         roi: GeoJSON or PNG of regions, likewise; nuclei within them count.
-        outputs: which, with commas: parquet, geojson, csv. By default parquet and geojson.
+        outputs: which, with commas: parquet, geojson, csv, dicom. By default parquet and geojson.
         annotate: how many regions of each slide to write as rectangles for correction in QuPath.
         shard: i/n does the i-th of n parts, from 0/n on; what finds all parts there writes the files. With none, files
             and summary of what is done are written, and no nuclei are sought.
         device: cpu, cuda or mps; the GPU by default, where there is one.
         precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
-        cluster: slurm, or local to try the same on this machine: the work as jobs of submitit.
+        cluster: slurm, or local to try the same on this machine: the work as jobs of submitit. Or ray: an actor a GPU.
         jobs: of the cluster, a part of the work each.
-        cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1, 'cpus_per_task': 4}".
+        cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1, 'cpus_per_task': 4}";
+            of Ray, where it is, e.g. "{'address': 'auto'}".
     """
     from mani_monai.apps.slides.slide_result import FAILED, INCOMPLETE, UNFINISHED, last_line
     from mani_monai.apps.slides.slides_run import run_slides

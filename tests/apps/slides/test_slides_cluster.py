@@ -58,7 +58,8 @@ def test_parts_are_one_run_and_a_failed_job_costs_its_shards(slide, tmp_path, mo
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("ray", 2, None), "--cluster ray: no such scheduler here; there are slurm, local, and --shard"),
+        (("pbs", 2, None), "--cluster pbs: no such scheduler here; there are slurm, local, ray, and --shard"),
+        (("ray", 0, None), "--jobs 0: write how many jobs"),
         (("local", 0, None), "--jobs 0: write how many jobs"),
         (("local", True, None), "--jobs True: write how many jobs"),
         (("local", 1, {"nodez": 1}), "--cluster local: .*nodez"),

@@ -1,0 +1,89 @@
+"""Slides on Ray: an actor a device, which holds the model and does one part of the shards after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mani_monai.apps.slides.slide_result import last_line, reason_of
+from mani_monai.apps.slides.slides_run import run_slides
+from mani_monai.model import Model
+from mani_monai.utils import InputError
+
+TRIES = 3  # of an actor that dies; done shards stay done
+DEFAULTS = {"include_dashboard": False, "log_to_driver": False}
+_PATHS = ("bundle", "slides", "out", "tissue", "roi")
+
+
+class ShardActor:
+    """Does parts of the shards on one device.
+
+    Args:
+        options: of :func:`run_slides`, but for ``shard`` and ``progress``.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        bundle, device, precision = options["bundle"], options.get("device"), options.get("precision", "auto")
+        model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
+        self._options = {**options, "bundle": model}
+
+    def run(self, shard: str) -> str:
+        """Does a part of the shards, and says how it ended."""
+        return last_line(run_slides(**self._options, shard=shard, progress=False))
+
+
+def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Mapping[str, Any] | None) -> list[str]:
+    """Runs parts of the work on all GPUs of a Ray cluster, or on as many processors where there is none.
+
+    An actor that dies is started again, and does what is missing of its part.
+
+    Args:
+        options: of :func:`run_slides`, but for ``shard`` and ``progress``.
+        shards: the parts, "i/n" each.
+        parameters: of ``ray.init``; a Ray of this machine by default.
+
+    Returns:
+        a line for each part that failed.
+
+    Raises:
+        InputError: without Ray, or where no cluster answers.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    try:
+        import ray  # pyright: ignore[reportMissingImports]: an extra
+        from ray.util import ActorPool  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError('--cluster ray: needs a package: pip install "mani-monai[ray]".') from error
+    try:
+        ray.init(**{**DEFAULTS, **dict(parameters or {})})
+    except (RuntimeError, TypeError, ValueError, OSError) as error:
+        raise InputError(f"--cluster ray: {(str(error).splitlines() or [type(error).__name__])[0]}.") from error
+    try:
+        found = ray.cluster_resources()
+        device = "GPU" if found.get("GPU") else "CPU"
+        needs = {"num_gpus": 1} if device == "GPU" else {"num_cpus": 1}
+        actor = ray.remote(ShardActor).options(**needs, max_restarts=TRIES, max_task_retries=TRIES)
+        count = max(min(len(shards), int(found.get(device, 1))), 1)
+        pool = ActorPool([actor.remote(_absolute(options)) for _ in range(count)])
+        for shard in shards:
+            pool.submit(lambda each, part: each.run.remote(part), shard)
+        return [line for shard in shards if (line := _failure(pool, shard))]
+    finally:
+        ray.shutdown()
+
+
+def _failure(pool: Any, shard: str) -> str:
+    """Why the next part failed; empty where it did not."""
+    try:
+        pool.get_next()
+    except Exception as error:  # of Ray, or what the actor raised
+        return f"job {shard}: failed ({reason_of(error)}); its log is in Ray's folder of this session."
+    return ""
+
+
+def _absolute(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options whose paths are the same from any folder."""
+    paths = {name: options[name] for name in _PATHS if isinstance(options.get(name), (str, Path))}
+    return {**options, **{name: str(Path(path).resolve()) for name, path in paths.items() if Path(path).exists()}}
