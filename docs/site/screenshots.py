@@ -17,9 +17,10 @@ IMAGES = Path(__file__).parents[1] / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
 OFFLINE = ("--disable-quic", "--disable-sync", "--disable-background-networking", "--disable-component-update")
-SIZE = (1000, 1150)
-"""Width and height in pixels of what is shown of a report: the verdict, the next command, two fields."""
+SIZE = (1000, 870)
+"""Width and height in pixels of what is shown of a report: the verdict, the next command, a field."""
 MPP = "0.499"
+SHIPPED = "pretrained/mani_unet"
 
 
 def main() -> None:
@@ -29,8 +30,8 @@ def main() -> None:
         mani(folder, "demo", "--out", "demo", "--device", "cpu")
         outlined = Image.open(folder / "demo" / "nuclei" / "skin_overlay.png")
         outlined.convert("RGB").save(IMAGES / "skin.jpg", quality=90)
-        cut(folder / "demo" / "tissue" / "skin.tif", folder / "kidney")
-        mani(folder, "adapt", "--target", "kidney", "--out", "adapted", "--mpp", MPP, "--device", "cpu")
+        cut(folder / "demo" / "tissue" / "skin.tif", folder / "skin")
+        mani(folder, "adapt", "--model", SHIPPED, "--target", "skin", "--out", "adapted", "--mpp", MPP)
         shown = photograph(folder / "adapted" / "report.html", folder / "report.png")
         shown.convert("RGB").save(IMAGES / "report.jpg", quality=80)
 
