@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path, PureWindowsPath
 
@@ -13,6 +15,10 @@ from mani_monai.utils import InputError
 LARGEST = 16 * 2**30  # bytes of all files unpacked
 RATIO, SMALL = 200, 2**20  # a file this much smaller packed, and larger than this unpacked, is a bomb
 MOST_FILES = 10_000
+
+
+ZIP_ERRORS = (zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError, OverflowError, struct.error, zlib.error)
+"""What zipfile raises of damaged files; an unknown version is a NotImplementedError, which is a RuntimeError."""
 
 
 def archive_findings(path: Path) -> list[Finding]:
@@ -57,7 +63,7 @@ def unpack(path: Path, folder: Path) -> None:
                         if left < 0:
                             raise zipfile.BadZipFile("more in it than said")
                         into.write(chunk)
-            except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+            except ZIP_ERRORS as error:
                 raise InputError(f"{path}: {entry.filename} cannot be unpacked ({error}).") from error
 
 
@@ -70,7 +76,7 @@ def top_of(place: Path) -> Path:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise InputError(f"{path}: is no zip ({error}); name a bundle's folder or zip.") from error
 
 

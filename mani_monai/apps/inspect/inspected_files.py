@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 
 from mani_monai.apps.inspect.findings import Finding
+from mani_monai.apps.inspect.inspected_archive import ZIP_ERRORS
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
 from mani_monai.utils.folders import FETCH, file_hash, is_lfs_pointer, is_system_file
@@ -71,7 +72,7 @@ def _is_script(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(entry.endswith("/constants.pkl") for entry in archive.namelist())
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError):
+    except ZIP_ERRORS:
         return False
 
 

@@ -51,6 +51,17 @@ def test_weights_that_are_cut_short_are_called_damaged(bundle):
     assert any("models/model.pt" in line and "it is damaged, or" in line for line in dangers(bundle))
 
 
+def test_a_zip_of_an_unknown_version_is_no_traceback(bundle, tmp_path):
+    path = bundle / "models" / "model.pt"
+    torch.save({"x": torch.zeros(10)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 139  # 13.9, in the directory's first entry
+    path.write_bytes(content)
+    assert any("models/model.pt" in line for line in dangers(bundle))  # whose hash is another, too
+    with pytest.raises(InputError, match=r"is no zip \(zip file version 13\.9\)"):
+        inspect_bundle(shutil.copy(path, tmp_path / "packed.zip"))
+
+
 def test_torchscript_is_code_and_not_weights(bundle):
     torch.jit.script(torch.nn.Linear(2, 1)).save(bundle / "models" / "model.ts")
     shutil.copy(bundle / "models" / "model.ts", bundle / "models" / "model.pt")
