@@ -169,7 +169,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on(slide, tmp_path, monk
         patch.setattr(shard_store.pq, "write_table", write)
         (result,) = run(slide, tmp_path / "out")
     assert result.status == "failed"
-    assert "cannot be written (No space left on device); free some space" in result.note
+    assert "(No space left on device); free some space" in result.note
     assert not list((tmp_path / "out").rglob("*.parquet"))
     (result,) = run(slide, tmp_path / "out")
     assert result.status == "done"
