@@ -20,7 +20,7 @@ def network_reach(network: nn.Module) -> int:
     """Pixels from a cut within which a network's answer depends on what lies beyond it.
 
     The gradient says what a block of 16 pixels looks at, and where a pixel lies in its block adds up to 15. It is
-    measured once a network, on a copy in float64 of positive weights, whose poolings average, so that nothing cancels.
+    measured once a network, on a copy whose weights average and whose poolings do, so that nothing cancels.
 
     Args:
         network: takes pictures of any size.
@@ -30,8 +30,8 @@ def network_reach(network: nn.Module) -> int:
     """
     if network not in _known:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            positive = _positive(copy.deepcopy(network).cpu().double())
-            found = next((far for far in (_far(positive, edge) for edge in _EDGES) if far is not None), None)
+            averaging = _averaging(copy.deepcopy(network).cpu().float().eval())
+            found = next((far for far in (_far(averaging, edge) for edge in _EDGES) if far is not None), None)
         if found is None:
             raise InputError(
                 "the network looks at the whole picture, so parts of a large one would not add up; train one with "
@@ -44,7 +44,7 @@ def network_reach(network: nn.Module) -> int:
 def _far(network: nn.Module, edge: int) -> int | None:
     """Pixels beyond a block in the middle that it looks at; None where they reach the picture's edge."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, edge, edge), dtype=torch.float64, generator=generator).add(0.5).requires_grad_()
+    image = torch.rand((1, 3, edge, edge), generator=generator).add(0.5).requires_grad_()
     first = edge // 2
     block = slice(first, first + POOLED)
     network(image)[:, :, block, block].sum().backward()
@@ -61,13 +61,14 @@ def _far(network: nn.Module, edge: int) -> int | None:
     return far
 
 
-def _positive(network: nn.Module) -> nn.Module:
+def _averaging(network: nn.Module) -> nn.Module:
+    """The network with weights of one size, so that neither values nor gradients leave the range of float32."""
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.abs_().add_(1e-3)
+            parameter.fill_(1 / max(parameter[0].numel(), 1) if parameter.ndim > 1 else 1)
         for name, value in network.named_buffers():
-            if name.endswith("running_mean"):
-                value.zero_()
+            if name.endswith(("running_mean", "running_var")):
+                value.fill_(name.endswith("running_var"))
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.MaxPool2d):
