@@ -7,9 +7,11 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+import numpy as np
 import pyarrow as pa
 import shapely
 
@@ -100,12 +102,19 @@ def _packed(raw: BinaryIO, gzipped: bool) -> AbstractContextManager[IO[bytes]]:
 
 
 def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
-    """A geometry with whole numbers where they are whole, which halves the file."""
+    """A geometry of polygons, with whole numbers where they are whole, which halves the file."""
+    polygons = [_rings(cast("shapely.Polygon", part)) for part in shapely.get_parts(shape)]
+    single = isinstance(shape, shapely.Polygon)
+    return {"type": "Polygon" if single else "MultiPolygon", "coordinates": polygons[0] if single else polygons}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, (tuple, list)):
-            return [plain(item) for item in value]
-        return int(value) if value == int(value) else value
 
-    geometry = shapely.geometry.mapping(cast("Any", shape))
-    return {"type": geometry["type"], "coordinates": plain(geometry["coordinates"])}
+def _rings(polygon: shapely.Polygon) -> list[list[Any]]:
+    """Rings of points x, y: the outer one and the holes."""
+    points, numbers = shapely.get_coordinates(shapely.get_rings(polygon), return_index=True)
+    whole = points.astype(np.int64)
+    if not (whole == points).all():
+        plain = [[int(value) if value == int(value) else value for value in point] for point in points.tolist()]
+    else:
+        plain = whole.tolist()
+    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(plain)]
+    return [plain[start:stop] for start, stop in pairwise(starts)]

@@ -25,7 +25,7 @@ from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
 from mani_monai.apps.slides.tile_grid import CORE, LARGEST_WINDOW, Tile, share_of, tile_grid
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
 from mani_monai.apps.slides.tile_quality import SlideQuality, TileQuality
-from mani_monai.apps.slides.window_reach import tile_unit
+from mani_monai.apps.slides.window_reach import maps_reach, tile_unit
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.model import Model
 from mani_monai.utils import InputError
@@ -89,12 +89,13 @@ class SlideWork:
         ratio = slide.ratio(self.model.mpp)
         unit = tile_unit(self.model)
         largest = LARGEST_WINDOW if self.model.declaration.output is None else _WIDE
-        grid = tile_grid(slide.grid(ratio), unit, self.reach, slide.size.um * ratio, self.core, largest)
+        um, blind = slide.size.um * ratio, maps_reach(self.model)
+        grid = tile_grid(slide.grid(ratio), unit, self.reach, blind, um, self.core, largest)
         if self.share and self.share[1] > _FEW and not share_of(range(grid.most_shards), *self.share, path.name):
             note = "none of its shards is in this part; run the other parts, then --shard none"
             return SlideResult(path.name, UNFINISHED, mpp=slide.size.um, ratio=ratio, note=note)
         tissue, region = counted_region(slide, self.tissue, self.roi)
-        shards = grid.shards(region, ratio, slide.size.um * ratio)
+        shards = grid.shards(region, ratio, um)
         standing = region if tissue.is_empty else tissue
         colours = tissue_colours(self.model, slide, ratio, standing)
         model = with_slide_borders(self.model, slide, ratio, standing, colours)

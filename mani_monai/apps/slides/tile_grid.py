@@ -6,26 +6,34 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
-from shapely import MultiPolygon, Polygon, box, prepare
+from shapely import MultiPolygon, Polygon, box, clip_by_rect, prepare
 
+from mani_monai.inferers.whole_image_inferer import MOST_BLOCKED
 from mani_monai.large_picture import Window
-from mani_monai.transforms.rescaling import MOST_WHOLE
 from mani_monai.utils import InputError
 
-LARGEST_WINDOW = math.isqrt(MOST_WHOLE)
-CORE = 1024  # pixels of a core's edge, where nothing speaks against it
-SHARD = 8  # tiles along each edge of a shard
+LARGEST_WINDOW = math.isqrt(MOST_BLOCKED)
+CORE = 2048  # pixels of a core's edge, where nothing speaks against it
+SHARD = 4  # tiles along each edge of a shard
 NUCLEUS_UM = 16.0  # of the largest nucleus that a tile finds at once
 _FARTHEST_UM = 32.0  # from a nucleus's first corner to its centre
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile by its row and column among the tiles."""
+    """A tile.
+
+    Attributes:
+        row: among the tiles.
+        column: likewise.
+        core: what it answers for, on the network's grid: that part of its square in which nuclei may count.
+    """
 
     row: int
     column: int
+    core: Window
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class TileGrid:
         core: edge of a core, a multiple of it.
         halo: around a core, a multiple of it.
         reach: pixels from a cut within which nuclei may differ from the whole's.
+        blind: likewise, the network's answer.
     """
 
     shape: tuple[int, int]
@@ -45,15 +54,25 @@ class TileGrid:
     core: int
     halo: int
     reach: int
+    blind: int
 
     def window(self, tile: Tile, halo: int = 0) -> Window:
         """A tile's core, or what lies around it, within the grid."""
-        top, left = tile.row * self.core, tile.column * self.core
+        core = tile.core
         return Window(
-            max(top - halo, 0),
-            max(left - halo, 0),
-            min(top + self.core + halo, self.shape[0]),
-            min(left + self.core + halo, self.shape[1]),
+            max(core.top - halo, 0),
+            max(core.left - halo, 0),
+            min(core.bottom + halo, self.shape[0]),
+            min(core.right + halo, self.shape[1]),
+        )
+
+    def trusted(self, window: Window) -> Window:
+        """The part of a window whose answers are the whole's."""
+        return Window(
+            window.top and window.top + self.blind,
+            window.left and window.left + self.blind,
+            window.bottom - self.blind * (window.bottom < self.shape[0]),
+            window.right - self.blind * (window.right < self.shape[1]),
         )
 
     @property
@@ -75,18 +94,39 @@ class TileGrid:
         rows, columns = (math.ceil(side / self.core) for side in self.shape)
         across = math.ceil(columns / SHARD)
         shards: dict[int, list[Tile]] = {}
-        for row in range(rows):
-            for column in range(columns):
-                core = self.window(Tile(row, column))
-                right, bottom = core.right + far, core.bottom + far
-                if region.intersects(box(core.left * ratio, core.top * ratio, right * ratio, bottom * ratio)):
-                    number = row // SHARD * across + column // SHARD
-                    shards.setdefault(number, []).append(Tile(row, column))
+        for row, column in product(range(rows), range(columns)):
+            core = self._core(row, column, region, ratio, far)
+            if core is not None:
+                number = row // SHARD * across + column // SHARD
+                shards.setdefault(number, []).append(Tile(row, column, core))
         return dict(sorted(shards.items()))
+
+    def _core(self, row: int, column: int, region: Polygon | MultiPolygon, ratio: float, far: int) -> Window | None:
+        """Where first corners lie of nuclei of a square that may count: their centres are further down and right."""
+        top, left = row * self.core, column * self.core
+        bottom, right = min(top + self.core, self.shape[0]), min(left + self.core, self.shape[1])
+        corners = (left * ratio, top * ratio, (right + far) * ratio, (bottom + far) * ratio)
+        if not region.intersects(box(*corners)):
+            return None
+        bounds = clip_by_rect(region, *corners).bounds
+        if not all(map(math.isfinite, bounds)):  # of a clip that fails
+            return Window(top, left, bottom, right)
+        first_x, first_y, last_x, last_y = (edge / ratio for edge in bounds)
+        top = max(math.floor((first_y - far) / self.unit) * self.unit, top)
+        left = max(math.floor((first_x - far) / self.unit) * self.unit, left)
+        bottom = min((math.floor(last_y / self.unit) + 1) * self.unit, bottom)
+        right = min((math.floor(last_x / self.unit) + 1) * self.unit, right)
+        return Window(top, left, bottom, right) if top < bottom and left < right else None
 
 
 def tile_grid(
-    shape: tuple[int, int], unit: int, reach: int, um: float, core: int = CORE, largest: int = LARGEST_WINDOW
+    shape: tuple[int, int],
+    unit: int,
+    reach: int,
+    blind: int,
+    um: float,
+    core: int = CORE,
+    largest: int = LARGEST_WINDOW,
 ) -> TileGrid:
     """Makes a grid whose windows, even at twice the halo, the network takes at once.
 
@@ -94,6 +134,7 @@ def tile_grid(
         shape: height and width of the network's grid over the slide.
         unit: windows start at its multiples.
         reach: pixels from a cut within which nuclei may differ from the whole's.
+        blind: likewise, the network's answer.
         um: micrometres along a pixel of the grid.
         core: edge of a core that is wanted.
         largest: edge of the largest window that the network takes.
@@ -106,7 +147,7 @@ def tile_grid(
     core = min(max(core // unit, 1) * unit, most)
     if core < unit:
         raise InputError(f"the network looks {reach} pixels far, which no tile has room for; take a smaller one.")
-    return TileGrid(shape, unit, core, halo, reach)
+    return TileGrid(shape, unit, core, halo, reach, blind)
 
 
 def share_of(shards: Iterable[int], part: int, parts: int, name: str) -> list[int]:

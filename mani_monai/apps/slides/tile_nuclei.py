@@ -121,16 +121,24 @@ class SlideTask:
             InputError: when pixels cannot be decoded or the answer is not finite.
         """
         window = self.grid.window(tile, self.grid.halo)
+        maps, window = self._trusted(maps, window)
         instances, cut, unsettled = self._owned(tile, window, maps)
         if unsettled:
             window = self.grid.window(tile, 2 * self.grid.halo)
-            maps = self.maps(self.read(tile, 2))
+            maps, window = self._trusted(self.maps(self.read(tile, 2)), window)
             instances, cut, _ = self._owned(tile, window, maps)
         return self._rows(instances, maps, window, cut)
 
+    def _trusted(self, maps: NDArray[np.float32], window: Window) -> tuple[NDArray[np.float32], Window]:
+        """What of the network's answer to a window is the whole's, and where it lies."""
+        inner = self.grid.trusted(window)
+        rows = slice(inner.top - window.top, inner.bottom - window.top)
+        columns = slice(inner.left - window.left, inner.right - window.left)
+        return maps[:, rows, columns], inner
+
     def _owned(self, tile: Tile, window: Window, maps: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray, bool]:
         """Nuclei that a tile owns, 0 elsewhere; which of all may be cut; whether one of these overlaps the core."""
-        instances, core, reach = self.model.parted(maps), self.grid.window(tile), self.grid.reach
+        instances, core, reach = self.model.parted(maps), tile.core, self.grid.reach - self.grid.blind
         boxes = boxes_of(instances)
         outer = clump_boxes(self.model, instances, maps) if parts_by_borders(self.model) else boxes
         top, left = window.top + boxes[:, 0], window.left + boxes[:, 2]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 from skimage.color import rgb2gray, rgb2hsv
 from skimage.measure import blur_effect
-from skimage.transform import downscale_local_mean
 
 from mani_monai.large_picture import Window
 from mani_monai.transforms.tissue import BLACK
@@ -69,7 +68,8 @@ def tile_quality(
     y, x = np.meshgrid((core.top + rows) * ratio, (core.left + columns) * ratio, indexing="ij")
     inside = shapely.contains_xy(tissue, x, y)
     hue, saturation, brightness = np.moveaxis(rgb2hsv(blocks), -1, 0)
-    border = _averaged(255 * (picture.max(axis=2, keepdims=True) <= BLACK), edge)[..., 0] >= _BORDER
+    lightest = np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
+    border = _averaged(np.where(lightest <= BLACK, np.uint8(255), np.uint8(0))[..., None], edge)[..., 0] >= _BORDER
     ink = (hue >= _INK[0]) & (hue <= _INK[1]) & (saturation > _INK_SATURATION) | (brightness < _DARK)
     ink &= ~border
     fold = inside & ~ink & ~border & (saturation - brightness > _FOLD)
@@ -117,9 +117,11 @@ def _blur(picture: NDArray[np.float64]) -> float | None:
     return round(float(cast("float", blur_effect(grey))), 4)
 
 
-def _averaged(picture: NDArray[np.integer], edge: int) -> NDArray[np.float64]:
+def _averaged(picture: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
     """HWC in 0..1, averaged over squares; a rest at the far edges is left out where there is more."""
     height, width = (max(side // edge, 1) * edge for side in picture.shape[:2])
     if picture.shape[0] < edge or picture.shape[1] < edge:
         return picture.mean(axis=(0, 1), keepdims=True) / 255
-    return np.asarray(downscale_local_mean(picture[:height, :width] / 255, (edge, edge, 1)))
+    rows = sum((picture[start:height:edge].astype(np.uint32) for start in range(1, edge)), picture[:height:edge])
+    sums = sum((rows[:, start:width:edge] for start in range(1, edge)), rows[:, :width:edge])
+    return sums / (255.0 * edge**2)

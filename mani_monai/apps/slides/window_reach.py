@@ -34,8 +34,16 @@ def total_reach(model: Model) -> int:
     Raises:
         InputError: when a part of it looks at the whole image.
     """
-    steps = sum(map(_step_reach, model.declaration.preprocessing))
-    return TISSUE_REACH + steps + answer_reach(model) + _parting_reach(model.declaration.parting)
+    return maps_reach(model) + _parting_reach(model.declaration.parting)
+
+
+def maps_reach(model: Model) -> int:
+    """Pixels from a cut within which the network's answer to a window may differ from that to the whole.
+
+    Raises:
+        InputError: when a part of it looks at the whole image.
+    """
+    return TISSUE_REACH + sum(map(_step_reach, model.declaration.preprocessing)) + answer_reach(model)
 
 
 def answer_reach(model: Model) -> int:
