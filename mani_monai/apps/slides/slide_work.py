@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
 from tqdm import tqdm
 
 from mani_monai.apps.slides.dicom_annotations import check_dicom
 from mani_monai.apps.slides.shard_store import Shard, ShardStore
-from mani_monai.apps.slides.slide import open_slide
+from mani_monai.apps.slides.slide import Slide, open_slide
 from mani_monai.apps.slides.slide_borders import with_slide_borders
 from mani_monai.apps.slides.slide_files import ANNOTATIONS, DEFAULT, DICOM, finish, output_files
+from mani_monai.apps.slides.slide_measures import measured_once
 from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE, UNFINISHED, SlideResult
 from mani_monai.apps.slides.slide_stains import tissue_colours
 from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
@@ -28,6 +30,7 @@ from mani_monai.apps.slides.tile_quality import SlideQuality, TileQuality
 from mani_monai.apps.slides.window_reach import maps_reach, tile_unit
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.model import Model
+from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 from mani_monai.utils.one_line import refusal_line
@@ -97,14 +100,26 @@ class SlideWork:
         tissue, region = counted_region(slide, self.tissue, self.roi)
         shards = grid.shards(region, ratio, um)
         standing = region if tissue.is_empty else tissue
-        colours = tissue_colours(self.model, slide, ratio, standing)
-        model = with_slide_borders(self.model, slide, ratio, standing, colours)
+        colours, model = self._measured(slide, ratio, standing)
         task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
         store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
         for shard in share_of(store.shards, *self.share, path.name) if self.share else ():
             if not store.has(shard):
                 store.write(shard, self._shard(task, shards[shard], f"{path.name} {shard}"))
         return self._finished(task, store)
+
+    def _measured(
+        self, slide: Slide, ratio: float, standing: Polygon | MultiPolygon
+    ) -> tuple[TissueColours | None, Model]:
+        """Colours of the tissue, and the model with the slide's borders."""
+        facts = {**self._own_facts(slide, ratio), "standing": hashlib.sha256(shapely.to_wkb(standing)).hexdigest()}
+        return measured_once(
+            self.out / slide.path.stem / WORK,
+            facts,
+            lambda: tissue_colours(self.model, slide, ratio, standing),
+            lambda colours: with_slide_borders(self.model, slide, ratio, standing, colours),
+            self.model,
+        )
 
     def _shard(self, task: SlideTask, tiles: Sequence[Tile], words: str) -> Shard:
         """Nuclei of the tiles of a shard, their quality, and the tiles that could not be read."""
@@ -177,15 +192,20 @@ class SlideWork:
         return result
 
     def _facts(self, task: SlideTask) -> dict[str, Any]:
-        model = task.model
         return {
-            "weights": model.weights,
-            "model": model.declaration.as_dict(),
-            "precision": model.precision,
-            "slide": task.slide.hash,
-            "mpp": task.slide.size.um,
-            "ratio": task.ratio,
+            **self._own_facts(task.slide, task.ratio),
+            "model": task.model.declaration.as_dict(),
             "region": hashlib.sha256(shapely.to_wkb(task.region)).hexdigest(),
             "grid": asdict(task.grid),
             "colours": task.colours and asdict(task.colours),
+        }
+
+    def _own_facts(self, slide: Slide, ratio: float) -> dict[str, Any]:
+        return {
+            "weights": self.model.weights,
+            "model": self.model.declaration.as_dict(),
+            "precision": self.model.precision,
+            "slide": slide.hash,
+            "mpp": slide.size.um,
+            "ratio": ratio,
         }

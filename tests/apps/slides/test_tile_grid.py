@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from shapely import box, union_all
 
-from mani_monai.large_picture import Window
 from mani_monai.apps.slides.tile_grid import TileGrid, tile_grid
+from mani_monai.large_picture import Window
 
 GRID = TileGrid((1000, 1500), 16, 320, 96, 60, 40)
 
