@@ -67,7 +67,9 @@ def nucleus_id(source: str, polygons: Sequence[Sequence[NDArray]]) -> str:
         source: what tells the image from others, such as its file's SHA-256.
         polygons: the nucleus's outline: polygons, each an outer ring and its holes of N2 points x, y.
     """
-    row, column = min((int(y), int(x)) for rings in polygons for x, y in rings[0])
+    points = np.concatenate([rings[0] for rings in polygons])
+    row = int(points[:, 1].min())
+    column = int(points[points[:, 1] == row, 0].min())
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {row} {column}"))
 
 
