@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mani_monai.apps.export.trained_run import FACTS, Domain, TrainedRun
-from mani_monai.apps.inspect.opened_bundle import opened_bundle
+from mani_monai.bundle_files import opened_bundle
 from mani_monai.declaration import ROWS
 from mani_monai.model import Model
 from mani_monai.run.trained_domains import TRAINING
