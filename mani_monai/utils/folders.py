@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -164,7 +163,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         InputError: when the folder or the file cannot be written; an older file is then as it was.
     """
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # other machines have this process's number, too
+    partial = path.with_name(f".{os.urandom(4).hex()}.{path.name}")  # other machines have this process's number, too
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial

@@ -8,8 +8,62 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from .capped_distance import capped_distance
 from .nucleus import THRESHOLD, connected_pieces, least_area, without_small
+
+_ROWS = 64  # that are worked on together, so that they stay in the processor's cache
+
+
+def capped_distance(mask: NDArray[np.bool_], cap: int) -> NDArray[np.float32]:
+    """Euclidean distance of every pixel of a mask to the nearest pixel outside it, at most ``cap``.
+
+    The values are those of SciPy's ``distance_transform_edt``, cut at ``cap``, in a fifth of its time. What lies
+    beyond the map's edge does not count as background.
+
+    The square of a distance is the least sum of two squares: of steps along a row, then of steps along a column to
+    the background (Felzenszwalb and Huttenlocher 2012, section 2). With a cap the first has few values to try.
+
+    Args:
+        mask: HW bool.
+        cap: largest distance in pixels, 1 to 127.
+
+    Returns:
+        HW float32, 0 outside the mask.
+
+    Raises:
+        ValueError: when the cap is out of range.
+    """
+    if not 1 <= cap <= 127:
+        raise ValueError(f"cap must be 1 to 127, got {cap}.")
+    columns = _along_columns(mask, cap)
+    roots = np.sqrt(np.arange(cap**2 + 1, dtype=np.float32))
+    distance = np.empty(mask.shape, np.float32)
+    for start in range(0, len(mask), _ROWS):
+        block = columns[start : start + _ROWS].astype(np.int16) ** 2
+        nearest = block.copy()
+        largest = int(nearest.max(initial=0))
+        step = 1
+        while step < min(cap, block.shape[1]) and step**2 < largest:
+            shifted = block + np.int16(step**2)
+            np.minimum(nearest[:, step:], shifted[:, :-step], out=nearest[:, step:])
+            np.minimum(nearest[:, :-step], shifted[:, step:], out=nearest[:, :-step])
+            step += 1
+            largest = int(nearest.max())
+        distance[start : start + _ROWS] = roots[nearest]
+    return distance
+
+
+def _along_columns(mask: NDArray[np.bool_], cap: int) -> NDArray[np.uint8]:
+    """Steps up or down to the nearest pixel outside the mask, at most ``cap``."""
+    steps, inside = np.empty(mask.shape, np.uint8), mask.view(np.uint8)
+    last = np.full(mask.shape[1], cap, np.uint8)
+    for row in range(len(mask)):
+        last = np.minimum(last + np.uint8(1), cap, dtype=np.uint8) * inside[row]
+        steps[row] = last
+    last = np.full(mask.shape[1], cap, np.uint8)
+    for row in range(len(mask) - 1, -1, -1):
+        last = np.minimum(last + np.uint8(1), cap, dtype=np.uint8) * inside[row]
+        np.minimum(steps[row], last, out=steps[row])
+    return steps
 
 
 @dataclass(frozen=True)
@@ -43,6 +97,9 @@ RULE = PartingRule()
 """The project's own: chosen by panoptic quality on CoNSeP and TNBC, ``studies/results/parting.md``."""
 
 REACH = RULE.reach
+
+_STEPS = ((0, 0), (-1, 0), (0, -1), (0, 1), (1, 0))
+"""Rows and columns to a pixel itself and to its neighbours, in raster order."""
 
 
 def part_nuclei(
@@ -92,9 +149,10 @@ def part_nuclei(
     smooth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
     basins = _Basins.of(mask, np.asarray(smooth, np.float32))
     nuclei = _joined(basins, rule.depth)
+    nucleus = nuclei[basins.number]
     instances = np.zeros(mask.shape, np.int32)
-    instances[mask] = nuclei[basins.number]
-    return without_small(instances, int(nuclei.max()), least_area() if min_size is None else min_size)[0]
+    instances[mask] = without_small(nucleus, int(nuclei.max()), least_area() if min_size is None else min_size)[0]
+    return instances
 
 
 def _filled(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
@@ -131,48 +189,54 @@ class _Basins:
     def of(cls, mask: NDArray[np.bool_], depth: NDArray[np.float32]) -> _Basins:
         """Lets every pixel climb to its highest neighbour; of equally high ones the first in raster order counts."""
         padded = np.pad(np.where(mask, depth, np.float32(-1)), 1, constant_values=-1)
-        width, padded = padded.shape[1], padded.ravel()
-        pixels = np.flatnonzero(padded >= 0)
-        place = np.empty(len(padded), np.int64)
-        place[pixels] = np.arange(len(pixels))
+        height, width = padded.shape
+        best, way = padded.copy(), np.zeros(padded.shape, np.int8)
+        rows, columns = slice(1, height - 1), slice(1, width - 1)
+        inner = best[rows, columns], way[rows, columns]
+        for number, (down, right) in enumerate(_STEPS[1:], start=1):
+            neighbour = padded[1 + down : height - 1 + down, 1 + right : width - 1 + right]
+            higher = neighbour > inner[0]
+            if down + right < 0:  # an equally high pixel that comes first is higher
+                higher |= (neighbour == inner[0]) & (inner[1] == 0)
+            np.maximum(inner[0], neighbour, out=inner[0])
+            np.copyto(inner[1], np.int8(number), where=higher)
 
-        height = padded[pixels]
-        best, above = height.copy(), pixels.copy()
-        for step in (-width, -1, 1, width):
-            neighbour = padded[pixels + step]
-            higher = neighbour > best
-            if step < 0:  # an equally high pixel that comes first is higher
-                higher |= (neighbour == best) & (above == pixels)
-            best[higher] = neighbour[higher]
-            above[higher] = pixels[higher] + step
-        top = place[above]
+        pixels = np.flatnonzero(padded >= 0)
+        place = np.empty(padded.size, np.int64)
+        place[pixels] = np.arange(len(pixels))
+        steps = np.array([down * width + right for down, right in _STEPS])
+        top = place[pixels + steps[way.ravel()[pixels]]]
         while not np.array_equal(higher := top[top], top):
             top = higher
 
         is_peak = top == np.arange(len(top))
         number = (np.cumsum(is_peak) - 1)[top]
-        return cls(number, height[is_peak], *_necks(padded, pixels, place, number, width))
+        basin = np.full(padded.shape, -1, np.int32)
+        basin[padded >= 0] = number
+        return cls(number, padded.ravel()[pixels[is_peak]], *_necks(padded, basin))
 
 
-def _necks(
-    padded: NDArray[np.float32],
-    pixels: NDArray[np.int64],
-    place: NDArray[np.int64],
-    number: NDArray[np.int64],
-    width: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The deepest pair of neighbouring pixels between any two basins, the deepest first, then in raster order."""
+def _necks(padded: NDArray[np.float32], basin: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The deepest pair of neighbouring pixels between any two basins, the deepest first, then in raster order.
+
+    Args:
+        padded: HW depths.
+        basin: HW, of every pixel; -1 where there is none.
+    """
     sides, necks = [], []
-    for step in (1, width):
-        here = np.flatnonzero(padded[pixels + step] >= 0)
-        there = place[pixels[here] + step]
-        border = number[here] != number[there]
-        here, there = here[border], there[border]
-        sides.append(np.sort([number[here], number[there]], axis=0))
-        necks.append(np.minimum(padded[pixels[here]], padded[pixels[there]]))
-    sides, necks = np.concatenate(sides, axis=1), np.concatenate(necks)
+    flat, depth = basin.ravel(), padded.ravel()
+    for here, there, step in (
+        (basin[:, :-1], basin[:, 1:], 1),
+        (basin[:-1], basin[1:], basin.shape[1]),
+    ):
+        border = np.zeros(basin.shape, bool)
+        border[: here.shape[0], : here.shape[1]] = (here != there) & (here >= 0) & (there >= 0)
+        first = np.flatnonzero(border)
+        sides.append(np.sort([flat[first], flat[first + step]], axis=0))
+        necks.append(np.minimum(depth[first], depth[first + step]))
+    sides, necks = np.concatenate(sides, axis=1).astype(np.int64), np.concatenate(necks)
     order = np.argsort(-necks, kind="stable")
-    pair = sides[0] * (number.max() + 1) + sides[1]
+    pair = sides[0] * (int(flat.max()) + 1) + sides[1]
     _, first = np.unique(pair[order], return_index=True)
     chosen = order[np.sort(first)]
     return sides[:, chosen], necks[chosen]

@@ -1,9 +1,11 @@
-"""The one exception for bad input, and what other programs say when they fail."""
+"""The one exception for bad input, what other programs say when they fail, and numbers as people write them."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 _RAISED = re.compile(r"[A-Za-z.]*(Error|Exception)\b.*")
 
@@ -63,3 +65,26 @@ def failure_reason(lines: Sequence[str]) -> str:
     """
     said = [line.strip() for line in lines if line.strip()]
     return next((line for line in said if _RAISED.fullmatch(line)), said[-1] if said else "no output")
+
+
+def positive(value: Any) -> float | None:
+    """A positive, finite number, with a decimal comma if need be; None where it is none."""
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and re.fullmatch(r"\d+,\d+(?:[eE][-+]?\d+)?", text):
+        text = text.replace(",", ".")
+    try:
+        number = float(text)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 image", "2 images".
+
+    Args:
+        number: how many.
+        noun: of one.
+        plural: of others; with an s by default.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,19 +1,23 @@
-"""What lies in a folder: files by their names, leftovers of systems, pointers of Git LFS; and hashes of files."""
+"""What lies in a folder: files by their names, leftovers, pointers of Git LFS, hashes, and files that are whole."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import InputError
+from scripts.utils.errors import InputError
 
 SYSTEM_NAMES = {
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "icon\r",
     "@eadir",
 }  # fmt: skip
 """Names, in lower case, that macOS, Windows and storage boxes leave in any folder; hidden files come on top."""
+_CONTROLS = {"Cc", "Zl", "Zp"}
+"""Unicode's categories of control characters and of separators of lines and paragraphs."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 FETCH = "is a Git LFS pointer, not the file itself; fetch it with git lfs pull"
 """What a message says of a pointer."""
@@ -76,7 +80,7 @@ def files_by_stem(
         folders: leftovers of systems in them are passed over.
         endings: in lower case, with the dot.
         problems: gets a line for each stem that two files share, the first of which stays, and for each file whose
-            name is in bytes that are no text.
+            name cannot be written down.
         stem_of: makes an image's id of a file's stem; None passes the file over.
         deep: search the folders' subfolders, too.
 
@@ -91,8 +95,8 @@ def files_by_stem(
             stem = None if ending is None else stem_of(name[: len(name) - len(ending)])
             if stem is None:
                 continue
-            if not is_text(name):
-                problems.append(f"{shown(path)}: has a name that is not UTF-8; rename it.")
+            if (fault := name_fault(name)) is not None:
+                problems.append(f"{shown(path)}: {fault}")
             elif stem in found:
                 problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
             else:
@@ -118,14 +122,22 @@ def paths_in(folder: Path, deep: bool = False) -> list[Path]:
         raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None
 
 
-def is_text(name: str) -> bool:
-    """Whether a file's name is text, and not bytes of another encoding."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+def name_fault(name: str) -> str | None:
+    """Why a file's name can stand in no table and in no line, with the remedy; None where it can."""
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return "has a name that is not UTF-8; rename it."
+    if any(unicodedata.category(letter) in _CONTROLS for letter in name):
+        return "has a name with a line break or another control character; rename it."
+    return None
 
 
 def shown(path: Path | str) -> str:
-    """A path that can be printed and written: bytes that are no text are escaped."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A path that can be printed and written: bytes that are no text are escaped, and so are control characters."""
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _CONTROLS else letter
+        for letter in text
+    )
 
 
 def file_hash(path: Path) -> str:
@@ -135,3 +147,30 @@ def file_hash(path: Path) -> str:
         while chunk := stream.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Gives a name beside ``path`` to write to, which takes the place of ``path`` once the block ends without error.
+
+    Args:
+        path: the file to be; its folder is made.
+
+    Yields:
+        a hidden name in the same folder with the same ending, which tells writers the format.
+
+    Raises:
+        InputError: when the folder or the file cannot be written; an older file is then as it was.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{os.urandom(4).hex()}.{path.name}")  # other machines have this process's number, too
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path}: cannot be written ({reason}); free some space, or choose another folder.") from error
+    finally:
+        if partial.exists():
+            partial.unlink()

@@ -54,8 +54,11 @@ class OpenedPicture:
     description: str = ""
     aside: frozenset[int] = frozenset()
 
-    def decoded(self) -> Image.Image:
+    def decoded(self, remedy: str = "store it with 8 bits per channel as RGB, in PNG or TIFF") -> Image.Image:
         """The picture, decoded, once it is clear that the file holds no other and is shown as it is stored.
+
+        Args:
+            remedy: where its pixels are of a kind that Pillow has not.
 
         Raises:
             InputError: several pictures, pixels that are to be shown turned, a damaged file.
@@ -65,7 +68,7 @@ class OpenedPicture:
             raise InputError(f"{self.path}: is stored turned or mirrored ({turned}); save it upright.")
         if self.image is None:
             kind = f"{self.tiff.samplesperpixel} x {self.tiff.dtype or 'unknown'} a pixel"
-            raise InputError(f"{self.path}: holds {kind}; store it with 8 bits per channel as RGB, in PNG or TIFF.")
+            raise InputError(f"{self.path}: holds {kind}; {remedy}.")
         with _failures_named(self.path):
             self.image.load()
             check_damage(self.path, self.image, self.page)

@@ -215,8 +215,10 @@ def _stored(opened: OpenedPicture) -> tuple[NDArray, str]:
         values = opened.stored()
         mode = {2: "LA", 3: "RGB", 4: "RGBA"}.get(values.shape[-1], "") if values.ndim == 3 else ""
         return values, mode
-    image = opened.decoded()
+    image = opened.decoded("store a mask as one 16-bit grey channel, packed by deflate or not at all")
     values = np.asarray(image)
+    if page is not None and page.sampleformat == SAMPLEFORMAT.UINT and values.dtype == np.int32 and opened.bits == 32:
+        values = values.view(np.uint32)  # Pillow takes unsigned numbers for signed ones
     inverted = page is not None and page.photometric == PHOTOMETRIC.MINISWHITE and image.mode in ("1", "L")
     if page is not None and page.sampleformat == SAMPLEFORMAT.INT and values.dtype == np.uint8:
         values = values.view(np.int8)  # Pillow takes signed bytes for unsigned ones

@@ -101,7 +101,7 @@ class LoadTissued(LoadImaged):
 class MarkTissued(MapTransform):
     """Adds where the files of images may show tissue, as ``LoadTissued`` does, and leaves their paths.
 
-    It comes before the transforms that decode.
+    It comes before the transforms that decode. A mask that an item has already stays; a tissue's name gives way.
 
     Args:
         keys: one key of paths.
@@ -127,6 +127,8 @@ class MarkTissued(MapTransform):
             InputError: as ``read_image``.
         """
         item = dict(data)
+        if isinstance(item.get(self.tissue_key), torch.Tensor):
+            return item
         for key in self.key_iterator(item):
             item[self.tissue_key] = _plane(tissue_mask(read_image(item[key]).pixels))
         return item

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.transforms.polygons import instance_polygons
-from scripts.utils.atomic import replacing
+from scripts.utils.folders import replacing
 
-from .classes import nucleus_class
 from .instance_maps import checked
-from .tables import rows_of
+from .tables import nucleus_class, rows_of
 
 
 def write_geojson(
@@ -68,7 +67,9 @@ def nucleus_id(source: str, polygons: Sequence[Sequence[NDArray]]) -> str:
         source: what tells the image from others, such as its file's SHA-256.
         polygons: the nucleus's outline: polygons, each an outer ring and its holes of N2 points x, y.
     """
-    row, column = min((int(y), int(x)) for rings in polygons for x, y in rings[0])
+    points = np.concatenate([rings[0] for rings in polygons])
+    row = int(points[:, 1].min())
+    column = int(points[points[:, 1] == row, 0].min())
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {row} {column}"))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scripts.utils import InputError
-from scripts.utils.atomic import replacing
+from scripts.utils.folders import replacing
 
 MOST_16_BIT = np.iinfo(np.uint16).max
 LONGEST_NIFTI = np.iinfo(np.int16).max

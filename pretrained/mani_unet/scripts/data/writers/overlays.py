@@ -11,10 +11,10 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.segmentation import find_boundaries
 
-from scripts.utils.atomic import replacing
+from scripts.utils.folders import replacing
 
-from .classes import YELLOW, nucleus_class
 from .instance_maps import checked
+from .tables import YELLOW, nucleus_class
 
 
 def outline_nuclei(

@@ -1,18 +1,46 @@
-"""The table of nuclei as CSV, and as plain numbers row by row."""
+"""The table of nuclei: how their classes are called and coloured, as CSV, and as plain numbers row by row."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import NDArray
 
-from scripts.utils.atomic import replacing
+from scripts.utils.folders import replacing
+from scripts.utils.json_files import safe_cells
 
-from .classes import nucleus_class
+NUCLEUS = "nucleus"
+YELLOW = (255, 230, 0)  # stands out from haematoxylin and eosin alike
+PALETTE = ((230, 0, 0), (0, 170, 0), (0, 90, 255), (255, 150, 0), (0, 220, 220), (120, 230, 0), (255, 255, 255))
+
+
+@dataclass(frozen=True)
+class NucleusClass:
+    """A name and an RGB colour."""
+
+    name: str
+    colour: tuple[int, int, int]
+
+
+def nucleus_class(kind: int = 0, class_names: Sequence[str] | None = None) -> NucleusClass:
+    """The class of a nucleus of some type.
+
+    Args:
+        kind: its type; 0 where there are no types, or where none was found.
+        class_names: the types' names, that of type 0 (background) first; "type 1" and so on by default.
+
+    Returns:
+        yellow "nucleus" for type 0; else the type's name, and a colour by its number.
+    """
+    if kind == 0:
+        return NucleusClass(NUCLEUS, YELLOW)
+    name = class_names[kind] if class_names is not None and kind < len(class_names) else f"type {kind}"
+    return NucleusClass(name, PALETTE[(kind - 1) % len(PALETTE)])
+
 
 DECIMALS = 4
 
@@ -40,18 +68,6 @@ def write_nuclei_csv(path: str | Path, table: Mapping[str, NDArray], class_names
             if "type" in row:
                 row["class"] = nucleus_class(int(row["type"]), class_names).name
             writer.writerow(safe_cells(row))
-
-
-def safe_cells(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose texts no spreadsheet takes for formulas: an apostrophe comes before a first =, +, -, @ or tab.
-
-    Source: OWASP, CSV injection. A file's name in such a cell differs from the file's by that apostrophe.
-    """
-    risky = tuple("=+-@\t\r")
-    return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(risky) else value
-        for name, value in row.items()
-    }
 
 
 def rows_of(table: Mapping[str, NDArray]) -> Iterator[dict[str, int | float | str]]:
