@@ -16,6 +16,8 @@ from PIL import Image
 REPOSITORY = Path(__file__).parents[1]
 QUICK = ["--iterations", "2", "--warmup", "1", "--val_interval", "2", "--batch_size", "1", "--num_workers", "0"]
 SMALL = ["--features", "[4,4,4,4,4,4]", "--crop_size", "64", "--window", "64", "--logging_file", "False"]
+BYTECODE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
+"""What a user's machine does not say: compiled modules then lie beside the modules, the bundle's own, too."""
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +45,9 @@ def environment(wheel, tmp_path_factory) -> Path:
     line = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip())
     (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    settings = {name: value for name, value in os.environ.items() if name not in BYTECODE}  # pip compiles, too
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index"]
-    subprocess.run([*pip, str(wheel)], check=True)
+    subprocess.run([*pip, str(wheel)], env=settings, check=True)
     return folder
 
 
@@ -52,7 +55,7 @@ def environment(wheel, tmp_path_factory) -> Path:
 def run(environment, tmp_path_factory):
     """Runs a program of the environment in an empty folder, which ``run.folder`` is."""
     folder = tmp_path_factory.mktemp("empty")
-    settings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MANI_HOME")}
+    settings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MANI_HOME", *BYTECODE)}
 
     def call(program: str, *words: str) -> str:
         line = [str(environment / "bin" / program), *words]

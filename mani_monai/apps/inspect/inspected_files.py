@@ -13,6 +13,7 @@ from mani_monai.apps.inspect.inspected_archive import ZIP_ERRORS
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
 from mani_monai.utils.folders import FETCH, file_hash, is_lfs_pointer, is_system_file
+from mani_monai.utils.places import folder_of
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
@@ -23,6 +24,19 @@ OUTPUTS = ("predictions/", (".png", ".tif", ".tiff", ".geojson", ".csv"))
 ADDED_BY_HUBS = {"README.md", ".gitattributes"}
 """Files that Hugging Face's hub, and MONAI's push to it, put at a bundle's top; nothing reads them."""
 HARMFUL_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input", "globals", "vars"}
+
+
+def files_to_inspect(folder: Path) -> dict[str, Path]:
+    """A bundle's files by their names; of the one that came along, what an installation compiled is left out.
+
+    pip compiles every module that it installs, those of the bundle in the package, too.
+
+    Args:
+        folder: the bundle's.
+    """
+    came_along = folder.resolve().is_relative_to(folder_of("pretrained").resolve())
+    files = files_of(folder)
+    return {name: file for name, file in files.items() if not (came_along and "__pycache__" in name.split("/"))}
 
 
 def weight_findings(name: str, path: Path) -> list[Finding]:
@@ -148,7 +162,9 @@ def hash_findings(folder: Path) -> list[Finding]:
         expected = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         return [Finding(HASHES, "hash", f"cannot be read ({error})", True)]
-    found = {name: file_hash(file) for name, file in files_of(folder).items() if name != HASHES and file.is_file()}
+    found = {
+        name: file_hash(file) for name, file in files_to_inspect(folder).items() if name != HASHES and file.is_file()
+    }
     faults = {name: "is missing" for name in expected.keys() - found.keys()}
     faults |= {name: NO_HASH for name in found.keys() - expected.keys()}
     faults |= {name: "was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]}

@@ -14,13 +14,13 @@ from mani_monai.apps.inspect.inspected_files import (
     PICKLES,
     STATES,
     code_findings,
+    files_to_inspect,
     hash_findings,
     is_executable,
     weight_findings,
 )
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.utils import InputError
-from mani_monai.utils.archive import files_of
 from mani_monai.utils.errors import counted
 from mani_monai.utils.folders import is_system_file
 
@@ -111,7 +111,7 @@ def format_findings(findings: list[Finding], full: bool = True) -> str:
 
 
 def _folder_findings(folder: Path) -> Iterator[Finding]:
-    files = files_of(folder)
+    files = files_to_inspect(folder)
     imported: dict[str, str] = {}
     for name, file in files.items():
         if _is_config(name, file):
