@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,14 @@ from mani_monai.apps.slides.slides_run import NO_SHARD, run_slides
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
-    from submitit import AutoExecutor
+    from submitit import AutoExecutor, Job
     from submitit.helpers import DelayedSubmission
 
 CLUSTERS = ("slurm", "local", "ray")
 LOGS = "_cluster"
 DEFAULTS = {"name": "mani_slides", "timeout_min": 24 * 60}
 MOST_JOBS = 10_000
+POLL, GRACE = 2, 20  # seconds between looks at a job, and until a result is seen over a network
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,31 @@ def _run_array(
     failures = []
     for shard, job in zip(shards, submitted, strict=True):
         try:
+            _wait(job, cluster)
             job.result()
         except Exception as error:  # of submitit, or what the job raised
             failures.append(f"job {shard}: failed ({reason_of(error)}); its log is in {folder}.")
     return failures
+
+
+def _wait(job: Job[str], cluster: str) -> None:
+    """Waits for a job. submitit asks for Slurm's accounts, without which it would wait for a killed job for ever.
+
+    Raises:
+        RuntimeError: when the job left Slurm's queue without a result.
+    """
+    while not job.done():
+        if cluster == "slurm" and _has_left(job.job_id):
+            time.sleep(GRACE)
+            if not job.done():
+                raise RuntimeError("it left the queue without a result")
+        time.sleep(POLL)
+
+
+def _has_left(job: str) -> bool:
+    """Whether Slurm's queue does not know a job any more; False where nobody answers."""
+    answer = subprocess.run(["squeue", "-h", "-j", job], capture_output=True, text=True, check=False)
+    return "Invalid job id" in answer.stderr or (answer.returncode == 0 and not answer.stdout.strip())
 
 
 def _executor(folder: Path, cluster: str, jobs: int, parameters: Mapping[str, Any] | None) -> AutoExecutor:

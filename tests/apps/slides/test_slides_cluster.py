@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from made_slides import dark_model, made_picture, write_slide
 
@@ -14,6 +16,9 @@ from mani_monai.utils import InputError
 class Job:
     def __init__(self, task, shard):
         self.task, self.shard = task, shard
+
+    def done(self):
+        return True
 
     def result(self):
         if self.shard.startswith("1/"):
@@ -53,6 +58,29 @@ def test_parts_are_one_run_and_a_failed_job_costs_its_shards(slide, tmp_path, mo
     assert result.status in ("done", "done before")
     run_slides(**{**options, "out": tmp_path / "one"}, progress=False)
     assert bytes_of(tmp_path / "many") == bytes_of(tmp_path / "one")
+
+
+class Vanished(Job):
+    job_id = "7_0"
+
+    def done(self):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("program", "is_gone"),
+    [("exit 0", True), ("echo 7_0 R", False), ("echo Invalid job id specified >&2; exit 1", True), ("exit 1", False)],
+)
+def test_a_job_that_left_the_queue_without_a_result_is_not_waited_for(tmp_path, monkeypatch, program, is_gone):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\n{program}\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert slides_cluster._has_left("7_0") is is_gone
+    if is_gone:
+        monkeypatch.setattr(slides_cluster, "GRACE", 0)
+        with pytest.raises(RuntimeError, match="left the queue without a result"):
+            slides_cluster._wait(Vanished(None, "0/1"), "slurm")
 
 
 @pytest.mark.parametrize(
