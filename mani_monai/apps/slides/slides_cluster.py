@@ -83,9 +83,17 @@ def run_on_cluster(
 def _run_array(
     options: Mapping[str, Any], cluster: str, shards: Sequence[str], parameters: Mapping[str, Any] | None
 ) -> list[str]:
-    """Runs an array of jobs of submitit; a line for each that failed."""
+    """Runs an array of jobs of submitit; a line for each that failed.
+
+    Raises:
+        InputError: when the scheduler takes no jobs.
+    """
     folder = Path(str(options["out"])) / LOGS
-    submitted = _executor(folder, cluster, len(shards), parameters).map_array(ShardTask(dict(options)), shards)
+    executor = _executor(folder, cluster, len(shards), parameters)
+    try:
+        submitted = executor.map_array(ShardTask(dict(options)), shards)
+    except Exception as error:  # of submitit, such as what sbatch says of a partition
+        raise InputError(f"--cluster {cluster}: nothing was submitted ({reason_of(error)}).") from error
     failures = []
     for shard, job in zip(shards, submitted, strict=True):
         try:
