@@ -19,4 +19,5 @@ OF_VECTORS = "source_free"
 """Needs stored vectors of a source; tests of self-training give them."""
 OF_FINISHED_RUNS = [name for name, content in OVERLAYS.items() if "run" in content]
 OF_EVALUATIONS = [name for name, content in OVERLAYS.items() if "evaluation_dir" in content and "run" not in content]
-OF_TRAININGS = [name for name in OVERLAYS if name not in {SEVERAL_PROCESSES, OF_VECTORS, *OF_FINISHED_RUNS, *OF_EVALUATIONS}]
+_OTHERS = {SEVERAL_PROCESSES, OF_VECTORS, *OF_FINISHED_RUNS, *OF_EVALUATIONS}
+OF_TRAININGS = [name for name in OVERLAYS if name not in _OTHERS]
