@@ -58,6 +58,8 @@ def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Map
         raise InputError('--cluster ray: needs a package: pip install "mani-monai[ray]".') from error
     try:
         ray.init(**{**DEFAULTS, **dict(parameters or {})})
+    except SystemExit as error:  # Ray's own end where no cluster answers
+        raise InputError("--cluster ray: no Ray answers at that address; look at --cluster_options.") from error
     except (RuntimeError, TypeError, ValueError, OSError) as error:
         raise InputError(f"--cluster ray: {(str(error).splitlines() or [type(error).__name__])[0]}.") from error
     try:
