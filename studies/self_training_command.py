@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mani_monai import Model
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train
@@ -18,8 +17,8 @@ from mani_monai.apps.steps.source_prototypes import source_prototypes
 from mani_monai.data.datalists import data_set_names, load_source_list
 from mani_monai.utils import InputError
 from mani_monai.utils.places import place_of
+from studies.kept_pairs import KeptPairs, named_bundles, pair_of, settings_of
 from studies.self_training_page import ROW, STATISTICS, TRAINED, WITH_PROTOTYPES, gains_table, ways_table
-from studies.statistics_page import PAIR
 from studies.statistics_pairs import FIGURES, tissues_of_set
 from studies.unseen_tissue import Found, measure
 
@@ -50,28 +49,22 @@ def self_training(
         tissues: names with commas; all by default.
 
     Raises:
-        InputError: when no tissue has enough images.
+        InputError: as of :func:`studies.statistics_command.statistics`.
     """
-    paths = bundles.split(",") if isinstance(bundles, str) else list(bundles)
-    rows: list[dict[str, Any]] = []
-    if out is not None and Path(out).is_file():
-        rows = pd.read_csv(out).to_dict("records")
+    kept = KeptPairs(out)
     wanted = None if tissues is None else tissues.split(",")
-    for bundle in paths:
+    for bundle in named_bundles(bundles):
         model = Model.open(bundle)
+        settings = settings_of(model, split, most)
         labelled = None if sources is None else load_source_list(dataset_dir, sources, split)
         for name in data_set_names(data):
             for tissue, items in tissues_of_set(dataset_dir, name, split, most).items():
-                pair = dict(zip(PAIR, (Path(bundle).name, name, tissue), strict=True))
-                held = any(all(row[key] == value for key, value in pair.items()) for row in rows)
-                if held or (wanted is not None and tissue not in wanted):
-                    continue
-                rows.extend({**pair, **row} for row in measured_ways(model, items, labelled))
-                if out is not None:
-                    pd.DataFrame(rows).round(5).to_csv(out, index=False, lineterminator="\n")
-    if not rows:
+                pair = pair_of(bundle, name, tissue)
+                if (wanted is None or tissue in wanted) and not kept.holds(pair, settings):
+                    kept.add(pair, settings, measured_ways(model, items, labelled))
+    if not kept.rows:
         raise InputError(f"--data {data}: no tissue has enough labelled images; name another data set.")
-    print(f"{ways_table(pd.DataFrame(rows))}\n\n{gains_table(pd.DataFrame(rows))}")
+    print(f"{ways_table(kept.table)}\n\n{gains_table(kept.table)}")
 
 
 def measured_ways(
