@@ -32,6 +32,7 @@ ONE = (
 )
 """Heading and legend of the pictures, of two models and of one that is kept."""
 COLOURS = {USE: "#dff2df", LOOK: "#fff3cd", KEEP: "#f8d7da"}
+_CALM = "#e9ecef"  # there is no adapted model to warn of
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -96,7 +97,7 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         pictures=pictures,
         legend=legend,
         title=escape(f"{outcome.source} to {outcome.target}: adaptation without target labels"),
-        colour=COLOURS[outcome.verdict.outcome],
+        colour=_CALM if outcome.kept else COLOURS[outcome.verdict.outcome],
         verdict=_verdict(outcome),
         commands=_commands(outcome),
         notes=bullet_list(outcome.notes),

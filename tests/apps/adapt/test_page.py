@@ -170,6 +170,13 @@ def test_a_model_that_is_kept_is_shown_once(outcome):
     assert kept.record()["kept"]
 
 
+def test_a_model_that_is_kept_is_no_alarm(outcome):
+    adapted = replace(outcome, verdict=NOT_ADAPTED)
+    alarm = "background: #f8d7da"
+    assert alarm in render(adapted)
+    assert alarm not in render(replace(adapted, kept=True))
+
+
 def test_paths_of_the_next_command_are_as_typed_here(outcome, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     inside = NextCommands("/elsewhere/given", str(tmp_path / "out/adapted"), str(tmp_path / "images"), "out")
