@@ -8,12 +8,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 
+from mani_monai.apps.inspect.compiled_modules import CACHE, compiled_modules
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_archive import ZIP_ERRORS
 from mani_monai.apps.inspect.inspected_names import LIBRARIES, OWN, PARTLY, READERS, STANDARD, imports_of
 from mani_monai.utils.archive import HASHES, files_of
 from mani_monai.utils.folders import FETCH, file_hash, is_lfs_pointer, is_system_file
-from mani_monai.utils.places import folder_of
 
 STATES = (".pt", ".pth", ".ckpt", ".bin")
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".mar")
@@ -27,16 +27,14 @@ HARMFUL_CALLS = {"eval", "exec", "compile", "__import__", "breakpoint", "input",
 
 
 def files_to_inspect(folder: Path) -> dict[str, Path]:
-    """A bundle's files by their names; of the one that came along, what an installation compiled is left out.
-
-    pip compiles every module that it installs, those of the bundle in the package, too.
+    """A bundle's files by their names, without modules that Python compiled of others of them.
 
     Args:
         folder: the bundle's.
     """
-    came_along = folder.resolve().is_relative_to(folder_of("pretrained").resolve())
     files = files_of(folder)
-    return {name: file for name, file in files.items() if not (came_along and "__pycache__" in name.split("/"))}
+    compiled = compiled_modules(files)
+    return {name: file for name, file in files.items() if name not in compiled}
 
 
 def weight_findings(name: str, path: Path) -> list[Finding]:
@@ -150,10 +148,14 @@ def _is_harmful(called: str, keywords: Mapping[str | None, object]) -> bool:
     return called in HARMFUL_CALLS or called.startswith(("torch.hub", "torch.utils.cpp_extension", "monai.bundle.run"))
 
 
-def hash_findings(folder: Path) -> list[Finding]:
+def hash_findings(folder: Path, files: Mapping[str, Path]) -> list[Finding]:
     """Files that differ from ``hashes.json``, are missing or are not in it. It tells of damage, not of who made it.
 
     What a hub adds to a bundle and what the bundle wrote itself, which nothing runs, is not dangerous.
+
+    Args:
+        folder: the bundle's.
+        files: those of :func:`files_to_inspect`.
     """
     path = folder / HASHES
     if not path.is_file():
@@ -162,9 +164,7 @@ def hash_findings(folder: Path) -> list[Finding]:
         expected = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         return [Finding(HASHES, "hash", f"cannot be read ({error})", True)]
-    found = {
-        name: file_hash(file) for name, file in files_to_inspect(folder).items() if name != HASHES and file.is_file()
-    }
+    found = {name: file_hash(file) for name, file in files.items() if name != HASHES and file.is_file()}
     faults = {name: "is missing" for name in expected.keys() - found.keys()}
     faults |= {name: NO_HASH for name in found.keys() - expected.keys()}
     faults |= {name: "was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]}
@@ -184,6 +184,9 @@ def _is_output(name: str) -> bool:
     return name.startswith(folder) and name.lower().endswith(endings)
 
 
-def is_executable(path: Path) -> bool:
-    """Whether a file is a program or a library by its name."""
-    return path.name.lower().endswith(EXECUTABLES)
+def executable_kind(path: Path) -> str | None:
+    """What a program or a library is, by its name; None for any other file."""
+    name = path.name.lower()
+    if name.endswith(".pyc") and path.parent.name == CACHE:
+        return f"compiled code, not seen to be that of a module beside it: delete every {CACHE}, Python writes it anew"
+    return "is a program or a compiled library" if name.endswith(EXECUTABLES) else None

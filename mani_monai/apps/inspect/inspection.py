@@ -14,9 +14,9 @@ from mani_monai.apps.inspect.inspected_files import (
     PICKLES,
     STATES,
     code_findings,
+    executable_kind,
     files_to_inspect,
     hash_findings,
-    is_executable,
     weight_findings,
 )
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
@@ -120,7 +120,7 @@ def _folder_findings(folder: Path) -> Iterator[Finding]:
         yield from _file_findings(name, file, imported)
     if "configs/metadata.json" not in files:
         yield Finding("configs/metadata.json", "config", "is not there: this is no bundle", dangerous=True)
-    yield from hash_findings(folder)
+    yield from hash_findings(folder, files)
 
 
 def _is_config(name: str, file: Path) -> bool:
@@ -131,8 +131,8 @@ def _file_findings(name: str, file: Path, imported: Mapping[str, str]) -> Iterat
     suffix = file.suffix.lower()
     if file.is_symlink():
         yield Finding(name, "archive", f"is a link to {file.readlink()}", True)
-    elif is_executable(file):
-        yield Finding(name, "code", "is a program or a compiled library", True)
+    elif kind := executable_kind(file):
+        yield Finding(name, "code", kind, True)
     elif is_system_file(file.name):
         yield Finding(name, "leftover", "of a system, which nothing reads")
     elif file.stem == "large_files" and suffix in CONFIGS:
