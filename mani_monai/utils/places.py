@@ -37,6 +37,11 @@ def place_of(part: str) -> Path:
     return folder
 
 
+def own_weights() -> str:
+    """The weights that are meant where nobody names others."""
+    return str(place_of("pretrained") / "mani_unet")
+
+
 def shipped(path: Path) -> Path:
     """The weights that come along, where ``pretrained/mani_unet`` is meant and no such folder is here.
 
@@ -48,3 +53,17 @@ def shipped(path: Path) -> Path:
     """
     kept = folder_of("pretrained").parent / path
     return kept if path.parts[:1] == ("pretrained",) and not path.exists() and kept.exists() else path
+
+
+def short_name(path: Path) -> Path:
+    """The name by which any folder finds weights that came along, such as ``pretrained/mani_unet``.
+
+    Args:
+        path: of a bundle.
+
+    Returns:
+        what :func:`shipped` leads back from; the path itself where it does not.
+    """
+    kept = folder_of("pretrained").parent
+    name = path.relative_to(kept) if path.is_relative_to(kept) else path
+    return name if shipped(name).absolute() == path.absolute() else path

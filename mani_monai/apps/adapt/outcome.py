@@ -12,6 +12,7 @@ from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.rules import KEEP, USE, Verdict
 from mani_monai.apps.adapt.shown_fields import UnsureField
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
+from mani_monai.utils.places import short_name
 
 if TYPE_CHECKING:
     from mani_monai.apps.export.export_bundle import Exported
@@ -112,7 +113,8 @@ class NextCommands:
         if self.slides is not None:
             command, images, mpp = ("slides", "--slides"), self.slides.path, self.slides.mpp
         size = [] if mpp is None else ["--mpp", f"{mpp:g}"]
-        bundle, images, out = map(_from_here, (bundle, images, str(Path(self.out) / f"nuclei_{name}")))
+        bundle = _from_here(str(short_name(Path(bundle))))
+        images, out = map(_from_here, (images, str(Path(self.out) / f"nuclei_{name}")))
         return shlex.join(["mani", command[0], "--bundle", bundle, command[1], images, "--out", out, *size])
 
 

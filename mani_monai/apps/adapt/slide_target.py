@@ -72,6 +72,6 @@ def _pixel_size(source: str | None, model: str | None) -> float | None:
         record = Path(str(source)).expanduser() / "dataset.json"
         return read_object(record, "prepare the data set again").get("mpp") if record.is_file() else None
     from mani_monai.model import Model
-    from mani_monai.utils.places import place_of
+    from mani_monai.utils.places import own_weights
 
-    return Model.open(model or str(place_of("pretrained") / "mani_unet"), "cpu", "float32").mpp
+    return Model.open(model or own_weights(), "cpu", "float32").mpp

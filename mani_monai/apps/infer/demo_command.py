@@ -15,10 +15,10 @@ def demo(out: str = "demo", device: str | None = None) -> int:
         out: folder for the image, in tissue/, and for its nuclei, in nuclei/.
         device: cpu, cuda or mps; the GPU by default, where there is one.
     """
-    from mani_monai.utils.places import place_of
+    from mani_monai.utils.places import own_weights
 
     image = write_sample(Path(out) / "tissue")
     nuclei = Path(out) / "nuclei"
-    status = infer(str(place_of("pretrained") / "mani_unet"), str(image.parent), str(nuclei), device=device)
+    status = infer(own_weights(), str(image.parent), str(nuclei), device=device)
     print(f"Look at {nuclei / f'{image.stem}_overlay.png'}.")
     return status

@@ -1,10 +1,18 @@
-"""Curves of a training that was cut off once."""
+"""Curves of a training that was cut off once; the next command, as any folder understands it."""
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
+
+import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from mani_monai.apps.adapt.outcome import read_curves
+from mani_monai.apps.adapt.outcome import NextCommands, read_curves
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
+from mani_monai.bundle_files import bundle_within
+from mani_monai.utils.places import own_weights
 
 
 def write(folder, values, wall, tag="loss"):
@@ -23,3 +31,31 @@ def test_the_later_one_of_two_counts(tmp_path):
 
 def test_nothing_was_logged(tmp_path):
     assert read_curves(tmp_path) == {}
+
+
+def bundle_of(line):
+    return shlex.split(line)[3]
+
+
+def test_weights_that_come_along_have_their_short_name(tmp_path, monkeypatch):
+    """It names the same weights, in whatever folder the command is typed."""
+    monkeypatch.chdir(tmp_path)
+    commands = NextCommands(own_weights(), str(tmp_path / "out" / "adapted" / "mani_unet"), "tissue", "out")
+    assert commands.of(KEEP) == {
+        "source model": "mani infer --bundle pretrained/mani_unet --images tissue --out out/nuclei_source"
+    }
+    assert bundle_within(Path("pretrained/mani_unet")) == Path(own_weights())
+    assert bundle_of(commands.of(USE)["adapted model"]) == os.path.join("out", "adapted", "mani_unet")
+    assert list(commands.of(LOOK)) == ["adapted model", "source model"]
+
+
+@pytest.mark.parametrize("given", ["pretrained/mani_unet", "given/mani_unet", "/elsewhere/mani_unet.zip"])
+def test_other_weights_keep_the_name_that_they_were_given(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    assert bundle_of(NextCommands(given, "adapted", "tissue", "out").of(KEEP)["source model"]) == given
+
+
+def test_weights_of_a_users_own_under_that_name_hide_those_that_come_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pretrained" / "mani_unet").mkdir(parents=True)
+    assert bundle_of(NextCommands(own_weights(), "adapted", "tissue", "out").of(KEEP)["source model"]) == own_weights()
