@@ -22,7 +22,7 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         InputError: for another name, and for a device that this machine or this torch lacks.
     """
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+        return _best_device()
     name = str(device).lower()
     if not DEVICE.fullmatch(name):
         raise InputError(f"--device {device}: is no device; write cpu, cuda, cuda:1 or mps.")
@@ -31,6 +31,10 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     elif name == "mps" and not _has_mps():
         raise InputError("--device mps: is for Apple's processors, and this torch finds none; write cpu.")
     return torch.device(name)
+
+
+def _best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
 
 
 def _has_mps() -> bool:

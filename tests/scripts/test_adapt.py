@@ -92,6 +92,7 @@ def test_bad_input_is_one_line(call, toy_dir, tmp_path):
         ("--method", "hovernet", "--method hovernet: no such method"),
         ("--seed", "x", "--seed x: is no whole number"),
         ("--options", "3", "--options 3: is no dictionary"),
+        ("--device", "gpu", "--device gpu: is no device; write cpu, cuda, cuda:1 or mps."),
         ("--options", "{'iteration':3}", "there is no option 'iteration'"),
     ):
         with pytest.raises(SystemExit, match=message):

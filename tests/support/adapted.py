@@ -43,6 +43,16 @@ class InProcessLauncher:
         pass
 
 
+class Raising:
+    """Stands for a function and raises."""
+
+    def __init__(self, error: BaseException | type[BaseException]) -> None:
+        self.error = error
+
+    def __call__(self, *arguments):
+        raise self.error
+
+
 def figures(
     share: float = 0.2, count: int = 100, area: int = 200, shares: tuple[float, ...] | None = None
 ) -> NucleiFigures:

@@ -22,6 +22,7 @@ def adapt(
     mpp: float | None = None,
     check: str | None = None,
     masks: str | None = None,
+    device: str | None = None,
 ) -> None:
     """Adapts a model to unlabelled images of a tissue, and says whether it helped.
 
@@ -62,6 +63,8 @@ def adapt(
         check: folder of labelled images of the target, with --masks: scores of both models on them go into the report,
             marked as oracle. They choose nothing.
         masks: folder of their masks.
+        device: cpu, cuda, cuda:1 or mps, where everything is measured and trained; the GPU by default, where there is
+            one.
     """
     from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, STATISTICS
     from mani_monai.utils import InputError
@@ -76,7 +79,7 @@ def adapt(
         raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
     settled = {name: str(value) for name, value in (options or {}).items()}
     with lasting_output():
-        _adapt(target, Path(out), source, model, method, preset, settled, seed, licence, mpp, check, masks)
+        _adapt(target, Path(out), source, model, method, preset, settled, seed, licence, mpp, check, masks, device)
 
 
 def _adapt(
@@ -92,18 +95,22 @@ def _adapt(
     mpp: float | None,
     check: str | None,
     masks: str | None,
+    device: str | None,
 ) -> None:
     from mani_monai.apps.adapt.request import STATISTICS, check_folders
     from mani_monai.apps.adapt.slide_target import pictures_of
-    from mani_monai.utils.places import place_of
+    from mani_monai.utils.devices import choose_device
+    from mani_monai.utils.places import own_weights, place_of
 
+    choose_device(device)
     check_folders(check, masks)
     target, mpp, slides = pictures_of(target, out, mpp, source, model)
-    bundles, checked = place_of("bundles"), {"check": check, "masks": masks, "slides": slides, "say": _say}
+    bundles = place_of("bundles")
+    checked = {"check": check, "masks": masks, "slides": slides, "device": device, "say": _say}
     if source is None:
         from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 
-        given = model or str(place_of("pretrained") / "mani_unet")
+        given = model or own_weights()
         end_on_signals()
         further = {**checked, "method": method or STATISTICS}
         done = adapt_statistics(SourceFree(target, out, given, bundles, licence, mpp, **further))

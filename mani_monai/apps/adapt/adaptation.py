@@ -23,8 +23,8 @@ from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
 from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import images_of, list_target_images
-from mani_monai.apps.adapt.trained_outcome import report_training
-from mani_monai.apps.adapt.write_report import PAGE
+from mani_monai.apps.adapt.trained_outcome import measure_training
+from mani_monai.apps.adapt.write_report import PAGE, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.trained_run import TrainedRun, read_run
@@ -33,6 +33,7 @@ from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
 from mani_monai.model import Model
 from mani_monai.run.launcher import Launcher
 from mani_monai.utils import InputError
+from mani_monai.utils.devices import choose_device
 from mani_monai.utils.errors import counted
 from mani_monai.utils.files import load_network
 from mani_monai.utils.folders import file_hash
@@ -63,6 +64,7 @@ class Adaptation:
         check: folder of labelled target images, which choose nothing.
         masks: folder of their masks.
         slides: what the images are windows of; None where they are none.
+        device: where the networks run and train; the GPU by default, where there is one.
         launcher: what starts the trainings.
         say: tells a person how far it is.
     """
@@ -81,6 +83,7 @@ class Adaptation:
     check: str | None = None
     masks: str | None = None
     slides: Slides | None = None
+    device: str | None = None
     launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
 
@@ -96,11 +99,12 @@ def adapt(job: Adaptation) -> Adapted:
     check_folders(job.check, job.masks)
     size = given_pixel_size(job.mpp)
     check_range("seed", str(job.seed))
+    choose_device(job.device)
     job.say("1/4 checking the images")
     base = base_of(job.bundles / BUNDLE, job.preset)
     configs = read_configs(base, job.method, job.options)
     domains = _domains(job, configs)
-    given = take_model(job.model, job.out / "model") if job.model else None
+    given = take_model(job.model, job.out / "model", job.device) if job.model else None
     if given and given.model.mpp and size and not alike(given.model.mpp, size.um):
         raise InputError(
             f"{job.model}: was trained at {given.model.mpp:.3g} micrometres per pixel, the images have {size.um:.3g}; "
@@ -119,32 +123,36 @@ def adapt(job: Adaptation) -> Adapted:
     for run in plan.runs:  # before the first one trains: an option of one method's overlay fits no other
         run.of_bundle("", "").parser()
     runs = job.out / "runs"
-    make = TrainingMaker(str(domains.dataset_dir), runs, launcher=job.launcher, continued=plan.continued)
+    settings = {"launcher": job.launcher, "continued": plan.continued, "device": job.device}
+    make = TrainingMaker(str(domains.dataset_dir), runs, **settings)
 
     titles = ", then ".join(run.method.title for run in plan.runs)
     job.say(f"2/4 training on {counted(domains.images, 'target image')}: {titles}")
     train(make, plan.runs)
 
-    job.say("3/4 exporting")
+    job.say("3/4 measuring both models on the target")
     trained = _trained(job, make, plan.after, given if overlays else None)
-    adapted = export_bundle(base.bundle, trained, job.out / "adapted", overwrite=True)
-    after = _model(trained)
-    source_model, before = None, given.model if given else after
-    if plan.before:
-        source = _trained(job, make, plan.before)
-        source_model = export_bundle(base.bundle, source, job.out / "source_model", overwrite=True)
-        before = after if plan.before == plan.after else _model(source)
-
-    job.say("4/4 measuring both models on the target, writing the report")
+    source = _trained(job, make, plan.before) if plan.before else None
+    after = _model(job, trained)
+    before = given.model if given else after
+    if source and plan.before != plan.after:
+        before = _model(job, source)
     notes = (*notes, terms_of_use(trained.domains))
     originals = {record.id: record.image for record in list_target_images(job.target).records}
-    bundle = job.model if source_model is None else str(source_model.folder)
+    adapted_out, source_out = job.out / "adapted", job.out / "source_model"
+    bundle = str(source_out / BUNDLE if source else job.model)
     images_folder = str(images_of(job.target))
-    commands = NextCommands(str(bundle), str(adapted.folder), images_folder, str(job.out), job.mpp, job.slides)
+    commands = NextCommands(bundle, str(adapted_out / BUNDLE), images_folder, str(job.out), job.mpp, job.slides)
     check = _check(job, (before, after), size)
-    facts = ((before, after), originals, size, _settings(job, configs, domains), notes, commands, check)
-    outcome = report_training(job.out, plan, make, domains, *facts)
-    return Adapted(job.out / PAGE, adapted, source_model, outcome.verdict, commands.of(outcome.verdict.outcome))
+    facts = (originals, size, _settings(job, configs, domains), notes, commands, check)
+    measured = measure_training(plan, make, domains, (before, after), *facts)
+    verdict = measured.outcome.verdict
+
+    job.say("4/4 exporting, writing the report")  # one right after the other: no model lies there without its verdict
+    adapted = export_bundle(base.bundle, trained, adapted_out, overwrite=True)
+    source_model = export_bundle(base.bundle, source, source_out, overwrite=True) if source else None
+    write_report(job.out, *measured)
+    return Adapted(job.out / PAGE, adapted, source_model, verdict, commands.of(verdict.outcome))
 
 
 def _check(job: Adaptation, models: tuple[Model, Model], size: PixelSize | None) -> dict[str, Any] | None:
@@ -187,11 +195,11 @@ def _trained(job: Adaptation, make: TrainingMaker, run: Training, start: GivenMo
     return read_run(make.folder(run), method=said, mpp=job.mpp)
 
 
-def _model(run: TrainedRun) -> Model:
+def _model(job: Adaptation, run: TrainedRun) -> Model:
     """A training as it is deployed."""
     network = run.declaration.build_network()
     load_network(network, run.state, run.weights)
-    return Model(network, run.declaration)
+    return Model(network, run.declaration, job.device)
 
 
 def _settings(job: Adaptation, configs: ConfigParser, domains: Domains) -> dict[str, str]:

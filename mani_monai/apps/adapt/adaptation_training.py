@@ -33,6 +33,7 @@ class TrainingMaker:
         launcher: what starts the processes.
         continued: trainings that are another one to its end, which comes before them: they go on from its last
             checkpoint, to the weights that they would have come to by themselves, bit for bit.
+        device: where they run; the first GPU by default, where there is one.
     """
 
     dataset_dir: str
@@ -40,6 +41,19 @@ class TrainingMaker:
     threads: int | None = None
     launcher: Launcher = field(default_factory=Launcher)
     continued: Mapping[Training, Training] = field(default_factory=dict)
+    device: str | None = None
+
+    @property
+    def gpu(self) -> str | None:
+        """The only GPU that a training may see, as CUDA_VISIBLE_DEVICES names it; None where there is none."""
+        number = int((self.device or "").partition(":")[2] or 0)
+        return next(iter(visible_gpus()[number:]), None)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Options that say where a training runs; its one GPU has the number 0 there."""
+        kind = (self.device or "").partition(":")[0].lower()
+        return {"device": f"$torch.device('{kind}')"} if kind else {}
 
     def folder(self, training: Training) -> Path:
         """Where a training's weights and logs lie."""
@@ -56,12 +70,11 @@ class TrainingMaker:
             check_same_config(folder, self._bundle(training).resolved())
         return is_trained(folder)
 
-    def __call__(self, training: Training, gpu: str | None = None) -> bool:
+    def __call__(self, training: Training) -> bool:
         """Trains what is left to train.
 
         Args:
             training: the training.
-            gpu: the only one that it may see, as CUDA_VISIBLE_DEVICES names it; all of them where None.
 
         Returns:
             whether it has come to its end.
@@ -77,8 +90,8 @@ class TrainingMaker:
                 return True
             self._begin_where_another_ended(training)
             write_config(self._bundle(training).resolved(), folder)
-            step = StepRunner(self.threads, self.launcher, gpu)
-            return step(self._bundle(training), folder, lock, options={"resume": "True"})
+            step = StepRunner(self.threads, self.launcher, self.gpu)
+            return step(self._bundle(training), folder, lock, options={"resume": "True", **self.settings})
 
     def _bundle(self, training: Training) -> BundleTraining:
         return training.of_bundle(self.dataset_dir, self.folder(training))
@@ -105,14 +118,13 @@ def train(make: TrainingMaker, trainings: Sequence[Training], seconds: float = 1
         InputError: when a training failed, with the reason in its log, or another process is making it; those after
             it are not begun.
     """
-    gpu = next(iter(visible_gpus()), None)
     for training in trainings:
         folder = make.folder(training)
         if make.is_done(training):
             continue
 
         def make_it(training: Training = training) -> bool:
-            return make(training, gpu)
+            return make(training)
 
         if not watched(make_it, folder, training.method.title, make.launcher.stop, seconds):
             log = folder / "train.log"

@@ -51,33 +51,35 @@ def bound_by(model: Model, name: str) -> list[dict[str, Any]]:
     return [dict(domain) for domain in model.domains] or [alone]
 
 
-def open_unet(path: str | Path) -> Model:
+def open_unet(path: str | Path, device: str | None = None) -> Model:
     """Opens a bundle of mani_unet, as an inference does.
 
     Args:
         path: its folder or zip.
+        device: where it runs; the GPU by default, where there is one.
 
     Raises:
         InputError: no such bundle, one that an inspection refuses, or one of another network.
     """
-    model = Model.open(path)
+    model = Model.open(path, device)
     if model.name != UNET:
         raise InputError(f"{path}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
     return model
 
 
-def take_model(path: str | Path, folder: Path) -> GivenModel:
+def take_model(path: str | Path, folder: Path, device: str | None = None) -> GivenModel:
     """Takes the weights out of a bundle of mani_unet, for a training that starts from them.
 
     Args:
         path: its folder or zip.
         folder: receives ``model.pt``.
+        device: where it runs; the GPU by default, where there is one.
 
     Raises:
         InputError: as of :func:`open_unet`.
     """
     place = _place(path)
-    model = open_unet(place)
+    model = open_unet(place, device)
     folder.mkdir(parents=True, exist_ok=True)
     write_state(model.state, folder / "model.pt")
     return GivenModel(place.name, model, folder / "model.pt", bound_by(model, place.name))

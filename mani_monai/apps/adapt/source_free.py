@@ -69,6 +69,7 @@ class SourceFree:
         slides: what the images are windows of; None where they are none.
         method: STATISTICS, or SELF_TRAINING or SOURCE_FREE, which train shortly once the statistics are chosen.
         options: further overrides of that training's configs, name and value.
+        device: where the network runs and trains; the GPU by default, where there is one.
         launcher: what starts it.
         say: tells a person how far it is.
     """
@@ -84,6 +85,7 @@ class SourceFree:
     slides: Slides | None = None
     method: str = STATISTICS
     options: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
     launcher: Launcher = field(default_factory=Launcher)
     say: Callable[[str], None] = print
 
@@ -99,7 +101,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     size = given_pixel_size(mpp)
     listing = list_target_images(job.target, job.licence)
     check_request(job.out / REQUEST, asked := _request(job, [record.image for record in listing.records]))
-    given = open_unet(job.model)
+    given = open_unet(job.model, job.device)
 
     job.say("1/4 checking the images")
     looked_at = [record.image for record in evenly_taken(listing.records, LOOKED_AT)]
@@ -165,7 +167,9 @@ def _self_trained(
     if job.method == SOURCE_FREE and vectors is None:
         raise InputError(f"{job.model}: holds no vectors of its source; note them in its run with mani prototypes.")
     job.say(f"2/4 self-training on the target's sure nuclei, from the statistics: {choice.name}")
-    place = SelfTraining(job.out, job.bundles, target_name(job.target, ""), job.options, vectors, job.launcher)
+    place = SelfTraining(
+        job.out, job.bundles, target_name(job.target, ""), job.options, vectors, job.device, job.launcher
+    )
     done = self_train(choice.adapted(given), sound, place)
     job.say(f"{done.said}.")
     name = f"{choice.name}, then {CALLED[job.method]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from mani_monai.apps.adapt.domains import SPLIT
 from mani_monai.apps.adapt.evidence import ImageNuclei, NucleiFigures, nuclei_figures
 from mani_monai.apps.adapt.measurement import (
     MEASURED,
+    Measured,
     compared,
     measure_model,
     measured_images,
@@ -24,7 +25,7 @@ from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome, read_curves
 from mani_monai.apps.adapt.rules import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.target_survey import named_unsized, shown_pixel_sizes, survey
-from mani_monai.apps.adapt.write_report import image_rows, unsure_fields, write_report
+from mani_monai.apps.adapt.write_report import image_rows, unsure_fields
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
 from mani_monai.data.pixel_size import PixelSize
@@ -33,8 +34,16 @@ from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import part_nuclei
 
 
-def report_training(
-    out: Path,
+class MeasuredTraining(NamedTuple):
+    """What ``write_report`` takes: what both models show, the measured images, the source model and the adapted one."""
+
+    outcome: Outcome
+    paths: Sequence[Path]
+    before: Measured
+    after: Measured
+
+
+def measure_training(
     plan: Plan,
     make: TrainingMaker,
     domains: Domains,
@@ -45,11 +54,10 @@ def report_training(
     notes: tuple[str, ...],
     commands: NextCommands,
     check: Mapping[str, Any] | None = None,
-) -> Outcome:
-    """Measures both models on the target and writes the report.
+) -> MeasuredTraining:
+    """Measures both models on the target.
 
     Args:
-        out: receives ``report.html`` and ``report.json``.
         plan: the trainings.
         make: knows where they lie.
         domains: the data sets.
@@ -60,9 +68,6 @@ def report_training(
         notes: sentences that a reader has to know.
         commands: what to do next.
         check: figures on labelled target images.
-
-    Returns:
-        what they show.
     """
     items = load_target_list(domains.dataset_dir, domains.target, SPLIT)
     paths = measured_images([originals.get(Path(item["image"]).stem, Path(item["image"])) for item in items])
@@ -89,8 +94,7 @@ def report_training(
         kept=plan.before == plan.after,
         least_certain=unsure_fields(rows, after),
     )
-    write_report(out, outcome, paths, before, after)
-    return outcome
+    return MeasuredTraining(outcome, paths, before, after)
 
 
 def measure_labels(paths: Sequence[str], progress: bool = False) -> NucleiFigures:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 
 import pytest
 import torch
-from adapted import InProcessLauncher
+from adapted import InProcessLauncher, Raising
 from PIL import Image
 
+from mani_monai.apps.adapt import adaptation
 from mani_monai.apps.adapt.adaptation import Adaptation, adapt
 from mani_monai.apps.adapt.methods import DEFAULT_METHOD, METHODS, Plan
-from mani_monai.utils import InputError
+from mani_monai.utils import InputError, devices
 
 RECOMMENDED = "runs/toy_source__kidney__mean_teacher_stain_augmentation__seed0"
 SOURCE_ONLY = "runs/toy_source__kidney__source_only__seed0"
@@ -73,6 +75,37 @@ def test_the_same_command_trains_nothing_and_reports_the_same(again, job, kidney
     assert launcher.commands == []
     assert files(again) == before
     assert (again / "data" / "kidney" / "dataset.json").stat().st_mtime_ns == made, "nothing is prepared anew"
+
+
+def test_what_is_exported_is_what_the_report_names(again, job, kidney, quick_exports):
+    """The models are measured first: one that nobody judged lies nowhere."""
+    exports, said = len(quick_exports), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "measure_training", Raising(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            adapt(job(kidney, again))
+    assert len(quick_exports) == exports
+    done = adapt(job(kidney, again, say=said.append))
+    assert [line[:3] for line in said] == ["1/4", "2/4", "3/4", "4/4"]
+    assert len(quick_exports) == exports + 2
+    named = {"adapted model": done.adapted.folder, "source model": done.source_model.folder}
+    assert done.commands
+    for name, line in done.commands.items():
+        assert shlex.split(line)[3] == str(named[name])
+
+
+def test_every_phase_runs_on_the_device(job, kidney, tmp_path, monkeypatch):
+    """Whatever forgets it would ask for a GPU, which this machine would lack."""
+    launcher = InProcessLauncher()
+    with monkeypatch.context() as patch:
+        patch.setattr(devices, "_best_device", Raising(AssertionError("no device was named")))
+        adapt(job(kidney, tmp_path / "out", launcher, method="adabn", device="cpu"))
+        assert {command["device"] for command in launcher.commands} == {"$torch.device('cpu')"}
+        with pytest.raises(AssertionError, match="no device was named"):
+            adapt(job(kidney, tmp_path / "out", launcher, method="adabn"))
+    with pytest.raises(InputError, match="--device gpu: is no device; write cpu, cuda, cuda:1 or mps"):
+        adapt(job(kidney, tmp_path / "other", launcher, device="gpu"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_another_adaptation_in_the_folder_is_refused(again, job, kidney):

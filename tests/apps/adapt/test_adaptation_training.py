@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+from dataclasses import replace
 
 import pytest
 from adapted import InProcessLauncher
 from bundle_files import REPOSITORY
 
+from mani_monai.apps.adapt import adaptation_training
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_of, make_plan
 from mani_monai.run.launcher import Usage
@@ -17,9 +19,14 @@ from mani_monai.utils import InputError
 class Touching(InProcessLauncher):
     """Leaves a checkpoint and, but for runs that fail, last weights."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.gpus = []
+
     def __call__(self, command, log, environment, inherit=()):
         options = {name[2:]: value for name, value in zip(command[4::2], command[5::2], strict=True)}
         self.commands.append(options)
+        self.gpus.append(environment.get("CUDA_VISIBLE_DEVICES"))
         folder = log.parent
         (folder / "checkpoint.pt").touch()
         log.write_text("first\nthe reason.\n\n")
@@ -83,3 +90,20 @@ def test_nothing_is_trained_after_a_training_that_failed(make, plan):
     with pytest.raises(InputError, match=r"source_only__seed0/train\.log: the training failed"):
         train(make, plan.runs, 0.01)
     assert len(make.launcher.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "there"),
+    [
+        (None, "5", None),
+        ("cpu", "5", "$torch.device('cpu')"),
+        ("cuda", "5", "$torch.device('cuda')"),
+        ("CUDA:1", "7", "$torch.device('cuda')"),  # the one that it sees has the number 0
+        ("mps", "5", "$torch.device('mps')"),
+    ],
+)
+def test_trainings_run_where_they_are_asked_to(make, plan, monkeypatch, device, gpu, there):
+    monkeypatch.setattr(adaptation_training, "visible_gpus", lambda: ["5", "7"])
+    train(replace(make, device=device), plan.runs, 0.01)
+    assert set(make.launcher.gpus) == {gpu}
+    assert {command.get("device") for command in make.launcher.commands} == {there}

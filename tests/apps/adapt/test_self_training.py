@@ -112,8 +112,9 @@ def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
     monkeypatch.setattr(self_training, "LEAST_SURE", 0)
     bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
     places = (str(target), tmp_path / "out", str(bundle), REPOSITORY / "bundles")
-    said, settings = [], {"options": SHORT, "launcher": InProcessLauncher()}
+    said, settings = [], {"options": SHORT, "launcher": InProcessLauncher(), "device": "cpu"}
     done = adapt_statistics(SourceFree(*places, method="self_training", say=said.append, **settings))
+    assert [command["device"] for command in settings["launcher"].commands] == ["$torch.device('cpu')"]
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     name = next(name for name in record["candidates"] if name.endswith(", then self-training"))
     assert record["settings"]["statistics"] == name

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from adapted import Raising
 from bundle_files import REPOSITORY
 from exports import picture
 from PIL import Image
@@ -18,7 +19,7 @@ from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.model import Model
-from mani_monai.utils import InputError
+from mani_monai.utils import InputError, devices
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -58,14 +59,6 @@ def towards_target():
 def finished(target, bundle, tmp_path_factory, towards_target):
     out, said = tmp_path_factory.mktemp("adapted") / "out", []
     return out, adapt_statistics(job(target, out, bundle, say=said.append)), said
-
-
-class Raising:
-    def __init__(self, error):
-        self.error = error
-
-    def __call__(self, *arguments):
-        raise self.error
 
 
 def report(out):
@@ -170,6 +163,22 @@ def test_what_ends_in_the_midst_leaves_no_model_without_its_report(target, bundl
     adapt_statistics(job(target, out, bundle))
     assert report(out)["verdict"]["outcome"]
     assert (out / "report.html").exists()
+
+
+def test_every_phase_runs_on_the_device(target, bundle, tmp_path, monkeypatch, towards_target):
+    """Whatever forgets it would ask for the best one that there is."""
+    monkeypatch.setattr(devices, "_best_device", Raising(AssertionError("no device was named")))
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir()
+    masks.mkdir()
+    shutil.copy(target / "0.png", images)
+    Image.fromarray(np.ones((96, 112), np.uint8)).save(masks / "0.png")
+    labels = {"check": str(images), "masks": str(masks)}
+    assert adapt_statistics(job(target, tmp_path / "out", bundle, device="cpu", **labels)).report.exists()
+    with pytest.raises(AssertionError, match="no device was named"):
+        adapt_statistics(job(target, tmp_path / "out", bundle))
+    with pytest.raises(InputError, match="--device gpu: is no device; write cpu, cuda, cuda:1 or mps"):
+        adapt_statistics(job(target, tmp_path / "out", bundle, device="gpu"))
 
 
 def test_labels_of_the_target_are_an_oracle(target, bundle, tmp_path, towards_target):
