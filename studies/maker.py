@@ -10,8 +10,15 @@ from typing import Any
 
 from mani_monai.run.bundle_training import BundleTraining
 from mani_monai.run.config_match import check_same_config, write_config
-from mani_monai.run.launcher import Launcher
-from mani_monai.run.launching import StepRunner, run_lock
+from mani_monai.run.launching import (
+    UNKNOWN,
+    Launcher,
+    StepRunner,
+    read_sessions,
+    run_lock,
+    training_figures,
+    write_sessions,
+)
 from mani_monai.run.run_folder import (
     SNAPSHOTS,
     evaluation_folder,
@@ -20,7 +27,6 @@ from mani_monai.run.run_folder import (
     is_begun,
     is_trained,
 )
-from mani_monai.run.sessions import UNKNOWN, read_sessions, training_figures, write_sessions
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json
 from mani_monai.utils.machine import device_name, usable_cores, versions

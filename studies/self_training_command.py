@@ -12,7 +12,7 @@ import numpy as np
 from mani_monai import Model
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train
 from mani_monai.apps.adapt.statistics_choice import choose_statistics
-from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.adapt.target_images import survey
 from mani_monai.apps.steps.source_prototypes import source_prototypes
 from mani_monai.data.datalists import data_set_names, load_source_list
 from mani_monai.utils import InputError

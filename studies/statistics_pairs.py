@@ -25,7 +25,7 @@ from mani_monai.apps.adapt.statistics_choice import (
     target_batches,
     upright_model,
 )
-from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.adapt.target_images import survey
 from mani_monai.data.datalists import load_source_list
 from mani_monai.evaluation.instance_report import tissues_of
 from mani_monai.utils.files import load_network

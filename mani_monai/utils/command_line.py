@@ -17,8 +17,8 @@ import fire
 from fire.parser import DefaultParseValue
 
 from .errors import InputError
-from .moving_bars import moving_bars
 from .one_line import STOPPED, ending_in_one_line
+from .printing import moving_bars
 
 TEXT = {"str", "str | None"}
 """Annotations of values that stay as they were typed: fire itself would make a number of the folder 2024."""

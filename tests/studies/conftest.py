@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mani_monai.run.launcher import Usage
+from mani_monai.run.launching import Usage
 from studies import Method, RunMaker, Table
 from studies.rows import collect_rows
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mani_monai.apps.adapt.evidence import NucleiFigures
-from mani_monai.run.launcher import Usage
+from mani_monai.run.launching import Usage
 
 SCORES = {"entropy": 0.1, "information": 0.2, "symmetry": 0.9, "stain": 0.9, "density": 5.0}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.utils.command_line import end_on_signals
-from mani_monai.utils.lasting_output import lasting_output
+from mani_monai.utils.printing import lasting_output
 
 
 def adapt(

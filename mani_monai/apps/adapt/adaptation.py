@@ -31,7 +31,7 @@ from mani_monai.apps.export.trained_run import TrainedRun, read_run
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
 from mani_monai.model import Model
-from mani_monai.run.launcher import Launcher
+from mani_monai.run.launching import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device
 from mani_monai.utils.errors import counted

@@ -27,8 +27,17 @@ from mani_monai.apps.adapt.statistics_choice import (
     judge_candidate,
     measure_candidate,
 )
-from mani_monai.apps.adapt.target_images import FEWEST, images_of, list_target_images, prepared_mpp, target_name
-from mani_monai.apps.adapt.target_survey import TargetImage, named_unsized, shown_pixel_sizes, survey
+from mani_monai.apps.adapt.target_images import (
+    FEWEST,
+    TargetImage,
+    images_of,
+    list_target_images,
+    named_unsized,
+    prepared_mpp,
+    shown_pixel_sizes,
+    survey,
+    target_name,
+)
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
@@ -36,7 +45,7 @@ from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import PixelSize, given_pixel_size
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
-from mani_monai.run.launcher import Launcher
+from mani_monai.run.launching import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
 

@@ -12,7 +12,7 @@ from bundle_files import REPOSITORY
 from mani_monai.apps.adapt import adaptation_training
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.methods import MEAN_TEACHER, base_of, make_plan
-from mani_monai.run.launcher import Usage
+from mani_monai.run.launching import Usage
 from mani_monai.utils import InputError
 
 

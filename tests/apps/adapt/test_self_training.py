@@ -20,7 +20,7 @@ from mani_monai.apps.adapt import self_training
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_sure_labels
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.adapt.statistics_choice import upright_model
-from mani_monai.apps.adapt.target_survey import survey
+from mani_monai.apps.adapt.target_images import survey
 from mani_monai.model import Model
 from mani_monai.transforms.sure_nuclei import UNSURE_ID
 from mani_monai.utils import InputError

@@ -1,11 +1,25 @@
-"""What of a folder is an image, told from names alone."""
+"""What of a folder is an image, told from names alone, and what of it may not speak for a tissue, without a label."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.apps.adapt.target_images import is_mask_name, list_target_images, prepared_mpp, target_name
+from mani_monai.apps.adapt.target_images import (
+    LEAST_JUDGED,
+    is_mask_name,
+    list_target_images,
+    named_unsized,
+    prepared_mpp,
+    richest_part,
+    shown_pixel_sizes,
+    survey,
+    target_name,
+)
+from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 
 
@@ -71,3 +85,116 @@ def test_a_prepared_data_set_is_a_folder_of_images(tmp_path):
     assert prepared_mpp(tmp_path / "kidney") == 0.5
     assert prepared_mpp(images) is None, "the files themselves say nothing"
     assert target_name(tmp_path / "kidney", "") == "kidney"
+
+
+PINK, GLASS, BROWN = (200, 130, 180), (245, 245, 245), (110, 80, 30)
+
+
+def tissue(colour=PINK, seed=0):
+    noise = np.random.default_rng(seed).integers(-6, 7, (96, 96, 3))
+    return (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def look(tmp_path):
+    def run(pictures, mpp=None, size=None):
+        paths = []
+        for name, picture in pictures.items():
+            paths.append(tmp_path / f"{name}.png")
+            Image.fromarray(picture).save(paths[-1])
+        return survey(paths, size, mpp, progress=False)
+
+    return run
+
+
+def others(count=LEAST_JUDGED):
+    return {f"sound{number}": tissue(seed=number) for number in range(count)}
+
+
+def test_ordinary_images_are_not_doubted(look):
+    images, left_out = look(others())
+    assert [image.doubts for image in images] == [()] * LEAST_JUDGED
+    assert left_out == []
+    assert all(image.tissue == 1 and image.black == 0 for image in images)
+
+
+def test_images_without_a_pixel_size_are_named(look):
+    images, _ = look(others(), mpp=0.25)
+    whose = f"pixel size not known of {LEAST_JUDGED} images, e.g. sound0.png"
+    assert named_unsized(images, 0.25) == [f"{whose}: taken as the network's 0.25 um; name it with --mpp."]
+    assert named_unsized(images, None) == []
+    sized, _ = look(others(), mpp=0.25, size=given_pixel_size(0.25))
+    assert named_unsized(sized, 0.25) == []
+    assert named_unsized(images[:1], 0.25)[0].startswith("pixel size not known of 1 image, e.g. sound0.png")
+    heads = ("micrometres per pixel of the images", "micrometres per pixel of the network")
+    for seen, mpp, said in (
+        (sized, 0.25, ("0.25", "0.25")),
+        (images, None, ("not known", "not known")),
+        ([*sized, replace(sized[0], um=0.5), images[0]], 0.25, ("0.25 to 0.5, not known of 1", "0.25")),
+    ):
+        assert shown_pixel_sizes(seen, mpp) == dict(zip(heads, said, strict=True))
+
+
+def test_pigment_is_named_and_dark_nuclei_are_not(look):
+    pigment, nuclei = tissue(), tissue()
+    pigment[:16, :16] = (30, 28, 25)
+    nuclei[:48, :48] = (60, 30, 90)
+    images, _ = look({"pigment": pigment, "nuclei": nuclei})
+    assert images[0].doubts == ("black pigment, ink or folds (3% of it is black)",)
+    assert images[1].doubts == ()
+
+
+def test_an_image_that_is_mostly_glass(look):
+    glass = tissue(GLASS)
+    glass[:24, :24] = PINK
+    images, _ = look({"glass": glass})
+    assert images[0].doubts == ("mostly without tissue (6% of it is tissue)",)
+
+
+def test_colours_far_from_the_others(look):
+    images, _ = look({"brown": tissue(BROWN), **others()})
+    assert images[0].doubts == ("colours far from those of the other images",)
+    assert all(not image.doubts for image in images[1:])
+    images, _ = look({"brown": tissue(BROWN), **others(LEAST_JUDGED - 2)})
+    assert not images[0].doubts, "of so few nobody knows which is the exception"
+    images, _ = look({**{f"brown{number}": tissue(BROWN, number) for number in range(2)}, **others(5)})
+    assert not any(image.doubts for image in images), "a folder of two kinds has no exceptions"
+
+
+def test_bad_images_are_named_and_the_rest_goes_on(look, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    Image.fromarray(tissue()[:8]).save(tmp_path / "flat.png")
+    Image.fromarray(tissue()).save(tmp_path / "good.png")
+    images, left_out = survey([tmp_path / name for name in ("broken.png", "flat.png", "good.png")], None, None, False)
+    assert [image.path.name for image in images] == ["good.png"]
+    assert "broken.png: cannot be decoded" in left_out[0]
+    assert left_out[1] == f"{tmp_path / 'flat.png'}: is 8x96 px, too small for the network; take larger images."
+
+
+def test_fields_have_the_network_s_pixel_size(look):
+    (image,), _ = look({"a": tissue()}, mpp=0.5, size=given_pixel_size(0.25))
+    assert image.field.shape == (48, 48, 3)
+
+
+def test_the_richest_part_is_no_empty_corner():
+    picture = np.full((96, 128, 3), GLASS, np.uint8)
+    assert richest_part(picture, 32) == (slice(32, 64), slice(48, 80)), "all are equal: the middle"
+    picture[64:, 96:] = PINK
+    assert richest_part(picture, 32) == (slice(64, 96), slice(96, 128))
+    assert richest_part(picture, 500) == (slice(0, 96), slice(0, 128))
+
+
+def test_the_richest_part_is_no_scanner_s_border():
+    picture = np.zeros((192, 256, 3), np.uint8)
+    picture[96:, 128:] = tissue().repeat(2, axis=1)[:, :128]
+    rows, columns = richest_part(picture, 64)
+    assert (rows.start >= 96, columns.start >= 128) == (True, True), "of what is tissue"
+
+
+def test_a_field_does_not_keep_the_whole_picture(look, tmp_path):
+    (image,), _ = look({"large": np.tile(tissue(), (8, 8, 1))})
+    assert image.field.shape == (512, 512, 3)
+    assert image.field.base is None
+    (image,), _ = survey([tmp_path / "large.png"], None, None, progress=False, fields=False)
+    assert image.field.size == 0
+    assert image.tissue == 1

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mani_monai.run.launcher import Launcher
+from mani_monai.run.launching import Launcher
 
 SLEEP = [sys.executable, "-c", "import time; print('began', flush=True); time.sleep(900)"]
 

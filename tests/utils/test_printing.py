@@ -1,19 +1,24 @@
-"""A command whose reader has gone still writes its files; others end as before."""
+"""A command whose reader has gone still writes its files; bars move while a step is long."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import time
 
 import pytest
+from tqdm import tqdm
 
-from mani_monai.utils.lasting_output import lasting_output
+from mani_monai.utils import InputError
+from mani_monai.utils.command_line import run_command
+from mani_monai.utils.printing import lasting_output, moving_bars
 
 WORK = """
 import sys
 from pathlib import Path
 from contextlib import nullcontext
-from mani_monai.utils.lasting_output import lasting_output
+from mani_monai.utils.printing import lasting_output
 from mani_monai.utils.one_line import ending_in_one_line
 with ending_in_one_line(), lasting_output() if sys.argv[2] == "lasting" else nullcontext():
     for number in range(50):
@@ -54,3 +59,41 @@ def test_a_reader_that_stays_reads_all(capsys):
 def test_other_errors_stay_errors():
     with pytest.raises(ZeroDivisionError), lasting_output():
         print(1 / 0)
+
+
+def test_a_bar_moves_while_its_step_is_long():
+    drawn = io.StringIO()
+    with moving_bars(0.01):
+        bar = tqdm(total=1, file=drawn)
+        before = drawn.getvalue().count("\r")
+        for _ in range(500):
+            if drawn.getvalue().count("\r") > before + 1:
+                break
+            time.sleep(0.01)
+    assert drawn.getvalue().count("\r") > before + 1
+    assert bar.disable  # closed
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), InputError("a: broken; mend it.")])
+def test_no_bar_is_drawn_after_the_last_word(error):
+    drawn = io.StringIO()
+    bars = []
+
+    def command() -> None:
+        bars.extend([tqdm(range(3), "outer", file=drawn), tqdm(range(9), "inner", file=drawn, leave=False)])
+        for _ in bars[0]:
+            for _ in bars[1]:
+                raise error
+
+    with pytest.raises(SystemExit):
+        run_command(command, [], "x")
+    ended = drawn.getvalue()
+    assert all(bar.disable for bar in bars)
+    bars.clear()
+    assert drawn.getvalue() == ended
+
+
+def test_no_bar_is_no_trouble(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tqdm.std")
+    with moving_bars(0.001):
+        time.sleep(0.01)
