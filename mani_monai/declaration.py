@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 KEY = "model"
+TRAINING = "training"
+"""Key of ``metadata.json``: what the weights were trained on and how."""
 UNET, HOVERNET = "mani_unet", "mani_hovernet"
 ROWS, COLUMNS = "rows_columns", "columns_rows"
 OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}

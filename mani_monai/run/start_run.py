@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ignite.distributed as idist
 
 from mani_monai.data.datalists import type_names
-from mani_monai.declaration import KEY, Declaration
+from mani_monai.declaration import KEY, TRAINING, Declaration
 from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.run.config_match import LENGTHS, check_same_config, first_difference, plain, write_config
 from mani_monai.run.run_folder import (
@@ -23,7 +23,7 @@ from mani_monai.run.run_folder import (
     read_train_config,
 )
 from mani_monai.run.running_workflow import component, resolved_config, running_workflow
-from mani_monai.run.trained_domains import TRAINING, common_pixel_size, domains_of, read_domains, united
+from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, united
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors, weights_file
 from mani_monai.utils.folders import replacing

@@ -8,12 +8,11 @@ from typing import Any
 
 from mani_monai.data.datalists import data_set_names
 from mani_monai.data.pixel_size import alike
+from mani_monai.declaration import TRAINING
 from mani_monai.run.run_folder import metadata_file
 from mani_monai.transforms.nucleus import least_area
 from mani_monai.utils.json_files import read_object
 
-TRAINING = "training"
-"""Key of ``metadata.json``: what the weights were trained on and how."""
 UNKNOWN = "unknown"
 
 

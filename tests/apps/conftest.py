@@ -16,7 +16,8 @@ from warm_python import run_python
 
 from mani_monai.apps.export import formats
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
-from mani_monai.apps.export.trained_run import TrainedRun, read_run
+from mani_monai.apps.export.read_run import read_run
+from mani_monai.apps.export.trained_run import TrainedRun
 
 FEATURES = [4, 4, 8, 8, 8, 4]
 SCORES = {"dice_mean": 0.5, "dice_std": 0.1, "dice": {"a": 0.4, "b": 0.6}}

@@ -11,9 +11,9 @@ import torch
 from exports import REPOSITORY
 from torch import Tensor
 
-from mani_monai.declaration import KEY, Declaration
+from mani_monai.declaration import KEY, TRAINING, Declaration
 from mani_monai.run.config_match import write_config
-from mani_monai.run.trained_domains import TRAINING, read_domains
+from mani_monai.run.trained_domains import read_domains
 
 
 def finished_run(

@@ -13,7 +13,7 @@ from torch import nn
 
 from mani_monai.apps.export import export_bundle as export
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
-from mani_monai.apps.export.trained_run import read_run
+from mani_monai.apps.export.read_run import read_run
 
 FEATURES = [4, 4, 8, 8, 8, 4]
 WINDOW = 64

@@ -27,7 +27,8 @@ from mani_monai.apps.adapt.trained_outcome import measure_training
 from mani_monai.apps.adapt.write_report import PAGE, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import export_bundle
-from mani_monai.apps.export.trained_run import TrainedRun, read_run
+from mani_monai.apps.export.read_run import read_run
+from mani_monai.apps.export.trained_run import TrainedRun
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
 from mani_monai.model import Model

@@ -51,7 +51,7 @@ class SelfTraining:
         options: further overrides of the configs, name and value.
         prototypes: vectors of the source's nuclei and background, for MaNi's bound beside the sure nuclei.
         device: where it trains; the GPU by default, where there is one.
-        launcher: what starts the training.
+        launcher: what starts the training; a child process by default.
         progress: show bars.
     """
 
@@ -61,7 +61,7 @@ class SelfTraining:
     options: Mapping[str, str] = field(default_factory=dict)
     prototypes: Mapping[str, Any] | None = None
     device: str | None = None
-    launcher: Launcher = field(default_factory=Launcher)
+    launcher: Launcher | None = None
     progress: bool = True
 
 
@@ -102,7 +102,7 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
     if sure < LEAST_SURE:
         raise InputError(f"--method self_training: {said}, and {LEAST_SURE} are needed; leave out --method.")
     training = _training(model, folder, side, job)
-    make = TrainingMaker(str(folder), folder, launcher=job.launcher, device=job.device)
+    make = TrainingMaker(str(folder), folder, launcher=job.launcher or Launcher(), device=job.device)
     train(make, [training])
     declaration, run = model.declaration.uncalibrated(), make.folder(training)
     network = declaration.build_network()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
 from mani_monai.apps.adapt.measurement import measured_images
@@ -45,9 +45,11 @@ from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import PixelSize, given_pixel_size
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
-from mani_monai.run.launching import Launcher
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
+
+if TYPE_CHECKING:
+    from mani_monai.run.launching import Launcher
 
 METHOD = "batch statistics of the target, no weight trained"
 TRAINED = {
@@ -79,7 +81,7 @@ class SourceFree:
         method: STATISTICS, or SELF_TRAINING or SOURCE_FREE, which train shortly once the statistics are chosen.
         options: further overrides of that training's configs, name and value.
         device: where the network runs and trains; the GPU by default, where there is one.
-        launcher: what starts it.
+        launcher: what starts it; a child process by default.
         say: tells a person how far it is.
     """
 
@@ -95,7 +97,7 @@ class SourceFree:
     method: str = STATISTICS
     options: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
-    launcher: Launcher = field(default_factory=Launcher)
+    launcher: Launcher | None = None
     say: Callable[[str], None] = print
 
 
@@ -231,7 +233,7 @@ def _trained(job: SourceFree, model: Model, name: str, target: str, facts: Mappi
     known = Path(job.model).stem
     records = bound_by(model, known)
     sources = [str(record["name"]) for record in records if record.get("role") == "source"]
-    domains = [Domain(one["name"], one["role"], one["licence"], one.get("types") or {}) for one in records]
+    domains = [Domain.of(record) for record in records]
     target = f"{target}_target" if target in sources else target
     domains.append(Domain(target, "target", job.licence))
     told = {

@@ -71,8 +71,7 @@ def export(
         raise InputError("--run: name the folder of a training, or an exported bundle with --bundle.")
     from mani_monai.apps.export.documents import terms_of_use
     from mani_monai.apps.export.export_bundle import export_bundle
-    from mani_monai.apps.export.exported_run import read_exported
-    from mani_monai.apps.export.trained_run import read_run
+    from mani_monai.apps.export.read_run import read_exported, read_run
     from mani_monai.utils.places import place_of
 
     if run is not None:

@@ -10,7 +10,8 @@ import torch
 from finished_runs import finished_run
 
 from mani_monai.apps.export.documents import data_license, description, terms_of_use
-from mani_monai.apps.export.trained_run import TrainedRun, read_run
+from mani_monai.apps.export.read_run import read_run
+from mani_monai.apps.export.trained_run import TrainedRun
 
 LICENCES = {"tnbc": "CC BY 4.0", "consep": "Apache-2.0", "monuseg": "CC BY-NC-SA 4.0 (non-commercial)"}
 

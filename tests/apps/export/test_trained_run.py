@@ -9,7 +9,8 @@ import torch
 from finished_runs import finished_run
 
 from mani_monai.apps.export.documents import data_license, performance, section, terms_of_use
-from mani_monai.apps.export.trained_run import Domain, read_run
+from mani_monai.apps.export.read_run import read_run
+from mani_monai.apps.export.trained_run import Domain
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, weights_file
 

@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from small_bundles import FEATURES, small_declaration, small_unet
 
-from mani_monai.apps.export.trained_run import read_run
+from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.label import server_training
 from mani_monai.apps.label.labelled_domains import Labelled
 from mani_monai.apps.label.server_training import BUNDLE, default_options, read_options, train

@@ -11,7 +11,7 @@ from PIL import Image
 from small_bundles import write_unet_bundle
 from trainings import run
 
-from mani_monai.apps.export.trained_run import read_run
+from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.steps.source_prototypes import note_prototypes, source_prototypes
 from mani_monai.model import Model
 from mani_monai.utils import InputError

@@ -14,7 +14,7 @@ from mani_monai import Model
 from mani_monai.apps.export import export_bundle as export
 from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.export_command import export as export_command
-from mani_monai.apps.export.exported_run import read_exported
+from mani_monai.apps.export.read_run import read_exported
 from mani_monai.transforms.nuclei_table import calibrated
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
