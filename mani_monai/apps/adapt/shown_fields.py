@@ -20,7 +20,7 @@ TYPICAL_FIELD, MOST_CHANGED, SUSPICIOUS = "typical field", "most changed field",
 
 
 @dataclass(frozen=True)
-class Field:
+class Place:
     """A part of an image.
 
     Attributes:
@@ -29,9 +29,6 @@ class Field:
         column: likewise.
         height: in pixels.
         width: in pixels.
-        before: nuclei of the source model that it shows, cut ones included.
-        after: those of the adapted model.
-        changed: part of its pixels that the two models call different.
     """
 
     image: int
@@ -39,14 +36,26 @@ class Field:
     column: int
     height: int
     width: int
-    before: int
-    after: int
-    changed: float
 
     @property
     def part(self) -> tuple[slice, slice]:
         """Rows and columns of an array."""
         return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
+
+
+@dataclass(frozen=True)
+class Field(Place):
+    """A part of an image, and what two models find in it.
+
+    Attributes:
+        before: nuclei of the source model that it shows, cut ones included.
+        after: those of the adapted model.
+        changed: part of its pixels that the two models call different.
+    """
+
+    before: int
+    after: int
+    changed: float
 
     @property
     def nuclei(self) -> int:
@@ -118,29 +127,14 @@ FIELDS = 5
 
 
 @dataclass(frozen=True)
-class UnsureField:
-    """A part of an image.
+class UnsureField(Place):
+    """A part of an image, and how sure a model is of it.
 
     Attributes:
-        image: its number.
-        row: of its upper left pixel.
-        column: likewise.
-        height: in pixels.
-        width: in pixels.
         entropy: of the prediction, the mean over its pixels: 0 to ln 2.
     """
 
-    image: int
-    row: int
-    column: int
-    height: int
-    width: int
     entropy: float
-
-    @property
-    def part(self) -> tuple[slice, slice]:
-        """Rows and columns of an array."""
-        return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
 
 
 def entropy_blocks(maps: NDArray[np.float32]) -> NDArray[np.float32]:
