@@ -20,7 +20,7 @@ from mani_monai.apps.adapt.methods import (
     read_configs,
 )
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
-from mani_monai.apps.adapt.request import REQUEST, check_folders, check_request, keep_request
+from mani_monai.apps.adapt.request import REQUEST, check_both, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import images_of, list_target_images
 from mani_monai.apps.adapt.trained_outcome import measure_training
@@ -30,7 +30,7 @@ from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.export.trained_run import TrainedRun
 from mani_monai.apps.prepare.domain_pair import Domains
-from mani_monai.data.pixel_size import PixelSize, alike, given_pixel_size
+from mani_monai.data.pixel_size import alike, given_pixel_size
 from mani_monai.model import Model
 from mani_monai.run.launching import Launcher
 from mani_monai.utils import InputError
@@ -144,7 +144,7 @@ def adapt(job: Adaptation) -> Adapted:
     bundle = str(source_out / BUNDLE if source else job.model)
     images_folder = str(images_of(job.target))
     commands = NextCommands(bundle, str(adapted_out / BUNDLE), images_folder, str(job.out), job.mpp, job.slides)
-    check = _check(job, (before, after), size)
+    check = check_both(job.check, job.masks, before, after, size)
     facts = (originals, size, _settings(job, configs, domains), notes, commands, check)
     measured = measure_training(plan, make, domains, (before, after), *facts)
     verdict = measured.outcome.verdict
@@ -154,14 +154,6 @@ def adapt(job: Adaptation) -> Adapted:
     source_model = export_bundle(base.bundle, source, source_out, overwrite=True) if source else None
     write_report(job.out, *measured)
     return Adapted(job.out / PAGE, adapted, source_model, verdict, commands.of(verdict.outcome))
-
-
-def _check(job: Adaptation, models: tuple[Model, Model], size: PixelSize | None) -> dict[str, Any] | None:
-    if job.check is None or job.masks is None:
-        return None
-    from mani_monai.apps.adapt.label_check import check_on_labels  # which reads masks of every kind
-
-    return check_on_labels(job.check, job.masks, dict(zip(("before", "after"), models, strict=True)), size)
 
 
 def _request(job: Adaptation) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
+
+if TYPE_CHECKING:
+    from mani_monai.data.pixel_size import PixelSize
+    from mani_monai.model import Model
 
 STATISTICS, SELF_TRAINING, SOURCE_FREE = "statistics", "self_training", "source_free_mani"
 """The methods that need no labelled image; the first trains nothing."""
@@ -40,6 +44,30 @@ def check_request(path: Path, asked: Mapping[str, Any]) -> None:
 def keep_request(path: Path, asked: Mapping[str, Any]) -> None:
     """Writes a request, once there is something that was made for it."""
     save_json(path, asked)
+
+
+def check_both(
+    images: str | None, masks: str | None, before: Model, after: Model, size: PixelSize | None
+) -> dict[str, Any] | None:
+    """Figures of both models on labelled images of the target; of one model that is both they are made once.
+
+    Args:
+        images: folder of images; without one, there are no figures.
+        masks: folder of their masks.
+        before: the source model.
+        after: the adapted one.
+        size: of all images' pixels; what each file says by default.
+
+    Returns:
+        what ``check_on_labels`` gives, with "before" and "after".
+    """
+    if images is None or masks is None:
+        return None
+    from mani_monai.apps.adapt.label_check import check_on_labels  # which reads masks of every kind
+
+    models = {"before": before, "after": after}
+    found = check_on_labels(images, masks, models if after is not before else {"before": before}, size)
+    return {**found, "after": found.get("after", found["before"])}
 
 
 def check_folders(images: str | None, masks: str | None) -> None:

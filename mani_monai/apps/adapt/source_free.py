@@ -15,6 +15,7 @@ from mani_monai.apps.adapt.request import (
     SELF_TRAINING,
     SOURCE_FREE,
     STATISTICS,
+    check_both,
     check_folders,
     check_request,
     keep_request,
@@ -42,7 +43,7 @@ from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, 
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import Domain, TrainedRun
-from mani_monai.data.pixel_size import PixelSize, given_pixel_size
+from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.utils import InputError
@@ -138,7 +139,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     before = measure_candidate(choice, SOURCE, given, shown, size, "source model")
     after = before if name == SOURCE else measure_candidate(choice, name, model, shown, size, "adapted model")
     evidence, verdict = judge_candidate(name, before, after)
-    check = _check(job, given, None if name == SOURCE else model, size)
+    check = check_both(job.check, job.masks, given, given if name == SOURCE else model, size)
     rows = image_rows([image for image in images if image.path in set(shown)], before, after)
     outcome = Outcome(
         f"{Path(job.model).stem} {given.version}",
@@ -185,17 +186,6 @@ def _self_trained(
     job.say(f"{done.said}.")
     name = f"{choice.name}, then {CALLED[job.method]}"
     return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[job.method]}
-
-
-def _check(job: SourceFree, before: Model, after: Model | None, size: PixelSize | None) -> dict[str, Any] | None:
-    """Figures of the model before and after, which is the same where there is no other."""
-    if job.check is None or job.masks is None:
-        return None
-    from mani_monai.apps.adapt.label_check import check_on_labels  # which reads masks of every kind
-
-    models = {"before": before, **({} if after is None else {"after": after})}
-    found = check_on_labels(job.check, job.masks, models, size)
-    return {**found, "after": found.get("after", found["before"])}
 
 
 def _request(job: SourceFree, paths: Sequence[Path]) -> dict[str, Any]:

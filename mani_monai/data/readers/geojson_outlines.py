@@ -8,6 +8,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +80,11 @@ def read_objects(path: Path) -> tuple[list[Outline], int]:
     Raises:
         InputError: when the file is missing, or is no such file.
     """
-    if is_lfs_pointer(path):
-        raise InputError(f"{path}: {FETCH}.")
-    try:
+    with _refusing(path, "FeatureCollection of polygons"):
         features = list(_features(json.loads(_text(path, _MOST_BYTES))))
         outlines = [outline for feature in features if (outline := _outline(feature)) is not None]
         if features and not outlines:
             raise ValueError("no polygon")
-    except InputError:
-        raise
-    except _FAILURES as error:
-        reason = f"{type(error).__name__} {error}".splitlines()[0]
-        raise InputError(f"{path}: is no GeoJSON FeatureCollection of polygons ({reason}); export it again.") from error
     return outlines, len(features) - len(outlines)
 
 
@@ -108,19 +102,26 @@ def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[lis
         InputError: when the file is missing, too large, or holds no polygon.
     """
     path = Path(path)
-    if is_lfs_pointer(path):
-        raise InputError(f"{path}: {FETCH}.")
-    try:
+    with _refusing(path, "of regions"):
         features = _features(json.loads(_text(path, most_bytes)))
         polygons = [polygon for feature in features for polygon in _polygons(feature["geometry"])]
         if not polygons:
             raise ValueError("no polygon")
+    return polygons
+
+
+@contextmanager
+def _refusing(path: Path, what: str) -> Iterator[None]:
+    """Whatever goes wrong with a file as one line that names it."""
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: {FETCH}.")
+    try:
+        yield
     except InputError:
         raise
     except _FAILURES as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
-        raise InputError(f"{path}: is no GeoJSON of regions ({reason}); export it again.") from error
-    return polygons
+        raise InputError(f"{path}: is no GeoJSON {what} ({reason}); export it again.") from error
 
 
 def _text(path: Path, most: int) -> str:
