@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .errors import input_error_of, input_line
+from .errors import InputError, input_error_of, input_line
 from .folders import shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
@@ -58,6 +59,20 @@ def refusal_line(error: BaseException | None) -> str | None:
             return "a file of weights cannot be written; free some space, or name another place."
         error = error.__cause__
     return None
+
+
+def file_line(path: Path, error: Exception) -> str:
+    """What went wrong with a file, in one line that names it.
+
+    Args:
+        path: the file.
+        error: what its work ended with.
+    """
+    line = refusal_line(error)
+    if line is None:
+        line = " ".join(str(error).split()) or type(error).__name__
+        line = line if isinstance(error, InputError) else f"{type(error).__name__}: {line[:200]}"
+    return line if str(path) in line else f"{path}: {line}"
 
 
 def is_bundle_run() -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+from pathlib import Path
 
 import pytest
 from warm_python import run_python
 
 from mani_monai.utils import InputError
-from mani_monai.utils.one_line import ending_in_one_line
+from mani_monai.utils.one_line import ending_in_one_line, file_line
 
 RAISING = "__import__('refusals').refuse('data.json: broken; mend it.')"
 DURING_A_RUN = {
@@ -52,6 +53,24 @@ def test_what_a_file_system_refuses_is_a_line(error, line, wrapped):
         raise outer if wrapped else error
     assert str(end.value).startswith(line)
     assert len(str(end.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("a.png: broken;\n mend it."), "a.png: broken; mend it."),
+        (InputError("is broken; mend it."), "a.png: is broken; mend it."),
+        (OSError(errno.EROFS, "Read-only file system", "a.png"), "a.png: Read-only file system; mend that, or name"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a.png: the file system refuses (No space left on device)"),
+        (ValueError("odd\nend " + 300 * "x"), "a.png: ValueError: odd end xxx"),
+        (MemoryError(), "a.png: MemoryError: MemoryError"),
+    ],
+)
+def test_what_went_wrong_with_a_file_is_a_line_that_names_it(error, line):
+    found = file_line(Path("a.png"), error)
+    assert found.startswith(line)
+    assert len(found.splitlines()) == 1
+    assert len(found) < 250
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EINVAL, "Invalid argument"), OSError("odd"), RuntimeError("odd")])

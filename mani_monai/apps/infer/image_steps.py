@@ -31,7 +31,7 @@ from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import file_hash
-from mani_monai.utils.one_line import refusal_line
+from mani_monai.utils.one_line import file_line
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,11 @@ class ImageSteps:
         try:
             item = step(item)
         except Exception as error:
-            text = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, PermissionError):
                 text = f"{error.filename}: permission denied; mend the file's permissions, or those of its folder."
-            elif (refused := refusal_line(error)) is not None:
-                text = refused
-            elif not isinstance(error, InputError):
-                text = f"{type(error).__name__}: {text[:200]}"
-                torch.cuda.empty_cache()  # where that was its memory; does nothing without a GPU
-            note = text if str(item.path) in text else f"{item.path}: {text}"
+                error = InputError(text)
+            torch.cuda.empty_cache()  # where its memory was too small; does nothing without a GPU
+            note = file_line(item.path, error)
             return replace(
                 item, result=ImageResult(item.path.name, FAILED, note=note), picture=None, maps=None, fitted=None
             )

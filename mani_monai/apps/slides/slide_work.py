@@ -33,7 +33,7 @@ from mani_monai.model import Model
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
-from mani_monai.utils.one_line import refusal_line
+from mani_monai.utils.one_line import file_line
 from mani_monai.utils.overlapped import AHEAD, overlapped
 
 WORK, SUMMARY = "work", "summary.json"
@@ -78,12 +78,7 @@ class SlideWork:
         try:
             return self._slide(path)
         except Exception as error:
-            text = " ".join(str(error).split()) or type(error).__name__
-            if (refused := refusal_line(error)) is not None:
-                text = refused
-            elif not isinstance(error, InputError):
-                text = f"{type(error).__name__}: {text[:200]}"
-            return SlideResult(path.name, FAILED, note=text if str(path) in text else f"{path}: {text}")
+            return SlideResult(path.name, FAILED, note=file_line(path, error))
 
     def _slide(self, path: Path) -> SlideResult:
         slide = open_slide(path, self.mpp)
