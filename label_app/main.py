@@ -21,6 +21,7 @@ from monailabel.interfaces.datastore import Datastore, DefaultLabelTag
 from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
+from mani_monai.apps.label.label_command import QUPATH
 from mani_monai.apps.label.served_bundles import serve_bundles
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 
@@ -48,7 +49,7 @@ class ManiApp(MONAILabelApp):
             studies,
             conf,
             name="mani-monai",
-            description="Nuclei in histology, on tissues that nobody has labelled",
+            description=f"Nuclei in histology, on tissues that nobody has labelled. {QUPATH}",
             version=version("mani-monai"),
         )
 

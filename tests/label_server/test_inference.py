@@ -11,6 +11,7 @@ import pytest
 from label_server import pixels_of
 from PIL import Image
 
+from mani_monai.apps.label.label_command import QUPATH
 from mani_monai.data.readers.outlines import pixels_within
 
 pytest.importorskip("monailabel", reason="MONAI Label has an environment of its own: make test-label")
@@ -46,6 +47,7 @@ def same_nuclei(one, other):
 
 def test_both_bundles_are_offered_and_the_hostile_one_is_not(server, place):
     info = server.ask("GET", "/info/").json()
+    assert info["description"].endswith(QUPATH)
     assert set(info["models"]) == {"mani_unet", "mani_hovernet"}
     assert set(info["trainers"]) == {"mani_unet", "mani_unet_adapt"}
     assert info["models"]["mani_hovernet"]["labels"] == {"nucleus": 1}

@@ -1,4 +1,4 @@
-"""Starts a MONAI Label server that offers exported bundles to QuPath, 3D Slicer and other clients."""
+"""Starts a MONAI Label server that offers exported bundles to 3D Slicer, QuPath up to 0.4.3 and other clients."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import os
 import sys
 from pathlib import Path
 
+QUPATH = (
+    "QuPath loads MONAI Label's plug-in up to 0.4.3 only. Later versions exchange GeoJSON, without a server: "
+    "mani infer --outputs geojson, and back by mani prepare folder."
+)
+
 
 def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, verbose: str = "INFO") -> None:
-    """Starts a MONAI Label server that offers exported bundles to QuPath, 3D Slicer and other clients.
+    """Starts a MONAI Label server that offers exported bundles to 3D Slicer, QuPath up to 0.4.3 and other clients.
 
-    It serves until it is interrupted. It needs the environment of requirements-label.txt.
+    It serves until it is interrupted. It needs the environment of requirements-label.txt. Later versions of QuPath load
+    no plug-in for it: exchange GeoJSON with them, by mani infer --outputs geojson and mani prepare folder.
 
     Args:
         bundles: an exported bundle's folder or zip, or a folder that holds some, e.g. dist; several with commas
@@ -35,6 +41,7 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     except ModuleNotFoundError as error:
         needed = "make test-label makes the environment .venv-label; start this with its python"
         raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error
+    print(QUPATH, flush=True)
     app = str(place_of("label_app"))
     sys.path.insert(0, app)
     options = ["--app", app, "--studies", os.path.abspath(images), "--conf", "bundles", ",".join(places)]
