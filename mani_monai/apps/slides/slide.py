@@ -35,11 +35,13 @@ class Slide:
         path: its file.
         levels: its pixels.
         size: of a pixel of the finest level.
+        known_hash: of its files, where it was written down; it is computed otherwise.
     """
 
     path: Path
     levels: Levels
     size: PixelSize
+    known_hash: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,10 +53,17 @@ class Slide:
         """Area in square millimetres."""
         return math.prod(self.shape) * self.size.um**2 / 1e6
 
+    @property
+    def files(self) -> list[Path]:
+        """Its file, and the folder of MIRAX or the other levels of DICOM beside it."""
+        return _files(self.path)
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 of all its files."""
-        files = _files(self.path)
+        if self.known_hash is not None:
+            return self.known_hash
+        files = self.files
         if len(files) == 1:
             return file_hash(files[0])
         lines = "\n".join(f"{path.name} {file_hash(path)}" for path in files)
@@ -180,7 +189,6 @@ def _stated_size(path: Path, levels: Levels, otherwise: PixelSize | None) -> Pix
 
 
 def _files(path: Path) -> list[Path]:
-    """A slide's file, and the folder of MIRAX or the other levels of DICOM beside it."""
     if path.suffix.lower() == ".mrxs" and path.with_suffix("").is_dir():
         return [path, *sorted(part for part in path.with_suffix("").iterdir() if part.is_file())]
     if path.suffix.lower() == DICOM_ENDING:

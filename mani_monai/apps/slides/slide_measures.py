@@ -7,12 +7,64 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import shapely
 
 from mani_monai.apps.slides.shard_store import FORM
+from mani_monai.apps.slides.slide import Slide
+from mani_monai.apps.slides.slide_tissue import seen_tissue
 from mani_monai.model import Model
 from mani_monai.transforms.stain_normalisation import TissueColours
 from mani_monai.utils.json_files import read_object, save_json
+
+if TYPE_CHECKING:
+    from shapely import MultiPolygon, Polygon
+
+HASH = "files.json"
+
+
+def hashed_once(folder: Path, slide: Slide) -> Slide:
+    """A slide that knows the SHA-256 of its files: read where it was written, else computed.
+
+    What was written counts as long as each file has the name, the size and the time of change that it had.
+
+    Args:
+        folder: of the slide's work.
+        slide: the slide.
+
+    Raises:
+        InputError: when the record is broken or cannot be written.
+    """
+    status = {path.name: path.stat() for path in slide.files}
+    state = {name: [each.st_size, each.st_mtime_ns] for name, each in status.items()}
+    written = read_object(folder / HASH, "remove it")
+    if written.get("files") == state and isinstance(written.get("sha256"), str):
+        return replace(slide, known_hash=written["sha256"])
+    save_json(folder / HASH, {"files": state, "sha256": slide.hash})
+    return slide
+
+
+def tissue_once(folder: Path, slide: Slide) -> Polygon | MultiPolygon:
+    """The tissue that is found in a slide: read where it was written, else sought.
+
+    It is written where all of the slide could be decoded.
+
+    Args:
+        folder: of the slide's work.
+        slide: the slide.
+
+    Raises:
+        InputError: when the record is broken or cannot be written.
+    """
+    key = _key({"slide": slide.hash, "mpp": slide.size.um})
+    path = folder / f"tissue_{key[:16]}.json"
+    if written := read_object(path, "remove it"):
+        return shapely.from_wkb(written["wkb"])
+    found, whole = seen_tissue(slide)
+    if whole:
+        save_json(path, {"key": key, "wkb": shapely.to_wkb(found, hex=True)})
+    return found
 
 
 def measured_once(
@@ -36,7 +88,7 @@ def measured_once(
     Raises:
         InputError: as of the functions, and when the file is broken or cannot be written.
     """
-    key = hashlib.sha256(json.dumps({"form": FORM, **facts}, sort_keys=True).encode()).hexdigest()
+    key = _key(facts)
     path = folder / f"measures_{key[:16]}.json"
     written = read_object(path, "remove it")
     if not written:
@@ -53,3 +105,7 @@ def measured_once(
     if parting == model.declaration.parting:
         return colours, model
     return colours, replace(model, declaration=model.declaration.trained(parting=parting))
+
+
+def _key(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps({"form": FORM, **facts}, sort_keys=True).encode()).hexdigest()

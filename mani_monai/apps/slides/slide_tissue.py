@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,11 @@ def tissue_of(slide: Slide) -> Region:
     Returns:
         in pixels of the slide; empty where there is none.
     """
+    return seen_tissue(slide)[0]
+
+
+def seen_tissue(slide: Slide) -> tuple[Region, bool]:
+    """The tissue as :func:`tissue_of` finds it, and whether all of the slide could be decoded for it."""
     um = min(OVERVIEW_UM, min(slide.shape) * slide.size.um / LEAST_SIDE)
     height, width = (max(round(side * slide.size.um / um), 1) for side in slide.shape)
     picture = slide.overview((height, width))
@@ -56,7 +62,7 @@ def tissue_of(slide: Slide) -> Region:
     large = np.bincount(pieces.ravel(), minlength=count + 1) >= least
     large[pieces[~read]] = True
     large[0] = False
-    return mask_region(np.asarray(ndimage.binary_dilation(large[pieces]), bool), slide.shape)
+    return mask_region(np.asarray(ndimage.binary_dilation(large[pieces]), bool), slide.shape), bool(read.all())
 
 
 def mask_region(mask: NDArray[np.bool_], shape: tuple[int, int]) -> Region:
@@ -121,7 +127,10 @@ def region_of(polygons: list[list[NDArray]]) -> Region:
 
 
 def counted_region(
-    slide: Slide, tissue: str | Path | None = None, roi: str | Path | None = None
+    slide: Slide,
+    tissue: str | Path | None = None,
+    roi: str | Path | None = None,
+    seek: Callable[[Slide], Region] = tissue_of,
 ) -> tuple[Region, Region]:
     """The tissue, and the region in which nuclei count.
 
@@ -129,11 +138,12 @@ def counted_region(
         slide: an open slide.
         tissue: a user's own tissue, in place of what is found.
         roi: regions of interest; alone they decide, with a tissue that is given what lies in both counts.
+        seek: finds the tissue where none is given.
 
     Raises:
         InputError: as :func:`read_region`.
     """
-    found = tissue_of(slide) if tissue is None else read_region(tissue, slide)
+    found = seek(slide) if tissue is None else read_region(tissue, slide)
     if roi is None:
         return found, found
     chosen = read_region(roi, slide)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mani_monai.apps.slides.shard_store import Shard, ShardStore
 from mani_monai.apps.slides.slide import Slide, open_slide
 from mani_monai.apps.slides.slide_borders import with_slide_borders
 from mani_monai.apps.slides.slide_files import ANNOTATIONS, DEFAULT, DICOM, finish, output_files
-from mani_monai.apps.slides.slide_measures import measured_once
+from mani_monai.apps.slides.slide_measures import hashed_once, measured_once, tissue_once
 from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE, UNFINISHED, SlideResult
 from mani_monai.apps.slides.slide_stains import tissue_colours
 from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
@@ -92,12 +93,14 @@ class SlideWork:
         if self.share and self.share[1] > _FEW and not share_of(range(grid.most_shards), *self.share, path.name):
             note = "none of its shards is in this part; run the other parts, then --shard none"
             return SlideResult(path.name, UNFINISHED, mpp=slide.size.um, ratio=ratio, note=note)
-        tissue, region = counted_region(slide, self.tissue, self.roi)
+        work = self.out / path.stem / WORK
+        slide = hashed_once(work, slide)
+        tissue, region = counted_region(slide, self.tissue, self.roi, partial(tissue_once, work))
         shards = grid.shards(region, ratio, um)
         standing = region if tissue.is_empty else tissue
         colours, model = self._measured(slide, ratio, standing)
         task = SlideTask(slide, model, ratio, grid, tissue, region, colours)
-        store = ShardStore.open(self.out / path.stem / WORK, self._facts(task), list(shards))
+        store = ShardStore.open(work, self._facts(task), list(shards))
         for shard in share_of(store.shards, *self.share, path.name) if self.share else ():
             if not store.has(shard):
                 store.write(shard, self._shard(task, shards[shard], f"{path.name} {shard}"))

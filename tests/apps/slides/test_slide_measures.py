@@ -1,12 +1,21 @@
-"""Stains and borders are measured once a slide, and are the same when they are read again."""
+"""A slide's hash, tissue, stains and borders are measured once, and are the same when they are read again."""
 
 from __future__ import annotations
 
-import pytest
-from made_slides import dark_model
-from painted_model import painted_model
+import os
 
-from mani_monai.apps.slides.slide_measures import measured_once
+import numpy as np
+import pytest
+import shapely
+from made_slides import dark_model, made_picture, write_slide
+from painted_model import painted_model
+from PIL import Image
+
+from mani_monai.apps.slides import slide_measures
+from mani_monai.apps.slides.slide import open_slide
+from mani_monai.apps.slides.slide_measures import hashed_once, measured_once, tissue_once
+from mani_monai.apps.slides.slides_run import run_slides
+from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.transforms.stain_normalisation import TissueColours
 
 COLOURS = TissueColours((0.1, 1 / 3, 0.7), (1e-17, 2.5, 3.0), 0.123456789012345)
@@ -46,3 +55,52 @@ def test_nothing_is_written_of_a_model_that_needs_no_measures(tmp_path):
     for _ in range(2):
         assert measured(tmp_path, None, model, model, {})[1] == ["colours", "borders"]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def slide(tmp_path):
+    return write_slide(tmp_path / "slides" / "a.svs", made_picture(300, 400))
+
+
+def test_a_slides_hash_is_read_again_until_a_file_changes(slide, tmp_path, monkeypatch):
+    first = hashed_once(tmp_path, open_slide(slide)).hash
+    with monkeypatch.context() as patch:
+        patch.setattr("mani_monai.apps.slides.slide.file_hash", lambda path: pytest.fail("the file was read again"))
+        assert hashed_once(tmp_path, open_slide(slide)).hash == first
+    status = slide.stat()
+    content = bytearray(slide.read_bytes())
+    content[-1] ^= 1
+    slide.write_bytes(content)
+    os.utime(slide, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+    other = hashed_once(tmp_path, open_slide(slide)).hash
+    assert other == open_slide(slide).hash != first
+
+
+def test_tissue_is_sought_once_a_slide_and_pixel_size(slide, tmp_path, monkeypatch):
+    sought = []
+    genuine = slide_measures.seen_tissue
+    monkeypatch.setattr(slide_measures, "seen_tissue", lambda slide: sought.append(slide.size.um) or genuine(slide))
+    first, again = (tissue_once(tmp_path, open_slide(slide)) for _ in range(2))
+    assert first.area > 0
+    assert shapely.to_wkb(again) == shapely.to_wkb(first)
+    tissue_once(tmp_path, open_slide(slide, given_pixel_size(0.5)))
+    assert sought == [0.25, 0.5]
+
+
+def test_tissue_of_a_slide_that_was_not_read_whole_is_sought_again(slide, tmp_path, monkeypatch):
+    monkeypatch.setattr(slide_measures, "seen_tissue", lambda slide: (shapely.box(0, 0, 9, 9), False))
+    tissue_once(tmp_path, open_slide(slide))
+    monkeypatch.undo()
+    assert tissue_once(tmp_path, open_slide(slide)).area > 81
+
+
+def test_an_end_without_a_shard_neither_reads_a_slide_nor_seeks_its_tissue(slide, tmp_path, monkeypatch):
+    run_slides(dark_model(), slide, tmp_path / "out", core=128, progress=False)
+    monkeypatch.setattr("mani_monai.apps.slides.slide.file_hash", lambda path: pytest.fail("the file was read again"))
+    monkeypatch.setattr(slide_measures, "seen_tissue", lambda slide: pytest.fail("tissue was sought again"))
+    (result,) = run_slides(dark_model(), slide, tmp_path / "out", shard="none", core=128, progress=False)
+    assert (result.status, result.nuclei > 20) == ("done before", True)
+    picture = tmp_path / "slides" / "b.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(picture)
+    with pytest.raises(pytest.fail.Exception, match="was read again"):  # another slide is
+        run_slides(dark_model(), picture, tmp_path / "out", 0.25, shard="none", progress=False)

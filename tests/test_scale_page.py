@@ -1,0 +1,58 @@
+"""The Snakefile of the page on ten thousand slides: its commands are the program's, and Snakemake plans its jobs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from bundle_files import REPOSITORY
+
+from mani_monai.__main__ import command
+from mani_monai.apps.slides.slides_run import NO_SHARD, _share
+
+PAGE = REPOSITORY / "docs" / "scale.md"
+
+
+@pytest.fixture(scope="module")
+def snakefile():
+    (found,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    return found
+
+
+def test_it_is_short(snakefile):
+    assert len(snakefile.splitlines()) <= 20
+
+
+def test_its_commands_are_those_of_the_program(snakefile):
+    names = {name: ast.literal_eval(value) for name, value in re.findall(r"^([A-Z]+) = (.*)$", snakefile, re.M)}
+    names |= {"str": str}
+    shells = [eval(text, names) for text in re.findall(r"^ +shell: (.*)$", snakefile, re.M)]
+    known = set(inspect.signature(command("slides")).parameters)
+    shares = []
+    for shell in shells:
+        program, name, *words = shlex.split(shell.replace("{wildcards.part}", str(names["PARTS"] - 1)))
+        options = dict(zip(words[::2], words[1::2], strict=True))
+        assert (program, name) == ("mani", "slides")
+        assert {option.removeprefix("--") for option in options} <= known
+        assert {"--bundle", "--slides", "--out"} <= options.keys()
+        assert f'output: "{options["--out"]}/summary.csv"' in snakefile, "what the run writes at its end"
+        shares.append(options["--shard"])
+    last = names["PARTS"] - 1
+    assert shares == [f"{last}/{last + 1}", NO_SHARD]
+    assert _share(shares[0]) == (last, last + 1), "the last part"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("snakemake") is None, reason="Snakemake is not installed: pip install snakemake")
+def test_snakemake_plans_a_job_a_part(snakefile, tmp_path):
+    (tmp_path / "Snakefile").write_text(snakefile)
+    words = ["snakemake", "--dry-run", "--cores", "1"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    jobs = dict(re.findall(r"^(all|part|summary|total) +(\d+)", done.stdout + done.stderr, re.M))
+    assert jobs == {"all": "1", "part": "200", "summary": "1", "total": "202"}
