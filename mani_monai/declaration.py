@@ -46,7 +46,8 @@ class Declaration:
         network: ``network_def`` of the training, without references; of a network in ``NETWORKS``.
         axes: order of the spatial axes that the network sees: "rows_columns", or "columns_rows" in older exports.
         preprocessing: what happens to each image between decoding (3HW RGB in 0..255) and scaling to 0..1.
-        window: edge of the network's input in pixels; below 1 it takes whole images.
+        window: edge of the network's input in pixels, below 1 for whole images. MONAI's own inference cuts images into
+            such windows. Here a U-Net does so where its normalisation measures the window, and HoVer-Net always.
         mpp: micrometres per pixel of the images it was trained on; None where that is not known.
         parting: the transform that makes instances of its answer, with its constants.
         class_names: of types of nuclei, background first; None where it tells no types.
@@ -170,8 +171,16 @@ class Declaration:
         """The network as it is deployed, with weights of no meaning; on the meta device within ``torch.device``."""
         return self.kind.build({name: value for name, value in self.deployed.items() if name != "_target_"})
 
+    @property
+    def measures_window(self) -> bool:
+        """Whether the network's normalisation measures the window that it is shown, as instance normalisation does."""
+        norm = str(self.network.get("norm", "INSTANCE"))  # MONAI's default
+        return self.output is None and "BATCH" not in norm.upper()
+
     def build_inferer(self, precision: str = "float32") -> Inferer:
-        """What runs the network on a whole image; in its windows where it answers for their centres.
+        """What runs the network on a whole image: windows never decide, but where the network measures them.
+
+        A network that answers for the centres of its windows gets them side by side.
 
         Args:
             precision: "float32", "bfloat16" or "auto".
@@ -181,7 +190,7 @@ class Declaration:
         from mani_monai.inferers import AutocastInferer, TiledHoVerNetInferer, WholeImageInferer
 
         windows: Inferer = WholeImageInferer()
-        if self.window > 0:
+        if self.window > 0 and self.measures_window:
             windows = SlidingWindowInferer((self.window, self.window), sw_batch_size=4, overlap=0.25, mode="gaussian")
         if self.output is not None:
             windows = TiledHoVerNetInferer(self.window, self.output, batch_size=4)

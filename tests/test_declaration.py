@@ -79,8 +79,10 @@ def test_what_runs_the_network():
     inferer = read().build_inferer("bfloat16")
     assert (inferer.precision, inferer.channels_last) == ("bfloat16", True)
     assert isinstance(inferer.inferer, WholeImageInferer)
-    inferer = read(window=64).build_inferer()
-    assert (inferer.channels_last, inferer.inferer.roi_size) == (True, (64, 64))
+    assert isinstance(read(window=64).build_inferer().inferer, WholeImageInferer), "windows are of MONAI's inference"
+    for network in ({**UNET, "norm": "instance"}, {name: value for name, value in UNET.items() if name != "norm"}):
+        inferer = read(window=64, network=network).build_inferer()
+        assert (inferer.channels_last, inferer.inferer.roi_size) == (True, (64, 64)), "what it is shown is measured"
     inferer = Declaration.from_metadata({"model": TYPED}).build_inferer()
     assert (inferer.precision, inferer.channels_last) == ("float32", True)
     assert (inferer.inferer.window, inferer.inferer.output) == (270, 80)

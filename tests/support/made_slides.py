@@ -64,6 +64,6 @@ class Dark(torch.nn.Module):
 
 def dark_model(mpp: float | None = 0.25, window: int = 64, **declared) -> Model:
     """The bundle mani_unet with that network."""
-    definition = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4] * 6}
+    definition = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4] * 6, "norm": "BATCH"}
     declaration = Declaration(UNET, definition, {"_target_": PARTING}, window, mpp=mpp, **declared)
     return Model(Dark(), declaration, "cpu", "float32", "0" * 64, "1.0.0")

@@ -53,6 +53,6 @@ class Red(torch.nn.Module):
 
 def red_model(window: int = 64, precision: str = "float32", **declared) -> Model:
     """The bundle mani_unet with a network that finds what is red."""
-    definition = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4] * 6}
+    definition = {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 3, "features": [4] * 6, "norm": "BATCH"}
     declared = {"parting": {"_target_": PARTING}, "window": window, **declared}
     return Model(Red(), Declaration(UNET, definition, **declared), "cpu", precision, "0" * 64, "1.0.0")

@@ -15,7 +15,7 @@ from mani_monai.utils.folders import file_hash, replacing
 from mani_monai.utils.json_files import safe_cells, save_json
 
 RECORDS = "records"
-FORM = 5  # raise it when the same weights would give other outputs
+FORM = 6  # raise it when the same weights would give other outputs
 DONE, BEFORE, FAILED = "done", "done before", "failed"
 NOT_KNOWN = "pixel size not known"
 

@@ -73,7 +73,7 @@ def run_slides(
     model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
     _make(out)
     reach = total_reach(model)
-    run = SlideWork(_whole(model), reach, out, size, tissue, roi, chosen, regions, share, core, progress)
+    run = SlideWork(model, reach, out, size, tissue, roi, chosen, regions, share, core, progress)
     results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
     results += [run.slide(path) for path in tqdm(paths, desc="slides", unit="slide", disable=not progress)]
     for path in [path for path, store in run.waiting.items() if not store.open_shards]:  # others were still at work
@@ -81,13 +81,6 @@ def run_slides(
     results.sort(key=lambda result: result.slide)
     write_summary(out, results)
     return results
-
-
-def _whole(model: Model) -> Model:
-    """The model with a network that takes a window of any size at once, where it is one that can."""
-    if model.declaration.output is not None:
-        return model
-    return replace(model, declaration=model.declaration.trained(window=-1))
 
 
 def _share(shard: str | None) -> tuple[int, int] | None:

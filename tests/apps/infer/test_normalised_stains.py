@@ -18,6 +18,7 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     step = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
     for name in ("export", "plain"):
         (tmp_path / name).mkdir()
+    (images / "small.png").unlink()  # smaller than the network takes, without a window around it
     exported = export_unet(toy_dir, tmp_path / "export", preprocessing=[step])
     config = json.loads((exported.folder / "configs" / "inference.json").read_text())
     assert {**step, "_target_": "scripts.transforms.NormaliseStainsd"} in config["preprocessing"]["transforms"]
@@ -31,7 +32,7 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     code = "import sys, runpy; sys.modules['mani_monai'] = None; sys.argv[0] = 'monai.bundle'; "
     code += "runpy.run_module('monai.bundle', run_name='__main__', alter_sys=True)"
     line = ["run", "--config_file", "configs/inference.json", "--image_dir", str(images), "--logging_file", "False"]
-    line += ["--output_dir", str(tmp_path / "by_monai"), "--device", "$torch.device('cpu')"]
+    line += ["--output_dir", str(tmp_path / "by_monai"), "--device", "$torch.device('cpu')", "--window", "-1"]
     done = run_python(["-c", code, *line], exported.folder, command_environment)
     assert done.returncode == 0, done.stderr[-2000:]
     differs = False

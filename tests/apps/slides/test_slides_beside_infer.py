@@ -12,6 +12,7 @@ import pytest
 from made_slides import dark_model, made_picture
 from painted_model import painted, painted_model, round_nuclei
 from PIL import Image
+from small_bundles import small_declaration, small_unet
 
 from mani_monai.apps.infer import folder_run
 from mani_monai.apps.infer.folder_run import infer_folder
@@ -76,6 +77,22 @@ def test_the_sample_has_the_same_nuclei_by_both(tmp_path, monkeypatch, steps, pr
     infer, slides = both(model, tmp_path / "a.png", tmp_path / "out", monkeypatch, 0.499)
     assert len(infer) > 10
     assert slides == infer
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_window_that_a_bundle_declares_decides_nothing(picture, tmp_path, monkeypatch, large):
+    """It is of MONAI's own inference, which blends windows: values near a seam would be others than those of slides."""
+    if large:
+        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.MOST_BLOCKED", 1)
+        monkeypatch.setattr("mani_monai.inferers.whole_image_inferer.CORE_BLOCKED", 112)
+    whole, declared = (
+        Model(small_unet(), small_declaration(window, mpp=0.25), "cpu", "float32", "0" * 64, "1.0.0")
+        for window in (-1, 64)
+    )
+    infer, slides = both(declared, picture, tmp_path / "declared", monkeypatch, 0.25, 112)
+    assert len(infer) > 10
+    assert slides == infer
+    assert both(whole, picture, tmp_path / "whole", monkeypatch, 0.25, 112) == (infer, slides)
 
 
 @pytest.mark.parametrize(
