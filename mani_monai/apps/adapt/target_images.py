@@ -132,7 +132,7 @@ class TargetImage:
     Attributes:
         path: its file.
         tissue: the part of it that is no glass.
-        black: the part of it that is black.
+        black: the part of its tissue that is black, as a scanner's border and ink are no tissue.
         colour: CIELAB of its tissue, on the mean.
         field: HW3, its part with most tissue, at the network's pixel size; empty where nobody asked for it.
         doubts: why it may not speak for the tissue; none for most.
@@ -182,13 +182,19 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     thin = picture[::_STRIDE, ::_STRIDE]
     brightest = thin.max(axis=2).astype(int)
     black = (brightest < BLACK) & (brightest - thin.min(axis=2) < GREY)
+    seen = tissue_mask(picture)[::_STRIDE, ::_STRIDE]
     colours = TissueColours.of([np.moveaxis(thin / np.float32(255), -1, 0)])
     field = np.zeros((0, 0, 3), np.uint8)
     if fields:
         part = picture[richest_part(picture, max(LEAST_SIDE, round(FIELD / scale)))]
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
     um = None if size is None else size.um
-    return TargetImage(path, colours.share, float(black.mean()), colours.mean, field, um=um)
+    return TargetImage(path, colours.share, _share(black, seen), colours.mean, field, um=um)
+
+
+def _share(mask: NDArray[np.bool_], seen: NDArray[np.bool_]) -> float:
+    """The part of what is seen that a mask holds; 0 where nothing is."""
+    return float(mask[seen].mean()) if seen.any() else 0.0
 
 
 def named_unsized(images: Sequence[TargetImage], mpp: float | None) -> list[str]:

@@ -137,11 +137,29 @@ def test_images_without_a_pixel_size_are_named(look):
 
 def test_pigment_is_named_and_dark_nuclei_are_not(look):
     pigment, nuclei = tissue(), tissue()
-    pigment[:16, :16] = (30, 28, 25)
+    pigment[40:56, 40:56] = tissue((58, 50, 46))[:16, :16]
     nuclei[:48, :48] = (60, 30, 90)
     images, _ = look({"pigment": pigment, "nuclei": nuclei})
     assert images[0].doubts == ("black pigment, ink or folds (3% of it is black)",)
     assert images[1].doubts == ()
+
+
+@pytest.mark.parametrize("width", [8, 24, 48])
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_black_border_is_no_pigment(tmp_path, width, ending):
+    paths = []
+    for number, pigment in enumerate((False, True)):
+        picture = tissue(seed=number)
+        if pigment:
+            picture[8:24, 8:24] = tissue((58, 50, 46))[:16, :16]
+        picture[:, -width:] = 0
+        paths.append(tmp_path / f"{number}.{ending}")
+        Image.fromarray(picture).save(paths[-1])
+    (bordered, pigmented), _ = survey(paths, None, None, progress=False)
+    assert (bordered.doubts, bordered.black) == ((), 0)
+    assert pigmented.doubts[0].startswith("black pigment, ink or folds"), "a border beside it hides no pigment"
+    if ending == "png":
+        assert pigmented.black == pytest.approx(16 * 16 / 96 / (96 - width))
 
 
 def test_an_image_that_is_mostly_glass(look):
