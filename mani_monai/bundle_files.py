@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mani_monai.declaration import KEY, Declaration
+from mani_monai.run.run_folder import training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.folders import file_hash
@@ -57,7 +58,7 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
         with torch.device("meta"):  # random weights would take seconds, and are replaced
             network = declaration.build_network()
         load_network(network, state, file, assign=True)
-        training = metadata.get("training") or {}
+        training = training_of(metadata, "configs/metadata.json", _AGAIN)
         domains, prototypes = tuple(training.get("domains") or ()), training.get("prototypes")
         licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
         if (terms := folder / LICENCE).is_file():

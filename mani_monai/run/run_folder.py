@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from mani_monai.declaration import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.json_files import read_object
@@ -14,6 +17,10 @@ CHECKPOINT = "checkpoint.pt"
 """What a training goes on from."""
 SNAPSHOTS = "snapshots"
 """Key of an evaluation's scores of each snapshot, and the folder of their weights."""
+SAID = ("bundle_root", "dataset_dir", "source", "target", "split")
+"""Texts of a run's config that every step after its training reads."""
+RECORDED = ("name", "role", "licence")
+"""Texts that a run's metadata hold of every data set that trained it."""
 FORMER = ("training.json", "config.json", "model.pt")
 """Files that a run of the version before had beside its checkpoint."""
 
@@ -52,10 +59,10 @@ def check_layout(folder: Path) -> None:
 
 
 def read_train_config(folder: str | Path) -> dict[str, Any]:
-    """The resolved config of a run.
+    """The resolved config of a run, with every text of ``SAID``.
 
     Raises:
-        InputError: when the folder holds no run, or one of an earlier version.
+        InputError: when the folder holds no run, one of an earlier version, or one whose config is incomplete.
     """
     folder = Path(folder)
     check_layout(folder)
@@ -63,7 +70,35 @@ def read_train_config(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         what = "holds no training's configs/train.json" if folder.is_dir() else "no such folder"
         raise InputError(f"{folder}: {what}; name the output_dir of a training.")
-    return read_object(path, "train anew")
+    config = read_object(path, "train anew")
+    for name in SAID:
+        if not isinstance(config.get(name), str):
+            raise InputError(f"{path}: is incomplete, without the text {name!r}; copy the run again, or train anew.")
+    return config
+
+
+def training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:
+    """What a run's or a bundle's ``metadata.json`` says of its training; empty where it says nothing.
+
+    Args:
+        metadata: the file's content.
+        place: the file, or what holds it, for messages.
+        remedy: what to do about it, the end of a sentence.
+
+    Returns:
+        the value of ``TRAINING``, with a list of records of name, role and licence in "domains".
+
+    Raises:
+        InputError: when it is no such object.
+    """
+    training = metadata.get(TRAINING) or {}
+    records = training.get("domains") if isinstance(training, Mapping) else None
+    if not isinstance(training, Mapping) or not isinstance(records or [], (list, tuple)):
+        raise InputError(f"{place}: its {TRAINING!r} is no object with a list of data sets; {remedy}.")
+    for record, name in product(records or [], RECORDED):
+        if not isinstance(record, Mapping) or not isinstance(record.get(name), str):
+            raise InputError(f"{place}: a data set of its {TRAINING!r} lacks its {name}; {remedy}.")
+    return dict(training)
 
 
 def has_snapshots(folder: Path) -> bool:

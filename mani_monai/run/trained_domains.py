@@ -8,8 +8,7 @@ from typing import Any
 
 from mani_monai.data.datalists import data_set_names
 from mani_monai.data.pixel_size import alike
-from mani_monai.declaration import TRAINING
-from mani_monai.run.run_folder import metadata_file
+from mani_monai.run.run_folder import metadata_file, training_of
 from mani_monai.transforms.nucleus import least_area
 from mani_monai.utils.json_files import read_object
 
@@ -37,8 +36,8 @@ def read_domains(dataset_dir: str | Path, role: str, names: str) -> list[dict[st
 
 def domains_of(folder: str | Path) -> list[dict[str, Any]]:
     """The data sets that a run's weights were trained on, as it says; none where it does not."""
-    metadata = read_object(metadata_file(Path(folder)), "train anew")
-    return list((metadata.get(TRAINING) or {}).get("domains") or [])
+    path = metadata_file(Path(folder))
+    return list(training_of(read_object(path, "train anew"), path, "train anew").get("domains") or [])
 
 
 def united(*lists: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ def table(tmp_path):
     """A plan of two methods on one shift, with the configs that it names."""
     configs = tmp_path / "bundle" / "configs"
     configs.mkdir(parents=True)
-    names = ("dataset_dir", "source", "target", "split", "seed", "output_dir")
+    names = ("bundle_root", "dataset_dir", "source", "target", "split", "seed", "output_dir")
     (configs / "train.json").write_text(json.dumps({**dict.fromkeys(names, ""), "width": 1}))
     (configs / "small.json").write_text(json.dumps({"width": 4}))
     (configs / "source_only.json").write_text("{}")

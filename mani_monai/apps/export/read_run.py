@@ -11,9 +11,9 @@ from torch import Tensor
 from mani_monai.apps.export.trained_run import FACTS, ORACLE, Domain, TrainedRun
 from mani_monai.bundle_files import opened_bundle
 from mani_monai.data.pixel_size import alike, given_pixel_size
-from mani_monai.declaration import ROWS, TRAINING, Declaration
+from mani_monai.declaration import ROWS, Declaration
 from mani_monai.model import Model
-from mani_monai.run.run_folder import metadata_file, read_train_config
+from mani_monai.run.run_folder import metadata_file, read_train_config, training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors, weights_file
 from mani_monai.utils.json_files import read_object
@@ -52,7 +52,7 @@ def read_run(
     folder = Path(folder)
     read_train_config(folder)
     metadata = read_object(metadata_file(folder), "train anew")
-    training = metadata.get(TRAINING) or {}
+    training = _training_of(metadata, metadata_file(folder), "train anew")
     path = folder / weights if weights.startswith("snapshots/") else weights_file(folder, weights)
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
@@ -76,6 +76,15 @@ def read_run(
     )
 
 
+def _training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:
+    """What metadata say of a training, every one of its facts among it."""
+    training = training_of(metadata, place, remedy)
+    lacking = [name for name in (*FACTS, "method", "domains") if name not in training]
+    if lacking:
+        raise InputError(f"{place}: does not say the {lacking[0]} of its training; {remedy}.")
+    return training
+
+
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:
     path = Path(evaluation or folder / "evaluation") / "metrics.json"
     if evaluation is not None and not path.is_file():
@@ -88,6 +97,8 @@ def _scores(
 ) -> dict[str, Any] | None:
     """The scores of a selection, by default of one that is these very weights, best without target labels."""
     selections = metrics.get("selections", {})
+    if not isinstance(selections, Mapping) or not all(isinstance(found, Mapping) for found in selections.values()):
+        raise InputError(f"{path}: its 'selections' are no objects; {AGAIN}.")
     if selection is None:
         matching = [key for key, found in selections.items() if _is_of(found, weights.name, state)]
         selection = next((key for key in matching if key != ORACLE), matching[0] if matching else None)
@@ -136,10 +147,7 @@ def read_exported(
             state = load_tensors(folder / "models" / "model.pt")
         metadata = read_object(folder / "configs" / "metadata.json", remedy)
         scores = read_object(folder / "metrics.json", remedy) or None
-    training = metadata.get(TRAINING) or {}
-    lacking = [name for name in (*FACTS, "method", "domains") if name not in training]
-    if lacking:
-        raise InputError(f"{path}: does not say the {lacking[0]} of its training; {remedy}.")
+    training = _training_of(metadata, path, remedy)
     declaration = model.declaration.trained(axes=ROWS)
     if temperature is not None or bias is not None:
         if temperature is None or bias is None or not temperature > 0:

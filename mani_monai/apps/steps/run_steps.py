@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,14 @@ from mani_monai.declaration import KEY
 from mani_monai.run.quiet_workflow import quiet_workflow
 from mani_monai.run.run_folder import is_trained, metadata_file, read_train_config, train_config
 from mani_monai.utils import InputError
+from mani_monai.utils.errors import input_error_of
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.json_files import read_object
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigWorkflow
+
+_LOOKING_UP = ("monai/bundle/config_parser.py", "monai/bundle/reference_resolver.py")
 
 
 def evaluate_run(run: str | Path, overlays: Sequence[str] = (), **options: Any) -> Path:
@@ -98,10 +103,38 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
         if name not in workflow.parser:
             raise InputError(f"{name}: there is no such option of {' and '.join(overlays)}.")
         workflow.parser[name] = value
-    workflow.initialize()
-    workflow.run()
-    workflow.finalize()
+    with _incomplete_named(folder, bundle, config):
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
     return workflow
+
+
+@contextmanager
+def _incomplete_named(folder: Path, bundle: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Says in one line that a step failed because the run's config lacks what the bundle's has, or refers to."""
+    try:
+        yield
+    except Exception as error:
+        if input_error_of(error) is not None:
+            raise
+        own = read_object(bundle / "configs" / "train.json", "install mani-monai again")
+        lacking = [name for name in own if name not in config and not name.startswith("_")]
+        if lacking:
+            reason = f"without {lacking[0]!r}"
+        elif _is_of_parser(error):
+            reason = " ".join(str(error).split())[:200]
+        else:
+            raise
+        raise InputError(
+            f"{train_config(folder)}: is incomplete ({reason}); copy the run again, or train anew."
+        ) from error
+
+
+def _is_of_parser(error: BaseException) -> bool:
+    """Whether MONAI raised an error where it looks up what a config refers to."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.replace("\\", "/").endswith(_LOOKING_UP)
 
 
 def _bundle(folder: Path, config: dict[str, Any]) -> Path:

@@ -18,7 +18,7 @@ from mani_monai.declaration import TRAINING
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.networks.layers import masked_mean
-from mani_monai.run.run_folder import metadata_file, read_train_config
+from mani_monai.run.run_folder import metadata_file, read_train_config, training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
@@ -51,7 +51,8 @@ def note_prototypes(run: str | Path) -> dict[str, Any]:
     dataset_dir, source, split = (config[name] for name in ("dataset_dir", "source", "split"))
     found = source_prototypes(Model.open(folder), load_source_list(dataset_dir, source, split, "training"))
     metadata = read_object(metadata_file(folder), "train anew")
-    save_json(metadata_file(folder), {**metadata, TRAINING: {**metadata[TRAINING], KEY: found}})
+    training = training_of(metadata, metadata_file(folder), "train anew")
+    save_json(metadata_file(folder), {**metadata, TRAINING: {**training, KEY: found}})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 
@@ -10,7 +11,10 @@ import pytest
 from refusals import refusing
 from trainings import FEW_BATCHES, equal, run, run_until
 
-from mani_monai.apps.steps.run_steps import average_run, evaluate_run, reestimate_run
+from mani_monai.apps.export.read_run import read_run
+from mani_monai.apps.steps.calibrate_run import calibrate_run
+from mani_monai.apps.steps.run_steps import average_run, evaluate_run, reestimate_run, run_step
+from mani_monai.apps.steps.source_prototypes import note_prototypes
 from mani_monai.apps.steps.steps_command import average, evaluate, reestimate
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors
@@ -65,6 +69,58 @@ def test_what_is_no_finished_run(make_workflow, whole, tmp_path):
         evaluate_run(whole, ["adabnn"])
     with refusing("no such file"):
         reestimate_run(whole, "model_none.pt")
+
+
+STEPS = {
+    "evaluate": lambda run: evaluate_run(run, label_free_images=0),
+    "reestimate": lambda run: reestimate_run(run, **FEW_BATCHES),
+    "average": average_run,
+    "calibrate": calibrate_run,
+    "prototypes": note_prototypes,
+    "export": read_run,
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("lost", ["all", "half", "dataset_dir", "source"])
+def test_a_run_whose_config_is_incomplete_is_named_in_one_line(whole, tmp_path, step, lost):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    path = folder / "configs" / "train.json"
+    config = json.loads(path.read_text())
+    without = {"all": "{}", "half": path.read_text()[: path.stat().st_size // 2]}
+    path.write_text(without.get(lost) or json.dumps({name: value for name, value in config.items() if name != lost}))
+    with refusing(f"{path}: "):
+        STEPS[step](folder)
+
+
+@pytest.mark.parametrize("lost", ["imports", "network_def", "preprocessing", "validate::inferer", "transforms::finish"])
+def test_a_part_that_an_evaluation_refers_to_is_missing(whole, tmp_path, lost):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    path = folder / "configs" / "train.json"
+    config = json.loads(path.read_text())
+    outer, _, inner = lost.partition("::")
+    del (config[outer] if inner else config)[inner or outer]
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError) as found:
+        evaluate_run(folder, label_free_images=0)
+    assert str(folder) in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("step", ["calibrate", "prototypes", "export"])
+@pytest.mark.parametrize("content", ["{}", '{"model"', {"training": [1]}, {"training": {"domains": [{"name": 1}]}}])
+def test_metadata_that_are_incomplete(whole, tmp_path, step, content):
+    folder = shutil.copytree(whole, tmp_path / "run")
+    path = folder / "configs" / "metadata.json"
+    path.write_text(content if isinstance(content, str) else json.dumps({**json.loads(path.read_text()), **content}))
+    with pytest.raises(InputError, match=re.escape(str(folder))) as found:
+        STEPS[step](folder)
+    assert "\n" not in str(found.value)
+
+
+def test_a_fault_of_the_step_itself_is_not_called_one_of_the_config(whole):
+    with pytest.raises(RuntimeError):
+        run_step(whole, ["evaluate"], label_free_images="$1 / 0")
 
 
 def test_commands_take_the_folder_and_say_where_the_result_is(whole, tmp_path, capsys):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mani_monai.apps.steps.scored_images import scored_images
+from mani_monai.run.run_folder import SAID
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def folders(tmp_path):
         (place / "dataset.json").write_text(json.dumps({"name": "nine"}))
         run, scores = tmp_path / "run", {"dice": dict.fromkeys(test, 0.5), "dice_mean": 0.5, "dice_std": 0.0}
         (run / "configs").mkdir(parents=True)
-        (run / "configs" / "train.json").write_text(json.dumps({"dataset_dir": str(tmp_path / "data")}))
+        config = {**dict.fromkeys(SAID, "nine"), "dataset_dir": str(tmp_path / "data")}
+        (run / "configs" / "train.json").write_text(json.dumps(config))
         (run / "evaluation").mkdir()
         facts = {"target": "nine", "split": "split_0", "selections": {"last": scores}}
         (run / "evaluation" / "metrics.json").write_text(json.dumps(facts))
