@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mani_monai.data.readers.rasters import read_image
+from mani_monai.data.readers.rasters import as_rgb, read_image
 from mani_monai.utils import InputError
 
 COLOURS = np.array([[[10, 20, 30], [40, 50, 60], [170, 180, 190]]], dtype=np.uint8)  # height 1, width 3
@@ -26,8 +26,27 @@ def write_png16(path, pixels):
     )
 
 
-def test_alpha_is_dropped_not_blended(tmp_path):
-    transparent = np.dstack([COLOURS, np.zeros((1, 3), np.uint8)])
+def test_a_picture_that_alpha_hides_is_refused(tmp_path):
+    for ending in ("png", "tif"):
+        path = tmp_path / f"hidden.{ending}"
+        Image.fromarray(np.dstack([COLOURS, np.zeros((1, 3), np.uint8)])).save(path)
+        with pytest.raises(InputError, match=rf"^{path}: is transparent everywhere .*; save it as RGB\.$"):
+            read_image(path)
+    with pytest.raises(InputError, match=r"^image: is transparent everywhere"):
+        as_rgb(Image.open(tmp_path / "hidden.png"))
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0, 0), (9, 8, 7, 0)])
+def test_what_is_transparent_and_of_one_colour_is_glass(tmp_path, colour):
+    Image.new("RGBA", (4, 3), colour).save(tmp_path / "outside.png")
+    image = read_image(tmp_path / "outside.png")
+    np.testing.assert_array_equal(image.pixels, np.full((3, 4, 3), 255))
+    assert image.notes == (("transparent parts to white", 1),)
+
+
+@pytest.mark.parametrize("alpha", [1, 255])
+def test_alpha_of_one_value_is_dropped_not_blended(tmp_path, alpha):
+    transparent = np.dstack([COLOURS, np.full((1, 3), alpha, np.uint8)])
     Image.fromarray(transparent).save(tmp_path / "a.png")
     image = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(image.pixels, COLOURS)
