@@ -11,6 +11,7 @@ ACCEPT = "--accept_doubtful"
 _MOST_COVERED = 0.5  # share of an image that one nucleus may have
 _SMALL = 64 * 64  # pixels; a nucleus may fill an image below
 _TORN, _LEAST_TORN = 0.02, 3  # share and number of ids in pieces far apart; of drawn nuclei it is one in thousands
+_ALIKE, _LEAST_ALIKE = 0.5, 2  # by ids, and number, of further pieces half as large as the largest of their id
 _RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
 _FULL = 255  # the most ids that 8 bits hold
@@ -53,6 +54,12 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
             f"{torn} of its {count} ids lie in pieces far apart, so that ids repeat; "
             "store an id for each nucleus, or say --mask_values binary"
         )
+    alike = _alike(instances, pieces, count) if number > count else 0
+    if alike >= max(_LEAST_ALIKE, _ALIKE * count):
+        return (
+            f"its {count} ids lie in {count + alike} pieces of like size, as cell types do; "
+            "store an id for each nucleus, or say --mask_values binary"
+        )
     rings = _rings(instances, count)
     if rings >= max(_LEAST_RINGS, _RINGS * count):
         return (
@@ -67,16 +74,30 @@ def is_full(stored: NDArray, count: int) -> bool:
     return stored.dtype.itemsize == 1 and count == _FULL
 
 
-def _torn(instances: NDArray, pieces: NDArray, count: int, of_longest: bool = False) -> int:
-    """How many ids lie in pieces that are further apart than they are long: all of them, or the longest one."""
+def _alike(instances: NDArray, pieces: NDArray, count: int) -> int:
+    """How many pieces are at least half as large as the largest one of their id, besides that."""
+    areas, owner = np.bincount(pieces.ravel())[1:], _owner(instances, pieces)
+    largest = np.zeros(count + 1, np.int64)
+    np.maximum.at(largest, owner, areas)
+    return int((2 * areas >= largest[owner]).sum()) - count
+
+
+def _owner(instances: NDArray, pieces: NDArray) -> NDArray[np.int64]:
+    """The id of each piece."""
     owner = np.zeros(int(pieces.max()) + 1, np.int64)
     owner[pieces.ravel()] = instances.ravel()
-    several = np.bincount(owner[1:], minlength=count + 1)[1:] > 1
+    return owner[1:]
+
+
+def _torn(instances: NDArray, pieces: NDArray, count: int, of_longest: bool = False) -> int:
+    """How many ids lie in pieces that are further apart than they are long: all of them, or the longest one."""
+    owner = _owner(instances, pieces)
+    several = np.bincount(owner, minlength=count + 1)[1:] > 1
     lengths, each = np.zeros(count + 1), _diagonals(pieces)
     if of_longest:
-        np.maximum.at(lengths, owner[1:], each)
+        np.maximum.at(lengths, owner, each)
     else:
-        np.add.at(lengths, owner[1:], each)
+        np.add.at(lengths, owner, each)
     lengths = lengths[1:]
     return int((several & (_diagonals(instances) > 2 * lengths + 4)).sum())
 

@@ -40,6 +40,8 @@ RINGS = (np.hypot(*np.mgrid[-100:100, -100:100]) // 10).clip(0, 9).astype(np.uin
 BACKGROUND = np.where(nuclei(60) > 0, nuclei(60), 99).astype(np.uint16)
 TILED = np.tile(nuclei(25), (1, 2)).astype(np.uint16)
 
+TINY = np.kron([[1, 0, 2], [0, 0, 0], [2, 0, 1]], np.ones((6, 6), np.uint8)).astype(np.uint8)
+
 DOUBTFUL = {
     "wrapped by one": (nuclei(257).astype(np.uint8), "wrapped at 8 bits.*Store them with 16 bits"),
     "wrapped thrice": (nuclei(891).astype(np.uint8), "wrapped at 8 bits"),
@@ -52,6 +54,9 @@ DOUBTFUL = {
     "probabilities of one nucleus": (CONE, "lie around others"),
     "rings": (RINGS, "lie around others"),
     "cell types": (np.where(nuclei(60) > 0, nuclei(60) % 4 + 1, 0).astype(np.uint8), "pieces.*cell types"),
+    "two cell types of four nuclei": (np.where(nuclei(4) > 0, nuclei(4) % 2 + 1, 0), "4 pieces of like size"),
+    "one nucleus of a type, three of another": (np.minimum(nuclei(4), 2).astype(np.uint8), "4 pieces of like size"),
+    "cell types of a tiny image": (TINY, "its 2 ids lie in 4 pieces of like size, as cell types do"),
     "a number for the background": (BACKGROUND, "one nucleus covers"),
     "inverted": (255 - BINARY, "one nucleus covers .* inverted"),
     "everything": (np.full((100, 100), 255, np.uint8), "one nucleus covers 100%"),
@@ -86,6 +91,13 @@ def test_few_faults_of_drawing_are_forgiven():
     ids[ids == 7] = 250  # one id on two nuclei
     ids[10:13, 10:13] = 301  # a speck within a nucleus
     assert mask_doubt(np.unique(ids, return_inverse=True)[1].reshape(ids.shape), ids.astype(np.uint16)) is None
+
+
+def test_few_nuclei_of_which_one_is_cut_in_two_are_ids():
+    for count in (2, 3, 4):
+        ids = nuclei(count)
+        ids[3:20, 11] = 0  # the first one, in two halves
+        assert mask_doubt(ids, ids) is None
 
 
 @pytest.mark.parametrize(("count", "full"), [(254, False), (255, True), (256, True)])
