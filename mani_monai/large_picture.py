@@ -41,12 +41,15 @@ class Window:
         return self.bottom - self.top, self.right - self.left
 
 
-def large_answer(model: Model, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Model]:
+def large_answer(
+    model: Model, picture: NDArray[np.uint8], part: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.float32], Model]:
     """The network's answer for a large picture, and the model that finds its nuclei.
 
     Args:
         model: the model.
         picture: HW3 RGB, at the network's pixel size.
+        part: HW3 RGB, the part of the picture that is asked for; all of it by default.
 
     Raises:
         InputError: as of :meth:`Model.maps`, and when the model normalises stains twice.
@@ -58,7 +61,7 @@ def large_answer(model: Model, picture: NDArray[np.uint8]) -> tuple[NDArray[np.f
     chosen = partial(tissue_windows, read, picture.shape[:2])
     colours = tissue_colours(model, chosen(STAIN_WINDOWS))
     fitted = with_borders(model, chosen(BORDER_WINDOWS), colours)
-    return fitted.maps(picture, colours), fitted
+    return fitted.maps(picture if part is None else part, colours), fitted
 
 
 def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: bool = False) -> TissueColours | None:

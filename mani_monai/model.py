@@ -141,12 +141,15 @@ class Model:
         maps, fitted = self.answer(picture, scale)
         return fitted.nuclei(maps, picture.shape[:2], size and size.um, picture, scale)
 
-    def answer(self, picture: NDArray[np.uint8], scale: float = 1.0) -> tuple[NDArray[np.float32], Model]:
+    def answer(
+        self, picture: NDArray[np.uint8], scale: float = 1.0, whole: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.float32], Model]:
         """The network's answer for a picture of any size; of a large one, windows stand for stains and borders.
 
         Args:
             picture: HW3 RGB.
             scale: by what its sides are multiplied for the network.
+            whole: HW3 RGB that the picture is a part of, by which stains and borders are measured; itself by default.
 
         Returns:
             the answer as :meth:`maps` gives it, and the model that finds its nuclei.
@@ -155,11 +158,12 @@ class Model:
             InputError: as of :meth:`maps`, and when stains are normalised twice and the picture is large.
         """
         grid = rescaled(picture, scale)
-        if is_taken_whole(grid.shape[:2]):
-            return self.maps(grid), self
+        seen = grid if whole is None else rescaled(whole, scale)
+        if is_taken_whole(seen.shape[:2]):
+            return self.maps(grid, seen), self
         from mani_monai.large_picture import large_answer  # few pictures are
 
-        return large_answer(self, grid)
+        return large_answer(self, seen, grid)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.

@@ -20,6 +20,9 @@ STAINS = [{"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"
 PICTURE = np.concatenate([picture(96, 112, 0), 255 - (255 - picture(96, 112, 1)) // 3])
 
 
+DISCS = [(40, 40, 12), (100, 60, 12), (60, 250, 9), (120, 200, 12)]
+
+
 @pytest.fixture
 def large(monkeypatch):
     """Pictures are large from a thousand pixels, and windows small."""
@@ -66,6 +69,28 @@ def test_a_model_in_python_and_the_command_find_the_same_nuclei(tmp_path, monkey
             ours, theirs = ([part["geometry"] for part in json.loads(text)["features"]] for text in (ours, theirs))
         assert ours == theirs
     assert len(nuclei) > 5
+
+
+@pytest.mark.parametrize("kind", ["stains", "borders"])
+def test_a_part_is_measured_as_its_whole_is(tmp_path, large, kind):
+    """As the label server is asked for a region: the same pixels have the same answer, and nuclei the same borders."""
+    model, image = unet(tmp_path), PICTURE
+    if kind == "borders":
+        model, image = painted_model(mpp=0.25), painted(round_nuclei(164, 328, DISCS))
+    part = image[:164, :164] if kind == "borders" else image
+    maps, fitted = model.answer(part.copy(), whole=image)
+    expected, of_whole = model.answer(image)
+    np.testing.assert_allclose(maps, expected[:, : part.shape[0], : part.shape[1]], atol=1e-5)
+    assert fitted.declaration.parting == of_whole.declaration.parting
+    assert (fitted.declaration.parting == model.declaration.parting) == (kind == "stains")
+
+
+def test_a_part_of_a_small_picture_is_measured_by_all_of_it(tmp_path):
+    model, part = unet(tmp_path), PICTURE[:96].copy()
+    maps, fitted = model.answer(part, whole=PICTURE)
+    np.testing.assert_array_equal(maps, model.maps(part, PICTURE))
+    assert fitted is model
+    assert not np.array_equal(maps, model.answer(part)[0])
 
 
 def test_windows_cover_a_grid_once():

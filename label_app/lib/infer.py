@@ -70,8 +70,8 @@ class NucleiTask(InferTask):
         whole, region = read_region(request["image"], request)
         pixels = region.of(whole)
         read = time.perf_counter()
-        model = self._current()
-        nuclei = model.nuclei(model.maps(pixels, whole), pixels.shape[:2])
+        maps, fitted = self._current().answer(pixels, whole=whole)  # as mani infer measures the whole
+        nuclei = fitted.nuclei(maps, pixels.shape[:2])
         found = time.perf_counter()
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()
