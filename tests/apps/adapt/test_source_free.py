@@ -32,7 +32,7 @@ def target(tmp_path_factory):
     for number in range(4):
         Image.fromarray((80 + picture(96, 112, number) * 0.6).astype(np.uint8)).save(folder / f"{number}.png")
     pigment = picture(96, 96, 5).copy()
-    pigment[:48] = 20
+    pigment[:48] = np.array((58, 50, 46)) + np.random.default_rng(0).integers(-6, 7, (48, 96, 3))
     Image.fromarray(pigment).save(folder / "pigment.png")
     (folder / "broken.png").write_bytes(b"no image")
     return folder
