@@ -15,13 +15,14 @@ from small_bundles import FEATURES, small_unet, write_unet_bundle
 
 resource = pytest.importorskip("resource", reason="this system has no limits of a process")
 LARGEST = 250  # bytes of a file
+TINY = {"features": [4, 4, 4, 4, 4, 4], "val_interval": 2, "precision": "float32"}
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
+def full_disk(largest: int = LARGEST) -> Iterator[None]:
     """No file may grow beyond some bytes: the system then refuses a write as it does where nothing is free."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
     try:
         yield
     finally:
@@ -44,6 +45,8 @@ def line_of(tmp_path, toy_dir) -> Callable[[str], list[str]]:
     trained = finished_run(tmp_path / "run", small_unet().state_dict(), toy_dir, network={"features": FEATURES})
     out, images = str(tmp_path / "out"), str(tmp_path / "images")
     model = ["--bundle", str(bundle), "--device", "cpu", "--precision", "float32", "--mpp", "0.25"]
+    tissues = ["--source", "toy_source", "--target", "toy_target", "--data", str(toy_dir)]
+    short = {**TINY, "crop_size": 32, "window": -1, "iterations": 2, "warmup": 1, "batch_size": 2, "num_workers": 0}
     lines = {
         "prepare": ["prepare", "folder", "--images", images, "--name", "x", "--out", out],
         "infer": ["infer", "--images", images, "--out", out, *model],
@@ -51,6 +54,11 @@ def line_of(tmp_path, toy_dir) -> Callable[[str], list[str]]:
         "sample": ["sample", "--out", out],
         "export": ["export", "--run", str(trained), "--out", out, "--forms", "pt"],
         "calibrate": ["calibrate", "--run", str(trained)],
+        "qupath": ["export", "--format", "qupath", "--bundle", str(bundle), "--out", out, "--mpp", "0.25"],
+        "toy": ["toy", "--dataset_dir", out, "--images", "5", "--size", "64,64"],
+        "demo": ["demo", "--out", out, "--device", "cpu"],
+        "train": ["train", *tissues, "--out", out, "--device", "cpu", "--options", str(short)],
+        "adapt": ["adapt", "--target", images, "--out", out, "--model", str(bundle), "--mpp", "0.25"],
     }
     return lines.__getitem__
 
@@ -61,17 +69,34 @@ def ended_well(ended: Ended) -> None:
     assert "cannot be written" in ended.text or "file system refuses" in ended.text
 
 
-@pytest.mark.parametrize("command", ["prepare", "infer", "slides", "sample", "export", "calibrate"])
-def test_nothing_half_is_left(command, line_of, tmp_path):
+COMMANDS = ["prepare", "infer", "slides", "sample", "export", "calibrate", "qupath", "toy", "demo", "train", "adapt"]
+LATER = [("toy", 3_000), ("train", 20_000), ("train", 60_000), ("adapt", 8_000), ("export", 20_000), ("qupath", 30_000)]
+
+
+@pytest.mark.parametrize(("command", "largest"), [*((name, LARGEST) for name in COMMANDS), *LATER])
+def test_nothing_half_is_left(command, largest, line_of, tmp_path):
     line = line_of(command)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with full_disk():
+    with full_disk(largest):
         ended = run(line, tmp_path)
     ended_well(ended)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert all(path.stat().st_size < LARGEST for path in files if path not in before), "a file ends where the disk did"
+    ends = [path for path in files if path not in before and path.stat().st_size >= largest]
+    assert not ends, "files end where the disk did"
     assert not [path for path in files if path.name.startswith(".")]
     assert all(path.is_file() and path.read_bytes() == content for path, content in before.items())
+
+
+@pytest.mark.parametrize(("command", "outputs"), [("infer", "0_mask.png"), ("slides", "0.png")])
+def test_what_failed_is_named_though_no_summary_can_be_written(command, outputs, line_of, tmp_path):
+    line = line_of(command)
+    (tmp_path / "images" / "broken.png").write_bytes(b"no image")
+    with full_disk():
+        ended = run(line, tmp_path)
+    ended_well(ended)
+    assert "broken.png: " in ended.text
+    assert outputs in ended.text
+    assert "summary.csv: cannot be written" in ended.text
 
 
 @pytest.mark.parametrize("command", ["prepare", "infer"])

@@ -20,7 +20,9 @@ from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.evaluation.weights_scorer import Scores, WeightsScorer, scores_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors, weights_file
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import safe_cells, save_json
+from mani_monai.utils.printing import phase
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"
@@ -78,7 +80,7 @@ def evaluate_selections(
     if len(late) > 1:
         candidates["average"] = late
     score = WeightsScorer(network, test, label_free)
-    with nullcontext() if predictions is None else predictions.writing(test):
+    with phase("scoring the last weights"), nullcontext() if predictions is None else predictions.writing(test):
         score([last])
     studied = {}
     if label_free is not None and snapshots:
@@ -93,7 +95,8 @@ def evaluate_selections(
         if name == ORACLE and oracle is not None:
             paths = [_best(oracle, network, paths)]
         weights = " to ".join(dict.fromkeys(_name(path, run) for path in (paths[0], paths[-1])))
-        found = score(paths)
+        with phase(f"scoring {name.replace('_', ' ')}"):
+            found = score(paths)
         selections[name] = {"weights": weights, "digest": found.digest} | _summary(found.test, images)
 
     result = {**facts, "selections": selections}
@@ -184,7 +187,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _write_csv(selections: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     metrics = metric_names({"selections": selections})
-    with open(path, "w", newline="") as file:
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["selection", "image", *metrics])
         for name, selection in selections.items():

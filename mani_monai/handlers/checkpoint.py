@@ -21,7 +21,7 @@ from .best_model import BestModelHandler
 class CheckpointHandler(Checkpoint):
     """Saves all that a training needs to go on, atomically, and resumes from it.
 
-    It is ignite's ``Checkpoint`` of one file, which ``DiskSaver(atomic=True)`` writes. Different from it:
+    It is ignite's ``Checkpoint`` of one file, which :func:`save_atomically` writes. Different from it:
 
     - The older file stays until the new one is whole. ignite removes it first where it knows the saver as its own.
     - The position is the iteration and how many were asked for. An engine's own state would keep a resumed training

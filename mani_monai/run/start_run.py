@@ -60,7 +60,8 @@ def start_run() -> None:
     logging = Path(workflow.config_root_path) / "logging.conf"
     copy = folder / "configs" / "logging.conf"
     if logging.is_file() and logging.resolve() != copy.resolve():
-        shutil.copyfile(logging, copy)
+        with replacing(copy) as partial:
+            shutil.copyfile(logging, partial)
     write_config(config, folder)  # last: where it lies, the others do
 
 

@@ -7,12 +7,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
-from ignite.handlers import DiskSaver
 from torch import Tensor, nn
 
-from .errors import InputError
-from .folders import FETCH, is_lfs_pointer
+from .errors import InputError, is_cut_off
+from .folders import FETCH, is_lfs_pointer, replacing
 
 
 def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
@@ -26,14 +26,32 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
         InputError: when the disk is full or the folder cannot be written; what was there is kept.
     """
     path = Path(path)
+    if idist.get_rank() > 0:
+        return
     try:
-        DiskSaver(path.parent, atomic=True, require_empty=False)(content, path.name)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        with replacing(path) as partial, open(partial, "wb") as stream:
+            torch.save(dict(content), stream)
+    except (InputError, OSError, RuntimeError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(
             f"{path}: cannot be written ({reason}); what was saved before is intact: free some space there, or mend "
             "its permissions, and go on with --resume."
         ) from error
+
+
+def raise_unwritten(error: BaseException, place: str | Path) -> None:
+    """Raises an :class:`InputError` that names a place where an error says that a file system took no more.
+
+    Args:
+        error: any error; of another kind nothing is raised.
+        place: what was to be written.
+
+    Raises:
+        InputError: with the remedy.
+    """
+    if isinstance(error, OSError) or is_cut_off(error):
+        reason = getattr(error, "strerror", None) or "the weights do not fit"
+        raise InputError(f"{place}: cannot be written ({reason}); free some space, or name another place.") from error
 
 
 def load_tensors(path: str | Path) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .errors import InputError, input_error_of, input_line
+from .errors import InputError, input_error_of, input_line, is_cut_off
 from .folders import shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
@@ -55,7 +55,7 @@ def refusal_line(error: BaseException | None) -> str | None:
             return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; mend that, or name another place."
         if isinstance(error, OSError) and error.errno in _NO_PLACE:
             return f"the file system refuses ({error.strerror}); free some space, or name another place."
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error):
+        if is_cut_off(error):
             return "a file of weights cannot be written; free some space, or name another place."
         error = error.__cause__
     return None
@@ -68,10 +68,9 @@ def file_line(path: Path, error: Exception) -> str:
         path: the file.
         error: what its work ended with.
     """
-    line = refusal_line(error)
-    if line is None:
-        line = " ".join(str(error).split()) or type(error).__name__
-        line = line if isinstance(error, InputError) else f"{type(error).__name__}: {line[:200]}"
+    line = " ".join(str(error).split()) or type(error).__name__
+    if not isinstance(error, InputError):  # which names the very file that a disk refuses
+        line = refusal_line(error) or f"{type(error).__name__}: {line[:200]}"
     return line if str(path) in line else f"{path}: {line}"
 
 

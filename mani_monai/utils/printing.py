@@ -84,6 +84,19 @@ def moving_bars(seconds: float = SECONDS) -> Iterator[None]:
             bar.close()
 
 
+@contextmanager
+def phase(words: str) -> Iterator[None]:
+    """A bar of a phase whose steps nobody counts: it shows for how long it has been going on.
+
+    Args:
+        words: what is done.
+    """
+    from tqdm import tqdm  # which other commands never need
+
+    with tqdm(desc=words, bar_format="{desc}: {elapsed}"):
+        yield
+
+
 def _open_bars() -> list[Any]:
     """The outermost first; none where nothing has imported tqdm."""
     module = sys.modules.get("tqdm.std")

@@ -27,6 +27,7 @@ from mani_monai.run.run_folder import read_train_config
 from mani_monai.transforms.sure_nuclei import UNSURE_ID, sure_label
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors, weights_file
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
 
 FIELDS = 48
@@ -152,9 +153,8 @@ def write_sure_labels(
         label = sure_label(*answer, median_area=typical)
         sure += len(np.unique(label)) - len({0, UNSURE_ID} & {*np.unique(label).tolist()})
         names = {"image": f"images/{number}.png", "label": f"labels/{number}.png"}
-        for name in names.values():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.field).save(folder / names["image"])
+        with replacing(folder / names["image"]) as partial:
+            Image.fromarray(image.field).save(partial)
         write_instance_map(folder / names["label"], label)
         items.append(names)
     name = folder.name

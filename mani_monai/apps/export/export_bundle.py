@@ -22,8 +22,9 @@ from mani_monai.declaration import KEY, TRAINING, Declaration
 from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, write_archive, write_hashes
-from mani_monai.utils.files import load_network
+from mani_monai.utils.files import load_network, raise_unwritten
 from mani_monai.utils.json_files import config_text
+from mani_monai.utils.printing import phase
 
 TOLERANCE = 1e-4  # how far TorchScript and ONNX may lie from PyTorch
 FREE_SIDE = 64  # px, of the example for a network that takes any size
@@ -100,8 +101,9 @@ def export_bundle(
         else:
             written = False
         write_archive(folder, archive)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error}); free some space, or choose another --out.") from error
+    except Exception as error:
+        raise_unwritten(error, out)
+        raise
     finally:
         shutil.rmtree(building.parent, ignore_errors=True)
     return Exported(folder, archive, difference, written)
@@ -160,9 +162,12 @@ def _write_weights(
     folder: Path, network: nn.Module, state: Mapping[str, Tensor], example: Tensor, multiple: int | None
 ) -> dict[str, float]:
     write_state(state, folder / "models" / "model.pt")
-    write_torchscript(folder)
-    write_onnx(network, example, multiple, folder / "models" / "model.onnx")
-    difference = largest_difference(network, folder, example.split(1)[:REFERENCE_IMAGES])
+    with phase("writing TorchScript"):
+        write_torchscript(folder)
+    with phase("writing ONNX"):
+        write_onnx(network, example, multiple, folder / "models" / "model.onnx")
+    with phase("comparing both with PyTorch"):
+        difference = largest_difference(network, folder, example.split(1)[:REFERENCE_IMAGES])
     for name, value in difference.items():
         if not value <= TOLERANCE:
             raise InputError(f"{name}: differs from PyTorch by {value:.1e}, over {TOLERANCE:.0e}; it is not exported.")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mani_monai.utils import InputError
+from mani_monai.utils.files import raise_unwritten
 
 EXPORT = ("-m", "monai.bundle", "ckpt_export", "--net_id", "network_def", "--filepath", "models/model.ts")
 FILES = ("--ckpt_file", "models/model.pt", "--meta_file", "configs/metadata.json")
@@ -28,8 +29,16 @@ def write_state(state: Mapping[str, Tensor], path: Path) -> None:
     Args:
         state: tensors by name.
         path: the file.
+
+    Raises:
+        InputError: when it cannot be written.
     """
-    torch.save({name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, path)
+    try:  # the file's own name stands in it, so it is written in its place
+        torch.save({name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, path)
+    except Exception as error:
+        path.unlink(missing_ok=True)
+        raise_unwritten(error, path)
+        raise
 
 
 def write_torchscript(bundle: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.qupath_network import PERCENTILES, qupath_network, write_qupath_network
@@ -21,7 +23,9 @@ from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
+from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.printing import phase
 from mani_monai.utils.places import place_of
 
 NETWORK, DESCRIPTION = "instanseg.pt", "rdf.yaml"
@@ -62,26 +66,36 @@ def write_qupath_folder(model: Model, out: str | Path, mpp: float | None = None)
     folder = Path(out) / f"{model.name}_qupath"
     if folder.exists() and not (folder / DESCRIPTION).is_file():
         raise InputError(f"{folder}: holds something that was not exported here; choose another --out.")
+    building = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
+        building.mkdir(parents=True)
+        with phase("writing the network for QuPath"):
+            _write(building, network, model, size)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        script = write_qupath_network(network, folder / NETWORK)
-        image = _test_image(size)
-        with torch.inference_mode():
-            labels = script(torch.from_numpy(scaled_as_qupath(image))).numpy()
-        np.save(folder / "test-input.npy", image)
-        np.save(folder / "test-output.npy", labels)
-        domains = [Domain(str(one["name"]), str(one["role"]), str(one["licence"])) for one in model.domains]
-        terms = terms_of_use(domains) if domains else f"Its terms are in {Path(LICENCE).name}."
-        card = CARD.format(name=model.name, mpp=size, terms=terms)
-        (folder / f"{model.name}_README.md").write_text(card, encoding="utf-8")
-        if model.licence:
-            (folder / Path(LICENCE).name).write_text(model.licence, encoding="utf-8")
-        description = _description(model, size, file_hash(folder / NETWORK))
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")  # which is YAML
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
+        building.rename(folder)
+    except Exception as error:
+        raise_unwritten(error, folder)
+        raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _write(folder: Path, network: nn.Module, model: Model, mpp: float) -> None:
+    script = write_qupath_network(network, folder / NETWORK)
+    image = _test_image(mpp)
+    with torch.inference_mode():
+        labels = script(torch.from_numpy(scaled_as_qupath(image))).numpy()
+    np.save(folder / "test-input.npy", image)
+    np.save(folder / "test-output.npy", labels)
+    domains = [Domain(str(one["name"]), str(one["role"]), str(one["licence"])) for one in model.domains]
+    terms = terms_of_use(domains) if domains else f"Its terms are in {Path(LICENCE).name}."
+    card = CARD.format(name=model.name, mpp=mpp, terms=terms)
+    (folder / f"{model.name}_README.md").write_text(card, encoding="utf-8")
+    if model.licence:
+        (folder / Path(LICENCE).name).write_text(model.licence, encoding="utf-8")
+    description = _description(model, mpp, file_hash(folder / NETWORK))
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")  # which is YAML
 
 
 def scaled_as_qupath(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from mani_monai.declaration import KEY, TRAINING
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, files_of, write_hashes
+from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
 
 LARGEST = 25 * 2**20
@@ -74,8 +75,9 @@ def zoo_request(exported: str | Path, out: str | Path, url: str | None = None) -
         building.rename(folder)
         test.parent.mkdir(parents=True, exist_ok=True)
         test.write_text(_unit_test(exported), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error}); free some space, or choose another --out.") from error
+    except Exception as error:
+        raise_unwritten(error, out)
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder

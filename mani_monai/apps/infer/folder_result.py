@@ -122,9 +122,14 @@ def report(result: FolderResult) -> None:
             f"left out: {counted(result.left_out, 'other file')}, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
             file=sys.stderr,
         )
+    name_failed(result)
+    print(result.last_line)
+
+
+def name_failed(result: FolderResult) -> None:
+    """Prints why each image failed, to standard error."""
     for image in result.failed:
         print(f"failed: {image.note}", file=sys.stderr)
-    print(result.last_line)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mani_monai.apps.infer.folder_result import FAILED, FolderResult, ImageResult, write_summary
+from mani_monai.apps.infer.folder_result import FAILED, FolderResult, ImageResult, name_failed, write_summary
 from mani_monai.apps.infer.image_steps import ImageSteps
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
@@ -81,7 +81,11 @@ def infer_folder(
     files = len(paths_in(folder))
     facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.device)}
     finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
-    write_summary(finished)
+    try:
+        write_summary(finished)
+    except InputError:  # of a full disk, say: what failed is said all the same
+        name_failed(finished)
+        raise
     return finished
 
 

@@ -15,6 +15,7 @@ from mani_monai.apps.prepare.toy_histology import make_tile
 from mani_monai.apps.prepare.toy_styles import SOURCE_TISSUE, TARGET_TISSUE, TissueStyle
 from mani_monai.data.datalists import data_set_names
 from mani_monai.data.readers.records import Listing, RawMask, Record
+from mani_monai.utils.folders import replacing
 
 __all__ = ["TOY_TISSUES", "ensure_toy_data", "make_toy_data"]
 
@@ -72,7 +73,8 @@ def _make_data_set(dataset_dir: str | Path, name: str, images: int, size: tuple[
             tile_seed = np.random.SeedSequence([seed, domain, index]).generate_state(1)[0]
             tile = make_tile(TOY_TISSUES[name], size, int(tile_seed))
             path = Path(drawn) / f"{name}_{index:03d}.png"
-            Image.fromarray(tile.image).save(path, compress_level=1)
+            with replacing(path) as drawing:
+                Image.fromarray(tile.image).save(drawing, compress_level=1)
             records.append(Record(path.stem, path.stem, path, partial(_mask, tile.instances)))
         listing = Listing("toy", tuple(records), "none: drawn by this project")
         return prepare(listing, dataset_dir, name, overwrite=True, seed=seed, progress=False).folder

@@ -20,6 +20,7 @@ from mani_monai.apps.slides.slide_tissue import tissue_of
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
 WINDOWS, EDGE = 96, 512
@@ -141,5 +142,6 @@ def _whole(windows: list[Window], edge: int) -> list[Window]:
 
 def _save(pixels: np.ndarray, folder: Path, slide: Slide, window: Window, ratio: float) -> str:
     name = f"{slide.path.stem}_x{round(window.left * ratio)}_y{round(window.top * ratio)}.png"
-    Image.fromarray(pixels).save(folder / name, compress_level=4)
+    with replacing(folder / name) as partial:
+        Image.fromarray(pixels).save(partial, compress_level=4)
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,13 @@ def run_slides(
     for path in [path for path, store in run.waiting.items() if not store.open_shards]:  # others were still at work
         results = [each for each in results if each.slide != path.name] + [replace(run, share=None).slide(path)]
     results.sort(key=lambda result: result.slide)
-    write_summary(out, results)
+    try:
+        write_summary(out, results)
+    except InputError:  # of a full disk, say: what failed is said all the same
+        for result in results:
+            if result.status == FAILED:
+                print(f"{result.slide}: {result.status}: {result.note}", file=sys.stderr)
+        raise
     return results
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from mani_monai.data.datalists import load_source_list
 from mani_monai.evaluation.calibration import calibration_error, fit_calibration, matched_nuclei, reliability
@@ -81,7 +82,7 @@ def score_nuclei(model: Model, items: Sequence[Mapping[str, str]]) -> tuple[np.n
     if not items:
         raise InputError("calibrate: the source has no validation images; prepare it again with more images.")
     scores, matched = [], []
-    for item in items:
+    for item in tqdm(items, "measuring certainty", unit="image"):
         with Image.open(item["label"]) as label:
             ids = np.asarray(label).astype(np.int64)
         nuclei = model(item["image"], mpp=model.mpp)
