@@ -25,8 +25,8 @@ from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
-from mani_monai.utils.printing import phase
 from mani_monai.utils.places import place_of
+from mani_monai.utils.printing import phase
 
 NETWORK, DESCRIPTION = "instanseg.pt", "rdf.yaml"
 TEST_EDGE = 256
