@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from mani_monai.apps.export.documents import terms_of_use
-from mani_monai.apps.export.qupath_network import PERCENTILES, qupath_network, write_qupath_network
+from mani_monai.apps.export.qupath_network import PERCENTILES, QuPathNetwork, qupath_network, write_qupath_network
 from mani_monai.apps.export.trained_run import Domain
 from mani_monai.bundle_files import LICENCE
 from mani_monai.data.pixel_size import alike, given_pixel_size, read_pixel_size, scale_for
@@ -81,7 +80,7 @@ def write_qupath_folder(model: Model, out: str | Path, mpp: float | None = None)
     return folder
 
 
-def _write(folder: Path, network: nn.Module, model: Model, mpp: float) -> None:
+def _write(folder: Path, network: QuPathNetwork, model: Model, mpp: float) -> None:
     script = write_qupath_network(network, folder / NETWORK)
     image = _test_image(mpp)
     with torch.inference_mode():
