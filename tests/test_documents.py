@@ -38,6 +38,7 @@ NO_COMMANDS = (
     "index.md",
     "strong_stain_plan.md",
     "teacher_plan.md",
+    "contour_plan.md",
     "verdict_plan.md",
     "weights_plan.md",
 )
