@@ -11,6 +11,8 @@ from scipy import ndimage
 
 KERNEL = 21
 """Edge in pixels of the Sobel kernel, as in HoVer-Net and the zoo's bundle."""
+LEAST_RANGE = 0.01
+"""Of distances, which go from -1 to 1 in a nucleus: what varies by less is constant but for a network's rounding."""
 Window = tuple[slice, slice]
 Scale = Sequence[Sequence[float]]
 """Of horizontal and vertical distances: least, largest, least and largest response; empty where nothing varies."""
@@ -20,7 +22,8 @@ class BorderMap:
     """The larger of the two inverted Sobel responses, each scaled to 0..1 over the whole map, window by window.
 
     Horizontal distances are scaled to 0..1 and differentiated along rows, vertical ones along columns, with MONAI's
-    Sobel kernel and reflection. A map that is constant, or whose response is, marks no border.
+    Sobel kernel and reflection. A map that varies by ``LEAST_RANGE`` at most, or whose response is constant, marks no
+    border: rounding, scaled to 0..1, would cut one large nucleus anywhere, or leave it without a marker.
 
     Args:
         hover: 2HW, horizontal then vertical distances.
@@ -48,7 +51,7 @@ class BorderMap:
             self.ranges[channel] = low, high = np.float32(hover[channel].min()), np.float32(hover[channel].max())
             if not np.isfinite([low, high]).all():
                 raise ValueError("hover_maps must be finite, got NaN or infinity.")
-            if low < high:
+            if high - low > LEAST_RANGE:
                 self._measure(channel, tile, keep)
 
     @property
@@ -148,7 +151,7 @@ def border_scale(maps: Iterable[NDArray], kernel_size: int) -> list[list[float]]
     scale: list[list[float]] = []
     for each in found:
         low, high, least, most = (pick([row[n] for row in each], default=0.0) for n, pick in enumerate((min, max) * 2))
-        varies = low < high and least < most
+        varies = high - low > LEAST_RANGE and least < most
         scale.append([float(v) for v in (low, high, least / (high - low), most / (high - low))] if varies else [])
     return scale
 

@@ -49,8 +49,8 @@ def hover_instances(
       sides: on symmetric maps free of noise only.
     - MONAI takes the larger of the two softmaxes, so that a pixel of equal ones is background. Here, as in HoVer-Net,
       a pixel at the threshold is nucleus.
-    - MONAI raises where a distance map or its gradient is constant. Here a constant map marks no border; where both
-      are, every connected piece is an instance.
+    - MONAI raises where a distance map or its gradient is constant. Here a map that varies by ``LEAST_RANGE`` at most
+      marks no border; where both do, every connected piece is an instance.
     - MONAI keeps a nucleus smaller than ``min_size`` where it fills the whole map.
 
     Args:

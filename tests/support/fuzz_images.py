@@ -39,10 +39,11 @@ def _mode(mode: str, ending: str, right: str) -> Writer:
 
 
 def _alpha(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
-    """An alpha channel of one value means nothing."""
-    alpha = np.full((*picture.shape[:2], 1), random.choice([0, 128, 255]), np.uint8)
+    """An alpha channel of one value means nothing, but for 0: no viewer shows that picture."""
+    value = random.choice([0, 128, 255])
+    alpha = np.full((*picture.shape[:2], 1), value, np.uint8)
     Image.fromarray(np.dstack([picture, alpha])).save(stem.with_suffix(".png"))
-    return SAME
+    return SAME if value else REFUSED
 
 
 def _turned(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:

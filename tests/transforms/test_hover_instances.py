@@ -9,6 +9,7 @@ import pytest
 from hover_outputs import BENCHMARK, OUTPUTS, made, ours
 
 from mani_monai.transforms import hover_instances
+from mani_monai.transforms.hover_borders import border_scale
 
 pytestmark = pytest.mark.usefixtures("no_warning")
 
@@ -58,6 +59,22 @@ def test_without_any_gradient_every_piece_is_an_instance(value, tile):
     assert instances.max() == 2
     assert (instances == 1).sum() == 10 * 10 + 2 + 8 * 10
     assert (instances == 2).sum() == 12
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+@pytest.mark.parametrize("rounding", ["spot", "seam", "noise"])
+def test_rounding_cuts_no_nucleus_that_fills_the_image(rounding, tile):
+    distances = np.zeros((2, 300, 300), np.float32)
+    if rounding == "spot":
+        distances[:, 150, 100] = 1e-6
+    elif rounding == "seam":
+        distances[:, :, :150] = 1e-7
+    else:
+        distances += np.random.default_rng(0).standard_normal(distances.shape).astype(np.float32) * 1e-4
+    everywhere = np.ones((300, 300), np.float32)
+    scale = border_scale([distances[:, :100, 50:150]], 21)
+    for given in (None, scale):
+        np.testing.assert_array_equal(hover_instances(everywhere, distances, tile=tile, border_scale=given), 1)
 
 
 @pytest.mark.parametrize("channel", [0, 1])
