@@ -160,7 +160,7 @@ class Model:
         grid = rescaled(picture, scale)
         seen = grid if whole is None else rescaled(whole, scale)
         if is_taken_whole(seen.shape[:2]):
-            return self.maps(grid, seen), self
+            return self.maps(grid) if whole is None else self.maps(grid, seen), self
         from mani_monai.large_picture import large_answer  # few pictures are
 
         return large_answer(self, seen, grid)

@@ -87,6 +87,24 @@ def test_nothing_half_is_left(command, largest, line_of, tmp_path):
     assert all(path.is_file() and path.read_bytes() == content for path, content in before.items())
 
 
+@pytest.mark.parametrize("command", ["adapt", "infer", "slides"])
+def test_a_folder_that_takes_nothing_is_refused_before_any_work(command, line_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "out")
+    ended = run(line_of(command), tmp_path)
+    assert (ended.status, ended.faults) == (1, ())
+    assert ended.text.endswith(
+        f"{tmp_path / 'out'}: cannot be written to (Permission denied); name another folder with --out."
+    )
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_demo_that_failed_names_no_picture(line_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("mani_monai.apps.infer.demo_command.infer", lambda *options, **more: 1)
+    ended = run(line_of("demo"), tmp_path)
+    assert ended.status == 1
+    assert "Look at" not in ended.text
+
+
 @pytest.mark.parametrize(("command", "outputs"), [("infer", "0_mask.png"), ("slides", "0.png")])
 def test_what_failed_is_named_though_no_summary_can_be_written(command, outputs, line_of, tmp_path):
     line = line_of(command)

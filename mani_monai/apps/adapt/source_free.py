@@ -48,6 +48,7 @@ from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
+from mani_monai.utils.folders import make_folder
 
 if TYPE_CHECKING:
     from mani_monai.run.launching import Launcher
@@ -124,6 +125,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     for line in (unsized := named_unsized(images, given.mpp)):
         job.say(f"warning: {line}")
     sound = _sound(images, job, left_out)
+    make_folder(job.out)
 
     job.say(f"2/4 choosing the batch statistics, from {counted(min(len(sound), ESTIMATED), 'image')}")
     choice, facts = choose_statistics(given, sound), {}

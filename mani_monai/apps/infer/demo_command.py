@@ -20,5 +20,6 @@ def demo(out: str = "demo", device: str | None = None) -> int:
     image = write_sample(Path(out) / "tissue")
     nuclei = Path(out) / "nuclei"
     status = infer(own_weights(), str(image.parent), str(nuclei), device=device)
-    print(f"Look at {nuclei / f'{image.stem}_overlay.png'}.")
+    if not status:
+        print(f"Look at {nuclei / f'{image.stem}_overlay.png'}.")
     return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import check_folder, files_by_stem, paths_in
+from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, paths_in
 from mani_monai.utils.overlapped import AHEAD, overlapped
 
 SUMMARY = "summary.csv"
@@ -69,7 +68,7 @@ def infer_folder(
         )
     model = Model.open(bundle, device, precision)
     outputs = _checked(outputs, model)
-    _make_folder(out)
+    make_folder(out)
     steps = ImageSteps(model, out, outputs, size, overwrite)
     bar = tqdm(total=len(paths), desc="inference", unit="image", disable=not progress)
     results = [ImageResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
@@ -87,17 +86,6 @@ def infer_folder(
         name_failed(finished)
         raise
     return finished
-
-
-def _make_folder(out: Path) -> None:
-    """Makes the folder for outputs, before the network works for nothing."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK) else "Permission denied"
-    except OSError as error:
-        reason = error.strerror
-    if reason:
-        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")
 
 
 def _checked(outputs: Sequence[str] | None, model: Model) -> tuple[str, ...]:

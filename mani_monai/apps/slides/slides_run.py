@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from mani_monai.apps.slides.window_reach import total_reach
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import make_folder
 
 MOST_REGIONS = 1000
 NO_SHARD = "none"
@@ -72,7 +72,7 @@ def run_slides(
     if out.is_file() or out.resolve() == Path(slides).resolve():
         raise InputError(f"{out}: holds the slides, or is a file; name another folder with --out.")
     model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
-    _make(out)
+    make_folder(out)
     reach = total_reach(model)
     run = SlideWork(model, reach, out, size, tissue, roi, chosen, regions, share, core, progress)
     results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
@@ -117,13 +117,3 @@ def _outputs(outputs: Sequence[str] | None) -> tuple[str, ...]:
     if DICOM in outputs:
         check_packages()
     return tuple(name for name in OUTPUTS if name in outputs)
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK) else "Permission denied"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from made_slides import dark_model, made_picture, write_slide
 
-from mani_monai.apps.slides import shard_store, slides_run
+from mani_monai.apps.slides import shard_store
 from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_tissue import read_region
 from mani_monai.apps.slides.slides_run import run_slides
@@ -178,7 +178,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on(slide, tmp_path, monk
 
 
 def test_an_output_that_cannot_be_written_to_is_refused_before_anything_is_done(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr(slides_run.os, "access", lambda path, mode: False)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(InputError, match=r"out: cannot be written to \(Permission denied\); name another folder"):
         run(slide, tmp_path / "out")
     monkeypatch.undo()
