@@ -15,6 +15,13 @@ _NAME = re.compile(rf"(?P<folder>(.*/)?){CACHE}/(?P<module>\w+)\.[\w-]+(\.opt-(?
 _COMPARE = """
 import json, marshal, sys
 from importlib.util import MAGIC_NUMBER
+
+def fields(code):
+    names = [name for name in dir(code) if name.lstrip("_").startswith("co_")]
+    names = [name for name in names if name not in ("co_consts", "co_filename", "co_lnotab")]
+    own = [value for name in names if not callable(value := getattr(code, name))]
+    return own, [fields(each) for each in code.co_consts if isinstance(each, type(code))]
+
 same = []
 for name, compiled, source, optimize in json.load(sys.stdin):
     try:
@@ -22,13 +29,19 @@ for name, compiled, source, optimize in json.load(sys.stdin):
             magic, code = stream.read(16)[:4], stream.read()
         with open(source, "rb") as stream:
             text = stream.read()
-        if magic == MAGIC_NUMBER and marshal.loads(code) == compile(text, source, "exec", 0, True, optimize):
+        if magic != MAGIC_NUMBER:
+            continue
+        held, meant = marshal.loads(code), compile(text, source, "exec", 0, True, optimize)
+        if held == meant and fields(held) == fields(meant):
             same.append(name)
     except Exception:
         pass
 print(json.dumps(same))
 """
-"""Compares code as values: none is run. It runs in a process of its own, since bytes made to be hostile may end it."""
+"""Compares code as values: none is run. It runs in a process of its own, since bytes made to be hostile may end it.
+
+``==`` compares constants with their types. It leaves out the stack's size and what specialised instructions hold, by
+which equal code may do anything: ``fields`` are all that Python shows."""
 
 
 def compiled_modules(files: Mapping[str, Path]) -> set[str]:

@@ -107,7 +107,7 @@ def _onnx_findings(name: str, path: Path) -> Iterator[Finding]:
 def code_findings(name: str, path: Path) -> Iterator[Finding]:
     """A module of the bundle's own: that it is there, and what in it is not harmless on its face."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes())  # which minds a declared encoding, as an import does
     except (SyntaxError, ValueError, RecursionError) as error:
         yield Finding(name, "code", f"cannot be parsed ({error})", True)
         return

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import compileall
+import marshal
 import shutil
 import struct
 import sys
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -82,3 +85,49 @@ def test_of_another_python_and_without_source(taken):
     told = compiled_modules(files_of(taken))
     assert path.relative_to(taken).as_posix() in told
     assert not {other.relative_to(taken).as_posix(), alone.relative_to(taken).as_posix()} & told
+
+
+TEXT = "def total(items):\n    found = 0\n    for each in items:\n        found = found + len(each)\n    return found\n"
+
+
+def written(folder: Path, code: bytes) -> set[str]:
+    """What is told of a module whose compiled form holds some code."""
+    source = folder / "total.py"
+    source.write_text(TEXT)
+    path = folder / CACHE / f"total.{sys.implementation.cache_tag}.pyc"
+    path.parent.mkdir()
+    path.write_bytes(MAGIC_NUMBER + bytes(12) + code)
+    return compiled_modules({"total.py": source, f"{CACHE}/{path.name}": path})
+
+
+def compiled_text(name: str = "total.py") -> CodeType:
+    return compile(TEXT, name, "exec", dont_inherit=True)
+
+
+def function_of(code: CodeType) -> CodeType:
+    return next(each for each in code.co_consts if isinstance(each, CodeType))
+
+
+def test_code_as_it_was_compiled(tmp_path):
+    assert written(tmp_path, marshal.dumps(compiled_text("elsewhere.py")))
+
+
+def test_a_stack_of_another_size_is_other_code(tmp_path):
+    """Python takes both for equal, and writes beyond a stack that is too small."""
+    code = compiled_text()
+    function = function_of(code)
+    small = code.replace(co_consts=(function.replace(co_stacksize=0), *code.co_consts[1:]))
+    assert not written(tmp_path, marshal.dumps(small))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python specialises no instruction")
+def test_specialised_instructions_are_other_code(tmp_path):
+    """They look names up where their operands say, and Python takes them for the plain ones."""
+    names: dict = {}
+    exec(compiled_text(), names)
+    for _ in range(100):
+        names["total"](["a", "bc"])
+    plain = function_of(compiled_text()).co_code
+    special = names["total"].__code__._co_code_adaptive
+    assert special != plain
+    assert not written(tmp_path, marshal.dumps(compiled_text()).replace(plain, special))

@@ -141,6 +141,8 @@ def test_a_logging_configuration_that_evaluates(bundle, line, evaluated):
         ("from fire.parser import DefaultParseValue, sys\n", "imports fire.parser"),
         ("import fire.parser\nfire.Fire(print)\n", "imports fire.parser"),
         ("def broken(:\n", "cannot be parsed"),
+        ("# coding: utf-7\n# +AAo-import subprocess\n", "imports subprocess"),  # as Python reads that encoding
+        ("# coding: unheard_of\n", "cannot be parsed"),
     ],
 )
 def test_code_of_the_bundle(bundle, code, danger, witness):
