@@ -103,7 +103,7 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
         if name not in workflow.parser:
             raise InputError(f"{name}: there is no such option of {' and '.join(overlays)}.")
         workflow.parser[name] = value
-    with _incomplete_named(folder, bundle, config):
+    with _incomplete_named(folder, config):
         workflow.initialize()
         workflow.run()
         workflow.finalize()
@@ -111,21 +111,15 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
 
 
 @contextmanager
-def _incomplete_named(folder: Path, bundle: Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Says in one line that a step failed because the run's config lacks what the bundle's has, or refers to."""
+def _incomplete_named(folder: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Says in one line that a step failed because the run's config lacks what the step refers to."""
     try:
         yield
     except Exception as error:
-        if input_error_of(error) is not None:
+        looked_up = "imports" not in config or _is_of_parser(error)
+        if input_error_of(error) is not None or not looked_up:
             raise
-        own = read_object(bundle / "configs" / "train.json", "install mani-monai again")
-        lacking = [name for name in own if name not in config and not name.startswith("_")]
-        if lacking:
-            reason = f"without {lacking[0]!r}"
-        elif _is_of_parser(error):
-            reason = " ".join(str(error).split())[:200]
-        else:
-            raise
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{train_config(folder)}: is incomplete ({reason}); copy the run again, or train anew."
         ) from error

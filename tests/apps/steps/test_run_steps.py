@@ -118,9 +118,14 @@ def test_metadata_that_are_incomplete(whole, tmp_path, step, content):
     assert "\n" not in str(found.value)
 
 
-def test_a_fault_of_the_step_itself_is_not_called_one_of_the_config(whole):
+@pytest.mark.parametrize("lost", [None, "warmup"])
+def test_a_fault_of_the_step_itself_is_not_called_one_of_the_config(whole, tmp_path, lost):
+    """Nor where the config lacks what no evaluation reads, as of a version that did not know it."""
+    folder = shutil.copytree(whole, tmp_path / "run")
+    path = folder / "configs" / "train.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != lost}))
     with pytest.raises(RuntimeError):
-        run_step(whole, ["evaluate"], label_free_images="$1 / 0")
+        run_step(folder, ["evaluate"], label_free_images="$1 / 0")
 
 
 def test_commands_take_the_folder_and_say_where_the_result_is(whole, tmp_path, capsys):
