@@ -77,8 +77,17 @@ def run_slides(
     run = SlideWork(model, reach, out, size, tissue, roi, chosen, regions, share, core, progress)
     results = [SlideResult(Path(line.partition(": ")[0]).name, FAILED, note=line) for line in twins]
     results += [run.slide(path) for path in tqdm(paths, desc="slides", unit="slide", disable=not progress)]
-    for path in [path for path, store in run.waiting.items() if not store.open_shards]:  # others were still at work
-        results = [each for each in results if each.slide != path.name] + [replace(run, share=None).slide(path)]
+    _summarise(out, results)
+    while ended := [path for path, store in run.waiting.items() if not store.open_shards]:
+        for path in ended:  # others were still at work, and may have written their summary before this one
+            del run.waiting[path]
+            results = [each for each in results if each.slide != path.name] + [replace(run, share=None).slide(path)]
+        _summarise(out, results)
+    return results
+
+
+def _summarise(out: Path, results: list[SlideResult]) -> None:
+    """Sorts results, and writes their summary."""
     results.sort(key=lambda result: result.slide)
     try:
         write_summary(out, results)
@@ -87,7 +96,6 @@ def run_slides(
             if result.status == FAILED:
                 print(f"{result.slide}: {result.status}: {result.note}", file=sys.stderr)
         raise
-    return results
 
 
 def _share(shard: str | None) -> tuple[int, int] | None:

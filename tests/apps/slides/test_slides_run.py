@@ -12,7 +12,7 @@ import shapely
 from made_slides import dark_model, made_picture, write_slide
 from PIL import Image
 
-from mani_monai.apps.slides import slide_work
+from mani_monai.apps.slides import slide_work, slides_run
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.utils import InputError
 
@@ -138,6 +138,22 @@ def test_two_parts_are_one_run(slides, tmp_path, monkeypatch):
     (second,) = run(slides, tmp_path / "two", shard="1/2")
     assert second.status == "done"
     assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
+    assert (tmp_path / "two" / "summary.csv").read_bytes() == (tmp_path / "one" / "summary.csv").read_bytes()
+
+
+def test_a_part_that_ends_before_a_summary_is_written_is_in_it(slides, tmp_path, monkeypatch):
+    monkeypatch.setattr("mani_monai.apps.slides.tile_grid.SHARD", 3)
+    run(slides, tmp_path / "one")
+    genuine = slides_run.write_summary
+
+    def late(out, results):
+        monkeypatch.setattr(slides_run, "write_summary", genuine)
+        run(slides, tmp_path / "two", shard="1/2")
+        genuine(out, results)
+
+    monkeypatch.setattr(slides_run, "write_summary", late)
+    (result,) = run(slides, tmp_path / "two", shard="0/2")
+    assert result.status == "done before"
     assert (tmp_path / "two" / "summary.csv").read_bytes() == (tmp_path / "one" / "summary.csv").read_bytes()
 
 
