@@ -14,7 +14,7 @@ NO_LINKS = ("glossary.md", "methods.md", "architecture.md", "adding_a_method.md"
 PAGES = [REPOSITORY / "README.md", *(p for p in sorted(GLOSSARY.parent.glob("*.md")) if p.name not in NO_LINKS)]
 EVERYDAY = {"adaptation", "average", "control", "instance", "run", "shift", "source", "target"}
 """Words that pages use in their everyday sense, too."""
-OTHER = re.compile(r"^```[\s\S]*?^```|`[^`]*`|^#.*$|^\|.*\n\|[-|]+$|!?\[[^\]]*\]\((?![^)]*glossary)[^)]*\)", re.M)
+OTHER = re.compile(r"^ *```[\s\S]*?^ *```|`[^`]*`|^#.*$|^\|.*\n\|[-|]+$|!?\[[^\]]*\]\((?![^)]*glossary)[^)]*\)", re.M)
 """What is no prose: code, headings, heads of tables, pictures and links to other pages."""
 
 
