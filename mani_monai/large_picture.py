@@ -41,15 +41,15 @@ class Window:
         return self.bottom - self.top, self.right - self.left
 
 
-def large_answer(
-    model: Model, picture: NDArray[np.uint8], part: NDArray[np.uint8] | None = None
-) -> tuple[NDArray[np.float32], Model]:
-    """The network's answer for a large picture, and the model that finds its nuclei.
+def measured(model: Model, picture: NDArray[np.uint8]) -> tuple[TissueColours | None, Model]:
+    """What stands for a large picture, by windows of it: its tissue's colours, and a model with its borders.
 
     Args:
         model: the model.
         picture: HW3 RGB, at the network's pixel size.
-        part: HW3 RGB, the part of the picture that is asked for; all of it by default.
+
+    Returns:
+        the colours, None where the model normalises no stains, and the model that finds the picture's nuclei.
 
     Raises:
         InputError: as of :meth:`Model.maps`, and when the model normalises stains twice.
@@ -60,8 +60,7 @@ def large_answer(
 
     chosen = partial(tissue_windows, read, picture.shape[:2])
     colours = tissue_colours(model, chosen(STAIN_WINDOWS))
-    fitted = with_borders(model, chosen(BORDER_WINDOWS), colours)
-    return fitted.maps(picture if part is None else part, colours), fitted
+    return colours, with_borders(model, chosen(BORDER_WINDOWS), colours)
 
 
 def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: bool = False) -> TissueColours | None:

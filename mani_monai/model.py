@@ -141,29 +141,41 @@ class Model:
         maps, fitted = self.answer(picture, scale)
         return fitted.nuclei(maps, picture.shape[:2], size and size.um, picture, scale)
 
-    def answer(
-        self, picture: NDArray[np.uint8], scale: float = 1.0, whole: NDArray[np.uint8] | None = None
-    ) -> tuple[NDArray[np.float32], Model]:
+    def answer(self, picture: NDArray[np.uint8], scale: float = 1.0) -> tuple[NDArray[np.float32], Model]:
         """The network's answer for a picture of any size; of a large one, windows stand for stains and borders.
 
         Args:
             picture: HW3 RGB.
             scale: by what its sides are multiplied for the network.
-            whole: HW3 RGB that the picture is a part of, by which stains and borders are measured; itself by default.
 
         Returns:
             the answer as :meth:`maps` gives it, and the model that finds its nuclei.
 
         Raises:
-            InputError: as of :meth:`maps`, and when stains are normalised twice and the picture is large.
+            InputError: as of :meth:`maps` and :meth:`measured`.
         """
         grid = rescaled(picture, scale)
-        seen = grid if whole is None else rescaled(whole, scale)
-        if is_taken_whole(seen.shape[:2]):
-            return self.maps(grid) if whole is None else self.maps(grid, seen), self
-        from mani_monai.large_picture import large_answer  # few pictures are
+        whole, fitted = self.measured(grid)
+        return fitted.maps(grid, whole), fitted
 
-        return large_answer(self, seen, grid)
+    def measured(self, whole: NDArray[np.uint8]) -> tuple[Whole, Model]:
+        """What stands for a picture in the answer to any part of it.
+
+        Args:
+            whole: HW3 RGB, at the network's pixel size.
+
+        Returns:
+            what :meth:`maps` takes as its whole, and the model that finds nuclei there: of a large picture the colours
+            of its tissue and a model with its borders, both by windows of it; else the picture and this model.
+
+        Raises:
+            InputError: as of :meth:`maps`, and when stains are normalised twice and the picture is large.
+        """
+        if is_taken_whole(whole.shape[:2]):
+            return whole, self
+        from mani_monai.large_picture import measured  # few pictures are
+
+        return measured(self, whole)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.

@@ -78,7 +78,8 @@ def test_a_part_is_measured_as_its_whole_is(tmp_path, large, kind):
     if kind == "borders":
         model, image = painted_model(mpp=0.25), painted(round_nuclei(164, 328, DISCS))
     part = image[:164, :164] if kind == "borders" else image
-    maps, fitted = model.answer(part.copy(), whole=image)
+    measured, fitted = model.measured(image)
+    maps = fitted.maps(part.copy(), measured)
     expected, of_whole = model.answer(image)
     np.testing.assert_allclose(maps, expected[:, : part.shape[0], : part.shape[1]], atol=1e-5)
     assert fitted.declaration.parting == of_whole.declaration.parting
@@ -87,7 +88,8 @@ def test_a_part_is_measured_as_its_whole_is(tmp_path, large, kind):
 
 def test_a_part_of_a_small_picture_is_measured_by_all_of_it(tmp_path):
     model, part = unet(tmp_path), PICTURE[:96].copy()
-    maps, fitted = model.answer(part, whole=PICTURE)
+    measured, fitted = model.measured(PICTURE)
+    maps = fitted.maps(part, measured)
     np.testing.assert_array_equal(maps, model.maps(part, PICTURE))
     assert fitted is model
     assert not np.array_equal(maps, model.answer(part)[0])

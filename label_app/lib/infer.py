@@ -12,7 +12,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
 from mani_monai.apps.label.annotations import annotation_of, label_names
-from mani_monai.apps.label.regions import Region, read_region
+from mani_monai.apps.label.regions import LastMeasured, Region, read_region
 from mani_monai.apps.label.server_training import WEIGHTS
 from mani_monai.declaration import UNET, Declaration
 from mani_monai.model import Model
@@ -44,6 +44,7 @@ class NucleiTask(InferTask):
         self.weights = trained / WEIGHTS if trained else None
         self._served = model
         self._read_at: int | None = None
+        self._measured = LastMeasured()
 
     def info(self) -> dict[str, Any]:
         return {**super().info(), "pathology": True, "version": self.model.version}
@@ -70,8 +71,8 @@ class NucleiTask(InferTask):
         whole, region = read_region(request["image"], request)
         pixels = region.of(whole)
         read = time.perf_counter()
-        maps, fitted = self._current().answer(pixels, whole=whole)  # as mani infer measures the whole
-        nuclei = fitted.nuclei(maps, pixels.shape[:2])
+        measured, fitted = self._measured(self._current(), whole)  # as mani infer measures the whole
+        nuclei = fitted.nuclei(fitted.maps(pixels, measured), pixels.shape[:2])
         found = time.perf_counter()
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from exports import picture
+from painted_model import painted, painted_model, round_nuclei
 from PIL import Image
 
-from mani_monai.apps.label.regions import Region, read_region
+from mani_monai import large_picture
+from mani_monai.apps.label.regions import LastMeasured, Region, read_region
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 60, 90
@@ -69,3 +71,18 @@ def test_a_truncated_image(image):
     image.write_bytes(image.read_bytes()[:-2000])
     with pytest.raises(InputError, match=r"a\.png: cannot be decoded"):
         read_region(image, {})
+
+
+def test_a_large_image_is_measured_once_for_all_its_regions(monkeypatch):
+    monkeypatch.setattr("mani_monai.transforms.rescaling.MOST_WHOLE", 1000)
+    monkeypatch.setattr("mani_monai.large_picture.EDGE", 32)
+    asked, measure = [], large_picture.measured
+    monkeypatch.setattr(large_picture, "measured", lambda *given: asked.append(given) or measure(*given))
+    one, other = (painted(round_nuclei(100, 164, [(40, column, 12)])) for column in (40, 90))
+    model, again, last = painted_model(), painted_model(), LastMeasured()
+    whole = model.measured(one)[1].declaration.parting
+    assert [last(model, one.copy())[1].declaration.parting for _ in range(3)] == [whole] * 3
+    assert len(asked) == 2
+    for given in ((model, other), (again, other), (model, one)):
+        last(*given)
+    assert len(asked) == 5
