@@ -50,7 +50,7 @@ def raise_unwritten(error: BaseException, place: str | Path) -> None:
         InputError: with the remedy.
     """
     if isinstance(error, OSError) or is_cut_off(error):
-        reason = getattr(error, "strerror", None) or "the weights do not fit"
+        reason = "the weights do not fit" if is_cut_off(error) else getattr(error, "strerror", None) or str(error)
         raise InputError(f"{place}: cannot be written ({reason}); free some space, or name another place.") from error
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from warm_python import run_python
 
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_finished, load_network, load_tensors, save_atomically
+from mani_monai.utils.files import load_finished, load_network, load_tensors, raise_unwritten, save_atomically
 
 LIMITED = """
 import resource, sys, torch
@@ -145,3 +145,17 @@ def test_networks_of_a_finished_training(tmp_path):
         assert all(torch.equal(value, states[name][key]) for key, value in network.state_dict().items())
     with pytest.raises(InputError, match="holds another network"):
         load_finished(tmp_path, other=torch.nn.Linear(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("cannot write mode F as PNG"), "cannot write mode F as PNG"),
+        (RuntimeError("[enforce fail at inline_container.cc] PytorchStreamWriter failed"), "the weights do not fit"),
+    ],
+)
+def test_why_a_place_took_no_file(error, reason):
+    with pytest.raises(InputError, match=f"^out: cannot be written .{reason}.; "):
+        raise_unwritten(error, "out")
+    raise_unwritten(ValueError("of another kind"), "out")

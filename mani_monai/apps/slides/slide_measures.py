@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shapely
+from shapely.errors import ShapelyError
 
 from mani_monai.apps.slides.shard_store import FORM
 from mani_monai.apps.slides.slide import Slide
 from mani_monai.apps.slides.slide_tissue import seen_tissue
 from mani_monai.model import Model
 from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
 if TYPE_CHECKING:
@@ -60,7 +63,8 @@ def tissue_once(folder: Path, slide: Slide) -> Polygon | MultiPolygon:
     key = _key({"slide": slide.hash, "mpp": slide.size.um})
     path = folder / f"tissue_{key[:16]}.json"
     if written := read_object(path, "remove it"):
-        return shapely.from_wkb(written["wkb"])
+        with _refusing(path):
+            return shapely.from_wkb(written["wkb"])
     found, whole = seen_tissue(slide)
     if whole:
         save_json(path, {"key": key, "wkb": shapely.to_wkb(found, hex=True)})
@@ -98,13 +102,22 @@ def measured_once(
             content = {"key": key, "colours": colours and asdict(colours), "parting": found.declaration.parting}
             save_json(path, content)
         return colours, found
-    colours = written["colours"]
-    if colours is not None:
-        colours = TissueColours(tuple(colours["mean"]), tuple(colours["std"]), colours["share"])
-    parting = written["parting"]
+    with _refusing(path):
+        colours, parting = written["colours"], dict(written["parting"])
+        if colours is not None:
+            colours = TissueColours(tuple(colours["mean"]), tuple(colours["std"]), colours["share"])
     if parting == model.declaration.parting:
         return colours, model
     return colours, replace(model, declaration=model.declaration.trained(parting=parting))
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """A record that lacks something, as one line that names it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, ShapelyError) as error:
+        raise InputError(f"{path}: is incomplete ({type(error).__name__}); remove it.") from error
 
 
 def _key(facts: Mapping[str, Any]) -> str:

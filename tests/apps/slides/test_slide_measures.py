@@ -17,6 +17,7 @@ from mani_monai.apps.slides.slide_measures import hashed_once, measured_once, ti
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.utils import InputError
 
 COLOURS = TissueColours((0.1, 1 / 3, 0.7), (1e-17, 2.5, 3.0), 0.123456789012345)
 SCALE = [[-1 / 3, 1.0, -0.01, 0.1], [-1.0, 1.0, -0.2, 1 / 7]]
@@ -85,6 +86,22 @@ def test_tissue_is_sought_once_a_slide_and_pixel_size(slide, tmp_path, monkeypat
     assert shapely.to_wkb(again) == shapely.to_wkb(first)
     tissue_once(tmp_path, open_slide(slide, given_pixel_size(0.5)))
     assert sought == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("content", ['{"key": ""}', '{"wkb": "0103"}', '{"wkb": 1}', '{"colours": {}, "parting": {}}'])
+def test_a_record_that_is_incomplete_is_named(slide, tmp_path, content):
+    tissue_once(tmp_path, open_slide(slide))
+    measured_once(tmp_path, {}, lambda: COLOURS, lambda found: painted_model(), painted_model())
+    for kind, read in {
+        "tissue": lambda: tissue_once(tmp_path, open_slide(slide)),
+        "measures": lambda: measured_once(
+            tmp_path, {}, lambda: COLOURS, lambda found: painted_model(), painted_model()
+        ),
+    }.items():
+        (path,) = tmp_path.glob(f"{kind}_*.json")
+        path.write_text(content)
+        with pytest.raises(InputError, match=f"^{path}: .*; remove it"):
+            read()
 
 
 def test_tissue_of_a_slide_that_was_not_read_whole_is_sought_again(slide, tmp_path, monkeypatch):
