@@ -18,7 +18,9 @@ CHECKPOINT = "checkpoint.pt"
 SNAPSHOTS = "snapshots"
 """Key of an evaluation's scores of each snapshot, and the folder of their weights."""
 SAID = ("bundle_root", "dataset_dir", "source", "target", "split")
-"""Texts of a run's config that every step after its training reads."""
+"""Texts of a run's config that every step after its training reads; several data sets are a list of them."""
+SETS = ("source", "target")
+"""Those of ``SAID`` that may name several data sets."""
 RECORDED = ("name", "role", "licence")
 """Texts that a run's metadata hold of every data set that trained it."""
 FORMER = ("training.json", "config.json", "model.pt")
@@ -72,7 +74,9 @@ def read_train_config(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"{folder}: {what}; name the output_dir of a training.")
     config = read_object(path, "train anew")
     for name in SAID:
-        if not isinstance(config.get(name), str):
+        value = config.get(name)
+        texts = value if name in SETS and isinstance(value, list) and value else [value]
+        if not all(isinstance(text, str) for text in texts):
             raise InputError(f"{path}: is incomplete, without the text {name!r}; copy the run again, or train anew.")
     return config
 

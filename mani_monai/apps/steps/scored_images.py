@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mani_monai.data.datalists import PARTS, load_target_list
+from mani_monai.data.datalists import PARTS, data_set_names, load_target_list
 from mani_monai.evaluation.selection import metric_names
 from mani_monai.run.run_folder import read_train_config
 from mani_monai.utils import InputError
@@ -24,7 +24,8 @@ def scored_images(run: str | Path, evaluation: str | Path) -> str:
     facts = read_object(Path(evaluation) / "metrics.json", "evaluate anew")
     names = list(next(iter(facts["selections"].values()))[metric_names(facts)[0]])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    line = f"scored: {', '.join(names[:MOST_NAMED])}{more}, the test part of {facts['split']} of {facts['target']}"
+    target = " and ".join(data_set_names(facts["target"]))
+    line = f"scored: {', '.join(names[:MOST_NAMED])}{more}, the test part of {facts['split']} of {target}"
     place = read_train_config(Path(run))["dataset_dir"]
     others = sum(_images(place, facts["target"], facts["split"], part) for part in PARTS) - len(names)
     if others <= 0:
@@ -33,7 +34,7 @@ def scored_images(run: str | Path, evaluation: str | Path) -> str:
     return f"{line}; {kept}\nmani adapt --check IMAGES --masks MASKS scores every image that you labelled"
 
 
-def _images(dataset_dir: str, target: str, split: str, part: str) -> int:
+def _images(dataset_dir: str, target: str | list[str], split: str, part: str) -> int:
     try:
         return len(load_target_list(dataset_dir, target, split, part))
     except InputError:  # a part without images

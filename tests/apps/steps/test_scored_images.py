@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,3 +53,12 @@ def test_many_are_counted_and_an_empty_part_is_none(folders):
 
 def test_all(folders):
     assert scored_images(*folders([], [], ["c"])) == "scored: c, the test part of split_0 of nine"
+
+
+def test_several_targets_are_a_list(folders):
+    run, evaluation = folders(["a"], [], ["c"])
+    data = run.parent / "data"
+    shutil.copytree(data / "nine", data / "ten")
+    for path in (run / "configs" / "train.json", evaluation / "metrics.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "target": ["nine", "ten"]}))
+    assert scored_images(run, evaluation).startswith("scored: c, the test part of split_0 of nine and ten; 1 other")
