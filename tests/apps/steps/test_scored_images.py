@@ -61,4 +61,4 @@ def test_several_targets_are_a_list(folders):
     shutil.copytree(data / "nine", data / "ten")
     for path in (run / "configs" / "train.json", evaluation / "metrics.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "target": ["nine", "ten"]}))
-    assert scored_images(run, evaluation).startswith("scored: c, the test part of split_0 of nine and ten; 1 other")
+    assert scored_images(run, evaluation).startswith("scored: c, the test part of split_0 of nine and ten; 3 other")
