@@ -1,18 +1,22 @@
 from .tissue import BackgroundOffTissued
+from .stain_normalisation import NormaliseStainsd
 from .part_nucleid import PartNucleid
 from .nucleus import connected_nuclei
 from .polygons import instance_polygons
 from .nucleus import least_area
+from .stain_normalisation import normalise_stains
 from .nuclei_table import nuclei_table
 from .part_nuclei import part_nuclei
 from .tissue import tissue_mask
 
 __all__ = [
     "BackgroundOffTissued",
+    "NormaliseStainsd",
     "PartNucleid",
     "connected_nuclei",
     "instance_polygons",
     "least_area",
+    "normalise_stains",
     "nuclei_table",
     "part_nuclei",
     "tissue_mask",

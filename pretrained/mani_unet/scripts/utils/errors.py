@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+_CUT_OFF = ("PytorchStreamWriter", "unexpected pos")
 _RAISED = re.compile(r"[A-Za-z.]*(Error|Exception)\b.*")
 
 
@@ -51,6 +52,11 @@ def input_line(text: str) -> str | None:
         return None
     _, found, line = text.rpartition(f"{InputError.__name__}: ")
     return line.splitlines()[0].strip() if found else None
+
+
+def is_cut_off(error: BaseException) -> bool:
+    """Whether PyTorch says that a file of weights could not be written to its end, which it raises no OSError for."""
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _CUT_OFF)
 
 
 def failure_reason(lines: Sequence[str]) -> str:

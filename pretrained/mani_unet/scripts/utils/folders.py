@@ -65,6 +65,21 @@ def check_folder(path: str | Path, what: str) -> Path:
     return folder
 
 
+def make_folder(out: Path) -> None:
+    """Makes the folder for outputs, before anything is computed for nothing.
+
+    Raises:
+        InputError: when it cannot be made, or nothing can be written to it.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise InputError(f"{out}: cannot be written to ({reason}); name another folder with --out.")
+
+
 def files_by_stem(
     folders: Sequence[Path],
     endings: tuple[str, ...],

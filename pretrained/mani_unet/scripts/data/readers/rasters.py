@@ -55,8 +55,8 @@ def read_image(path: str | Path) -> RawImage:
     """Reads an image as 8-bit RGB.
 
     Grey is repeated, palettes are looked up, transparent parts become white as on a slide's glass. An alpha channel of
-    one value is dropped. Of 16-bit values the high byte is kept (value // 256, the same for every image). Of several
-    pages the largest is taken where the others show it smaller.
+    one value above 0 is dropped. Of 16-bit values the high byte is kept (value // 256, the same for every image). Of
+    several pages the largest is taken where the others show it smaller.
 
     Args:
         path: an image file.
@@ -65,8 +65,8 @@ def read_image(path: str | Path) -> RawImage:
         HW3 uint8 and what was converted.
 
     Raises:
-        InputError: it cannot be decoded, holds several pictures, is shown turned, holds something other than 8 or 16
-            bits of grey or RGB, or uses less than half of its 16 bits.
+        InputError: it cannot be decoded, holds several pictures, is shown turned, is a picture that is transparent
+            everywhere, holds something other than 8 or 16 bits of grey or RGB, or uses less than half of its 16 bits.
     """
     with opened_picture(path) as opened:
         return rgb_of(opened)
@@ -87,7 +87,7 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
             values = 255 - values
         pixels = np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
     elif image.mode in READABLE and opened.bits in (1, 2, 4, 8, 16):
-        pixels = colours_of(image, notes)
+        pixels = colours_of(image, notes, path)
     else:
         kind = f"{opened.bits} bits per channel" if opened.bits > 8 else f"the colour mode {image.mode}"
         raise InputError(f"{path}: has {kind}; store it as 8-bit RGB.")
@@ -117,8 +117,12 @@ def _check_channels(opened: OpenedPicture) -> None:
         raise InputError(f"{opened.path}: holds two channels; store an image as 8-bit RGB, a mask as one grey channel.")
 
 
-def colours_of(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.uint8]:
-    """HW3 of an image of one of the modes ``READABLE``, with 8 bits per channel; adds to the notes what it converts."""
+def colours_of(image: Image.Image, notes: list[tuple[str, int]], name: str | Path = "image") -> NDArray[np.uint8]:
+    """HW3 of an image of one of the modes ``READABLE``, with 8 bits per channel; adds to the notes what it converts.
+
+    Raises:
+        InputError: it is transparent everywhere, though it holds a picture; the line begins with the name.
+    """
     if image.mode not in (*_ALPHA, "P"):
         return np.asarray(image.convert("RGB"))
     transparent = image.mode != "P" or "transparency" in image.info
@@ -126,7 +130,10 @@ def colours_of(image: Image.Image, notes: list[tuple[str, int]]) -> NDArray[np.u
         image = image.convert("LA")
     pixels = np.asarray(image.convert("RGBA"))  # not convert("RGB"): a palette must keep its colours
     alpha = pixels[..., 3:].astype(np.uint16)
-    if not transparent or alpha.min() == alpha.max():
+    hidden = transparent and not alpha.any()
+    if hidden and (pixels != pixels[0, 0]).any():
+        raise InputError(f"{name}: is transparent everywhere (alpha 0), so that no viewer shows it; save it as RGB.")
+    if not transparent or (alpha.min() == alpha.max() and not hidden):
         if transparent:
             notes.append(("alpha dropped", 1))
         return pixels[..., :3]

@@ -1,0 +1,174 @@
+"""Brings the colours of a slide's tissue to a fixed reference."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from monai.utils import convert_data_type, convert_to_dst_type
+from skimage.color import lab2rgb, rgb2lab
+
+from .tissue import tissue_mask
+
+REFERENCE_MEAN = np.array([65.0, 24.0, -14.0], np.float32)
+REFERENCE_STD = np.array([10.0, 5.0, 6.5], np.float32)
+"""CIELAB of the reference's tissue: H&E of middle strength, in the midst of several laboratories' images."""
+
+_GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
+_LEAST_TISSUE = 0.01  # share of an image
+_LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
+_MOST_GAIN = 3.0  # so that noise is not blown up
+
+
+@dataclass(frozen=True)
+class TissueColours:
+    """Colours of the tissue of an image, or of a slide by some windows of it.
+
+    Attributes:
+        mean: CIELAB.
+        std: the same.
+        share: of the pixels, how many are tissue.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    share: float
+
+    @classmethod
+    def of_image(cls, image: np.ndarray, colours: np.ndarray | None = None) -> TissueColours:
+        """Measures one image in float32.
+
+        Args:
+            image: 3HW RGB in 0..1.
+            colours: its CIELAB, HW3, where that is known.
+        """
+        tissue, pixels = _tissue(image, _colours(image) if colours is None else colours)
+        if not len(tissue):
+            return cls((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+        middle, spread = (
+            cast("tuple[float, float, float]", tuple(values.tolist()))
+            for values in (tissue.mean(axis=0), tissue.std(axis=0))
+        )
+        return cls(middle, spread, len(tissue) / pixels)
+
+    @classmethod
+    def of(cls, windows: Iterable[np.ndarray]) -> TissueColours:
+        """Measures windows one after another, in float64 (Welford; Chan et al. 1983 for whole windows).
+
+        Args:
+            windows: 3HW RGB in 0..1.
+        """
+        count, total = 0, 0
+        mean, squares = np.zeros(3), np.zeros(3)
+        for window in windows:
+            tissue, pixels = _tissue(window, _colours(window))
+            total += pixels
+            if len(tissue):
+                tissue = tissue.astype(np.float64)
+                own = tissue.mean(axis=0)
+                step, before = own - mean, count
+                count += len(tissue)
+                mean = mean + step * len(tissue) / count
+                squares = squares + ((tissue - own) ** 2).sum(axis=0) + step**2 * before * len(tissue) / count
+        std = np.sqrt(squares / max(count, 1))
+        middle, spread = (cast("tuple[float, float, float]", tuple(values.tolist())) for values in (mean, std))
+        return cls(middle, spread, count / max(total, 1))
+
+
+def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None = None) -> np.ndarray:
+    """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
+
+    Glass, ink and black take no part in the statistics. Glass is moved with the tissue: it often takes a pink
+    tint. An image without tissue, or of a single colour, is returned as it is.
+
+    Reinhard's rather than Macenko's (2009): on slides of three laboratories the latter's two stain vectors often told
+    haematoxylin and eosin apart badly, and nuclei came out brown or red; this keeps them the dark, blue part
+    everywhere. CIELAB stands for Reinhard's l-alpha-beta, as in most implementations.
+    MONAI's ``NormalizeHEStainsd`` (Macenko) takes HWC arrays alone, raises on a blank tile and, as of 1.6.1, mistakes
+    eosin for haematoxylin: red nuclei in blue stroma.
+
+    Args:
+        image: 3HW RGB in 0..1.
+        whole: 3HW RGB in 0..1 that the image is a part of, whose tissue gives the statistics, or these; itself by
+            default.
+
+    Returns:
+        3HW float32 RGB in 0..1.
+    """
+    image = image.astype(np.float32, copy=False)
+    colours = _colours(image)
+    if whole is None:
+        whole = TissueColours.of_image(image, colours)
+    seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(whole)
+    mean, std = np.asarray(seen.mean, np.float32), np.asarray(seen.std, np.float32)
+    if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
+        return image
+    gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
+    colours = (colours - mean) * gain + REFERENCE_MEAN
+    # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
+    colours[..., 0] = np.maximum(colours[..., 0], 0)
+    colours[..., 2] = np.minimum(colours[..., 2], (colours[..., 0] + 16) * 1.72)
+    return np.moveaxis(lab2rgb(colours), -1, 0)
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    """CIELAB, HW3."""
+    return rgb2lab(np.moveaxis(image.astype(np.float32, copy=False), 0, -1))
+
+
+def _tissue(image: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, int]:
+    """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
+    picture = (np.moveaxis(image, 0, -1) * 255).round().clip(0, 255).astype(np.uint8)
+    return colours[(colours[..., 0] < _GLASS) & tissue_mask(picture)], colours[..., 0].size
+
+
+class NormaliseStainsd(MapTransform):
+    """``normalise_stains`` of images, for source and target, in training and in use.
+
+    It belongs among the steps of ``preprocessing``, before any crop, so that whole images are normalised. An exported
+    bundle carries this module.
+
+    Args:
+        keys: keys of 3HW RGB images.
+        white: the images' largest value.
+        whole_key: an image that those of ``keys`` are a part of, where an item has one: its tissue gives the
+            statistics. Or these, as :class:`TissueColours`.
+        allow_missing_keys: leave an item without the key as it is.
+
+    Raises:
+        ValueError: when ``white`` is not positive.
+    """
+
+    def __init__(
+        self, keys: KeysCollection, white: float = 255.0, whole_key: str = "whole", allow_missing_keys: bool = False
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        if white <= 0:
+            raise ValueError(f"white must be > 0, got {white}.")
+        self.white = white
+        self.whole_key = whole_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with its images normalised, of the type that they had.
+        """
+        item = dict(data)
+        seen = None
+        if self.whole_key in item:
+            seen = item[self.whole_key]
+            if not isinstance(seen, TissueColours):
+                seen = convert_data_type(seen, np.ndarray)[0] / np.float32(self.white)
+        for key in self.key_iterator(item):
+            values = convert_data_type(item[key], np.ndarray)[0]
+            image = normalise_stains(values / np.float32(self.white), seen) * np.float32(self.white)
+            whole = not np.issubdtype(values.dtype, np.floating)
+            item[key] = convert_to_dst_type(image.round() if whole else image, item[key])[0]
+        return item
