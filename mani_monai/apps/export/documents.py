@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun
+from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun, names_in
 
 ALLOWED = "The licences of the images allow commercial use."
 _NON_COMMERCIAL = re.compile(r"non[ -]?commercial|[ -]nc\b", re.I)
@@ -135,7 +135,8 @@ def performance(scores: Mapping[str, Any] | None) -> str:
     rows = [f"| {name} | {_shown(figures[f'{name}_mean'])} | {_shown(figures[f'{name}_std'])} |" for name in names]
     images = len(figures[names[0]]) if names else 0
     chosen = "chosen with labels of the target" if scores["selection"] == ORACLE else "chosen without target labels"
-    title = f"On {images} labelled test images of {scores.get('target', 'the target')}, weights {chosen}"
+    target = " and ".join(names_in(scores.get("target", "the target")))
+    title = f"On {images} labelled test images of {target}, weights {chosen}"
     table = "\n".join(["| metric | mean | spread over images |", "|---|---|---|", *rows])
     return f"{title} (each image's score is in `metrics.json`):\n\n{table}"
 
@@ -187,9 +188,8 @@ def terms_of_use(domains: Sequence[Domain]) -> str:
 
 def description(text: str, run: TrainedRun) -> str:
     """The first sentence of a bundle's description, then what these weights were trained on, and how."""
-    source, target = run.named("source"), run.named("target")
-    unlabelled = "" if target == source else f" and {target} (unlabelled)"
-    data = f"Trained on {source} (labelled){unlabelled}: {run.facts['method']}."
+    unlabelled = f" and {run.unlabelled} (unlabelled)" if run.unlabelled else ""
+    data = f"Trained on {run.named('source')} (labelled){unlabelled}: {run.facts['method']}."
     names = [str(step["_target_"]).rpartition(".")[2] for step in run.declaration.preprocessing]
     steps = f"Inference applies {', '.join(names)} to an image first. " if names else ""
     return f"{text.partition('. ')[0]}. {data} {steps}Inference needs MONAI and the packages named here."

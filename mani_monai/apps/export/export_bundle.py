@@ -130,9 +130,8 @@ def _build(
 
     for part in ("configs", "models", "docs"):
         (folder / part).mkdir()
-    source, target = run.named("source"), run.named("target")
-    adapted = "" if target == source else f", adapted to {target}"
-    default = f"weights trained on {source}{adapted}: {run.facts['method']}"
+    adapted = f", adapted to {run.unlabelled}" if run.unlabelled else ""
+    default = f"weights trained on {run.named('source')}{adapted}: {run.facts['method']}"
     said = {"description": description(metadata["description"], run), "data_source": _data_source(run)}
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
     added |= {KEY: declaration.as_dict(), TRAINING: {**run.facts, "domains": [asdict(one) for one in run.domains]}}

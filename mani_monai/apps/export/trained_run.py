@@ -67,4 +67,15 @@ class TrainedRun:
 
     def named(self, role: str) -> str:
         """Names of the data sets of a role in the last training, for a sentence."""
-        return " and ".join(str(self.facts[role]).split(","))
+        return " and ".join(names_in(self.facts[role]))
+
+    @property
+    def unlabelled(self) -> str:
+        """Names of the targets that are no source, for a sentence; empty where there are none."""
+        sources = names_in(self.facts["source"])
+        return " and ".join(name for name in names_in(self.facts["target"]) if name not in sources)
+
+
+def names_in(names: Any) -> list[str]:
+    """Names of data sets, from a list of them or from a text with commas."""
+    return list(names) if isinstance(names, list) else str(names).split(",")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from finished_runs import finished_run
 
-from mani_monai.apps.export.documents import data_license, description, terms_of_use
+from mani_monai.apps.export.documents import data_license, description, performance, terms_of_use
 from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.export.trained_run import TrainedRun
 
 LICENCES = {"tnbc": "CC BY 4.0", "consep": "Apache-2.0", "monuseg": "CC BY-NC-SA 4.0 (non-commercial)"}
+
+SCORES = {"selection": "last", "figures": {"dice": {"a": 0.5}, "dice_mean": 0.5, "dice_std": 0.0}}
 
 
 @pytest.fixture
@@ -48,3 +51,11 @@ def test_a_source_that_is_its_own_target_is_named_once(data):
     found = read(data, source="tnbc,consep", target="tnbc,consep")
     assert "Trained on tnbc and consep (labelled): seams." in description("A U-Net. More.", found)
     assert data_license(found.domains).count("tnbc") == 1
+
+
+@pytest.mark.parametrize("target", ["tnbc,consep", ["tnbc", "consep"]], ids=["text", "list"])
+def test_a_target_that_is_a_source_too_is_labelled(data, target):
+    found = replace(read(data, source="tnbc", target="consep"), scores={**SCORES, "target": target})
+    found = replace(found, facts={**found.facts, "target": target})
+    assert "Trained on tnbc (labelled) and consep (unlabelled): seams." in description("A U-Net.", found)
+    assert "test images of tnbc and consep, weights" in performance(found.scores)
