@@ -22,7 +22,7 @@ def qupath(
     dataset_dir: str = "data",
     split: str = "split_0",
     part: str = "all",
-    bundle: str = "pretrained/mani_unet",
+    bundle: str = "pretrained/mani_unet_any_stain",
     out: str | None = None,
 ) -> None:
     """Prints the scores of mani infer, of the export, and of the export without its usual range of colours.

@@ -109,7 +109,7 @@ def test_toy_training_and_export(run):
     assert (run.folder / "data" / "mine" / "images").is_dir()
     run("mani", "export", "--run", "runs/toy", "--out", "dist")
     assert (run.folder / "dist" / "mani_unet" / "models" / "model.ts").is_file()
-    run("mani", "export", "--format", "qupath", "--bundle", "pretrained/mani_unet", "--out", "models")
+    run("mani", "export", "--format", "qupath", "--bundle", "pretrained/mani_unet_any_stain", "--out", "models")
     assert (run.folder / "models" / "mani_unet_qupath" / "instanseg.pt").is_file()
 
 

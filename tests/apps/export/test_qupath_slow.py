@@ -18,7 +18,7 @@ TEST = "import sys; from bioimageio.core import test_description as t; s = t(sys
 
 @pytest.mark.slow
 def test_bioimage_io_reproduces_the_test_output(tmp_path):
-    model = Model.open(place_of("pretrained") / "mani_unet", device="cpu", precision="float32")
+    model = Model.open(place_of("pretrained") / "mani_unet_any_stain", device="cpu", precision="float32")
     folder = write_qupath_folder(model, tmp_path)
     python = str(tmp_path / "venv" / "bin" / "python")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
