@@ -17,7 +17,8 @@ _BACKGROUND = 30.0  # a logit whose softmax is 1
 class CertainDiceCELoss(DiceCELoss):
     """``DiceCELoss`` that leaves pixels out whose label nobody is sure of.
 
-    To Dice such a pixel is background that was found. The cross-entropy is the mean over the others.
+    To Dice such a pixel is background that was found. The cross-entropy is the mean over the others. A channel of the
+    contour learns nothing: where a sure nucleus ends at an unsure one, its contour is unknown.
 
     Args:
         options: those of ``DiceCELoss``.
@@ -29,12 +30,13 @@ class CertainDiceCELoss(DiceCELoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """
         Args:
-            input: B2HW logits.
+            input: B2HW logits of background and nuclei, or B3HW with the contour's behind them.
             target: B1HW: 0 background, 1 nuclei, 2 unsure.
 
         Returns:
             a scalar >= 0; 0 where no pixel is sure.
         """
+        input = input[:, :2]
         unsure = target == UNSURE
         mask = target.masked_fill(unsure, 0)
         found = torch.zeros_like(input)

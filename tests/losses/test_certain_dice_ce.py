@@ -36,6 +36,15 @@ def test_what_is_unsure_might_as_well_not_be_there(logits, labels):
     assert (logits.grad[..., :5] != 0).all()
 
 
+def test_a_channel_of_the_contour_learns_nothing(logits, labels):
+    loss = CertainDiceCELoss(**OPTIONS)
+    three = torch.cat([logits, logits[:, :1]], dim=1).detach().requires_grad_()
+    value = loss(three, labels)
+    torch.testing.assert_close(value, loss(logits, labels))
+    value.backward()
+    assert (three.grad[:, 2] == 0).all()
+
+
 def test_nothing_sure_is_nothing_to_learn(logits):
     loss = CertainDiceCELoss(**OPTIONS)(logits, torch.full((2, 1, 6, 8), 2))
     assert loss.item() == pytest.approx(0, abs=1e-6)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.methods import Method, Training, base_of
 from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE
-from mani_monai.apps.adapt.start import start_settings
+from mani_monai.apps.adapt.start import head_of, start_settings
 from mani_monai.apps.adapt.target_images import TargetImage
 from mani_monai.apps.export.formats import write_state
 from mani_monai.data.writers import write_instance_map
@@ -93,10 +93,8 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
         job: where and how.
 
     Raises:
-        InputError: when the model has other channels, too few nuclei are sure, or the training failed.
+        InputError: when too few nuclei are sure, or the training failed.
     """
-    if model.declaration.network.get("out_channels", 2) != 2:
-        raise InputError("--method self_training: needs a network of two channels; name another --model.")
     folder = job.out / SELF_TRAINING
     sure, nuclei, side = write_sure_labels(model, evenly_taken(images, FIELDS), folder / job.name, job.progress)
     said = f"{sure} of {nuclei} nuclei were sure"
@@ -121,7 +119,7 @@ def _training(model: Model, folder: Path, side: int, job: SelfTraining) -> Train
     features = list(model.declaration.network["features"])
     options = {"split": "adapt", "features": str(features), "crop_size": str(min(CROP, side // _STEP * _STEP))}
     bound = () if job.prototypes is None else ("source_free.json",)
-    overlays = ("self_training.json", *bound, str((folder / "start.json").absolute()))
+    overlays = (*head_of(model.declaration), "self_training.json", *bound, str((folder / "start.json").absolute()))
     name = SELF_TRAINING if job.prototypes is None else SOURCE_FREE
     method = Method(name, "self-training on sure nuclei", overlays, tuple({**options, **job.options}.items()))
     return Training(base_of(job.bundles / model.name, "small"), job.name, job.name, method, 0)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
     from mani_monai.apps.adapt.given_model import GivenModel
+    from mani_monai.declaration import Declaration
+
+WITH_CONTOUR = 3
+"""Channels of a U-Net that tells background, nuclei and contours."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,12 @@ def choose_start(given: GivenModel, features: tuple[int, ...], steps: Sequence[M
         before = f"images after {_names(own)}" if own else "images as they are"
         note += f" They were trained on {before}, and went on with images after {_names(steps)}, a part of the method."
     save_json(path, settings)
-    return Start((str(path.absolute()),), note)
+    return Start((*head_of(given.model.declaration), str(path.absolute())), note)
+
+
+def head_of(declaration: Declaration) -> tuple[str, ...]:
+    """The overlay of a U-Net that tells contours, so that a training from its weights has its channels."""
+    return ("contour.json",) if declaration.network.get("out_channels") == WITH_CONTOUR else ()
 
 
 def _names(steps: Sequence[Mapping[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from mani_monai.apps.adapt.given_model import bound_by
-from mani_monai.apps.adapt.start import start_settings
+from mani_monai.apps.adapt.start import head_of, start_settings
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.config_index import BUNDLES, find_config
@@ -137,7 +137,8 @@ def train(
         method = SUPERVISED if unlabelled is None else ADAPT
         overlay = building / "label.json"
         save_json(overlay, _settings(model, domains, options, building))
-        configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method)), overlay]
+        head = head_of(model.declaration)
+        configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method, *head)), overlay]
         _run(configs)
         move_run(building, out)
         # images and labels, and what only the training needed

@@ -98,14 +98,23 @@ def test_weights_learn_and_batch_statistics_stay(model, images, tmp_path, monkey
     assert done.said.endswith("nuclei were sure")
 
 
-def test_too_few_sure_nuclei_and_other_networks(model, images, tmp_path, monkeypatch):
+def test_a_model_that_tells_contours_keeps_its_channel(model, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    declaration = model.declaration.trained(network={**model.declaration.network, "out_channels": 3})
+    network, last = declaration.build_network(), ("final_conv.weight", "final_conv.bias")
+    network.load_state_dict({**model.state, **{name: model.state[name][[0, 1, 0]] for name in last}})
+    model = replace(model, network=network, declaration=declaration)
+    done = self_train(model, images, job(tmp_path))
+    assert done.model.declaration.network["out_channels"] == 3
+    before, after = (one.state["final_conv.weight"] for one in (model, done.model))
+    assert not torch.equal(before[:2], after[:2])
+    torch.testing.assert_close(before[2], after[2], msg="nothing is known of contours")
+
+
+def test_too_few_sure_nuclei(model, images, tmp_path, monkeypatch):
     monkeypatch.setattr(self_training, "LEAST_SURE", 10**6)
     with pytest.raises(InputError, match=r"nuclei were sure, and 1000000 are needed; leave out --method"):
         self_train(model, images, job(tmp_path))
-    network = {**model.declaration.network, "out_channels": 3}
-    other = replace(model, declaration=model.declaration.trained(network=network))
-    with pytest.raises(InputError, match="needs a network of two channels"):
-        self_train(other, images, job(tmp_path))
 
 
 def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):

@@ -50,6 +50,22 @@ def given_model(folder, *steps):
     return GivenModel("given.zip", model, folder / "model.pt")
 
 
+def test_a_model_that_tells_contours_brings_their_overlay(tmp_path, make_workflow):
+    torch.manual_seed(5)
+    given = BasicUNet(2, 3, 3, [4] * 6, act="RELU", norm="BATCH").state_dict()
+    torch.save(given, tmp_path / "model.pt")
+    declaration = small_declaration()
+    declaration = declaration.trained(network={**declaration.network, "out_channels": 3})
+    model = SimpleNamespace(declaration=declaration)
+    start = choose_start(
+        GivenModel("given.zip", model, tmp_path / "model.pt"), tuple(FEATURES), [], tmp_path / "start.json"
+    )
+    assert start.overlays == ("contour.json", str(tmp_path / "start.json"))
+    overlays = ("stain_adabn", "contour", str(tmp_path / "start"))
+    state = make_workflow(tmp_path / "run", *overlays).parser.get_parsed_content("network").state_dict()
+    assert all(torch.equal(state[key], given[key]) for key in given)
+
+
 def test_a_model_of_another_width_is_no_start(tmp_path):
     for steps in ((), (STAINS,)):
         start = choose_start(given_model(tmp_path, *steps), (4, 4, 4), [STAINS], tmp_path / "start.json")
