@@ -62,10 +62,10 @@ def test_bad_images_are_no_end(exported, images, tmp_path, capsys):
 
 
 def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, monkeypatch):
-    def fail_on_wide(self, picture):
+    def fail_on_wide(self, picture, *whole):
         if picture.shape[1] == 141:
             raise RuntimeError("out of\nmemory")
-        return maps(self, picture)
+        return maps(self, picture, *whole)
 
     maps = Model.maps
     monkeypatch.setattr(Model, "maps", fail_on_wide)

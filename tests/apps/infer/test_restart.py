@@ -34,9 +34,9 @@ def asked(monkeypatch) -> list[tuple[int, ...]]:
     """Sizes of the pictures that the network was asked about."""
     maps, sizes = Model.maps, []
 
-    def spy(self, picture):
+    def spy(self, picture, *whole):
         sizes.append(picture.shape[:2])
-        return maps(self, picture)
+        return maps(self, picture, *whole)
 
     monkeypatch.setattr(Model, "maps", spy)
     return sizes
