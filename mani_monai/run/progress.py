@@ -19,6 +19,8 @@ TAIL = 4096
 """Bytes at the end of a log that are searched for the last iteration."""
 POSITION = re.compile(rb"training:?\s*\[(\d+)/(\d+)\]")
 """What ignite's progress bar of a training starts with."""
+TICK = 0.1
+"""Seconds by which a file's time may lie before the clock: a file system's clock goes in steps."""
 REMEMBERED = 120
 """Looks at a run that its pace is measured over."""
 
@@ -149,7 +151,7 @@ def watched(
     Returns:
         what ``call`` returns.
     """
-    lines, pace, start = LinesInPlace(sys.stderr), Pace(), time.time()
+    lines, pace, start = LinesInPlace(sys.stderr), Pace(), time.time() - TICK
     pool = ThreadPoolExecutor(1)
     try:
         job = pool.submit(call)
