@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,13 +21,19 @@ TINY = {"features": [4, 4, 4, 4, 4, 4], "val_interval": 2, "precision": "float32
 
 @contextmanager
 def full_disk(largest: int = LARGEST) -> Iterator[None]:
-    """No file may grow beyond some bytes: the system then refuses a write as it does where nothing is free."""
+    """No file may grow beyond some bytes: the system then refuses a write as it does where nothing is free.
+
+    Python cuts compiled modules off there and takes them for whole later, so none is written.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

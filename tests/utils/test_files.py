@@ -16,6 +16,7 @@ from mani_monai.utils.files import load_finished, load_network, load_tensors, ra
 LIMITED = """
 import resource, sys, torch
 from mani_monai.utils.files import save_atomically
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 save_atomically({"weights": torch.ones(1_000_000)}, sys.argv[1])
 """
