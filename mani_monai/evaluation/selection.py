@@ -70,7 +70,10 @@ def evaluate_selections(
         InputError: when there is no labelled test image, the run is not finished or is of another network.
     """
     if not items:
-        raise InputError(f"{run_dir}: the target's test list has no labels to score; inference.json needs none.")
+        raise InputError(
+            f"{run_dir}: the target's test list has no labels to score; "
+            "prepare the target with --masks. mani infer needs none."
+        )
     run, out = Path(run_dir), Path(out_dir)
     images = [Path(item["image"]).stem for item in items]
     snapshots = snapshots_of(run)

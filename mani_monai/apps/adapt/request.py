@@ -37,7 +37,7 @@ def check_request(path: Path, asked: Mapping[str, Any]) -> None:
     other = [name for name in {**held, **asked} if held.get(name) != asked.get(name)]
     if other:
         raise InputError(
-            f"{path.parent}: holds an adaptation of another {' and '.join(other)}; choose another --out, or delete it."
+            f"{path.parent}: holds an adaptation of another {', '.join(other)}; choose another --out, or delete it."
         )
 
 

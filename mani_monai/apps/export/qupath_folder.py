@@ -35,8 +35,8 @@ CARD = """# {name}
 Nuclei of H&E images, {mpp:g} micrometres per pixel. {terms}
 
 1. Install the InstanSeg extension in QuPath.
-2. *Extensions > InstanSeg > Run InstanSeg*. Choose the folder that holds this one as the directory of models.
-3. Choose *{name}* and an annotation, then *Run*.
+2. *Extensions > InstanSeg > Run InstanSeg*. Choose a directory for models. Copy this folder into its folder `local`.
+3. Draw an annotation and select it. Choose *{name}* and run it.
 
 - QuPath scales each channel by its percentiles in the annotation. Draw it around tissue, and much of it.
 - Pen, black borders and folds are not left out here.

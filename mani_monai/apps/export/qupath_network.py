@@ -105,8 +105,8 @@ def qupath_network(model: Model) -> QuPathNetwork:
         raise InputError(f"{model.name}: QuPath's extension cannot part its nuclei; export a run of {UNET}.")
     if declaration.preprocessing:
         step = str(declaration.preprocessing[0]["_target_"]).rpartition(".")[2]
-        remedy = "export a run whose method changes no stains, such as mean_teacher_stain_augmentation"
-        raise InputError(f"{step}: needs the whole image, and QuPath shows tiles; {remedy}.")
+        remedy = "export pretrained/mani_unet_any_stain, or a run of mean_teacher_stain_augmentation"
+        raise InputError(f"{model.name}: {step} needs the whole image, and QuPath shows tiles; {remedy}.")
     network = declaration.build_network()
     network.load_state_dict({name: value.cpu() for name, value in model.state.items()})
     return QuPathNetwork(network.eval(), int(declaration.settled_parting()["min_size"])).eval()

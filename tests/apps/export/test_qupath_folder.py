@@ -94,7 +94,7 @@ def test_what_tiles_cannot_do_is_refused(model, bundle, tmp_path):
     with pytest.raises(InputError, match="mani_hovernet: QuPath's extension cannot part its nuclei"):
         qupath_network(painted_model())
     stained = write_unet_bundle(tmp_path / "mani_unet", window=-1, preprocessing=[STAINS])
-    with pytest.raises(InputError, match="NormaliseStainsd: needs the whole image"):
+    with pytest.raises(InputError, match="mani_unet: NormaliseStainsd needs the whole image"):
         qupath_network(Model.open(stained, device="cpu"))
     with pytest.raises(InputError, match=r"--mpp 0.5: the model was trained at 0.25"):
         write_qupath_folder(model, tmp_path, 0.5)
