@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     """
     if arguments is None:
         read_names_as_utf8()
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the processor to other processes
         for stream in (sys.stdout, sys.stderr):  # names in other bytes, and terminals without UTF-8
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

@@ -107,6 +107,21 @@ def test_a_signal_ends_a_command_in_one_line(number, tmp_path, command_environme
     assert (done.returncode, done.stderr) == (1, "stopped: start the same command again to go on.\n")
 
 
+@pytest.mark.parametrize(("given", "policy"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_that_wait_leave_the_processor_alone(given, policy, command_environment):
+    """PyTorch reads the policy when it is imported, which a command's module does."""
+    environment = {name: value for name, value in command_environment.items() if name != "OMP_WAIT_POLICY"}
+    code = (
+        "import os, sys, mani_monai.__main__ as m, mani_monai.apps.prepare.toy_command as c\n"
+        "assert 'torch' not in sys.modules\n"
+        "c.toy = lambda: print(os.environ['OMP_WAIT_POLICY'])\n"
+        "sys.argv[1:] = ['toy']\nm.main()"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, env=environment | given, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{policy}\n", "")
+
+
 def test_the_status_is_the_commands(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["inspect", str(tmp_path)])  # an empty folder is no bundle

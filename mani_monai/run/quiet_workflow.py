@@ -13,12 +13,21 @@ OF_CONFIGS = "parsing config_file"
 """How MONAI begins its warning of strangers' configs; these are the project's own."""
 OF_FOLDERS = "Not all config files are in"
 """How it begins its warning of several folders, which overlays have; the files that it asks for are named."""
+OF_DICOM = "NvImgCodecPydicomReader"
+"""How it begins its warning of a decoder for DICOM on a GPU; prepared images are no DICOM."""
+DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
+"""Where the same is logged."""
 
 
 def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
-    """A ``ConfigWorkflow`` of these arguments."""
+    """A ``ConfigWorkflow`` of these arguments.
+
+    Its run is quiet about decoders for DICOM, too, and so is what comes after it in this process.
+    """
     from monai.bundle import ConfigWorkflow
 
+    warnings.filterwarnings("ignore", message=OF_DICOM)
+    logging.getLogger(DICOM_LOGGER).setLevel(logging.ERROR)
     logger = logging.getLogger("monai.bundle.workflows")
     logger.addFilter(_matters)
     try:

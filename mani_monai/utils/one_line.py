@@ -33,8 +33,8 @@ def ending_in_one_line() -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
-        raise SystemExit(STOPPED) from None
+    except KeyboardInterrupt as interrupt:  # a command says with it how to go on, where the same line would not
+        raise SystemExit(str(interrupt) or STOPPED) from None
     except BrokenPipeError:  # a reader such as head has seen enough
         with suppress(OSError):  # so that nothing is written at the end, either
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -45,8 +45,8 @@ class Evil:
         return Path.touch, (self.witness,)
 
 
-def export(bundle: str, network: torch.nn.Module, data: Path, place: Path, **declared: Any) -> None:
-    run = finished_run(place / f"run_{bundle}", network.state_dict(), data, bundle, **declared)
+def export(bundle: str, trained: torch.nn.Module, data: Path, place: Path, **declared: Any) -> None:
+    run = finished_run(place / f"run_{bundle}", trained.state_dict(), data, bundle, **declared)
     script = str(REPOSITORY / "scripts" / "export_bundle.py")
     command = [sys.executable, script, "--run", str(run), "--out", str(place / "dist"), "--version", "1.2.3"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -36,6 +36,11 @@ def test_an_interrupt_is_a_line_too():
         raise KeyboardInterrupt
 
 
+def test_an_interrupt_says_how_to_go_on_where_it_knows():
+    with pytest.raises(SystemExit, match=r"^stopped: name --resume\.$"), ending_in_one_line():
+        raise KeyboardInterrupt("stopped: name --resume.")
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [

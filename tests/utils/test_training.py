@@ -38,15 +38,18 @@ def small_network() -> nn.Module:
     ],
 )
 def test_cost_is_measured_times_what_is_to_do(capsys, monkeypatch, iterations, warmup, batch_size, crop_size, duration):
-    """An image of at most 128 px takes 2 s; a larger one by its area. Only after the warm-up come target images."""
-    clock = iter([10.0, 12.0])
+    """An image of at most 128 px takes 2 s; a larger one by its area. Only after the warm-up come target images.
+
+    Other processes slow two of three steps down.
+    """
+    clock = iter([0.0, 9.0, 10.0, 12.0, 20.0, 25.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     announce_cost(small_network(), AutocastInferer(), torch.device("cpu"), iterations, warmup, batch_size, crop_size)
     line = capsys.readouterr().out
     assert line.count("\n") == 1
     assert f"{iterations} iterations of {batch_size} images of " in line
     assert f"about {duration} here" in line
-    assert ("quick.json" in line) is ("hours" in duration), "only somebody who would wait is told how not to"
+    assert ("quick" in line) is ("hours" in duration), "only somebody who would wait is told how not to"
 
 
 def test_cost_leaves_the_network_alone():
@@ -76,7 +79,7 @@ class TwoBranches(nn.Module):
 
 
 def test_cost_of_a_network_with_a_size_and_branches(capsys, monkeypatch):
-    clock = iter([10.0, 12.0])
+    clock = iter([10.0, 12.0] * 3)
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     announce_cost(TwoBranches(), AutocastInferer(), torch.device("cpu"), 120, 20, 1, 256, probe_size=256)
     assert "about 7 min here" in capsys.readouterr().out

@@ -199,7 +199,9 @@ def _verdict(outcome: Outcome) -> str:
         return f"<p><strong>Kept as it is.</strong></p>\n<p>{escape(reason[0].upper() + reason[1:])}.</p>"
     lines = [f"<p><strong>{escape(verdict.outcome.capitalize())}.</strong></p>"]
     if not verdict.findings:
-        lines.append("<p>No rule found harm: shares, counts and sizes of nuclei are sane, scores are not worse.</p>")
+        sane = "shares, counts and sizes of nuclei are sane"
+        alike = "the model agrees with itself about as well as before, or better"
+        lines.append(f"<p>No rule found harm: {sane}, {alike}.</p>")
     for rule, found in verdict.findings:
         said = f"<b>{escape(rule.name)}</b> ({escape(rule.outcome)}): {escape(found)}."
         lines.append(f'<p>{said} <span class="small">Why this counts: {escape(rule.reason)}.</span></p>')

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun, names_in
+from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun
+from mani_monai.data.datalists import data_set_names
 
 ALLOWED = "The licences of the images allow commercial use."
 _NON_COMMERCIAL = re.compile(r"non[ -]?commercial|[ -]nc\b", re.I)
@@ -135,7 +136,7 @@ def performance(scores: Mapping[str, Any] | None) -> str:
     rows = [f"| {name} | {_shown(figures[f'{name}_mean'])} | {_shown(figures[f'{name}_std'])} |" for name in names]
     images = len(figures[names[0]]) if names else 0
     chosen = "chosen with labels of the target" if scores["selection"] == ORACLE else "chosen without target labels"
-    target = " and ".join(names_in(scores.get("target", "the target")))
+    target = " and ".join(data_set_names(scores.get("target", "the target")))
     title = f"On {images} labelled test images of {target}, weights {chosen}"
     table = "\n".join(["| metric | mean | spread over images |", "|---|---|---|", *rows])
     return f"{title} (each image's score is in `metrics.json`):\n\n{table}"

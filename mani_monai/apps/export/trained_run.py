@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mani_monai.data.datalists import data_set_names
 from mani_monai.declaration import Declaration
 
 FACTS = ("source", "target", "split", "seed", "iterations")
@@ -67,15 +68,10 @@ class TrainedRun:
 
     def named(self, role: str) -> str:
         """Names of the data sets of a role in the last training, for a sentence."""
-        return " and ".join(names_in(self.facts[role]))
+        return " and ".join(data_set_names(self.facts[role]))
 
     @property
     def unlabelled(self) -> str:
         """Names of the targets that are no source, for a sentence; empty where there are none."""
-        sources = names_in(self.facts["source"])
-        return " and ".join(name for name in names_in(self.facts["target"]) if name not in sources)
-
-
-def names_in(names: Any) -> list[str]:
-    """Names of data sets, from a list of them or from a text with commas."""
-    return list(names) if isinstance(names, list) else str(names).split(",")
+        sources = data_set_names(self.facts["source"])
+        return " and ".join(name for name in data_set_names(self.facts["target"]) if name not in sources)

@@ -50,5 +50,8 @@ def train(
     settings = {"source": source, "target": target, "split": split, "seed": seed, "resume": resume}
     settings |= {"overwrite": overwrite, "dataset_dir": data, "output_dir": out}
     settings |= {"device": f"$torch.device('{choose_device(device)}')", **(options or {})}
-    folder = train_bundle(place_of("bundles") / bundle, configs, settings)
+    try:
+        folder = train_bundle(place_of("bundles") / bundle, configs, settings)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped: start the same command again with --resume to go on.") from None
     print(f"run: {folder}")

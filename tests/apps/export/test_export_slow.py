@@ -145,7 +145,7 @@ def test_hovernet_twice_gives_the_same_bytes(bundle, run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--bundle", "mani_unet"], "--bundle: no such option of "),
+        (["--bundle", "mani_unet"], "name the folder of a training, or an exported bundle with --bundle."),
         (["--weights", "none.pt"], "none.pt: no such file"),
         (["--weights", "other.pt"], "holds another network"),
     ],

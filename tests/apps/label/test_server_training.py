@@ -72,6 +72,16 @@ def trainings(monkeypatch):
     return found
 
 
+@pytest.mark.parametrize(("channels", "head"), [(2, False), (3, True)])
+def test_a_model_with_contours_trains_on_contours(images, tmp_path, trainings, channels, head):
+    small = small_declaration()
+    declaration = small.trained(network={**small.network, "out_channels": channels})
+    start = Model(declaration.build_network(), declaration, "cpu", "float32")
+    train(start, images[0], None, options(), tmp_path / "run")
+    ((_, _, configs),) = trainings
+    assert ("contour.json" in configs) is head
+
+
 def test_it_starts_from_the_model_with_its_widths(images, tmp_path, trainings):
     start = model(3)
     weights = train(start, images[0], None, options(), tmp_path / "runs" / "x")

@@ -11,6 +11,7 @@ from monai.bundle import workflows
 from refusals import refusing
 from trainings import assert_same_results, run
 
+from mani_monai.apps.train import train_bundle
 from mani_monai.apps.train.train_command import train
 
 
@@ -72,3 +73,21 @@ def test_what_it_cannot_know_is_refused(options, said, toy_dir, tmp_path, quiet_
     with refusing(said):
         train(**{**given, "device": "cpu", **options})
     assert not (tmp_path / "run" / "models").exists()
+
+
+def test_a_stopped_training_says_what_goes_on(monkeypatch):
+    """The same line again is refused: a training lies there."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_bundle, "train_bundle", stop)
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped: .* with --resume to go on\.$"):
+        train("toy_source", "toy_target", "run")
+
+
+def test_it_says_nothing_of_decoders_for_dicom(tiny, tmp_path, toy_dir, quiet_logging, capfd, recwarn):
+    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    train("toy_source", "toy_target", str(tmp_path / "run"), str(toy_dir), budget="quick", options=settings)
+    said = "".join(capfd.readouterr()) + "".join(str(warning.message) for warning in recwarn)
+    assert "odec" not in said
