@@ -14,7 +14,7 @@ from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, paths_in
+from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, name_fault, paths_in, shown
 from mani_monai.utils.overlapped import AHEAD, overlapped
 
 SUMMARY = "summary.csv"
@@ -39,7 +39,7 @@ def infer_folder(
 
     Args:
         bundle: a run's folder, or folder or zip of an exported mani_unet or mani_hovernet.
-        images: the folder; PNG, TIFF, JPEG and BMP directly in it.
+        images: the folder, with PNG, TIFF, JPEG and BMP directly in it; or one such file.
         out: the folder for outputs; it is made.
         mpp: micrometres per pixel of all images; what each file says by default.
         outputs: "mask" (mani_unet) or names of ``mani_monai.transforms.save_nuclei.ENDINGS``; by default the bundle's.
@@ -53,13 +53,15 @@ def infer_folder(
         InputError: for a bundle that is refused, wrong options, and where there are no images.
     """
     size = given_pixel_size(mpp)
-    folder, out = check_folder(images, "the images"), Path(out)
+    place, out = Path(str(images)).expanduser(), Path(out)
+    alone = _is_image(place)
+    folder = place.parent if alone else check_folder(place, "the images")
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: holds the images; name another folder with --out.")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder with --out.")
     twins: list[str] = []
-    paths = list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())  # before anything in it is looked at
+    paths = [place] if alone else list(files_by_stem([folder], IMAGE_ENDINGS, twins).values())
     if (folder / "configs" / "metadata.json").is_file():
         raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if not paths and not twins:
@@ -77,7 +79,7 @@ def infer_folder(
             results.append(result)
             bar.update()
     results.sort(key=lambda result: result.image)
-    files = len(paths_in(folder))
+    files = len(results) if alone else len(paths_in(folder))
     facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.device)}
     finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
     try:
@@ -86,6 +88,24 @@ def infer_folder(
         name_failed(finished)
         raise
     return finished
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a path is one picture rather than a folder of them.
+
+    Raises:
+        InputError: for a file of another kind, and for one whose name cannot be written down.
+    """
+    try:
+        if not path.is_file():
+            return False
+    except PermissionError:  # what is above it is named where folders are
+        return False
+    if not path.name.lower().endswith(IMAGE_ENDINGS):
+        raise InputError(f"{path}: is no PNG, TIFF, JPEG or BMP image; name one, or a folder, or use mani slides.")
+    if (fault := name_fault(path.name)) is not None:
+        raise InputError(f"{shown(path)}: {fault}")
+    return True
 
 
 def _checked(outputs: Sequence[str] | None, model: Model) -> tuple[str, ...]:

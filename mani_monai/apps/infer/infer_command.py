@@ -1,4 +1,4 @@
-"""Nuclei of a folder of images by a trained model."""
+"""Nuclei of images by a trained model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def infer(
     device: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Finds the nuclei in a folder of images: masks, GeoJSON for QuPath, tables, overlays, and a summary.
+    """Finds the nuclei in images: masks, GeoJSON for QuPath, tables, overlays, and a summary.
 
     Nothing of the bundle is executed. Bad images are named at the end, and the exit status is then 1. What is done is
     not done again, so a run that was stopped goes on. Images whose pixels differ by more than a tenth from those that
@@ -23,7 +23,7 @@ def infer(
 
     Args:
         bundle: a training's folder, or the folder or zip of an export, of mani_unet or mani_hovernet.
-        images: folder of PNG, TIFF, JPEG or BMP images, 8 bits a channel.
+        images: folder of PNG, TIFF, JPEG or BMP images, 8 bits a channel; or one of them.
         out: the folder for results.
         mpp: micrometres per pixel of all images, for files that do not say it, or say it wrongly.
         outputs: which, with commas: mask (mani_unet), tiff, png, nifti, geojson, csv, overlay. By default mask,

@@ -63,6 +63,16 @@ def test_masks_are_those_of_the_bundles_own_inference_of_whole_images(exported, 
     assert 0.05 < (mask_of(tmp_path / "out" / "wide_mask.png") > 0).mean() < 0.95
 
 
+def test_one_image_alone_is_what_it_is_among_others(exported, images, tmp_path):
+    infer_folder(exported.folder, images, tmp_path / "all", **OPTIONS)
+    result = infer_folder(exported.folder, images / "wide.tif", tmp_path / "one", **OPTIONS)
+    assert [image.image for image in result.images] == ["wide.tif"]
+    assert "1 image: 1 done; " in result.last_line
+    for ending in ENDINGS:
+        alone, among = ((tmp_path / folder / f"wide{ending}").read_bytes() for folder in ("one", "all"))
+        assert alone == among
+
+
 def test_all_files_of_an_image_agree(exported, images, tmp_path):
     out = tmp_path / "out"
     result = infer_folder(exported.folder, images, out, **OPTIONS)

@@ -78,6 +78,7 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
     [
         ({"images": "bundle"}, "bundle: is a bundle, and no folder of images; are --bundle and --images swapped?"),
         ({"images": "nowhere"}, "nowhere: does not exist; name the folder that holds the images"),
+        ({"images": "bundle/configs/metadata.json"}, r"json: is no PNG, TIFF, JPEG or BMP image; name one, or"),
         ({"images": "empty"}, "empty: no PNG, TIFF, JPEG or BMP images there"),
         ({"out": "images"}, "images: holds the images; name another folder with --out"),
         ({"outputs": ["masks"]}, "--outputs masks: mani_unet writes mask, "),
