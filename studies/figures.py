@@ -89,17 +89,21 @@ def shown_selection(rows: dict[str, list[Row]]) -> str:
 def write_figure(rows: dict[str, list[Row]], path: str | Path, metric: str = "dice", selection: str = "last") -> None:
     """Draws the mean of each row, its spread over seeds and the points of its seeds, one panel a shift.
 
-    Rows without the selection are left out.
+    Rows without the selection are left out. Fewer than two compare nothing: there is no figure, and an older one is
+    removed.
     """
+    rows = {shift: [row for row in found if selection in row.scores] for shift, found in rows.items()}
+    titles = merged_titles([row.title for row in shift_rows] for shift_rows in rows.values())
+    if len(titles) < 2:
+        Path(path).unlink(missing_ok=True)
+        return
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = {shift: [row for row in found if selection in row.scores] for shift, found in rows.items()}
-    titles = merged_titles([row.title for row in shift_rows] for shift_rows in rows.values())
-    size = (4.6 * max(len(rows), 1), max(3.4, 0.9 + 0.26 * len(titles)))
-    figure, panels = plt.subplots(1, max(len(rows), 1), figsize=size, squeeze=False, sharey=True)
+    size = (4.6 * len(rows), max(3.4, 0.9 + 0.26 * len(titles)))
+    figure, panels = plt.subplots(1, len(rows), figsize=size, squeeze=False, sharey=True)
     for panel, (shift, shift_rows) in zip(panels[0], rows.items(), strict=False):
         for row in shift_rows:
             _draw_row(panel, row, selection, titles.index(row.title))

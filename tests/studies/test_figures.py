@@ -60,10 +60,12 @@ def test_a_row_of_fewer_shifts_says_so(rows, tmp_path, drawn):
     assert "MaNi" in labels
 
 
-def test_nothing_to_draw(tmp_path):
-    """No row is an empty figure; no known cost is no figure, and an older one goes."""
-    write_figure({}, tmp_path / "figure.png")
-    assert (tmp_path / "figure.png").exists()
+def test_nothing_to_draw(rows, tmp_path):
+    """No row, a row alone and no known cost are no figure, and an older one goes."""
+    for alone in ({}, {"a__b": rows["a__b"][:1]}):
+        (tmp_path / "figure.png").write_text("of older runs")
+        write_figure(alone, tmp_path / "figure.png")
+        assert not (tmp_path / "figure.png").exists()
     (tmp_path / "cost.png").write_text("of older runs")
     write_cost_figure([], tmp_path / "cost.png")
     assert not (tmp_path / "cost.png").exists()
