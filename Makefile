@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE =
 export OMP_WAIT_POLICY ?= passive
 export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/bytecode
 
-.PHONY: env demo test pytest test-slow test-label lint pages docs screenshots benchmark clean
+.PHONY: env demo test pytest test-slow test-label label-env lint pages docs screenshots benchmark clean
 
 env: $(VENV)/installed
 
@@ -56,8 +56,10 @@ test-slow: env
 	$(BIN)/python -m pytest -m slow
 
 # A real MONAI Label server. Its packages exclude this project's own versions, so that it has an environment of its own.
-test-label: $(LABEL_VENV)/installed
+test-label: label-env
 	$(LABEL_VENV)/bin/python -m pytest tests/apps/label tests/label_server
+
+label-env: $(LABEL_VENV)/installed
 
 $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
 	$(PYTHON) -m venv $(LABEL_VENV)

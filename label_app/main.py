@@ -84,20 +84,20 @@ class ManiApp(MONAILabelApp):
 
     def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """Answers an inference request on an image of the datastore, one just uploaded, or one of a session."""
-        datastore = datastore or self.datastore()
+        store = datastore or self.datastore()
         with answering(self._server_mode) as answer:
             task = self._infers.get(request.get("model"))
             if task is None or not task.is_valid():
                 known = ", ".join(name for name, task in self._infers.items() if task.is_valid()) or "none"
                 raise answer.missing(f"there is no model {request.get('model')!r}; there are: {known}.")
             image = request.get("image")
-            path = self._image_path(image, datastore)
+            path = self._image_path(image, store)
             if path is None:
                 raise answer.missing(f"there is no image {image!r} in the datastore.")
             file, params = task({**request, "image": str(path)})
             tag, label = request.get("label_tag", DefaultLabelTag.ORIGINAL), file
-            if file and request.get("save_label") and image in datastore.list_images():
-                label = datastore.save_label(image, file, tag, {"model": request["model"], "params": params})
+            if file and request.get("save_label") and image in store.list_images():
+                label = store.save_label(image, file, tag, {"model": request["model"], "params": params})
             return {"label": label, "tag": tag, "file": file, "params": params}
 
     def infer_wsi(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:

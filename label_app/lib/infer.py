@@ -12,14 +12,15 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
 from mani_monai.apps.label.annotations import annotation_of, label_names
-from mani_monai.apps.label.regions import LastMeasured, Region, read_region
+from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size
 from mani_monai.apps.label.server_training import WEIGHTS
-from mani_monai.declaration import UNET, Declaration
+from mani_monai.declaration import Declaration
 from mani_monai.model import Model
 from mani_monai.nuclei import Nuclei
 from mani_monai.run.run_folder import metadata_file
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.utils.one_line import file_line
 
 ENDINGS = (".png", ".tif", ".tiff", ".nrrd", ".nii", ".nii.gz")
 KINDS = ("uint8", "uint16")  # what all of these hold
@@ -39,7 +40,7 @@ class NucleiTask(InferTask):
 
     def __init__(self, model: Model, trained: Path | None = None) -> None:
         origin = f"trained here from {model.name} {model.version}" if trained else f"{model.name} {model.version}"
-        super().__init__(InferType.SEGMENTATION, label_names(model.class_names), 2, f"nuclei, {origin}")
+        super().__init__(InferType.SEGMENTATION, label_names(model.declaration.class_names), 2, f"nuclei, {origin}")
         self.model = model
         self.weights = trained / WEIGHTS if trained else None
         self._served = model
@@ -58,8 +59,9 @@ class NucleiTask(InferTask):
     def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """
         Args:
-            request: "image", a file; "location" and "size" of a region; for label maps "result_extension" and
-                "result_dtype"; for outlines "output": "asap", "dsa", or None for JSON.
+            request: "image", a file; "location" and "size" of a region; "mpp", micrometres per pixel, by default what
+                the file says; for label maps "result_extension" and "result_dtype"; for outlines "output": "asap",
+                "dsa", or None for JSON.
 
         Returns:
             a temporary file, None for outlines as JSON, and what is said of it.
@@ -69,15 +71,17 @@ class NucleiTask(InferTask):
         """
         start = time.perf_counter()
         whole, region = read_region(request["image"], request)
-        pixels = region.of(whole)
-        read = time.perf_counter()
-        measured, fitted = self._measured(self._current(), whole)  # as mani infer measures the whole
-        nuclei = fitted.nuclei(fitted.maps(pixels, measured), pixels.shape[:2])
+        model, read = self._current(), time.perf_counter()
+        try:
+            size = read_size(request["image"], request)
+            nuclei = nuclei_of_region(model, self._measured, whole, region, size)
+        except InputError as error:
+            raise InputError(file_line(Path(request["image"]), error)) from error
         found = time.perf_counter()
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()
         said["latencies"] = {"pre": read - start, "infer": found - read, "post": end - found, "total": end - start}
-        said |= {"label_names": self.labels, "nuclei": len(nuclei.table["id"])}
+        said |= {"label_names": self.labels, "nuclei": len(nuclei), "mpp": size and size.um}
         return file, said | {"location": list(region.location), "size": list(region.size)}
 
     def _current(self) -> Model:
@@ -94,11 +98,11 @@ class NucleiTask(InferTask):
         return self._served
 
     def _map(self, request: dict[str, Any], nuclei: Nuclei) -> tuple[str, dict[str, Any]]:
-        values = nuclei.mask if self.model.name == UNET else nuclei.instances
+        values, smallest = (nuclei.instances, "uint16") if nuclei.mask is None else (nuclei.mask, "uint8")
         most = int(values.max(initial=0))
         ending = str(request.get("result_extension") or ".png").lower()
         ending = ending if ending.startswith(".") else f".{ending}"
-        kind = str(request.get("result_dtype") or ("uint8" if self.model.name == UNET else "uint16"))
+        kind = str(request.get("result_dtype") or smallest)
         if ending not in ENDINGS or kind not in KINDS:
             known = f"choose from {', '.join(ENDINGS)}, and {' or '.join(KINDS)}"
             raise InputError(f"result_extension {ending}, result_dtype {kind}: {known}.")
@@ -109,7 +113,7 @@ class NucleiTask(InferTask):
         return Writer(label="pred", json="result")(data)  # it takes the width first
 
     def _outlines(self, request: dict[str, Any], nuclei: Nuclei, region: Region) -> tuple[str | None, dict[str, Any]]:
-        annotation = annotation_of(nuclei, region.location, self.model.class_names)
+        annotation = annotation_of(nuclei, region.location)
         data = {**request, "result": {"annotation": annotation}, "description": self.description}
         data |= {"location": region.location, "size": region.size, "logging": "WARNING"}  # else a line a nucleus
         return PolygonWriter(json="result")(data)

@@ -114,7 +114,9 @@ class OwnInference:
             declaration = Declaration.from_metadata(json.loads(declared.read_text()))
             config.write_text(json.dumps(inference_config(declaration, str(folder))))
         with pytest.MonkeyPatch.context() as patch:
-            patch.syspath_prepend(str(folder))  # mani_hovernet has modules of its own
+            patch.syspath_prepend(str(folder))  # each bundle has modules of its own, under one name
+            for module in [name for name in sys.modules if name.partition(".")[0] == "scripts"]:
+                patch.delitem(sys.modules, module)
             workflow = create_workflow(
                 workflow_type="infer",
                 config_file=str(config),

@@ -27,6 +27,7 @@ INFER, SLIDE = "/infer/mani_unet", "/infer/wsi/mani_unet"
         (INFER, "a", {"location": "here", "size": [32, 32]}, 400, "write two whole numbers"),
         (INFER, "a", {"result_extension": "/../../x.png"}, 400, "choose from .png"),
         (INFER, "a", {"result_dtype": "object"}, 400, "choose from .png"),
+        (INFER, "a", {"mpp": "fine"}, 400, "a.png: mpp fine: write micrometres per pixel"),
     ],
 )
 def test_inference(server, path, image, params, status, line):

@@ -22,6 +22,7 @@ def as_colours(maps: np.ndarray) -> np.ndarray:
 def painted(height: int, width: int, nuclei: list[tuple[int, int, int]]) -> np.ndarray:
     """HW3 picture of round nuclei (row, column, radius): red is nucleus, green and blue the distances to its centre."""
     maps = np.zeros((height, width, 3))
+    maps[..., 1:] = 0.5  # no distance; nought in all three would be flat grey, and no tissue
     rows, columns = np.mgrid[:height, :width]
     for row, column, radius in nuclei:
         inside = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2

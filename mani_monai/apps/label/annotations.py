@@ -28,15 +28,12 @@ def label_names(class_names: Sequence[str] | None) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
 
 
-def annotation_of(
-    nuclei: Nuclei, location: tuple[int, int], class_names: Sequence[str] | None = None
-) -> dict[str, Any]:
+def annotation_of(nuclei: Nuclei, location: tuple[int, int]) -> dict[str, Any]:
     """The nuclei of a region as MONAI Label's writers take them: an element a nucleus, however small, none merged.
 
     Args:
         nuclei: what was found.
         location: x and y of the region's top left corner in its image.
-        class_names: of the nuclei's types, background first.
 
     Returns:
         ``location``, ``size`` (width, height), ``labels`` (colours by name) and ``elements``, each with ``id``,
@@ -46,7 +43,7 @@ def annotation_of(
     kinds = dict(zip(nuclei.table["id"].tolist(), nuclei.table.get("type", ()), strict=False))
     elements, colours = [], {}
     for number, polygons in nuclei.polygons.items():
-        kind = nucleus_class(int(kinds.get(number, 0)), class_names)
+        kind = nucleus_class(int(kinds.get(number, 0)), nuclei.class_names)
         colours[kind.name] = list(kind.colour)
         contours = [(polygon[0] + location).tolist() for polygon in polygons]
         holes = [(ring + location).tolist() for polygon in polygons for ring in polygon[1:]]

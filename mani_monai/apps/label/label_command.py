@@ -28,9 +28,9 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
         verbose: DEBUG, INFO, WARNING or ERROR.
     """
     from mani_monai.utils import InputError
-    from mani_monai.utils.places import place_of
+    from mani_monai.utils.places import place_of, shipped
 
-    places = [str(Path(place.strip()).expanduser().absolute()) for place in bundles.split(",")]
+    places = [str(shipped(Path(place.strip()).expanduser()).absolute()) for place in bundles.split(",")]
     missing = [place for place in places if not os.path.exists(place)]
     if missing:
         raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with mani export.")
@@ -39,7 +39,7 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     try:
         from monailabel.main import Main  # pyright: ignore[reportMissingImports]: its environment is another one
     except ModuleNotFoundError as error:
-        needed = "make test-label makes the environment .venv-label; start this with its python"
+        needed = "make label-env makes the environment .venv-label; start its mani"
         raise InputError(f"MONAI Label cannot be imported ({error.name} is missing): {needed}.") from error
     print(QUPATH, flush=True)
     app = str(place_of("label_app"))

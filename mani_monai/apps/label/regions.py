@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
+from mani_monai.nuclei import Nuclei
+from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 
 SMALLEST = 16
@@ -46,22 +49,56 @@ class LastMeasured:
     def __init__(self) -> None:
         self._held: tuple[Model, Any, tuple[Any, Model]] | None = None
 
-    def __call__(self, model: Model, whole: NDArray[np.uint8]) -> tuple[Any, Model]:
+    def __call__(self, model: Model, whole: NDArray[np.uint8], scale: float = 1.0) -> tuple[Any, Model]:
         """
         Args:
             model: that is asked.
             whole: HW3 RGB, told from others by its pixels.
+            scale: by what its sides are multiplied for the network.
 
         Returns:
             as of :meth:`Model.measured`.
 
         Raises:
-            InputError: as of :meth:`Model.measured`.
+            InputError: as of :meth:`Model.measured`, and when the image is too large at that scale.
         """
-        key, held = (whole.shape, blake2b(whole.tobytes()).digest()), self._held
+        key, held = (whole.shape, scale, blake2b(whole.tobytes()).digest()), self._held
         if held is None or held[0] is not model or held[1] != key:
-            held = self._held = model, key, model.measured(whole)  # at once, as other threads read it
+            # at once, as other threads read it
+            held = self._held = model, key, model.measured(rescaled(whole, scale))
         return held[2]
+
+
+def nuclei_of_region(
+    model: Model, measured: LastMeasured, whole: NDArray[np.uint8], region: Region, size: PixelSize | None
+) -> Nuclei:
+    """The nuclei of a region, found at the network's pixel size as ``mani infer`` finds those of the whole.
+
+    Args:
+        model: that is asked.
+        measured: what stands for the last image.
+        whole: HW3 RGB.
+        region: the part of it.
+        size: of the image's pixels; None where it is not known, and the image is taken as it is.
+
+    Raises:
+        InputError: when the pixel sizes of image and network lie too far apart, and as of :class:`LastMeasured`.
+    """
+    scale = scale_for(size, model.mpp)
+    stands, fitted = measured(model, whole, scale)
+    pixels = region.of(whole)
+    maps = fitted.maps(rescaled(pixels, scale), stands)
+    return fitted.nuclei(maps, pixels.shape[:2], size and size.um, scale=scale)
+
+
+def read_size(path: str | Path, request: Mapping[str, Any]) -> PixelSize | None:
+    """The size of an image's pixels: "mpp" of a request, else what the file says.
+
+    Raises:
+        InputError: when "mpp" is no such size, pixels are not square, or the file says two sizes.
+    """
+    given = request.get("mpp")
+    return read_pixel_size(path) if given is None else given_pixel_size(given, "mpp")
 
 
 def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[np.uint8], Region]:

@@ -25,10 +25,10 @@ def instances():
     return ids
 
 
-def nuclei_of(instances, types=None):
+def nuclei_of(instances, types=None, class_names=None):
     table = nuclei_table(instances)
     table = table if types is None else {**table, "type": np.array(types)}
-    return Nuclei(instances, table, (instances > 0).astype(np.float32))
+    return Nuclei(instances, table, (instances > 0).astype(np.float32), class_names=class_names)
 
 
 def test_a_polygon_for_every_nucleus_that_fills_its_very_pixels(instances):
@@ -52,7 +52,7 @@ def test_a_regions_outlines_lie_where_the_region_does(instances):
 
 def test_types_name_and_colour_the_nuclei(instances):
     names = ["background", "epithelial", "inflammatory"]
-    annotation = annotation_of(nuclei_of(instances, [2, 1, 0, 2]), (0, 0), names)
+    annotation = annotation_of(nuclei_of(instances, [2, 1, 0, 2], names), (0, 0))
     labels = [element["label"] for element in annotation["elements"]]
     assert labels == ["inflammatory", "epithelial", "nucleus", "inflammatory"]
     assert annotation["labels"].keys() == set(labels) == set(label_names(names))

@@ -35,6 +35,13 @@ def test_the_server_says_which_versions_of_qupath_can_ask_it(started, tmp_path, 
     assert words[words.index("--conf") + 1 :][:2] == ["bundles", str(tmp_path)]
 
 
+def test_the_weights_that_come_along_are_found_from_any_folder(started, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    label("pretrained/mani_unet", str(tmp_path))
+    (words,) = started
+    assert words[words.index("--conf") + 1 :][:2] == ["bundles", str(REPOSITORY / "pretrained" / "mani_unet")]
+
+
 def test_a_place_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"--bundles .*none: no such file"):
         label(str(tmp_path / "none"), str(tmp_path))

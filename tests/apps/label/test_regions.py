@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from exports import picture
-from painted_model import painted, painted_model, round_nuclei
+from painted_model import painted, painted_model, red_model, round_nuclei
 from PIL import Image
 
 from mani_monai import large_picture
-from mani_monai.apps.label.regions import LastMeasured, Region, read_region
+from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size
+from mani_monai.data.pixel_size import PixelSize
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 60, 90
@@ -86,3 +87,24 @@ def test_a_large_image_is_measured_once_for_all_its_regions(monkeypatch):
     for given in ((model, other), (again, other), (model, one)):
         last(*given)
     assert len(asked) == 5
+
+
+def test_a_region_is_found_at_the_networks_pixel_size():
+    """Its nuclei are those that the model finds in the crop itself, with its pixel size."""
+    whole, model, region = picture(120, 160, 0), red_model(mpp=0.25), Region((20, 16), (120, 96))
+    expected = model(region.of(whole), mpp=0.5)
+    found = nuclei_of_region(model, LastMeasured(), whole, region, PixelSize(0.5, "a file"))
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    nuclei_of_region(model, LastMeasured(), whole, region, None)
+    assert [size[2:] for size in model.network.sizes] == [(192, 240), (192, 240), (96, 120)]
+    with pytest.raises(InputError, match="more than 4 times apart"):
+        nuclei_of_region(model, LastMeasured(), whole, region, PixelSize(2, "a file"))
+
+
+def test_a_pixel_size_is_the_requests_or_the_files(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(picture(HEIGHT, WIDTH, 0)).save(path, dpi=(25400 / 0.5, 25400 / 0.5))
+    sizes = [read_size(path, {}), read_size(path, {"mpp": 0.3})]
+    assert [size and round(size.um, 3) for size in sizes] == [0.5, 0.3]
+    with pytest.raises(InputError, match="mpp none: write micrometres"):
+        read_size(path, {"mpp": "none"})
