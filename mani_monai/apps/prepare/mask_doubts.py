@@ -13,6 +13,8 @@ _SMALL = 64 * 64  # pixels; a nucleus may fill an image below
 _TORN, _LEAST_TORN = 0.02, 3  # share and number of ids in pieces far apart; of drawn nuclei it is one in thousands
 _ALIKE, _LEAST_ALIKE = 0.5, 2  # by ids, and number, of further pieces half as large as the largest of their id
 _RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
+_FRAME = 0.9  # share of an image's outermost pixels from which one id is a frame
+_HOLLOW = 0.5  # of a nucleus's own pixels, from which what it encloses makes it an outline
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
 _FULL = 255  # the most ids that 8 bits hold
 _MOST_PIECES = 3.0  # pieces an id
@@ -35,6 +37,13 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     if instances.size >= _SMALL and areas.max() > _MOST_COVERED * instances.size:
         share = areas.max() / instances.size
         return f"one nucleus covers {share:.0%} of the image; is the mask inverted, or a region? Mend it"
+    many = max(_LEAST_RINGS, _RINGS * count)
+    widest, most = _bordered(instances)
+    if most >= many:
+        return (
+            f"its value {_value(stored, instances, widest)} lies around {most} others, as borders drawn into a mask "
+            "do; set that to 0"
+        )
     pieces = np.asarray(label(instances, connectivity=2))
     number = int(pieces.max(initial=0))
     torn = _torn(instances, pieces, count) if number > count else 0
@@ -61,11 +70,18 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
             "store an id for each nucleus, or say --mask_values binary"
         )
     rings = _rings(instances, count)
-    if rings >= max(_LEAST_RINGS, _RINGS * count):
+    if rings >= many:
         return (
             f"{rings} of its {count} ids lie around others, as levels of a map do; threshold it, "
             "or store an id for each nucleus"
         )
+    if instances.size >= _SMALL and (framed := _framed(instances)):
+        return (
+            f"its value {_value(stored, instances, framed)} runs along all four edges, as a frame does; set that to 0"
+        )
+    hollow = _hollow(instances, areas)
+    if hollow >= many:
+        return f"{hollow} of its {count} nuclei are hollow, as outlines are; fill them"
     return None
 
 
@@ -119,3 +135,39 @@ def _rings(instances: NDArray, count: int) -> int:
             holes = ndimage.binary_fill_holes(part == number) & (part != number)
             rings += bool((part[holes] > 0).any())
     return rings
+
+
+def _bordered(instances: NDArray) -> tuple[int, int]:
+    """The id that reaches furthest, and how many holes it has in which one other id lies."""
+    boxes = ndimage.find_objects(instances)
+    widest = max(range(len(boxes)), key=lambda place: instances[boxes[place]].size)
+    part = instances[boxes[widest]]
+    own = part == widest + 1
+    holes = np.asarray(label(ndimage.binary_fill_holes(own) & ~own, connectivity=1))
+    within = (holes > 0) & (part > 0)
+    pairs = np.unique(np.stack([holes[within], part[within]]), axis=1)
+    return widest + 1, int((np.bincount(pairs[0]) == 1).sum())
+
+
+def _hollow(instances: NDArray, areas: NDArray[np.int64]) -> int:
+    """How many nuclei enclose half as much background as they have pixels."""
+    hollow = 0
+    for number, box in enumerate(ndimage.find_objects(instances), start=1):
+        part = instances[box]
+        if part.size > (1 + _HOLLOW) * areas[number - 1]:
+            holes = ndimage.binary_fill_holes(part == number) & (part == 0)
+            hollow += bool(holes.sum() >= _HOLLOW * areas[number - 1])
+    return hollow
+
+
+def _framed(instances: NDArray) -> int:
+    """The id that has nearly all of an image's outermost pixels; nought where none has."""
+    edge = np.concatenate([instances[0], instances[-1], instances[1:-1, 0], instances[1:-1, -1]])
+    counts = np.bincount(edge)
+    counts[0] = 0
+    return int(counts.argmax()) if counts.max() > _FRAME * len(edge) else 0
+
+
+def _value(stored: NDArray, instances: NDArray, number: int) -> int:
+    """What a mask has where an id is."""
+    return int(stored[instances == number][0])
