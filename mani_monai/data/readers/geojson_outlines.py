@@ -182,7 +182,7 @@ def _outline(feature: Mapping[str, Any]) -> Outline | None:
 
 
 def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:
-    """Polygons as lists of rings; nothing for points, lines and what has no geometry."""
+    """Polygons as lists of rings; nothing for points, lines and what is empty."""
     if geometry is None:
         return
     kind = geometry["type"]
@@ -192,8 +192,10 @@ def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:
     elif kind in ("Polygon", "MultiPolygon"):
         coordinates = geometry["coordinates"]
         for rings in [coordinates] if kind == "Polygon" else coordinates:
+            if not rings or not rings[0]:  # as shapely writes what is empty
+                continue
             polygon = [np.asarray(ring, float)[:, :2] for ring in rings]
-            if not polygon or not all(np.isfinite(ring).all() for ring in polygon):
+            if not all(np.isfinite(ring).all() for ring in polygon):
                 raise ValueError("a polygon without finite coordinates")
             yield polygon
     elif kind not in ("Point", "MultiPoint", "LineString", "MultiLineString"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.draw import polygon as pixels_inside
 
 from mani_monai.utils.errors import InputError
@@ -18,8 +19,10 @@ PARTS = ("training", "validation", "test")
 REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore", *PARTS}
 """Classes, in lower case, whose outlines are no nuclei; QuPath's own end with a star."""
 _MOST_PARTS = 8  # of one nucleus; more are nuclei that a viewer joined
+_MOST_ALIKE = 2  # of them that are half as large as the largest one
 _FAR = 2.0**31  # pixels: coordinates beyond are none of an image
 _MOST = 0.5  # share of the image from which an outline is a region
+_HUGE, _KNOWN = 25.0, 5  # times the median of at least so many outlines, from which an outline is a region
 _LARGE = 5.0  # times the median area: an outline of that size that holds even one other is a region
 
 
@@ -138,11 +141,22 @@ def is_region_name(kind: str) -> bool:
 def _parted(outlines: Sequence[Outline], notes: Counter[str]) -> Iterator[Outline]:
     """The outlines, those that a viewer joined as nuclei of their own."""
     for outline in outlines:
-        if len(outline.polygons) <= _MOST_PARTS or outline.is_region is False:
+        if outline.is_region is False or not _is_joined(outline):
             yield outline
         else:
             notes["joined objects taken apart"] += 1
             yield from (Outline([polygon], None, outline.kind, outline.is_region) for polygon in outline.polygons)
+
+
+def _is_joined(outline: Outline) -> bool:
+    """Whether its parts are too many or too far apart for one nucleus."""
+    boxes = np.array([[*rings[0].min(axis=0), *rings[0].max(axis=0)] for rings in outline.polygons])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    alike = boxes[sides.prod(axis=1) >= sides.prod(axis=1).max() / 2]
+    if len(boxes) > _MOST_PARTS or len(alike) > _MOST_ALIKE:
+        return True
+    apart = np.maximum(alike[:1, :2] - alike[:, 2:], alike[:, :2] - alike[:1, 2:]).clip(0)
+    return bool(np.hypot(*apart.T).max() > np.hypot(*sides.T).max())
 
 
 def _overlapped(ids: NDArray[np.int32], numbers: Sequence[int], nuclei: Sequence[_Pixels]) -> int:
@@ -172,6 +186,8 @@ def _regions(drawn: Sequence[_Pixels], shape: tuple[int, int]) -> set[int]:
     large = (areas > _MOST * shape[0] * shape[1]) & open_to_doubt
     regions = set(np.flatnonzero(large).tolist())
     median = float(np.median(areas[~large])) if (~large).any() else 0.0
+    if len(areas) > _KNOWN:
+        regions |= set(np.flatnonzero((areas > _HUGE * median) & open_to_doubt).tolist())
     for number, each in enumerate(drawn):
         if number in regions or not open_to_doubt[number] or each.area < 2 * areas.min():
             continue
@@ -180,8 +196,9 @@ def _regions(drawn: Sequence[_Pixels], shape: tuple[int, int]) -> set[int]:
         inside[each.rows - top, each.columns - left] = True
         near = inner - (top, left)
         within = ((near >= 0) & (near < inside.shape)).all(axis=1) & (areas < each.area / 2)
+        around = np.asarray(ndimage.binary_fill_holes(inside))[tuple(near[within].T)].sum()
         held = int(inside[tuple(near[within].T)].sum())
-        if held > 1 or (held == 1 and each.area > _LARGE * median):
+        if around > 1 or (held == 1 and each.area > _LARGE * median):
             regions.add(number)
     return regions
 

@@ -226,3 +226,47 @@ def test_coordinates_beyond_all_numbers_are_beyond_the_image(tmp_path, own):
     ids = read(tmp_path, content).ids
     assert {1, 3, 4, 5} < {*np.unique(ids).tolist()}
     assert ids[5, 58] > 0
+
+
+def joined(*features):
+    parts = [feature["geometry"]["coordinates"] for feature in features]
+    return {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": parts}, "properties": {}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "count"),
+    [
+        ([square(2, 2), square(2, 11), square(2, 20)], 3),
+        ([square(2, 2), square(2, 40)], 2),
+        ([square(2, 2), square(2, 11)], 1),
+        ([square(2, 2), square(2, 11, 2), square(6, 11, 2)], 1),
+    ],
+    ids=["three alike", "two far apart", "two side by side", "one with splinters"],
+)
+def test_few_nuclei_that_a_viewer_joined_are_taken_apart(tmp_path, parts, count):
+    nuclei = read(tmp_path, [joined(*parts), square(25, 30)])
+    assert len(numbers(nuclei)) == count + 1
+    assert (("joined objects taken apart", 1) in nuclei.notes) == (count > 1)
+
+
+@pytest.mark.parametrize("coordinates", [[], [[]]])
+def test_an_empty_polygon_spoils_no_file(tmp_path, coordinates):
+    empty = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": coordinates}, "properties": {}}
+    nuclei = read(tmp_path, [square(2, 2), empty])
+    assert numbers(nuclei) == [1]
+    assert nuclei.notes == (("points and lines left out", 1),)
+
+
+def test_a_region_whose_hole_holds_the_nuclei_is_a_region(tmp_path):
+    around = region()
+    around["geometry"]["coordinates"].append([[1, 1], [59, 1], [59, 39], [1, 39], [1, 1]])
+    nuclei = read(tmp_path, [around, *[square(row, column) for row, column in PLACES]])
+    assert len(numbers(nuclei)) == 5
+    assert ("regions left out", 1) in nuclei.notes
+
+
+def test_a_region_without_nuclei_is_too_large_for_a_nucleus(tmp_path):
+    small = [square(row, column, 3) for row, column in PLACES]
+    nuclei = read(tmp_path, [square(12, 30, 20), *small])
+    assert len(numbers(nuclei)) == 5
+    assert ("regions left out", 1) in nuclei.notes
