@@ -25,6 +25,26 @@ WAYS = {
     "unit none": (lambda p: tiff(p, resolution=(4, 4), resolutionunit=1), None, None),
     "print": (lambda p: tiff(p, resolution=(300, 300), resolutionunit=2), None, None),
     "zero": (lambda p: tiff(p, resolution=((0, 1), (0, 1)), resolutionunit=2), None, None),
+    "aperio, reduced": (
+        lambda p: tiff(p, description="Aperio Image\r\n48x36 [0,4 24x16] -> 6x4 - |AppMag = 40|MPP = 0.2520"),
+        4 * 0.252,
+        "MPP in its description",
+    ),
+    "aperio, a part": (
+        lambda p: tiff(p, description="Aperio Image\r\n48x36 [0,4 6x4] (240x240) -> 3x2 - |MPP = 0.2520"),
+        0.252,
+        "MPP in its description",
+    ),
+    "json": (
+        lambda p: tifffile.imwrite(p, PIXELS, photometric="rgb", metadata={"mpp": 0.25}),
+        0.25,
+        "MPP in its description",
+    ),
+    "openslide": (
+        lambda p: tiff(p, description="openslide.mpp-x: 0.25\nopenslide.mpp-y: 0.25"),
+        0.25,
+        "MPP in its description",
+    ),
     "aperio": (
         lambda p: tiff(p, description="Aperio Image|AppMag = 40|MPP = 0.2520|x = 1", resolution=(72, 72)),
         0.252,
@@ -102,6 +122,11 @@ UNITS = {
     "line": 0.5 / 25400 * 12,
     "ft": 0.5 / 304800,
     "inch": 0.5 / 25400,
+    "[mu]m": 0.5,
+    "?m": 0.5,
+    "\u00b5 m": 0.5,
+    "\u00b5m\u200b": 0.5,
+    "'micron'": 0.5,
     "pixel": None,
     "reference frame": None,
 }

@@ -171,6 +171,9 @@ class SlideWork:
             return SlideResult(**{**written["result"], "status": status})
         counts = finish(task, store, folder, self.outputs, self.annotate)
         area = region_mm2(task.region, slide)
+        notes = (
+            [slide.size.doubt, *counts.unread] if counts.unread or area else [slide.size.doubt, "no tissue was found"]
+        )
         result = SlideResult(
             slide.path.name,
             INCOMPLETE if counts.unread else DONE,
@@ -183,7 +186,7 @@ class SlideWork:
             **asdict(SlideQuality.of(counts.tiles)),
             mpp=slide.size.um,
             ratio=task.ratio,
-            note="; ".join(counts.unread) if counts.unread else "" if area else "no tissue was found",
+            note="; ".join(filter(None, notes)),
         )
         facts = {"key": store.key, "annotate": self.annotate, "result": asdict(result), "unread": counts.unread}
         save_json(folder / SUMMARY, facts)

@@ -38,7 +38,11 @@ _MICROMETRES = {
     "yd": 914400.0, "yard": 914400.0,
 }  # fmt: skip
 """By a unit's name in lower case, without the plural's s."""
-_MPP = re.compile(r"(?<![A-Za-z0-9])MPP\s*[=:]\s*(\d[\d.,eE+-]*)", re.IGNORECASE)
+_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_QUOTES = " \t\r\n'\"\u201c\u201d"
+_MICRO = re.compile(r"^(?:\[mu\]|\?|\u03bc )(?=m$)")  # as some write a micro sign, and what lossy ASCII leaves of it
+_MPP = re.compile(r'(?<![A-Za-z0-9])MPP(?:[-_ ]?[XY])?"?\s*[=:]\s*"?(\d[\d.,eE+-]*)', re.IGNORECASE)
+_REDUCED = re.compile(r"(\d+)x\d+\]? -> (\d+)x(\d+)")  # "46920x33014 [0,100 46000x32914] -> 1024x732"
 _SPACING = re.compile(
     r'"DICOM_PIXEL_SPACING"[^>]*>\s*(?:"|&quot;)([^"&]+)(?:"|&quot;)\s+(?:"|&quot;)([^"&]+)(?:"|&quot;)'
 )
@@ -67,7 +71,8 @@ def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
     page, text = opened.page, opened.description
     yield from _ome(text, opened)
     for mpp in _MPP.findall(text):
-        yield StatedSize(positive(mpp.rstrip(".,")), None, "MPP in its description")
+        number = positive(mpp.rstrip(".,"))
+        yield StatedSize(number and number * _reduction(text, page), None, "MPP in its description")
     if spacing := _SPACING.search(text):  # mm, rows first
         y, x = (number and number * 1e3 for number in map(positive, spacing.groups()))
         yield StatedSize(x, y, "DICOM spacing in its description")
@@ -91,9 +96,18 @@ def micrometres_in(unit: str) -> float | None:
             name = name.encode(encoding).decode("utf-8")
         except UnicodeError:
             continue
-    name = unicodedata.normalize("NFKC", name).strip().casefold()
+    name = unicodedata.normalize("NFKC", _UNSEEN.sub("", name)).strip().casefold()
+    name = name.strip(_QUOTES) or name  # a quote alone is an inch
+    name = _MICRO.sub("u", name)
     name = re.sub(r"\s*(/|per)\s*(pixel|px)$", "", name)
     return _MICROMETRES.get(name, _MICROMETRES.get(name.removesuffix("s")))
+
+
+def _reduction(text: str, page: TiffPage) -> float:
+    """How often Aperio's description says that its picture is reduced: its MPP is of what was reduced."""
+    found = _REDUCED.search(text)
+    whole, *size = map(int, found.groups()) if found else (0, 0, 0)
+    return whole / size[0] if size == [page.imagewidth, page.imagelength] else 1.0
 
 
 def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:

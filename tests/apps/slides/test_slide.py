@@ -136,3 +136,9 @@ def test_what_was_not_scanned_has_the_background_and_bounds_are_the_slide(tmp_pa
     assert (pixels[:4, :4] == (10, 20, 30)).all()
     assert (pixels[4:] == (0xF0, 0xE0, 0xD0)).all()
     assert (pixels[:, 4:] == (0xF0, 0xE0, 0xD0)).all()
+
+
+@pytest.mark.parametrize(("um", "doubt"), [(0.5, "its file says 0.25 um (header)"), (0.26, "")])
+def test_a_pixel_size_that_contradicts_the_file_is_said(slide, um, doubt):
+    given = open_slide(slide.path, PixelSize(um, "--mpp"))
+    assert (given.size.um, given.size.doubt) == (um, doubt)
