@@ -12,6 +12,8 @@ from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
 from .rasters import IMAGE_ENDINGS, read_image, read_mask
 from .records import KINDS, Listing, Record, pair, read_csv
 
+_NO_GROUP = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?"}
+"""What programs write, in lower case, where a cell is empty: images of one patient they are not."""
 _JUDGED = 5  # pairs that say whether two folders are swapped
 
 
@@ -108,7 +110,7 @@ def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
             if group_of.setdefault(known, row["group"]) != row["group"]:
                 groups = f"{group_of[known]} and {row['group']}"
                 raise InputError(f"{table}: gives {row['image']} the groups {groups}; keep one of the two lines.")
-    missing = [name for name in images if not group_of.get(name)]
+    missing = [name for name in images if group_of.get(name, "").lower() in _NO_GROUP]
     if missing:
         raise InputError(f"{table}: gives no group for {missing[0]} ({len(missing)} such); add a line for each image.")
     return {name: group_of[name] for name in images}

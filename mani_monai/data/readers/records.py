@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from mani_monai.utils.errors import InputError
 from .rasters import RawImage, RawMask
 
 KINDS = ("auto", "binary", "ids")
+_SEPARATOR_LINE = re.compile(r'\A"?sep=[^\r\n]{1,2}(\r\n?|\n)', re.IGNORECASE)
+"""What Excel reads as the name of the separator, above the table."""
 FORTY_TIMES = 0.25
 """Micrometres per pixel of 40x, nominally: data sets that say no more than "40x"."""
 
@@ -68,7 +71,8 @@ class Listing:
 def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The lines of a table by their columns, as text editors and spreadsheets save it in UTF-8.
 
-    Cells are stripped of spaces. Commas, semicolons or tabs separate them, whichever make the columns.
+    Cells are stripped of spaces. Commas, semicolons or tabs separate them, whichever make the columns. A first line
+    ``sep=;`` is Excel's, and is passed over.
 
     Args:
         table: the file.
@@ -82,7 +86,7 @@ def read_csv(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             has a line of more cells than the first.
     """
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = _SEPARATOR_LINE.sub("", table.read_text(encoding="utf-8-sig"))
         tables = [list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) for mark in ",;\t"]
     except UnicodeDecodeError as error:
         raise InputError(f"{table}: is not UTF-8 ({error.reason}); save it as CSV UTF-8.") from error

@@ -126,3 +126,12 @@ def test_refusals(tmp_path):
         read_folder(tmp_path, tmp_path)
     with pytest.raises(InputError, match="--mask_values types: unknown"):
         read_folder(tmp_path, mask_values="types")
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "#N/A", "NULL", "-"])
+def test_a_word_for_an_empty_cell_is_no_group(tmp_path, word):
+    for name in "ab":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\na,{word}\nb,{word}\n")
+    with pytest.raises(InputError, match=r"groups\.csv: gives no group for a \(2 such\)"):
+        read_folder(tmp_path, groups=tmp_path / "groups.csv")

@@ -83,3 +83,9 @@ def test_a_table_with_nul_characters_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"image,group\nx,p\0\ny,p\n")
     with pytest.raises(InputError, match=r"a\.csv: holds NUL characters"):
         read_csv(tmp_path / "a.csv", ("image", "group"))
+
+
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_the_line_in_which_excel_names_the_separator_is_passed_over(tmp_path, line):
+    (tmp_path / "a.csv").write_text(f"{line}image;group\nx;1\n", encoding="utf-8-sig", newline="")
+    assert read_csv(tmp_path / "a.csv", ("image", "group")) == [{"image": "x", "group": "1"}]
