@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .errors import InputError, input_error_of, input_line, is_cut_off
-from .folders import shown
+from .folders import SHORTEN, shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
 BROKEN_PIPE = 128 + 13
@@ -52,7 +52,8 @@ def refusal_line(error: BaseException | None) -> str | None:
     """What a file system refuses, in one line; None for any other error, and for one that was raised from none such."""
     while error is not None:
         if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
-            return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; mend that, or name another place."
+            remedy = SHORTEN if error.errno == errno.ENAMETOOLONG else "mend that, or name another place"
+            return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; {remedy}."
         if isinstance(error, OSError) and error.errno in _NO_PLACE:
             return f"the file system refuses ({error.strerror}); free some space, or name another place."
         if is_cut_off(error):

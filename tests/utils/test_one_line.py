@@ -10,6 +10,7 @@ import pytest
 from warm_python import run_python
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import replacing
 from mani_monai.utils.one_line import ending_in_one_line, file_line
 
 RAISING = "__import__('refusals').refuse('data.json: broken; mend it.')"
@@ -126,3 +127,13 @@ def test_another_program_gets_an_exception(tmp_path, command_environment):
     done = run_python(["-c", code], tmp_path, command_environment)
     assert done.returncode == 1
     assert done.stderr.endswith("mani_monai.utils.errors.InputError: x\n")
+
+
+def test_a_name_that_is_too_long_is_to_be_shortened(tmp_path):
+    with pytest.raises(OSError, match="too long") as raised:
+        (tmp_path / ("x" * 300)).touch()
+    line = file_line(Path("a.png"), raised.value)
+    assert line.endswith("too long; shorten the name of the file that it is made of, or that of its folder.")
+    line = r"cannot be written \(.*too long\); shorten the name of the file"
+    with pytest.raises(InputError, match=line), replacing(tmp_path / ("x" * 250)) as place:
+        place.touch()

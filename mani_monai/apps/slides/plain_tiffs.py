@@ -7,6 +7,7 @@ from pathlib import Path
 from tifffile import SAMPLEFORMAT, TiffFile, TiffPage
 
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
+from mani_monai.data.readers.tiff_pages import tiff_pages
 from mani_monai.utils import InputError
 
 _ORIENTATION = 274  # TIFF tag
@@ -24,16 +25,18 @@ def is_odd_tiff(path: Path, several: bool) -> bool:
         several: whether a second picture in it counts, too.
 
     Raises:
-        InputError: when it is to be decoded, and is too large for that.
+        InputError: when it is to be decoded, and is too large for that; when its pages have no end.
     """
     try:
         with TiffFile(path) as tiff:
-            pages = [page for page in tiff.pages if isinstance(page, TiffPage)]
+            pages = tiff_pages(path, tiff)
             largest = max(pages, key=_pixels)
             odd = _oddity(largest)
             if not odd and several:
                 odd = _stack(pages, largest)
             too_large = _pixels(largest) > MOST_PIXELS
+    except InputError:
+        raise
     except Exception:  # what tifffile cannot read, others may
         return False
     if odd and too_large:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import tifffile
@@ -143,3 +145,9 @@ def test_a_picture_within_a_page_that_is_no_reduction_of_it_is_refused(tmp_path,
         writer.write(inner, photometric="minisblack", metadata=None)
     with pytest.raises(InputError, match=r"a\.tif: holds its picture within a page"):
         read(tmp_path / "a.tif")
+
+
+def test_a_pipe_is_no_image(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: is a pipe or a device; name an image"):
+        read_image(tmp_path / "a.png")

@@ -162,3 +162,11 @@ def test_planes_of_8_bits_and_grey_with_alpha_are_read(tmp_path):
     grey = np.dstack([COLOURS[..., 0], np.full((1, 3), 255, np.uint8)])
     tifffile.imwrite(tmp_path / "g.tif", grey, photometric="minisblack", extrasamples=["unassalpha"])
     np.testing.assert_array_equal(read_image(tmp_path / "g.tif").pixels, np.repeat(grey[..., :1], 3, axis=2))
+
+
+def test_channels_beyond_rgb_are_left_out_and_said(tmp_path):
+    more = np.dstack([COLOURS, COLOURS[..., :2]])
+    tifffile.imwrite(tmp_path / "a.tif", more, photometric="rgb", planarconfig="contig", extrasamples=[0, 0])
+    image = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.pixels, COLOURS)
+    assert image.notes == (("channels beyond RGB left out", 2),)
