@@ -57,7 +57,7 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
         state = load_tensors(file := folder / "models" / weights)
         with torch.device("meta"):  # random weights would take seconds, and are replaced
             network = declaration.build_network()
-        load_network(network, state, file, assign=True)
+        load_network(network, state, file, assign=True, remedy=_AGAIN)
         training = training_of(metadata, "configs/metadata.json", _AGAIN)
         domains, prototypes = tuple(training.get("domains") or ()), training.get("prototypes")
         licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
@@ -105,8 +105,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         unpack(path, Path(place))
         folder = top_of(Path(place))
-        _refuse(path, inspect_bundle(folder))
         with _named(path, folder):
+            _refuse(path, inspect_bundle(folder))
             yield folder
 
 
@@ -152,7 +152,8 @@ def _named(path: Path, folder: Path) -> Iterator[None]:
     except InputError as error:
         if str(error).startswith(("--", f"{path}: ")):
             raise
-        raise InputError(f"{path}: {str(error).replace(f'{folder}/', '')}") from error
+        words = str(error).removeprefix(f"{folder}: ").replace(f"{folder}/", "")
+        raise InputError(f"{path}: {words}") from error
 
 
 def _refuse(path: Path, findings: Sequence[Finding]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,27 @@ def read_pixel_size(path: str | Path) -> PixelSize | None:
     except InputError:
         return None
     return _size(path, stated)
+
+
+def size_of(path: str | Path, given: PixelSize | None) -> PixelSize | None:
+    """The pixel size that a user gave, else the file's; its doubt is what else the file says.
+
+    Args:
+        path: an image file.
+        given: by the user; None where nothing was.
+
+    Raises:
+        InputError: as :func:`read_pixel_size`, where nothing was given.
+    """
+    if given is None:
+        return read_pixel_size(path)
+    try:
+        said = read_pixel_size(path)
+    except InputError as error:
+        return replace(given, doubt=str(error).removeprefix(f"{path}: "))
+    if said is None or alike(said.um, given.um):
+        return given
+    return replace(given, doubt=f"its file says {said.um:.3g} um ({said.origin})")
 
 
 def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:

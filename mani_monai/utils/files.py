@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from .errors import InputError, is_cut_off
 from .folders import FETCH, is_lfs_pointer, replacing
 
+_SAME = "use the overlays and settings that it was trained with, or another output_dir"
+
 
 def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
     """Saves tensors so that ``path`` is at any moment the old file or the new one, whole; on rank 0 only.
@@ -86,7 +88,9 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path, assign: bool = False) -> None:
+def load_network(
+    network: nn.Module, state: Mapping[str, Any], path: str | Path, assign: bool = False, remedy: str = _SAME
+) -> None:
     """Loads a state dictionary into a network.
 
     Args:
@@ -94,6 +98,7 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path,
         state: its state dictionary.
         path: where it came from, for the message.
         assign: the tensors become the network's, rather than being copied into its own, which may have no memory.
+        remedy: the end of the message.
 
     Raises:
         InputError: when the file holds another network.
@@ -103,10 +108,8 @@ def load_network(network: nn.Module, state: Mapping[str, Any], path: str | Path,
     differing = [name for name in own if not _is_like(state.get(name), own[name])]
     differing += [name for name in state if name not in own]
     if differing:
-        raise InputError(
-            f"{path}: holds another network ({len(differing)} of {len(own)} entries differ, e.g. {differing[0]}): use "
-            "the overlays and settings that it was trained with, or another output_dir."
-        )
+        what = f"{len(differing)} of {len(own)} entries differ, e.g. {differing[0]}"
+        raise InputError(f"{path}: holds another network ({what}); {remedy}.")
     network.load_state_dict(state, assign=assign)
 
 

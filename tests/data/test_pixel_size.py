@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, scale_for
+from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, scale_for, size_of
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 
@@ -27,6 +27,11 @@ WAYS = {
     "zero": (lambda p: tiff(p, resolution=((0, 1), (0, 1)), resolutionunit=2), None, None),
     "aperio, reduced": (
         lambda p: tiff(p, description="Aperio Image\r\n48x36 [0,4 24x16] -> 6x4 - |AppMag = 40|MPP = 0.2520"),
+        4 * 0.252,
+        "MPP in its description",
+    ),
+    "aperio, reduced in tiles": (
+        lambda p: tiff(p, description="Aperio Image\r\n48x36 [0,4 24x16] (240x240) -> 6x4 JPEG/RGB|MPP = 0.2520"),
         4 * 0.252,
         "MPP in its description",
     ),
@@ -286,3 +291,15 @@ def test_more_than_four_times_is_refused(image, network):
     with pytest.raises(InputError, match="more than 4 times apart") as refusal:
         scale_for(PixelSize(image, "OME description"), network)
     assert "OME description" in str(refusal.value)
+
+
+def test_what_a_user_gives_goes_before_the_file_which_is_quoted(tmp_path):
+    tiff(tmp_path / "a.tif", resolution=(40000, 40000), resolutionunit=3)
+    assert size_of(tmp_path / "a.tif", None) == PixelSize(0.25, "TIFF resolution")
+    assert size_of(tmp_path / "a.tif", given_pixel_size(0.26)) == PixelSize(0.26, "--mpp")
+    quoted = PixelSize(0.5, "--mpp", "its file says 0.25 um (TIFF resolution)")
+    assert size_of(tmp_path / "a.tif", given_pixel_size(0.5)) == quoted
+    tiff(tmp_path / "b.tif", resolution=(40000, 20000), resolutionunit=3)
+    assert "pixels are not square" in size_of(tmp_path / "b.tif", given_pixel_size(0.5)).doubt
+    tiff(tmp_path / "c.tif")
+    assert size_of(tmp_path / "c.tif", given_pixel_size(0.5)) == PixelSize(0.5, "--mpp")

@@ -33,7 +33,7 @@ from mani_monai.apps.adapt.target_images import (
     TargetImage,
     images_of,
     list_target_images,
-    named_unsized,
+    named_sizes,
     prepared_mpp,
     shown_pixel_sizes,
     survey,
@@ -122,7 +122,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     left_out = (*bad, *listing.problems, *listing.left_out)
     for line in left_out:
         job.say(f"left out: {line}")
-    for line in (unsized := named_unsized(images, given.mpp)):
+    for line in (unsized := named_sizes(images, given.mpp)):
         job.say(f"warning: {line}")
     sound = _sound(images, job, left_out)
     make_folder(job.out)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
+from mani_monai.data.pixel_size import PixelSize, scale_for, size_of
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS, read_image
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.transforms.rescaling import LEAST_SIDE, rescaled
@@ -137,6 +137,7 @@ class TargetImage:
         field: HW3, its part with most tissue, at the network's pixel size; empty where nobody asked for it.
         doubts: why it may not speak for the tissue; none for most.
         um: micrometres per pixel, as a user or the file says; None where nobody does.
+        size_doubt: what else the file says of it.
     """
 
     path: Path
@@ -146,6 +147,7 @@ class TargetImage:
     field: NDArray[np.uint8] = field(repr=False)
     doubts: tuple[str, ...] = ()
     um: float | None = None
+    size_doubt: str = ""
 
 
 def survey(
@@ -174,7 +176,7 @@ def survey(
 
 def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bool) -> TargetImage:
     picture = read_image(path).pixels
-    size = size or read_pixel_size(path)
+    size = size_of(path, size)
     scale = scale_for(size, mpp)
     if min(picture.shape[:2]) * scale < LEAST_SIDE:
         height, width = picture.shape[:2]
@@ -189,7 +191,9 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
         part = picture[richest_part(picture, max(LEAST_SIDE, round(FIELD / scale)))]
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
     um = None if size is None else size.um
-    return TargetImage(path, colours.share, _share(black, seen), colours.mean, field, um=um)
+    return TargetImage(
+        path, colours.share, _share(black, seen), colours.mean, field, um=um, size_doubt=size.doubt if size else ""
+    )
 
 
 def _share(mask: NDArray[np.bool_], seen: NDArray[np.bool_]) -> float:
@@ -197,21 +201,24 @@ def _share(mask: NDArray[np.bool_], seen: NDArray[np.bool_]) -> float:
     return float(mask[seen].mean()) if seen.any() else 0.0
 
 
-def named_unsized(images: Sequence[TargetImage], mpp: float | None) -> list[str]:
-    """A sentence where pixel sizes are not known, since the counts are wrong at another magnification.
+def named_sizes(images: Sequence[TargetImage], mpp: float | None) -> list[str]:
+    """Sentences where pixel sizes are not known or contradicted: counts are wrong at another magnification.
 
     Args:
         images: that were looked at.
         mpp: micrometres per pixel of the network.
 
     Returns:
-        no line or one.
+        a line of each kind that there is.
     """
-    unsized = [image.path.name for image in images if image.um is None]
-    if not unsized or mpp is None:
-        return []
-    whose = f"pixel size not known of {counted(len(unsized), 'image')}, e.g. {unsized[0]}"
-    return [f"{whose}: taken as the network's {mpp:.3g} um; name it with --mpp."]
+    lines = []
+    if (doubted := [image for image in images if image.size_doubt]) and (first := doubted[0]).um is not None:
+        whose = f"pixel size doubtful of {counted(len(doubted), 'image')}, e.g. {first.path.name}"
+        lines.append(f"{whose}: taken as {first.um:.3g} um, {first.size_doubt}.")
+    if (unsized := [image.path.name for image in images if image.um is None]) and mpp is not None:
+        whose = f"pixel size not known of {counted(len(unsized), 'image')}, e.g. {unsized[0]}"
+        lines.append(f"{whose}: taken as the network's {mpp:.3g} um; name it with --mpp.")
+    return lines
 
 
 def shown_pixel_sizes(images: Sequence[TargetImage], mpp: float | None) -> dict[str, str]:

@@ -24,7 +24,7 @@ from mani_monai.apps.adapt.measurement import (
 from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome, read_curves
 from mani_monai.apps.adapt.rules import NOT_ADAPTED, judge
-from mani_monai.apps.adapt.target_images import named_unsized, shown_pixel_sizes, survey
+from mani_monai.apps.adapt.target_images import named_sizes, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import image_rows, unsure_fields
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list
@@ -82,7 +82,7 @@ def measure_training(
         domains.source,
         domains.target,
         {**settings, **shown_pixel_sizes(images, models[1].mpp)},
-        (*notes, *(line[0].upper() + line[1:] for line in named_unsized(images, models[1].mpp))),
+        (*notes, *(line[0].upper() + line[1:] for line in named_sizes(images, models[1].mpp))),
         (*domains.left_out, *unread),
         evidence,
         rows,

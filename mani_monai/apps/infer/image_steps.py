@@ -25,7 +25,7 @@ from mani_monai.apps.infer.folder_result import (
     read_record,
     write_record,
 )
-from mani_monai.data.pixel_size import PixelSize, alike, read_pixel_size, scale_for
+from mani_monai.data.pixel_size import PixelSize, scale_for, size_of
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS
@@ -113,7 +113,7 @@ class ImageSteps:
         path = item.path
         if not path.exists():
             raise InputError("is a link to a file that does not exist; bring that back, or remove the link.")
-        size, contradiction = self._pixel_size(path)
+        size = size_of(path, self.size)
         key = {**self.facts, "image": file_hash(path), "image_mpp": size and size.um}
         record = read_record(self.out, path.name)
         if not self.overwrite and record is not None and record.is_of_another(key, path):
@@ -133,7 +133,7 @@ class ImageSteps:
             mpp=size and size.um,
             scale=scale,
             pixel_size=self._words(size, scale),
-            note=", ".join([*contradiction, *(note for note, _ in image.notes)]),
+            note=", ".join([*([size.doubt] if size and size.doubt else []), *(note for note, _ in image.notes)]),
         )
         return replace(item, result=result, key=key, picture=image.pixels)
 
@@ -165,19 +165,6 @@ class ImageSteps:
         )
         write_record(self.out, name, Record(key, written, asdict(result), str(item.path.resolve())))
         return replace(item, result=result, picture=None, maps=None)
-
-    def _pixel_size(self, path: Path) -> tuple[PixelSize | None, list[str]]:
-        """How large an image's pixels are, and what its file says where that is something else."""
-        if self.size is None:
-            size = read_pixel_size(path)
-            return size, [size.doubt] if size and size.doubt else []
-        try:
-            said = read_pixel_size(path)
-        except InputError as error:
-            return self.size, [str(error).removeprefix(f"{path}: ")]
-        if said is None or alike(said.um, self.size.um):
-            return self.size, []
-        return self.size, [f"its file says {said.um:.3g} um ({said.origin})"]
 
     def _words(self, size: PixelSize | None, scale: float) -> str:
         if size is None or self.model.mpp is None:

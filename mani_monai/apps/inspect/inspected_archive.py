@@ -11,6 +11,7 @@ from pathlib import Path, PureWindowsPath
 
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import is_leftover
 
 LARGEST = 16 * 2**30  # bytes of all files unpacked
 RATIO, SMALL = 200, 2**20  # a file this much smaller packed, and larger than this unpacked, is a bomb
@@ -68,8 +69,8 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def top_of(place: Path) -> Path:
-    """The bundle in a folder that a zip was unpacked to: the one folder there, or the folder itself."""
-    tops = list(place.iterdir())
+    """The bundle in a folder that a zip was unpacked to: the one folder beside leftovers, or the folder itself."""
+    tops = [path for path in place.iterdir() if not is_leftover(path)]
     return tops[0] if len(tops) == 1 and tops[0].is_dir() else place
 
 

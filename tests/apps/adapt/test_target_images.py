@@ -12,7 +12,7 @@ from mani_monai.apps.adapt.target_images import (
     LEAST_JUDGED,
     is_mask_name,
     list_target_images,
-    named_unsized,
+    named_sizes,
     prepared_mpp,
     richest_part,
     shown_pixel_sizes,
@@ -121,11 +121,11 @@ def test_ordinary_images_are_not_doubted(look):
 def test_images_without_a_pixel_size_are_named(look):
     images, _ = look(others(), mpp=0.25)
     whose = f"pixel size not known of {LEAST_JUDGED} images, e.g. sound0.png"
-    assert named_unsized(images, 0.25) == [f"{whose}: taken as the network's 0.25 um; name it with --mpp."]
-    assert named_unsized(images, None) == []
+    assert named_sizes(images, 0.25) == [f"{whose}: taken as the network's 0.25 um; name it with --mpp."]
+    assert named_sizes(images, None) == []
     sized, _ = look(others(), mpp=0.25, size=given_pixel_size(0.25))
-    assert named_unsized(sized, 0.25) == []
-    assert named_unsized(images[:1], 0.25)[0].startswith("pixel size not known of 1 image, e.g. sound0.png")
+    assert named_sizes(sized, 0.25) == []
+    assert named_sizes(images[:1], 0.25)[0].startswith("pixel size not known of 1 image, e.g. sound0.png")
     heads = ("micrometres per pixel of the images", "micrometres per pixel of the network")
     for seen, mpp, said in (
         (sized, 0.25, ("0.25", "0.25")),
@@ -216,3 +216,10 @@ def test_a_field_does_not_keep_the_whole_picture(look, tmp_path):
     (image,), _ = survey([tmp_path / "large.png"], None, None, progress=False, fields=False)
     assert image.field.size == 0
     assert image.tissue == 1
+
+
+def test_a_pixel_size_that_contradicts_the_files_is_said(tmp_path):
+    Image.fromarray(tissue(seed=0)).save(tmp_path / "a.png", dpi=(101600, 101600))
+    images, _ = survey([tmp_path / "a.png"], given_pixel_size(0.5), 0.25, progress=False)
+    whose = "pixel size doubtful of 1 image, e.g. a.png"
+    assert named_sizes(images, 0.25) == [f"{whose}: taken as 0.5 um, its file says 0.25 um (PNG density)."]

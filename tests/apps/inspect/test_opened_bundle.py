@@ -114,3 +114,21 @@ def test_what_is_no_bundle(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK but no zip")
     assert "is no zip" in refusal_of(tmp_path / "a.zip")
     assert "no such file or folder" in refusal_of(tmp_path / "nothing")
+
+
+def test_a_zip_that_macos_packed_is_opened(exported, tmp_path):
+    path = tmp_path / "a.zip"
+    shutil.copy(exported.archive, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("__MACOSX/mani_unet/configs/._metadata.json", b"\0\5\x16\7")
+        archive.writestr("mani_unet/.DS_Store", b"\0")
+    with opened_bundle(path) as folder:
+        assert folder.name == "mani_unet"
+
+
+def test_a_zip_of_several_bundles_is_named_and_not_where_it_was_unpacked(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "ab":
+            archive.writestr(f"{name}/configs/metadata.json", "{}")
+    assert refusal_of(path) == f"{path}: holds bundles and is none (a, b); name a."
