@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scripts.utils.errors import InputError
@@ -19,6 +20,8 @@ SYSTEM_NAMES = {
 _CONTROLS = {"Cc", "Zl", "Zp"}
 """Unicode's categories of control characters and of separators of lines and paragraphs."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
+SHORTEN = "shorten the name of the file that it is made of, or that of its folder"
+"""The remedy for a name that is too long: one of an output is longer than its image's."""
 FETCH = "is a Git LFS pointer, not the file itself; fetch it with git lfs pull"
 """What a message says of a pointer."""
 
@@ -185,7 +188,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(partial, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{path}: cannot be written ({reason}); free some space, or choose another folder.") from error
+        remedy = SHORTEN if error.errno == errno.ENAMETOOLONG else "free some space, or choose another folder"
+        raise InputError(f"{path}: cannot be written ({reason}); {remedy}.") from error
     finally:
-        if partial.exists():
+        with suppress(OSError):  # it is in its place, or its name is too long to be asked after
             partial.unlink()

@@ -17,7 +17,9 @@ from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
 from scripts.utils.errors import InputError
 from scripts.utils.folders import FETCH, is_lfs_pointer
 
+from .alike_pages import shows
 from .damage import check_damage
+from .tiff_pages import tiff_pages
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 
@@ -27,7 +29,6 @@ _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tile
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class OpenedPicture:
                 continue
             try:
                 image.seek(number)
-                same = image.size != picture.size and _shows(picture, image)
+                same = image.size != picture.size and shows(picture, image)
             except Exception:  # a page that cannot be decoded is not known to show the same
                 same = False
             if not same:
@@ -146,6 +147,8 @@ def opened_picture(path: str | Path) -> Iterator[OpenedPicture]:
 
 
 def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
+    if path.exists() and not path.is_file() and not path.is_dir():  # whose opening may wait for ever
+        raise InputError(f"{path}: is a pipe or a device; name an image.")
     stream = stack.enter_context(path.open("rb"))
     header = stream.read(25)
     stream.seek(0)
@@ -164,7 +167,7 @@ def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
 
 def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPicture:
     tiff = stack.enter_context(TiffFile(stream))
-    pages = [page for page in tiff.pages if isinstance(page, TiffPage)]
+    pages = tiff_pages(path, tiff)
     if not pages:
         raise TiffFileError("no page")
     largest = _largest([(page.imagewidth, page.imagelength) for page in pages])
@@ -213,17 +216,6 @@ def _check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -
         images = int(found[0].partition("=")[2]) if found and found[0].partition("=")[2].strip().isdigit() else 1
     if (planes := max(images, page.imagedepth)) > 1:
         raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
-
-
-def _shows(large: Image.Image, small: Image.Image) -> bool:
-    """Whether the smaller picture is the larger one reduced."""
-    small = small.convert("L")
-    reduced = large.convert("L").resize(small.size, Image.Resampling.BOX)
-    first, second = (np.asarray(image, np.float64) for image in (reduced, small))
-    spread = first.std() * second.std()
-    if spread < 1:  # one of them is of one shade
-        return bool(abs(first - second).mean() < 4)
-    return bool(((first - first.mean()) * (second - second.mean())).mean() / spread > _ALIKE)
 
 
 @contextmanager

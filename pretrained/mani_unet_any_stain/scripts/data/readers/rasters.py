@@ -93,6 +93,8 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
         raise InputError(f"{path}: has {kind}; store it as 8-bit RGB.")
     if image.mode in ("L", "LA", "La", "1") or image.mode.startswith("I"):
         notes.append(("grey to RGB", 1))
+    if beyond := _beyond_colours(opened):
+        notes.append(("channels beyond RGB left out", beyond))
     if deep:
         notes.append((f"{opened.bits} bits to 8 (value // {2 ** (opened.bits - 8)})", 1))
         _check_depth(path, pixels)
@@ -115,6 +117,12 @@ def _check_channels(opened: OpenedPicture) -> None:
     alpha = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
     if page is not None and page.samplesperpixel == 2 and not alpha.intersection(page.extrasamples):
         raise InputError(f"{opened.path}: holds two channels; store an image as 8-bit RGB, a mask as one grey channel.")
+
+
+def _beyond_colours(opened: OpenedPicture) -> int:
+    """How many channels of a TIFF are neither colours nor their alpha; Pillow leaves them out."""
+    extra = opened.page.extrasamples if opened.page is not None else ()
+    return sum(each == EXTRASAMPLE.UNSPECIFIED for each in extra)
 
 
 def colours_of(image: Image.Image, notes: list[tuple[str, int]], name: str | Path = "image") -> NDArray[np.uint8]:

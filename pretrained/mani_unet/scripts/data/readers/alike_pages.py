@@ -1,0 +1,35 @@
+"""Whether another page of a file shows what its largest one shows."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+_ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
+_SHADES = 1.0  # product of standard deviations below which one of two pages is of one shade
+_SHADE = 4.0  # grey values by which two shades differ
+_FEW = 8  # grey values up to which a page is a mask
+
+
+def shows(large: Image.Image, small: Image.Image) -> bool:
+    """Whether a smaller page is the largest one reduced.
+
+    Args:
+        large: the largest page.
+        small: the other one.
+    """
+    small = _grey(small)
+    reduced = _grey(large).resize(small.size, Image.Resampling.BOX)
+    first, second = (np.asarray(image, np.float64) for image in (reduced, small))
+    if (most := max(first.max(), second.max())) < _FEW:  # a mask of 0 and 1 is no picture of one shade
+        first, second = (values * 255 / max(most, 1) for values in (first, second))
+    spread = first.std() * second.std()
+    if spread < _SHADES:  # one of them is of one shade
+        return bool(abs(first - second).mean() < _SHADE)
+    return bool(((first - first.mean()) * (second - second.mean())).mean() / spread > _ALIKE)
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """A picture in one channel; of more than 8 bits as they are, where Pillow would cut them off at 255."""
+    deep = image.mode.startswith(("I", "F"))
+    return Image.fromarray(np.asarray(image, np.float32)) if deep else image.convert("L").convert("F")
