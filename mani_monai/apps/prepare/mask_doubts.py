@@ -14,6 +14,7 @@ _TORN, _LEAST_TORN = 0.02, 3  # share and number of ids in pieces far apart; of 
 _ALIKE, _LEAST_ALIKE = 0.5, 2  # by ids, and number, of further pieces half as large as the largest of their id
 _RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
 _FRAME = 0.9  # share of an image's outermost pixels from which one id is a frame
+_THIN = 0.15  # share of an image below which an id that reaches all four edges is lines
 _HOLLOW = 0.5  # of a nucleus's own pixels, from which what it encloses makes it an outline
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
 _FULL = 255  # the most ids that 8 bits hold
@@ -75,10 +76,8 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
             f"{rings} of its {count} ids lie around others, as levels of a map do; threshold it, "
             "or store an id for each nucleus"
         )
-    if instances.size >= _SMALL and (framed := _framed(instances)):
-        return (
-            f"its value {_value(stored, instances, framed)} runs along all four edges, as a frame does; set that to 0"
-        )
+    if instances.size >= _SMALL and _framed(instances, areas):
+        return "one of its nuclei reaches all four edges, as a frame or lines do; take that out"
     hollow = _hollow(instances, areas)
     if hollow >= many:
         return f"{hollow} of its {count} nuclei are hollow, as outlines are; fill them"
@@ -160,12 +159,14 @@ def _hollow(instances: NDArray, areas: NDArray[np.int64]) -> int:
     return hollow
 
 
-def _framed(instances: NDArray) -> int:
-    """The id that has nearly all of an image's outermost pixels; nought where none has."""
-    edge = np.concatenate([instances[0], instances[-1], instances[1:-1, 0], instances[1:-1, -1]])
-    counts = np.bincount(edge)
-    counts[0] = 0
-    return int(counts.argmax()) if counts.max() > _FRAME * len(edge) else 0
+def _framed(instances: NDArray, areas: NDArray[np.int64]) -> bool:
+    """Whether an id has nearly all of an image's outermost pixels, or is thin and reaches all four edges."""
+    edges = [instances[0], instances[-1], instances[:, 0], instances[:, -1]]
+    counts = np.bincount(np.concatenate(edges))[1:]
+    if counts.max(initial=0) > _FRAME * sum(map(len, edges)):
+        return True
+    everywhere = set.intersection(*(set(np.unique(edge).tolist()) for edge in edges)) - {0}
+    return any(areas[number - 1] < _THIN * instances.size for number in everywhere)
 
 
 def _value(stored: NDArray, instances: NDArray, number: int) -> int:

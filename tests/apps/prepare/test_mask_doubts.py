@@ -45,13 +45,15 @@ TINY = np.kron([[1, 0, 2], [0, 0, 0], [2, 0, 1]], np.ones((6, 6), np.uint8)).ast
 SHAPES = nuclei(60)
 LINES = np.where(ndimage.minimum_filter(SHAPES, 3) == SHAPES, 0, SHAPES)  # a pixel wide, within each nucleus
 BORDERS = np.where((SHAPES == 0) & (ndimage.maximum_filter(SHAPES, 3) > 0), 255, SHAPES)
+LINED = np.where((np.indices(BINARY.shape) == 100).any(axis=0), 255, BINARY).astype(np.uint8)
 FRAME = np.pad(BINARY[2:-2, 2:-2], 2, constant_values=255)
 
 DOUBTFUL = {
     "outlines": ((LINES > 0).astype(np.uint8) * 255, "60 of its 60 nuclei are hollow, as outlines are; fill them"),
     "outlines with ids": (LINES.astype(np.uint16), "60 of its 60 nuclei are hollow"),
     "borders of 255": (BORDERS.astype(np.uint8), "its value 255 lies around 60 others, as borders .*; set that to 0"),
-    "a frame": (FRAME, "its value 255 runs along all four edges, as a frame does; set that to 0"),
+    "lines": (LINED, "reaches all four edges, as a frame or lines do; take that out"),
+    "a frame": (FRAME, "reaches all four edges, as a frame or lines do; take that out"),
     "wrapped by one": (nuclei(257).astype(np.uint8), "wrapped at 8 bits.*Store them with 16 bits"),
     "wrapped thrice": (nuclei(891).astype(np.uint8), "wrapped at 8 bits"),
     "wrapped by one, then stored with 16 bits": (nuclei(257).astype(np.uint8).astype(np.uint16), "wrapped at 8 bits"),
