@@ -16,6 +16,7 @@ _RINGS, _LEAST_RINGS = 0.1, 3  # share and number of ids that lie around others
 _FRAME = 0.9  # share of an image's outermost pixels from which one id is a frame
 _THIN = 0.15  # share of an image below which an id that reaches all four edges is lines
 _HOLLOW = 0.5  # of a nucleus's own pixels, from which what it encloses makes it an outline
+_LINE = 3  # pixels from the edges of a line to its middle; nuclei that touch around a lumen are thicker
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
 _FULL = 255  # the most ids that 8 bits hold
 _MOST_PIECES = 3.0  # pieces an id
@@ -43,7 +44,7 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     if most >= many:
         return (
             f"its value {_value(stored, instances, widest)} lies around {most} others, as borders drawn into a mask "
-            "do; set that to 0"
+            "do; take the borders out"
         )
     pieces = np.asarray(label(instances, connectivity=2))
     number = int(pieces.max(initial=0))
@@ -149,13 +150,15 @@ def _bordered(instances: NDArray) -> tuple[int, int]:
 
 
 def _hollow(instances: NDArray, areas: NDArray[np.int64]) -> int:
-    """How many nuclei enclose half as much background as they have pixels."""
+    """How many nuclei are lines around half as much background as they have pixels."""
     hollow = 0
     for number, box in enumerate(ndimage.find_objects(instances), start=1):
         part = instances[box]
         if part.size > (1 + _HOLLOW) * areas[number - 1]:
-            holes = ndimage.binary_fill_holes(part == number) & (part == 0)
-            hollow += bool(holes.sum() >= _HOLLOW * areas[number - 1])
+            own = part == number
+            holes = ndimage.binary_fill_holes(own) & (part == 0)
+            encloses = bool(holes.sum() >= _HOLLOW * areas[number - 1])
+            hollow += encloses and not ndimage.binary_erosion(own, iterations=_LINE).any()
     return hollow
 
 

@@ -47,11 +47,13 @@ LINES = np.where(ndimage.minimum_filter(SHAPES, 3) == SHAPES, 0, SHAPES)  # a pi
 BORDERS = np.where((SHAPES == 0) & (ndimage.maximum_filter(SHAPES, 3) > 0), 255, SHAPES)
 LINED = np.where((np.indices(BINARY.shape) == 100).any(axis=0), 255, BINARY).astype(np.uint8)
 FRAME = np.pad(BINARY[2:-2, 2:-2], 2, constant_values=255)
+THICK = ndimage.binary_dilation(LINES > 0).astype(np.uint8)  # three pixels wide
 
 DOUBTFUL = {
+    "outlines of three pixels": (THICK, "60 of its 60 nuclei are hollow"),
     "outlines": ((LINES > 0).astype(np.uint8) * 255, "60 of its 60 nuclei are hollow, as outlines are; fill them"),
     "outlines with ids": (LINES.astype(np.uint16), "60 of its 60 nuclei are hollow"),
-    "borders of 255": (BORDERS.astype(np.uint8), "its value 255 lies around 60 others, as borders .*; set that to 0"),
+    "borders of 255": (BORDERS.astype(np.uint8), "its value 255 lies around 60 others, as borders .*; take .* out"),
     "lines": (LINED, "reaches all four edges, as a frame or lines do; take that out"),
     "a frame": (FRAME, "reaches all four edges, as a frame or lines do; take that out"),
     "wrapped by one": (nuclei(257).astype(np.uint8), "wrapped at 8 bits.*Store them with 16 bits"),
@@ -109,6 +111,15 @@ def test_few_nuclei_of_which_one_is_cut_in_two_are_ids():
         ids = nuclei(count)
         ids[3:20, 11] = 0  # the first one, in two halves
         assert mask_doubt(ids, ids) is None
+
+
+def test_nuclei_that_touch_around_a_lumen_are_no_outlines():
+    mask = np.zeros((512, 512), np.uint8)
+    rows, columns = np.indices(mask.shape)
+    for row, column in ((130, 130), (130, 380), (380, 130), (380, 380)):  # glands of 18 nuclei, each in one piece
+        for angle in np.linspace(0, 2 * np.pi, 18, endpoint=False):
+            mask[np.hypot(rows - row - 60 * np.sin(angle), columns - column - 60 * np.cos(angle)) <= 11] = 255
+    assert to_instances(RawMask(mask)).values.max() == 4
 
 
 @pytest.mark.parametrize(("count", "full"), [(254, False), (255, True), (256, True)])
