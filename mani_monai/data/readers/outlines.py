@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ _MOST_PARTS = 8  # of one nucleus; more are nuclei that a viewer joined
 _MOST_ALIKE = 2  # of them that are half as large as the largest one
 _FAR = 2.0**31  # pixels: coordinates beyond are none of an image
 _MOST = 0.5  # share of the image from which an outline is a region
-_HUGE, _KNOWN = 25.0, 5  # times the median of at least so many outlines, from which an outline is a region
+_HUGE, _KNOWN = 50.0, 5  # times the median of more than so many outlines, from which an outline is a region
 _LARGE = 5.0  # times the median area: an outline of that size that holds even one other is a region
 
 
@@ -145,11 +145,13 @@ def _parted(outlines: Sequence[Outline], notes: Counter[str]) -> Iterator[Outlin
             yield outline
         else:
             notes["joined objects taken apart"] += 1
-            yield from (Outline([polygon], None, outline.kind, outline.is_region) for polygon in outline.polygons)
+            yield from (replace(outline, polygons=[polygon], number=None) for polygon in outline.polygons)
 
 
 def _is_joined(outline: Outline) -> bool:
     """Whether its parts are too many or too far apart for one nucleus."""
+    if len(outline.polygons) == 1:
+        return False
     boxes = np.array([[*rings[0].min(axis=0), *rings[0].max(axis=0)] for rings in outline.polygons])
     sides = boxes[:, 2:] - boxes[:, :2]
     alike = boxes[sides.prod(axis=1) >= sides.prod(axis=1).max() / 2]
@@ -188,17 +190,22 @@ def _regions(drawn: Sequence[_Pixels], shape: tuple[int, int]) -> set[int]:
     median = float(np.median(areas[~large])) if (~large).any() else 0.0
     if len(areas) > _KNOWN:
         regions |= set(np.flatnonzero((areas > _HUGE * median) & open_to_doubt).tolist())
+    by_row = inner[:, 0].argsort()
+    rows = inner[by_row, 0]
     for number, each in enumerate(drawn):
         if number in regions or not open_to_doubt[number] or each.area < 2 * areas.min():
             continue
         top, left = each.rows.min(), each.columns.min()
         inside = np.zeros((each.rows.max() - top + 1, each.columns.max() - left + 1), bool)
         inside[each.rows - top, each.columns - left] = True
-        near = inner - (top, left)
-        within = ((near >= 0) & (near < inside.shape)).all(axis=1) & (areas < each.area / 2)
-        around = np.asarray(ndimage.binary_fill_holes(inside))[tuple(near[within].T)].sum()
-        held = int(inside[tuple(near[within].T)].sum())
-        if around > 1 or (held == 1 and each.area > _LARGE * median):
+        among = by_row[slice(*np.searchsorted(rows, (top, top + len(inside))))]
+        near = inner[among] - (top, left)
+        smaller = near[((near >= 0) & (near < inside.shape)).all(axis=1) & (areas[among] < each.area / 2)]
+        places = tuple(smaller.T)
+        held = inside[places].sum()
+        if (held == 1 and each.area > _LARGE * median) or (
+            len(smaller) > 1 and np.asarray(ndimage.binary_fill_holes(inside))[places].sum() > 1
+        ):
             regions.add(number)
     return regions
 

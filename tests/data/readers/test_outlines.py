@@ -267,6 +267,8 @@ def test_a_region_whose_hole_holds_the_nuclei_is_a_region(tmp_path):
 
 def test_a_region_without_nuclei_is_too_large_for_a_nucleus(tmp_path):
     small = [square(row, column, 3) for row, column in PLACES]
-    nuclei = read(tmp_path, [square(12, 30, 20), *small])
+    nuclei = read(tmp_path, [square(12, 30, 24), *small])  # 64 times as large as the others
     assert len(numbers(nuclei)) == 5
     assert ("regions left out", 1) in nuclei.notes
+    nuclei = read(tmp_path, [square(12, 30, 20), *small])  # 44 times: the largest nucleus of real images has 23
+    assert len(numbers(nuclei)) == 6
