@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,19 @@ def size_of(path: str | Path, given: PixelSize | None) -> PixelSize | None:
     """
     if given is None:
         return read_pixel_size(path)
+    return with_doubt(path, given, lambda: read_pixel_size(path))
+
+
+def with_doubt(path: str | Path, given: PixelSize, read: Callable[[], PixelSize | None]) -> PixelSize:
+    """A pixel size that a user gave; its doubt is what the file says, where that is another size or none to be had.
+
+    Args:
+        path: the file.
+        given: by the user.
+        read: gives the file's own, or raises ``InputError``.
+    """
     try:
-        said = read_pixel_size(path)
+        said = read()
     except InputError as error:
         return replace(given, doubt=str(error).removeprefix(f"{path}: "))
     if said is None or alike(said.um, given.um):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mani_monai.data.pixel_size import PixelSize, given_pixel_size, read_pixel_size, scale_for
+from mani_monai.data.pixel_size import PixelSize, given_pixel_size, scale_for, size_of
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
 from mani_monai.nuclei import Nuclei
@@ -94,11 +94,14 @@ def nuclei_of_region(
 def read_size(path: str | Path, request: Mapping[str, Any]) -> PixelSize | None:
     """The size of an image's pixels: "mpp" of a request, else what the file says.
 
+    Args:
+        path: the image.
+        request: of a client.
+
     Raises:
-        InputError: when "mpp" is no such size, pixels are not square, or the file says two sizes.
+        InputError: when "mpp" is no such size; as of :func:`mani_monai.data.pixel_size.size_of` where there is none.
     """
-    given = request.get("mpp")
-    return read_pixel_size(path) if given is None else given_pixel_size(given, "mpp")
+    return size_of(path, given_pixel_size(request.get("mpp"), "mpp"))
 
 
 def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[np.uint8], Region]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mani_monai.apps.slides.dicom_series import DICOM_ENDING, levels_of_slide
 from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
-from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, alike, read_pixel_size, scale_for
+from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for, with_doubt
 from mani_monai.large_picture import Window
 from mani_monai.transforms.rescaling import grid_shape, ratio_of, resized
 from mani_monai.utils import InputError
@@ -169,17 +169,8 @@ def open_slide(path: str | Path, mpp: PixelSize | None = None, otherwise: PixelS
     path = Path(path)
     levels = open_levels(path)
     if mpp is not None:
-        return Slide(path, levels, replace(mpp, doubt=_contradiction(path, levels, mpp)))
+        return Slide(path, levels, with_doubt(path, mpp, lambda: _stated_size(path, levels, mpp)))
     return Slide(path, levels, _stated_size(path, levels, otherwise))
-
-
-def _contradiction(path: Path, levels: Levels, given: PixelSize) -> str:
-    """What a file says of its pixels where that is another size than a user gave."""
-    try:
-        said = _stated_size(path, levels, given)
-    except InputError as error:
-        return str(error).removeprefix(f"{path}: ")
-    return "" if alike(said.um, given.um) else f"its file says {said.um:.3g} um ({said.origin})"
 
 
 def _stated_size(path: Path, levels: Levels, otherwise: PixelSize | None) -> PixelSize:
