@@ -33,7 +33,6 @@ from golden_commands import (
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from PIL import Image
-from skimage import data as samples
 
 from mani_monai.apps.infer.folder_result import FORM
 from mani_monai.utils import InputError
@@ -82,16 +81,18 @@ def record_training(bundle: str, overlay: str, data: Path, run: Path) -> dict[st
 
 
 def record_inference(folder: Path) -> dict[str, Any]:
-    """Finds nuclei of scikit-image's sample by the pretrained bundle: FORM, files' hashes, the mask's share, count."""
+    """Finds nuclei of the sample that comes along: FORM, hashes of weights and files, the mask's share, the count."""
     (folder / "images").mkdir(parents=True)
-    Image.fromarray(samples.immunohistochemistry()).save(folder / "images" / "immunohistochemistry.png")
+    Image.open(REPOSITORY / "pretrained" / "sample" / "skin.tif").save(folder / "images" / "skin.png")
     out = folder / "nuclei"
     _run(inference_command(folder / "images", out))
     mask = np.asarray(Image.open(next(out.glob("*_mask.png"))))
     with open(next(out.glob("*_nuclei.csv")), newline="", encoding="utf-8") as stream:
         count = sum(1 for _ in csv.DictReader(stream))
-    hashes = {path.name: file_hash(path) for path in sorted(out.iterdir()) if path.name.startswith("immuno")}
-    return {"form": FORM, "files": hashes, "nuclei": count, "area_share": float((mask > 0).mean())}
+    hashes = {path.name: file_hash(path) for path in sorted(out.iterdir()) if path.name.startswith("skin")}
+    weights = file_hash(REPOSITORY / "pretrained" / "mani_unet" / "models" / "model.pt")
+    figures = {"nuclei": count, "area_share": float((mask > 0).mean())}
+    return {"form": FORM, "weights": weights, "files": hashes, **figures}
 
 
 def record_export(data: Path, run: Path, out: Path) -> dict[str, str]:
@@ -129,7 +130,8 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
         subjects: some of ``SUBJECTS``.
 
     Raises:
-        InputError: when the inference gives other files than those of this machine there, under the same ``FORM``.
+        InputError: when the inference gives other files than those of this machine there, by the same weights and
+            under the same ``FORM``.
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -154,17 +156,18 @@ def record(out: Path, subjects: Sequence[str] = SUBJECTS) -> None:
 
 
 def check_form(path: Path, content: dict[str, Any]) -> None:
-    """Refuses other files of an inference under the same ``FORM``: folders that were half done would mix both.
+    """Refuses other files by the same weights under the same ``FORM``: folders that were half done would mix both.
 
     Args:
         path: of the record before, which may not be there.
         content: the record of now, of the same machine.
 
     Raises:
-        InputError: when the files' hashes differ and the form does not.
+        InputError: when the files' hashes differ, and weights and form do not.
     """
     kept = _read(path)
-    if kept and kept.get("form") == content["form"] and kept["files"] != content["files"]:
+    same = all(kept.get(name) == content[name] for name in ("form", "weights"))
+    if same and kept["files"] != content["files"]:
         names = kept["files"].keys() | content["files"].keys()
         first = min(name for name in names if kept["files"].get(name) != content["files"].get(name))
         raise InputError(
