@@ -45,6 +45,16 @@ WAYS = {
         0.25,
         "MPP in its description",
     ),
+    "json of a tile": (
+        lambda p: tifffile.imwrite(p, PIXELS, photometric="rgb", metadata={"slide_mpp": 0.25, "mpp": 0.5}),
+        0.5,
+        "MPP in its description",
+    ),
+    "json of its slide alone": (
+        lambda p: tifffile.imwrite(p, PIXELS, photometric="rgb", metadata={"slide_mpp": 0.25}),
+        None,
+        None,
+    ),
     "openslide": (
         lambda p: tiff(p, description="openslide.mpp-x: 0.25\nopenslide.mpp-y: 0.25"),
         0.25,

@@ -41,7 +41,8 @@ _MICROMETRES = {
 _UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
 _QUOTES = " \t\r\n'\"\u201c\u201d"
 _MICRO = re.compile(r"^(?:\[mu\]|\?|\u03bc )(?=m$)")  # as some write a micro sign, and what lossy ASCII leaves of it
-_MPP = re.compile(r'(?<![A-Za-z0-9])MPP(?:[-_ ]?[XY])?"?\s*[=:]\s*"?(\d[\d.,eE+-]*)', re.IGNORECASE)
+_MPP = re.compile(r'(?<![A-Za-z0-9_-])MPP(?:[-_ ]?[XY])?"?\s*[=:]\s*"?(\d[\d.,eE+-]*)', re.IGNORECASE)
+"""Nothing such as ``slide_mpp``, which is of what a tile was made of."""
 _REDUCED = re.compile(r"(\d+)x\d+\]?(?: \(\d+x\d+\))? -> (\d+)x(\d+)")  # "[0,100 46000x32914] (240x240) -> 1024x732"
 _SPACING = re.compile(
     r'"DICOM_PIXEL_SPACING"[^>]*>\s*(?:"|&quot;)([^"&]+)(?:"|&quot;)\s+(?:"|&quot;)([^"&]+)(?:"|&quot;)'
