@@ -69,9 +69,10 @@ class OpenedPicture:
             raise InputError(f"{self.path}: is stored turned or mirrored ({turned}); save it upright.")
         if self.image is None:
             kind = f"{self.tiff.samplesperpixel} x {self.tiff.dtype or 'unknown'} a pixel"
-            if self.bits == 8 and self.tiff.samplesperpixel == 3:  # so that the remedy would be what it is
-                parts = (self.tiff.photometric, self.tiff.compression, self.tiff.parent.byteorder)
-                layout = ", ".join(str(getattr(part, "name", part)) for part in parts)
+            if self.tiff.dtype == "uint8" and self.tiff.samplesperpixel == 3:  # so that the remedy would be what it is
+                order = "big-endian" if self.tiff.parent.byteorder == ">" else "little-endian"
+                parts = (self.tiff.photometric, self.tiff.compression)
+                layout = " ".join([*(str(getattr(part, "name", part)) for part in parts), order])
                 raise InputError(f"{self.path}: is a TIFF of a rare layout ({layout}); save it as PNG.")
             raise InputError(f"{self.path}: holds {kind}; {remedy}.")
         with _failures_named(self.path):
