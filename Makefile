@@ -3,12 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 LABEL_VENV ?= .venv-label
 BIN = $(VENV)/bin
-CONFIGS = bundles/mani_unet/configs
-SHARED = bundles/shared/configs
-# the configs are the project's own, so that MONAI's warning of strangers' ones says nothing
-RUN = $(BIN)/python -W "ignore:parsing config_file" -m monai.bundle run
 DEMO = demo
-DEMO_OPTIONS = --dataset_dir $(DEMO)/data --logging_file False --resume true
+DEMO_OPTIONS = --source toy_source --target toy_target --data $(DEMO)/data --budget quick --resume
 
 # Modules are compiled once, whatever the environment says: every process would spend eight seconds on it.
 # The bytecode lies in the environment's folder, so that none comes into folders of bundles.
@@ -33,9 +29,9 @@ $(VENV)/installed: requirements.txt pyproject.toml
 demo: env
 	$(BIN)/mani demo --out $(DEMO)
 	$(BIN)/mani toy --dataset_dir $(DEMO)/data
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(SHARED)/methods/source_only.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/source_only
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/mani
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/budgets/quick.json','$(CONFIGS)/methods/stain_adabn.json']" $(DEMO_OPTIONS) --output_dir $(DEMO)/stain_adabn
+	$(BIN)/mani train $(DEMO_OPTIONS) --method source_only --out $(DEMO)/source_only
+	$(BIN)/mani train $(DEMO_OPTIONS) --method mani --out $(DEMO)/mani
+	$(BIN)/mani train $(DEMO_OPTIONS) --method stain_adabn --out $(DEMO)/stain_adabn
 	for run in source_only mani stain_adabn; do \
 	  $(BIN)/mani evaluate --run $(DEMO)/$$run || exit 1; \
 	  $(BIN)/mani infer --bundle $(DEMO)/$$run --images $(DEMO)/data/toy_target/images --outputs mask --out $(DEMO)/$$run/masks || exit 1; \

@@ -13,6 +13,8 @@ OF_CONFIGS = "parsing config_file"
 """How MONAI begins its warning of strangers' configs; these are the project's own."""
 OF_FOLDERS = "Not all config files are in"
 """How it begins its warning of several folders, which overlays have; the files that it asks for are named."""
+OF_LOGGING = "Setting logging properties"
+"""How it names the file that says how to log, as the first line that a user sees."""
 OF_DICOM = "NvImgCodecPydicomReader"
 """How it begins its warning of a decoder for DICOM on a GPU; prepared images are no DICOM."""
 DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
@@ -39,4 +41,4 @@ def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
 
 
 def _matters(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(OF_FOLDERS)
+    return not record.getMessage().startswith((OF_FOLDERS, OF_LOGGING))

@@ -152,6 +152,21 @@ class Record:
         """Whether it tells of another image, elsewhere, than the one of this key and path."""
         return self.key.get("image") != key["image"] and self.source not in ("", str(path.resolve()))
 
+    def changed(self, key: Mapping[str, Any], out: Path, names: Sequence[str]) -> list[str]:
+        """Files that somebody changed since, perhaps to correct them, of those that writing these anew would replace.
+
+        Args:
+            key: what the new outputs follow from; those of another key are all taken away.
+            out: the folder of the outputs.
+            names: the files that are wanted.
+        """
+        return [
+            name
+            for name, digest in self.outputs.items()
+            if (name in names or self.key != key) and Path(name).name == name
+            if (out / name).is_file() and file_hash(out / name) != digest
+        ]
+
 
 def record_path(out: Path, image: str) -> Path:
     """Where the record of an image lies."""

@@ -123,6 +123,11 @@ class ImageSteps:
         files = [path.stem + ENDINGS[name] for name in self.outputs]
         if not self.overwrite and record is not None and is_done(record, key, self.out, files):
             return replace(item, result=ImageResult(**{**record.result, "status": BEFORE}))
+        changed = record.changed(key, self.out, files) if record is not None and not self.overwrite else []
+        if changed:
+            raise InputError(
+                f"would replace {changed[0]}, which was changed since; name another --out, or move that file away."
+            )
         scale = scale_for(size, self.model.mpp)
         image = read_image(path)
         height, width = image.pixels.shape[:2]

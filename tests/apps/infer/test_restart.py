@@ -98,11 +98,35 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(run, asked, tmp_path, mo
     assert resumed == undisturbed
 
 
-def test_a_changed_image_or_output_is_done_again(run, images, asked, tmp_path):
+@pytest.mark.parametrize("options", [{}, {"mpp": 0.5, "outputs": ["csv"]}], ids=["again", "other settings"])
+def test_what_somebody_corrected_is_not_replaced(run, tmp_path, options):
+    """``mani prepare`` takes a changed outline for the correction, so that it is work of the user."""
+    run()
+    corrected = tmp_path / "out" / "wide.geojson"
+    corrected.write_text("{}")
+    (refused,) = run(**options).failed
+    assert refused.note.endswith(
+        "wide.tif: would replace wide.geojson, which was changed since; name another --out, or move that file away."
+    )
+    assert corrected.read_text() == "{}"
+    corrected.rename(tmp_path / "wide.geojson")
+    assert not run(**options).failed
+
+
+def test_what_somebody_corrected_is_replaced_by_overwrite(run, tmp_path):
+    run()
+    corrected = tmp_path / "out" / "wide.geojson"
+    before = corrected.read_bytes()
+    corrected.write_text("{}")
+    assert not run(overwrite=True).failed
+    assert corrected.read_bytes() == before
+
+
+def test_a_changed_image_or_an_output_that_is_gone_is_done_again(run, images, asked, tmp_path):
     run()
     asked.clear()
     Image.fromarray(picture(65, 66, 9)).save(images / "square.png")
-    (tmp_path / "out" / "wide.geojson").write_text("{}")
+    (tmp_path / "out" / "wide.geojson").unlink()
     (tmp_path / "out" / "tall_mask.png").unlink()
     again = statuses(run())
     assert again == {"square.png": "done", "wide.tif": "done", "tall.jpg": "done", "small.png": "done before"}
