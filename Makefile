@@ -9,9 +9,10 @@ DEMO_OPTIONS = --source toy_source --target toy_target --data $(DEMO)/data --bud
 # Modules are compiled once, whatever the environment says: every process would spend eight seconds on it.
 # The bytecode lies in the environment's folder, so that none comes into folders of bundles.
 export PYTHONDONTWRITEBYTECODE =
-# Threads that wait leave the processor to other processes: a busy machine trains many times faster so.
-export OMP_WAIT_POLICY ?= passive
 export PYTHONPYCACHEPREFIX = $(abspath $(VENV))/bytecode
+
+# Threads that wait leave the processor to other processes.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: env demo test pytest test-slow test-label label-env lint pages docs screenshots benchmark clean
 
