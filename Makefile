@@ -20,9 +20,12 @@ env: $(VENV)/installed
 
 # Python compiles a module when it is first imported; pip would compile all of them first, which takes a minute.
 $(VENV)/installed: requirements.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@echo "1/3 Making the environment $(VENV): seconds."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "2/3 Installing the packages of requirements.txt: a minute or more, by the connection."
+	@$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
+	@echo "3/3 Installing mani-monai itself: seconds."
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 # Nuclei of a real image by the weights that come along; then toy data, source-only, MaNi and the recommended recipe,
@@ -59,9 +62,12 @@ test-label: label-env
 label-env: $(LABEL_VENV)/installed
 
 $(LABEL_VENV)/installed: requirements-label.txt pyproject.toml
-	$(PYTHON) -m venv $(LABEL_VENV)
-	$(LABEL_VENV)/bin/python -m pip install --quiet --no-compile --requirement requirements-label.txt
-	$(LABEL_VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	@echo "1/3 Making the environment $(LABEL_VENV): seconds."
+	@$(PYTHON) -m venv $(LABEL_VENV)
+	@echo "2/3 Installing the packages of requirements-label.txt: a minute or more, by the connection."
+	@$(LABEL_VENV)/bin/python -m pip install --quiet --no-compile --requirement requirements-label.txt
+	@echo "3/3 Installing mani-monai itself: seconds."
+	@$(LABEL_VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 lint: env

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ OF_LOGGING = "Setting logging properties"
 """How it names the file that says how to log, as the first line that a user sees."""
 OF_DICOM = "NvImgCodecPydicomReader"
 """How it begins its warning of a decoder for DICOM on a GPU; prepared images are no DICOM."""
+OF_ENGINES = re.compile(r"Engine run (resuming|starting|finished)|Epoch\[\d+\] Complete")
+"""How ignite begins the lines of an engine's start and end, of which each validation has two or three."""
 DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
 """Where the same is logged."""
 
@@ -24,7 +27,8 @@ DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
 def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
     """A ``ConfigWorkflow`` of these arguments.
 
-    Its run is quiet about decoders for DICOM, too, and so is what comes after it in this process.
+    Its run is quiet about decoders for DICOM and about starts and ends of engines, too, and so is what comes after it
+    in this process.
     """
     from monai.bundle import ConfigWorkflow
 
@@ -35,10 +39,17 @@ def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=OF_CONFIGS)
-            return ConfigWorkflow(**arguments)
+            workflow = ConfigWorkflow(**arguments)
     finally:
         logger.removeFilter(_matters)
+    for handler in logging.root.handlers:  # those that the workflow's logging.conf has made
+        handler.addFilter(_is_told)
+    return workflow
 
 
 def _matters(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith((OF_FOLDERS, OF_LOGGING))
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    return OF_ENGINES.match(record.getMessage()) is None

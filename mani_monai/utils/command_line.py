@@ -18,7 +18,7 @@ from fire.parser import DefaultParseValue
 
 from .errors import InputError
 from .one_line import STOPPED, ending_in_one_line
-from .printing import moving_bars
+from .printing import lines_between_bars, moving_bars
 
 TEXT = {"str", "str | None"}
 """Annotations of values that stay as they were typed: fire itself would make a number of the folder 2024."""
@@ -61,7 +61,7 @@ def run_command(
         if any(word in HELP for word in line):
             return _help(commands, program)
         given = understood(commands, line, program)
-        with moving_bars():
+        with moving_bars(), lines_between_bars():
             result = commands(*given.args, **given.kwargs)
         sys.stdout.flush()
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,28 @@ class _Lasting:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+
+
+@contextmanager
+def lines_between_bars() -> Iterator[None]:
+    """Has a logged line clear all bars of tqdm before it and draw them anew below it.
+
+    Without it the line goes on where a bar ends, and a piece of the bar stays behind.
+    """
+    emit = logging.StreamHandler.emit
+
+    def emit_between(self: logging.StreamHandler[Any], record: logging.LogRecord) -> None:
+        module = sys.modules.get("tqdm.std")
+        if module is None:
+            return emit(self, record)
+        with module.tqdm.external_write_mode(self.stream):
+            return emit(self, record)
+
+    logging.StreamHandler.emit = emit_between
+    try:
+        yield
+    finally:
+        logging.StreamHandler.emit = emit
 
 
 SECONDS = 5.0

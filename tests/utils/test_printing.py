@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from mani_monai.utils import InputError
 from mani_monai.utils.command_line import run_command
-from mani_monai.utils.printing import lasting_output, moving_bars
+from mani_monai.utils.printing import lasting_output, lines_between_bars, moving_bars
 
 WORK = """
 import sys
@@ -97,3 +98,26 @@ def test_no_bar_is_no_trouble(monkeypatch):
     monkeypatch.delitem(sys.modules, "tqdm.std")
     with moving_bars(0.001):
         time.sleep(0.01)
+
+
+def test_a_line_between_bars_stands_alone(monkeypatch):
+    """The bar and the line go to one terminal, by two streams."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    handler = logging.StreamHandler(terminal)
+    with lines_between_bars(), tqdm(total=2, desc="training", file=terminal, leave=False):
+        handler.emit(logging.makeLogRecord({"msg": "a better one"}))
+    before, _, after = terminal.getvalue().partition("a better one\n")
+    assert before.rpartition("\r")[2].strip() == ""  # the bar is cleared before the line
+    assert after.lstrip("\r").startswith("training:")  # and drawn below it
+    handler.emit(logging.makeLogRecord({"msg": "as before"}))
+    assert terminal.getvalue().endswith("\ras before\n")
+
+
+def test_lines_without_bars_are_lines(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tqdm.std")
+    said = io.StringIO()
+    with lines_between_bars():
+        logging.StreamHandler(said).emit(logging.makeLogRecord({"msg": "a line"}))
+    assert said.getvalue() == "a line\n"

@@ -123,13 +123,8 @@ def _adapt(
         job = Adaptation(*places, method or DEFAULT_METHOD, preset, options, seed, licence, mpp, **checked)
         end_on_signals()
         done = adapt_now(job)
-    print(f"report:  {done.report}")
-    print(f"adapted: {done.adapted.folder} and {done.adapted.archive.name}")
-    if done.source_model:
-        print(f"source model: {done.source_model.folder}")
-    for name, line in done.commands.items():
-        print(f"next, {name}: {line}")
-    print(f"verdict: {done.verdict.line}")
+    for line in done.last_lines:
+        print(line)
 
 
 def _say(line: str) -> None:

@@ -223,3 +223,13 @@ class Adapted:
     source_model: Exported | None
     verdict: Verdict
     commands: Mapping[str, str]
+
+    @property
+    def last_lines(self) -> list[str]:
+        """What a command says at its end: the models, then the verdict, and last the command of the model it names."""
+        against = ", which the verdict is against" if self.verdict.outcome == KEEP else ""
+        lines = [f"report:  {self.report}"]
+        lines += [f"adapted: {self.adapted.folder} and {self.adapted.archive.name}{against}"]
+        lines += [f"source model: {self.source_model.folder}"] if self.source_model else []
+        lines += [f"verdict: {self.verdict.line}"]
+        return lines + [f"next, {name}: {line}" for name, line in self.commands.items()]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mani_monai.apps.infer.folder_result import unsized
 from mani_monai.data.pixel_size import PixelSize, scale_for, size_of
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS, read_image
 from mani_monai.data.readers.records import Listing, Record
@@ -213,11 +214,10 @@ def named_sizes(images: Sequence[TargetImage], mpp: float | None) -> list[str]:
     """
     lines = []
     if (doubted := [image for image in images if image.size_doubt]) and (first := doubted[0]).um is not None:
-        whose = f"pixel size doubtful of {counted(len(doubted), 'image')}, e.g. {first.path.name}"
+        whose = f"{counted(len(doubted), 'image')} with a doubtful pixel size, e.g. {first.path.name}"
         lines.append(f"{whose}: taken as {first.um:.3g} um, {first.size_doubt}.")
-    if (unsized := [image.path.name for image in images if image.um is None]) and mpp is not None:
-        whose = f"pixel size not known of {counted(len(unsized), 'image')}, e.g. {unsized[0]}"
-        lines.append(f"{whose}: taken as the network's {mpp:.3g} um; name it with --mpp.")
+    if (names := [image.path.name for image in images if image.um is None]) and mpp is not None:
+        lines.append(f"{unsized(len(names), names[0], mpp)}; name it with --mpp.")
     return lines
 
 
@@ -229,9 +229,9 @@ def shown_pixel_sizes(images: Sequence[TargetImage], mpp: float | None) -> dict[
         mpp: of the network; None where nobody says it.
     """
     known = sorted({f"{image.um:.3g}" for image in images if image.um is not None}, key=float)
-    unsized = sum(image.um is None for image in images)
+    without = sum(image.um is None for image in images)
     shown = " to ".join(dict.fromkeys((known[0], known[-1]))) if known else "not known"
-    shown += f", not known of {unsized}" if known and unsized else ""
+    shown += f"; {counted(without, 'image')} without one" if known and without else ""
     network = "not known" if mpp is None else f"{mpp:.3g}"
     return {"micrometres per pixel of the images": shown, "micrometres per pixel of the network": network}
 

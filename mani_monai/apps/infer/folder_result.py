@@ -81,7 +81,8 @@ class FolderResult:
         counts = {status: sum(r.status == status for r in self.images) for status in (DONE, BEFORE, FAILED)}
         parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
         unknown = sum(NOT_KNOWN in result.pixel_size for result in self.images)
-        sizes = f"; pixel size not known of {unknown}" if unknown else ""
+        whose = "the model" if self.facts["network_mpp"] is None else counted(unknown, "image")
+        sizes = f"; {whose} without a pixel size" if unknown else ""
         nuclei = sum(result.nuclei or 0 for result in self.images)
         images, found = counted(len(self.images), "image"), counted(nuclei, "nucleus", "nuclei")
         return f"{images}: {parts}; {found}{sizes}; summary: {self.summary}"
@@ -111,12 +112,10 @@ def report(result: FolderResult) -> None:
     unknown = [image for image in result.images if NOT_KNOWN in image.pixel_size]
     if unknown:
         network = result.facts["network_mpp"]
-        of_model = network is None
-        images = f"of {counted(len(unknown), 'image')}, e.g. {unknown[0].image}"
-        whose = "of the network's training" if of_model else images
-        remedy = "export it with --mpp" if of_model else "name it with --mpp"
-        taken = "taken as equal" if of_model else f"taken as the network's {network:.3g} um"
-        print(f"warning: pixel size not known {whose}: {taken}; {remedy}.", file=sys.stderr)
+        line = f"{unsized(len(unknown), unknown[0].image, network)}; name it with --mpp."
+        if network is None:
+            line = "the model has no pixel size, so that no image is rescaled; export its run with --mpp."
+        print(f"warning: {line}", file=sys.stderr)
     if result.left_out:
         print(
             f"left out: {counted(result.left_out, 'other file')}, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
@@ -124,6 +123,20 @@ def report(result: FolderResult) -> None:
         )
     name_failed(result)
     print(result.last_line)
+
+
+def unsized(images: int, first: str, mpp: float) -> str:
+    """That images have no pixel size, and what they were taken as.
+
+    Args:
+        images: how many.
+        first: the name of one.
+        mpp: micrometres per pixel of the network.
+    """
+    many = images > 1
+    whose = f"{counted(images, 'image')} {'have' if many else 'has'} no pixel size"
+    example = f"e.g. {first}" if many else first
+    return f"{whose}, {example}: taken as the network's {mpp:.3g} um"
 
 
 def name_failed(result: FolderResult) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+STOPPED = "stopped: start the same command again with --resume to go on."
+NOTHING_KEPT = "stopped before the first checkpoint, so that nothing is kept: start the same command again."
 
 
 def train(
@@ -40,9 +44,11 @@ def train(
         options: further settings of train.json, e.g. "{'iterations': 3000}".
     """
     from mani_monai.apps.train.train_bundle import train_bundle
+    from mani_monai.run.run_folder import CHECKPOINT
     from mani_monai.utils import InputError
     from mani_monai.utils.devices import choose_device
     from mani_monai.utils.places import place_of
+    from mani_monai.utils.prompt_end import prompt_end
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
@@ -50,8 +56,13 @@ def train(
     settings = {"source": source, "target": target, "split": split, "seed": seed, "resume": resume}
     settings |= {"overwrite": overwrite, "dataset_dir": data, "output_dir": out}
     settings |= {"device": f"$torch.device('{choose_device(device)}')", **(options or {})}
+
+    def stopped() -> str:
+        return STOPPED if (Path(str(settings["output_dir"])) / CHECKPOINT).exists() else NOTHING_KEPT
+
     try:
-        folder = train_bundle(place_of("bundles") / bundle, configs, settings)
+        with prompt_end(stopped):
+            folder = train_bundle(place_of("bundles") / bundle, configs, settings)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped: start the same command again with --resume to go on.") from None
+        raise KeyboardInterrupt(stopped()) from None
     print(f"run: {folder}")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from mani_monai.apps.adapt.outcome import NextCommands, read_curves
-from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
+from mani_monai.apps.adapt.outcome import Adapted, NextCommands, read_curves
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE, Verdict
+from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.bundle_files import bundle_within
 from mani_monai.utils.places import own_weights
 
@@ -59,3 +60,23 @@ def test_weights_of_a_users_own_under_that_name_hide_those_that_come_along(tmp_p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pretrained" / "mani_unet").mkdir(parents=True)
     assert bundle_of(NextCommands(own_weights(), "adapted", "tissue", "out").of(KEEP)["source model"]) == own_weights()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "against", "named"),
+    [
+        (KEEP, ", which the verdict is against", ["source"]),
+        (USE, "", ["adapted"]),
+        (LOOK, "", ["adapted", "source"]),
+    ],
+)
+def test_the_last_words_are_the_command_of_the_model_that_the_verdict_names(outcome, against, named):
+    exported = Exported(Path("adapted/mani_unet"), Path("mani_unet.zip"), {}, True)
+    commands = NextCommands("given.zip", "adapted/mani_unet", "tissue", "out").of(outcome)
+    lines = Adapted(Path("report.html"), exported, None, Verdict(outcome), commands).last_lines
+    assert lines[1] == f"adapted: adapted/mani_unet and mani_unet.zip{against}"
+    assert lines[2] == f"verdict: {outcome}"
+    bundles = {"source": "given.zip", "adapted": "adapted/mani_unet"}
+    assert [(line.split(":")[0], bundle_of(line.partition(": ")[2])) for line in lines[3:]] == [
+        (f"next, {name} model", bundles[name]) for name in named
+    ]

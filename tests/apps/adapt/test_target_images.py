@@ -120,17 +120,17 @@ def test_ordinary_images_are_not_doubted(look):
 
 def test_images_without_a_pixel_size_are_named(look):
     images, _ = look(others(), mpp=0.25)
-    whose = f"pixel size not known of {LEAST_JUDGED} images, e.g. sound0.png"
+    whose = f"{LEAST_JUDGED} images have no pixel size, e.g. sound0.png"
     assert named_sizes(images, 0.25) == [f"{whose}: taken as the network's 0.25 um; name it with --mpp."]
     assert named_sizes(images, None) == []
     sized, _ = look(others(), mpp=0.25, size=given_pixel_size(0.25))
     assert named_sizes(sized, 0.25) == []
-    assert named_sizes(images[:1], 0.25)[0].startswith("pixel size not known of 1 image, e.g. sound0.png")
+    assert named_sizes(images[:1], 0.25)[0].startswith("1 image has no pixel size, sound0.png: taken as")
     heads = ("micrometres per pixel of the images", "micrometres per pixel of the network")
     for seen, mpp, said in (
         (sized, 0.25, ("0.25", "0.25")),
         (images, None, ("not known", "not known")),
-        ([*sized, replace(sized[0], um=0.5), images[0]], 0.25, ("0.25 to 0.5, not known of 1", "0.25")),
+        ([*sized, replace(sized[0], um=0.5), images[0]], 0.25, ("0.25 to 0.5; 1 image without one", "0.25")),
     ):
         assert shown_pixel_sizes(seen, mpp) == dict(zip(heads, said, strict=True))
 
@@ -221,5 +221,5 @@ def test_a_field_does_not_keep_the_whole_picture(look, tmp_path):
 def test_a_pixel_size_that_contradicts_the_files_is_said(tmp_path):
     Image.fromarray(tissue(seed=0)).save(tmp_path / "a.png", dpi=(101600, 101600))
     images, _ = survey([tmp_path / "a.png"], given_pixel_size(0.5), 0.25, progress=False)
-    whose = "pixel size doubtful of 1 image, e.g. a.png"
+    whose = "1 image with a doubtful pixel size, e.g. a.png"
     assert named_sizes(images, 0.25) == [f"{whose}: taken as 0.5 um, its file says 0.25 um (PNG density)."]

@@ -111,11 +111,10 @@ def test_the_summary_says_it(exported, images, tmp_path, capsys):
     printed = capsys.readouterr()
     nuclei = sum(image.nuclei for image in result.images)
     assert printed.out == (
-        f"4 images: 4 done; {nuclei} nuclei; pixel size not known of 4; summary: {out / 'summary.csv'}\n"
+        f"4 images: 4 done; {nuclei} nuclei; 4 images without a pixel size; summary: {out / 'summary.csv'}\n"
     )
     assert printed.err.splitlines() == [
-        "warning: pixel size not known of 4 images, e.g. small.png: "
-        "taken as the network's 0.25 um; name it with --mpp.",
+        "warning: 4 images have no pixel size, e.g. small.png: taken as the network's 0.25 um; name it with --mpp.",
         "left out: 1 other file, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
     ]
 

@@ -12,7 +12,8 @@ from refusals import refusing
 from trainings import assert_same_results, run
 
 from mani_monai.apps.train import train_bundle
-from mani_monai.apps.train.train_command import train
+from mani_monai.apps.train.train_command import NOTHING_KEPT, STOPPED, train
+from mani_monai.run.run_folder import CHECKPOINT
 
 
 @pytest.fixture
@@ -75,15 +76,43 @@ def test_what_it_cannot_know_is_refused(options, said, toy_dir, tmp_path, quiet_
     assert not (tmp_path / "run" / "models").exists()
 
 
-def test_a_stopped_training_says_what_goes_on(monkeypatch):
-    """The same line again is refused: a training lies there."""
+@pytest.mark.parametrize(("kept", "said"), [(True, STOPPED), (False, NOTHING_KEPT)])
+def test_a_stopped_training_says_how_to_go_on(monkeypatch, tmp_path, kept, said):
+    """With a checkpoint the same line again is refused; without one it begins anew."""
+
+    def stop(*_):
+        if kept:
+            (tmp_path / CHECKPOINT).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_bundle, "train_bundle", stop)
+    with pytest.raises(KeyboardInterrupt, match=f"^{said}$"):
+        train("toy_source", "toy_target", str(tmp_path))
+
+
+def test_the_same_command_begins_anew_where_nothing_was_kept(tiny, tmp_path, toy_dir, quiet_logging, monkeypatch):
+    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    given = {"data": str(toy_dir), "budget": "quick", "device": "cpu", "options": settings}
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_bundle, "train_bundle", stop)
-    with pytest.raises(KeyboardInterrupt, match=r"^stopped: .* with --resume to go on\.$"):
-        train("toy_source", "toy_target", "run")
+    with monkeypatch.context() as patched:
+        patched.setattr("monai.engines.SupervisedTrainer._iteration", stop)
+        with pytest.raises(KeyboardInterrupt, match=NOTHING_KEPT):
+            train("toy_source", "toy_target", str(tmp_path), **given)
+    assert (tmp_path / "configs" / "train.json").is_file()
+    train("toy_source", "toy_target", str(tmp_path), **given)
+    assert (tmp_path / "models" / "model.pt").is_file()
+
+
+def test_its_lines_leave_out_starts_and_ends_of_engines(tiny, tmp_path, toy_dir, quiet_logging, capfd):
+    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    train("toy_source", "toy_target", str(tmp_path / "run"), str(toy_dir), budget="quick", options=settings)
+    said = capfd.readouterr().out
+    assert "best metric of dice" in said
+    assert "Engine run" not in said
+    assert "Complete. Time taken" not in said
 
 
 def test_it_says_nothing_of_decoders_for_dicom(tiny, tmp_path, toy_dir, quiet_logging, capfd, recwarn):

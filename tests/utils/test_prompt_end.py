@@ -1,0 +1,63 @@
+"""A signal ends a process soon, also in the middle of one long call of C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from mani_monai.utils.prompt_end import prompt_end
+
+LONG = """
+import hashlib
+from threading import Timer
+from mani_monai.utils.prompt_end import prompt_end
+with prompt_end(lambda: "stopped: go on.", 0.2):
+    Timer(1, print, ["begun"], {"flush": True}).start()  # once the call below has begun
+    hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 2 * 10**9)  # one call of half an hour, which lets other threads run
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_call_of_half_an_hour_is_ended_in_one_line(number):
+    with subprocess.Popen([sys.executable, "-c", LONG], stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        assert process.wait(60) == 1
+        assert process.stderr.read() == "\nstopped: go on.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_between_two_steps_of_python_it_is_an_interrupt(number):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.raises(KeyboardInterrupt), prompt_end(lambda: "never said", 0.01):
+        signal.raise_signal(number)
+    assert {each: signal.getsignal(each) for each in before} == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows forks no process")
+def test_a_child_s_signals_are_its_own():
+    with prompt_end(lambda: "never said", 0.01):
+        child = os.fork()
+        if not child:
+            os._exit(int(signal.set_wakeup_fd(-1) != -1))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_in_another_thread_nothing_changes():
+    seen = []
+
+    def work() -> None:
+        with prompt_end(lambda: "never said"):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
