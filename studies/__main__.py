@@ -16,7 +16,7 @@ COMMANDS = {
     "weights": ("page_commands", "what was measured of weights, by data set and tissue"),
     "verdicts": ("page_commands", "the verdict of mani adapt beside the truth"),
     "replicates": ("page_commands", "runs made twice with one seed, on two machines"),
-    "compare": ("picture_commands", "scores of some runs, and a picture of their masks"),
+    "compare": ("picture_commands", "scores some runs, and draws a picture of their masks"),
     "instances": ("picture_commands", "best, median and worst image of a run, nuclei outlined"),
     "haematoxylin": ("unseen_command", "what the stain alone gives: the row of tables that learned nothing"),
     "unseen": ("unseen_command", "how well models find, part and count nuclei of a labelled data set"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mani_monai.apps.steps.run_steps import evaluate_run
 from mani_monai.data.datalists import load_datalist
 from mani_monai.utils import InputError
+from mani_monai.utils.files import weights_file
 from studies.instance_picture import draw_instances, extremes
 from studies.picture import draw_comparison
 
@@ -14,12 +16,13 @@ from studies.picture import draw_comparison
 def compare(
     *runs: str, images: str, out: str, split: str = "split_0", rows: int = 3, edge: int = 10_000, zoom: int = 1
 ) -> None:
-    """Prints the scores of evaluated runs and draws their masks of a few target test images.
+    """Scores runs that are not scored yet, prints all scores, and draws masks of a few target test images.
 
-    In the picture green is right, red is taken for nuclei and is none, blue is missed.
+    Scores without labels are left out; mani evaluate makes them. In the picture green is right, red is taken for nuclei
+    and is none, blue is missed.
 
     Args:
-        runs: folders of runs that were scored, and whose masks inference.json wrote to <run>/masks.
+        runs: folders of finished runs.
         images: folder of the prepared target data set, e.g. demo/data/toy_target.
         out: the picture.
         split: the target's split.
@@ -29,13 +32,13 @@ def compare(
     """
     if not runs:
         raise InputError("name at least one run, e.g. demo/source_only demo/mani.")
+    scored = {run: _scored(Path(run)) for run in runs}
     width = max(15, *(len(Path(run).name) for run in runs)) + 1
     names = {run: Path(run).name.ljust(width) for run in runs}
     print(f"{'run':<{width}}{'selection':<20}{'Dice':>7}{'spread':>8}{'images':>8}")
     titles = {}
-    for run in runs:
-        path = _metrics(Path(run))
-        selections = json.loads(path.read_text())["selections"]
+    for run, folder in scored.items():
+        selections = json.loads((folder / "metrics.json").read_text())["selections"]
         titles[run] = f"{Path(run).name}, Dice {selections['last']['dice_mean']:.2f}"
         for selection, score in selections.items():
             print(f"{names[run]}{selection:<20}{score['dice_mean']:>7.3f}{score['dice_std']:>8.3f}", end="")
@@ -43,18 +46,23 @@ def compare(
 
     items = [item for item in load_datalist(Path(images) / f"target_{split}.json", "test") if "label" in item][:rows]
     pictures = [Path(item["image"]) for item in items]
-    masks = {titles[run]: [Path(run) / "masks" / f"{picture.stem}_mask.png" for picture in pictures] for run in runs}
+    masks = {
+        titles[run]: [folder / "predictions" / f"{picture.stem}_mask.png" for picture in pictures]
+        for run, folder in scored.items()
+    }
     draw_comparison(pictures, [Path(item["label"]) for item in items], masks, out, zoom, edge)
     print(f"picture: {out}")
 
 
-def _metrics(run: Path) -> Path:
-    """What evaluate.json wrote for a run, called by itself or for a table."""
-    paths = [run / folder / "metrics.json" for folder in ("evaluation", "evaluation_plain")]
-    for path in paths:
-        if path.is_file():
-            return path
-    raise InputError(f"{paths[0]}: no such file; score the run with evaluate.json first.")
+def _scored(run: Path) -> Path:
+    """The evaluation of a run's weights, by itself or for a table; it is made where there is none that is younger."""
+    weights = weights_file(run)
+    trained = weights.stat().st_mtime_ns if weights.is_file() else 0
+    for folder in (run / "evaluation", run / "evaluation_plain"):
+        path = folder / "metrics.json"
+        if path.is_file() and path.stat().st_mtime_ns >= trained:
+            return folder
+    return evaluate_run(run, label_free_images=0)
 
 
 def instances(

@@ -49,11 +49,11 @@ def test_every_command_helps(name, capsys):
 def runs(tmp_path):
     """A prepared target with one labelled test image, and a run that was scored on it."""
     data, run = tmp_path / "data", tmp_path / "mani"
-    for folder in (data / "images", data / "labels", run / "masks", run / "evaluation"):
+    for folder in (data / "images", data / "labels", run / "masks", run / "evaluation" / "predictions"):
         folder.mkdir(parents=True)
     Image.new("RGB", (40, 30)).save(data / "images" / "x.png")
     Image.fromarray(np.eye(30, 40, dtype=np.uint16)).save(data / "labels" / "x.png")
-    Image.new("L", (40, 30)).save(run / "masks" / "x_mask.png")
+    Image.new("L", (40, 30)).save(run / "evaluation" / "predictions" / "x_mask.png")
     lists = {"test": [{"image": "images/x.png", "label": "labels/x.png"}]}
     (data / "target_split_0.json").write_text(json.dumps(lists))
     scores = {"last": {"dice_mean": 0.5, "dice_std": 0.1, "dice": {"x": 0.5}}}
@@ -93,7 +93,7 @@ def test_compare_runs_names_what_is_missing(command, runs, tmp_path):
     (run / "evaluation" / "metrics.json").unlink()
     done = command("compare", str(run), "--images", str(data), "--out", str(tmp_path / "out.png"))
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("score the run with evaluate.json first.")
+    assert done.stderr.strip().endswith("holds no training's configs/train.json; name the output_dir of a training.")
     assert "Traceback" not in done.stderr
 
 
