@@ -53,6 +53,21 @@ def test_averaged_weights_on_normalised_stains_with_the_targets_statistics(make_
     assert_equal(*map(dict, checkpoints))  # a longer training goes on from the last iterate
 
 
+def test_the_recipe_is_its_average_with_the_targets_statistics(make_workflow, tmp_path):
+    """Without its last step it is what mani adapt takes, which chooses the statistics without labels."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    make_workflow(whole, "stain_adabn", **SEVERAL).run()
+    workflow = make_workflow(parts, "stain_average", "adabn_at_end", **SEVERAL)
+    workflow.run()
+    assert_same_results(parts, whole)
+    average, after = tmp_path / "average", tmp_path / "after"
+    make_workflow(average, "stain_average", **SEVERAL).run()
+    make_workflow(after, "source_only", "stain_normalisation", **SEVERAL).run()
+    make_workflow(after, "stain_normalisation", "average", **SEVERAL).run()
+    made, expected = load_tensors(average / "models/model.pt"), load_tensors(after / "models/model_average.pt")
+    assert_equal(dict(made), dict(expected))
+
+
 def test_averaged_weights_resumed_equal_uninterrupted(make_workflow, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     workflow = make_workflow(whole, "stain_adabn", **SEVERAL)
