@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mani_monai.known_components import HOVER_PARTING, STAINS
 from mani_monai.nuclei import NOT_FINITE
 from mani_monai.transforms.hover_borders import KERNEL, border_scale, own_scale
-from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.transforms.stain_normalisation import NormaliseStainsd, TissueColours
 from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 
@@ -83,13 +83,13 @@ def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: b
     if targets.count(STAINS) > 1:
         raise InputError("preprocessing: stains are normalised twice; large pictures take models that do so once.")
     position = targets.index(STAINS)
-    white = np.float32(model.declaration.preprocessing[position].get("white", 255))
+    normalise = cast(NormaliseStainsd, model.steps[position])
 
     def before(picture: NDArray[np.uint8]) -> NDArray:
         image = model.pixels(shown_as_glass(picture))
         for step in model.steps[:position]:
             image = step({"image": image})["image"]
-        return np.asarray(image) / white
+        return normalise.image(image)
 
     seen = map(before, pictures)
     return TissueColours.of_image(next(seen)) if whole else TissueColours.of(seen)

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.color import lab2rgb, rgb2lab
 
 from mani_monai.transforms import NormaliseStainsd, normalise_stains
-from mani_monai.transforms.stain_normalisation import REFERENCE_MEAN, REFERENCE_STD
+from mani_monai.transforms.stain_normalisation import _MANY, REFERENCE_MEAN, REFERENCE_STD, TissueColours
 
 HAEMATOXYLIN, EOSIN = np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]])
 GLASS = np.array([0.95, 0.95, 0.96])
@@ -166,3 +166,35 @@ def test_a_part_is_normalised_as_in_its_whole():
     part = whole[:, 10:40, 20:60]
     np.testing.assert_array_equal(normalise_stains(part, whole), normalise_stains(whole)[:, 10:40, 20:60])
     assert not np.allclose(normalise_stains(part, whole), normalise_stains(part), atol=0.01)
+
+
+@pytest.fixture
+def large() -> np.ndarray:
+    """3HW uint8, so many pixels that each colour is reckoned once."""
+    tile = (stained(amounts(2, 256)) * 255).round().astype(np.uint8)
+    image = np.tile(tile, (1, 5, 4))
+    assert len(np.unique(image.reshape(3, -1), axis=1).T) < _MANY <= image[0].size
+    return image
+
+
+def test_a_large_image_is_normalised_as_each_of_its_pixels_is(large):
+    image = large.astype(np.float32) / np.float32(255)
+    assert TissueColours.of_image(large) == TissueColours.of_image(image)
+    assert TissueColours.of([large, large[:, :50]]) == TissueColours.of([image, image[:, :50]])
+    result = normalise_stains(large)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, (normalise_stains(image) * np.float32(255)).round())
+    assert (result != large).any()
+
+
+def test_a_small_part_is_normalised_as_in_its_large_whole(large):
+    part = large[:, 100:300, 50:400]
+    result = normalise_stains(part, TissueColours.of_image(large))
+    np.testing.assert_array_equal(result, normalise_stains(large)[:, 100:300, 50:400])
+    np.testing.assert_array_equal(normalise_stains(part, large), result)
+
+
+def test_a_large_blank_image_stays():
+    image = np.full((3, 1024, 1024), 240, np.uint8)
+    np.testing.assert_array_equal(normalise_stains(image), image)
+    assert TissueColours.of_image(image).share == 0

@@ -186,7 +186,7 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     brightest = thin.max(axis=2).astype(int)
     black = (brightest < BLACK) & (brightest - thin.min(axis=2) < GREY)
     seen = tissue_mask(picture)[::_STRIDE, ::_STRIDE]
-    colours = TissueColours.of([np.moveaxis(thin / np.float32(255), -1, 0)])
+    colours = TissueColours.of([np.moveaxis(thin, -1, 0)])
     field = np.zeros((0, 0, 3), np.uint8)
     if fields:
         part = picture[richest_part(picture, max(LEAST_SIDE, round(FIELD / scale)))]

@@ -22,6 +22,48 @@ _GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
 _LEAST_TISSUE = 0.01  # share of an image
 _LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
 _MOST_GAIN = 3.0  # so that noise is not blown up
+_MANY = 1 << 20  # pixels from which on a table of all colours pays
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """An image in CIELAB; of a large one in uint8 each colour that occurs is reckoned once.
+
+    Attributes:
+        picture: HW3 uint8 RGB.
+        values: CIELAB in float32, HW3 of the pixels, or 1N3 of the colours that occur.
+        places: HW, which of these a pixel has; None where values are of the pixels.
+    """
+
+    picture: np.ndarray
+    values: np.ndarray
+    places: np.ndarray | None
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Lab:
+        """Takes 3HW RGB, uint8 or in 0..1."""
+        pixels = np.moveaxis(image, 0, -1)
+        if image.dtype != np.uint8:
+            pixels = pixels.astype(np.float32, copy=False)
+            return cls((pixels * 255).round().clip(0, 255).astype(np.uint8), rgb2lab(pixels), None)
+        if image[0].size < _MANY:
+            return cls(pixels, rgb2lab(pixels.astype(np.float32) / np.float32(255)), None)
+        red, green, blue = (plane.astype(np.intp) for plane in image)
+        codes = red << 16 | green << 8 | blue
+        occurs = np.zeros(1 << 24, bool)
+        occurs[codes] = True
+        found = np.flatnonzero(occurs)
+        places = np.empty(len(occurs), np.int32)
+        places[found] = np.arange(len(found), dtype=np.int32)
+        colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1)[None]
+        return cls(pixels, rgb2lab(colours.astype(np.float32) / np.float32(255)), places[codes])
+
+    def tissue(self) -> tuple[np.ndarray, int]:
+        """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
+        tissue, dark = tissue_mask(self.picture), self.values[..., 0] < _GLASS
+        if self.places is None:
+            return self.values[tissue & dark], tissue.size
+        return self.values[0, self.places[tissue & np.take(dark[0], self.places)]], tissue.size
 
 
 @dataclass(frozen=True)
@@ -39,14 +81,13 @@ class TissueColours:
     share: float
 
     @classmethod
-    def of_image(cls, image: np.ndarray, colours: np.ndarray | None = None) -> TissueColours:
+    def of_image(cls, image: np.ndarray | Lab) -> TissueColours:
         """Measures one image in float32.
 
         Args:
-            image: 3HW RGB in 0..1.
-            colours: its CIELAB, HW3, where that is known.
+            image: 3HW RGB, uint8 or in 0..1; or its CIELAB.
         """
-        tissue, pixels = _tissue(image, _colours(image) if colours is None else colours)
+        tissue, pixels = (image if isinstance(image, Lab) else Lab.of(image)).tissue()
         if not len(tissue):
             return cls((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
         middle, spread = (
@@ -60,12 +101,12 @@ class TissueColours:
         """Measures windows one after another, in float64 (Welford; Chan et al. 1983 for whole windows).
 
         Args:
-            windows: 3HW RGB in 0..1.
+            windows: 3HW RGB, uint8 or in 0..1.
         """
         count, total = 0, 0
         mean, squares = np.zeros(3), np.zeros(3)
         for window in windows:
-            tissue, pixels = _tissue(window, _colours(window))
+            tissue, pixels = Lab.of(window).tissue()
             total += pixels
             if len(tissue):
                 tissue = tissue.astype(np.float64)
@@ -92,38 +133,28 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None
     eosin for haematoxylin: red nuclei in blue stroma.
 
     Args:
-        image: 3HW RGB in 0..1.
-        whole: 3HW RGB in 0..1 that the image is a part of, whose tissue gives the statistics, or these; itself by
-            default.
+        image: 3HW RGB, uint8 or in 0..1.
+        whole: 3HW RGB, uint8 or in 0..1, that the image is a part of, whose tissue gives the statistics, or these;
+            itself by default.
 
     Returns:
-        3HW float32 RGB in 0..1.
+        3HW RGB: uint8 of uint8, else float32 in 0..1.
     """
-    image = image.astype(np.float32, copy=False)
-    colours = _colours(image)
-    if whole is None:
-        whole = TissueColours.of_image(image, colours)
-    seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(whole)
+    own = Lab.of(image)
+    seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(own if whole is None else whole)
     mean, std = np.asarray(seen.mean, np.float32), np.asarray(seen.std, np.float32)
     if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
-        return image
+        return image if image.dtype == np.uint8 else image.astype(np.float32, copy=False)
     gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
-    colours = (colours - mean) * gain + REFERENCE_MEAN
+    values = (own.values - mean) * gain + REFERENCE_MEAN
     # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
-    colours[..., 0] = np.maximum(colours[..., 0], 0)
-    colours[..., 2] = np.minimum(colours[..., 2], (colours[..., 0] + 16) * 1.72)
-    return np.moveaxis(lab2rgb(colours), -1, 0)
-
-
-def _colours(image: np.ndarray) -> np.ndarray:
-    """CIELAB, HW3."""
-    return rgb2lab(np.moveaxis(image.astype(np.float32, copy=False), 0, -1))
-
-
-def _tissue(image: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, int]:
-    """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
-    picture = (np.moveaxis(image, 0, -1) * 255).round().clip(0, 255).astype(np.uint8)
-    return colours[(colours[..., 0] < _GLASS) & tissue_mask(picture)], colours[..., 0].size
+    values[..., 0] = np.maximum(values[..., 0], 0)
+    values[..., 2] = np.minimum(values[..., 2], (values[..., 0] + 16) * 1.72)
+    result = np.moveaxis(lab2rgb(values), -1, 0)
+    if image.dtype != np.uint8:
+        return result
+    result = (result * np.float32(255)).round().astype(np.uint8)
+    return result if own.places is None else np.take(result[:, 0], own.places, axis=1)
 
 
 class NormaliseStainsd(MapTransform):
@@ -165,10 +196,18 @@ class NormaliseStainsd(MapTransform):
         if self.whole_key in item:
             seen = item[self.whole_key]
             if not isinstance(seen, TissueColours):
-                seen = convert_data_type(seen, np.ndarray)[0] / np.float32(self.white)
+                seen = self.image(seen)
         for key in self.key_iterator(item):
-            values = convert_data_type(item[key], np.ndarray)[0]
-            image = normalise_stains(values / np.float32(self.white), seen) * np.float32(self.white)
-            whole = not np.issubdtype(values.dtype, np.floating)
-            item[key] = convert_to_dst_type(image.round() if whole else image, item[key])[0]
+            image = self.image(item[key])
+            result = normalise_stains(image, seen)
+            if image.dtype != np.uint8:
+                result = result * np.float32(self.white)
+                whole = not np.issubdtype(convert_data_type(item[key], np.ndarray)[0].dtype, np.floating)
+                result = result.round() if whole else result
+            item[key] = convert_to_dst_type(result, item[key])[0]
         return item
+
+    def image(self, values: Any) -> np.ndarray:
+        """Values of an item, an array or a tensor of 3HW, as ``normalise_stains`` takes them."""
+        image = convert_data_type(values, np.ndarray)[0]
+        return image if image.dtype == np.uint8 and self.white == 255 else image / np.float32(self.white)
