@@ -29,9 +29,9 @@ def test_killed_started_again_exported_and_used_as_the_next_source_model(tiny, t
     target = tmp_path / "kidney"
     shutil.copytree(toy_dir / "toy_target" / "images", target)
     base = [*SCRIPT, "--source", str(toy_dir / "toy_source"), "--target", str(target), "--preset", "quick"]
-    base += ["--options", str(options), "--method", "mean_teacher_stain_augmentation"]
+    base += ["--options", str(options)]
     out = tmp_path / "out"
-    command = [*base, "--out", str(out)]
+    command = [*base, "--out", str(out), "--method", "mean_teacher_stain_augmentation"]
     run = out / "runs" / "toy_source__kidney__mean_teacher_stain_augmentation__seed0"
 
     first = subprocess.Popen(command, cwd=ROOT, env=command_environment, stderr=subprocess.PIPE, text=True)

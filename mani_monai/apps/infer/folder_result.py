@@ -112,9 +112,9 @@ def report(result: FolderResult) -> None:
     unknown = [image for image in result.images if NOT_KNOWN in image.pixel_size]
     if unknown:
         network = result.facts["network_mpp"]
-        line = f"{unsized(len(unknown), unknown[0].image, network)}; name it with --mpp."
-        if network is None:
-            line = "the model has no pixel size, so that no image is rescaled; export its run with --mpp."
+        line = "the model has no pixel size, so that no image is rescaled; export its run with --mpp."
+        if network is not None:
+            line = f"{unsized(len(unknown), unknown[0].image, network)}; name it with --mpp."
         print(f"warning: {line}", file=sys.stderr)
     if result.left_out:
         print(

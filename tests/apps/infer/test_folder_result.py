@@ -1,10 +1,24 @@
-"""What counts as done."""
+"""What counts as done; what is said of pixel sizes."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from mani_monai.apps.infer.folder_result import Record, begin, is_done, read_record, record_path, write_record
+from mani_monai.apps.infer.folder_result import (
+    DONE,
+    NOT_KNOWN,
+    FolderResult,
+    ImageResult,
+    Record,
+    begin,
+    is_done,
+    read_record,
+    record_path,
+    report,
+    write_record,
+)
 from mani_monai.utils.folders import file_hash
 
 KEY = {"image": "a", "weights": "b"}
@@ -69,3 +83,19 @@ def test_another_image_of_the_same_name_is_told_by_its_place(tmp_path):
     assert not record.is_of_another(other, here), "the image was changed"
     assert not record.is_of_another(KEY, tmp_path / "a.png"), "the image was moved"
     assert not Record(KEY, {}, {}).is_of_another(other, here), "a record that does not hold its place"
+
+
+@pytest.mark.parametrize(
+    ("images", "network", "last", "warning"),
+    [
+        (1, 0.25, "1 image without a pixel size", "1 image has no pixel size, 0.png: taken as the network's 0.25 um;"),
+        (2, 0.25, "2 images without a pixel size", "2 images have no pixel size, e.g. 0.png: taken as the network's"),
+        (2, None, "the model without a pixel size", "the model has no pixel size, so that no image is rescaled; export"),
+    ],
+)
+def test_pixel_sizes_that_nobody_knows_are_said_in_a_sentence(images, network, last, warning, capsys):
+    results = [ImageResult(f"{number}.png", DONE, nuclei=3, pixel_size=f"{NOT_KNOWN} (x)") for number in range(images)]
+    report(FolderResult({"network_mpp": network}, results, 0, Path("summary.csv")))
+    said = capsys.readouterr()
+    assert f" nuclei; {last}; summary: summary.csv" in said.out
+    assert said.err.startswith(f"warning: {warning}")
