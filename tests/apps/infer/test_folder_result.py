@@ -90,7 +90,7 @@ def test_another_image_of_the_same_name_is_told_by_its_place(tmp_path):
     [
         (1, 0.25, "1 image without a pixel size", "1 image has no pixel size, 0.png: taken as the network's 0.25 um;"),
         (2, 0.25, "2 images without a pixel size", "2 images have no pixel size, e.g. 0.png: taken as the network's"),
-        (2, None, "the model without a pixel size", "the model has no pixel size, so that no image is rescaled; export"),
+        (2, None, "the model without a pixel size", "the model has no pixel size, so that no image is rescaled"),
     ],
 )
 def test_pixel_sizes_that_nobody_knows_are_said_in_a_sentence(images, network, last, warning, capsys):
