@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mani_monai.declaration import KEY, Declaration
+from mani_monai.run.inference_match import check_same_steps
 from mani_monai.run.run_folder import training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
@@ -49,7 +50,9 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
     with opened_bundle(path) as folder:
         metadata = read_object(folder / "configs" / "metadata.json", _AGAIN)
         if KEY in metadata:
-            declaration = Declaration.from_metadata(metadata).of_weights(weights)
+            declaration = Declaration.from_metadata(metadata)
+            check_same_steps(folder, declaration)
+            declaration = declaration.of_weights(weights)
         else:
             from mani_monai.older_exports import older_declaration
 

@@ -28,6 +28,7 @@ _READ = {"_target_": "mani_monai.data.readers.LoadTissued", "keys": "image", "re
 _READ |= {"tissue_key": TISSUE}
 _OFF_TISSUE = {"_target_": "mani_monai.transforms.BackgroundOffTissued", "keys": "pred", "tissue_key": TISSUE}
 _SCALE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1}
+_CARRIED, _PACKAGE = "scripts.", "mani_monai."  # how an export and this project call the same modules
 _IMPORTS = ("$from pathlib import Path", "$from sys import exit")
 _PROJECT_IMPORTS = (
     "$from mani_monai.utils.files import load_network",
@@ -205,6 +206,17 @@ def write_inference_config(bundle: str | Path) -> Path:
 if __name__ == "__main__":
     for folder in sys.argv[1:]:
         print(write_inference_config(folder))
+
+
+def with_project_names(value: Any) -> Any:
+    """A config with the modules that an export carries under their names in this project."""
+    if isinstance(value, dict):
+        return {key: with_project_names(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_project_names(item) for item in value]
+    if isinstance(value, str) and value.startswith(_CARRIED):
+        return _PACKAGE + value.removeprefix(_CARRIED)
+    return value
 
 
 def with_channels(

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mani_monai.declaration import COLUMNS, HOVERNET, ROWS, UNET, Declaration
+from mani_monai.inference_config import with_project_names
 from mani_monai.known_components import HOVER_PARTING, PARTING
 from mani_monai.utils import InputError
 
 INSTEAD = "run it with python -m monai.bundle run, once mani inspect has shown what it executes"
-CARRIED, PACKAGE = "scripts.", "mani_monai."  # how an export and this project call the same modules
 AXES = {UNET: COLUMNS, HOVERNET: ROWS}
 
 _READ = {
@@ -90,7 +90,7 @@ def older_declaration(config: Mapping[str, Any], metadata: Mapping[str, Any]) ->
     Raises:
         InputError: when its network or its steps are not those that exports had.
     """
-    config = _renamed(config)
+    config = with_project_names(config)
     network = config.get("network_def")
     network = network if isinstance(network, dict) else {}
     target = network.get("_target_")
@@ -132,14 +132,3 @@ def _checked_steps(config: Mapping[str, Any], name: str) -> tuple[Mapping[str, A
         if found != known:
             raise InputError(f"configs/inference.json: its {key} is not that of {name}; {INSTEAD}.")
     return preprocessing
-
-
-def _renamed(value: Any) -> Any:
-    """The config with the modules that an export carries under their names in this project."""
-    if isinstance(value, dict):
-        return {key: _renamed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item) for item in value]
-    if isinstance(value, str) and value.startswith(CARRIED):
-        return PACKAGE + value.removeprefix(CARRIED)
-    return value

@@ -26,8 +26,9 @@ def bundle(tmp_path):
 
 
 def declare(folder, **values):
-    """Changes the declaration of a bundle, whose hashes are written anew."""
+    """Changes the declaration of a bundle, which then has no other config and new hashes."""
     path = folder / "configs" / "metadata.json"
+    (folder / "configs" / "inference.json").unlink(missing_ok=True)
     metadata = json.loads(path.read_text())
     path.write_text(json.dumps({**metadata, "model": {**metadata["model"], **values}}))
     write_hashes(folder)
@@ -61,11 +62,12 @@ def test_a_folder_and_its_zip(bundle, tmp_path):
 
 
 def test_a_runs_folder(bundle):
-    """Its configs name this project, which an inspection of strangers' bundles refuses; they are not read."""
+    """Its configs name this project, which an inspection of strangers' bundles refuses; nothing of them is executed."""
     (bundle / "hashes.json").unlink()
+    inference = bundle / "configs" / "inference.json"
+    inference.write_text(json.dumps({**json.loads(inference.read_text()), "run": ["$exit('executed')"]}))
     config = json.dumps({"network": {"_target_": "mani_monai.model.Model"}, "run": ["$exit('executed')"]})
-    for name in ("train", "inference"):
-        (bundle / "configs" / f"{name}.json").write_text(config)
+    (bundle / "configs" / "train.json").write_text(config)
     path = bundle / "configs" / "metadata.json"
     domains = [{"name": "tnbc", "role": "source", "licence": "CC BY 4.0"}]
     metadata = {**json.loads(path.read_text()), "training": {"domains": domains}}

@@ -44,8 +44,8 @@ def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence
     key = first_difference(asked, made)
     if key is not None:
         raise InputError(
-            f"{folder}: holds a training whose {key} is not what is asked for now ({_shown(made, key)}, not "
-            f"{_shown(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
+            f"{folder}: holds a training whose {key} is not what is asked for now ({shown_value(made, key)}, not "
+            f"{shown_value(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
         )
 
 
@@ -89,7 +89,8 @@ def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
     return path
 
 
-def _shown(config: Any, key: str) -> str:
+def shown_value(config: Any, key: str) -> str:
+    """The value at a key such as ``losses::dice::weight``, as JSON that a message has room for."""
     value = config
     for part in key.split("::"):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 
@@ -14,9 +15,10 @@ import torch
 from monai.data import MetaTensor
 from PIL import Image
 
-from mani_monai.data.writers import outline_nuclei, read_geojson
+from mani_monai.data.writers import outline_nuclei, read_geojson, write_geojson
 from mani_monai.transforms.save_nuclei import ENDINGS, SaveNucleid, as_picture
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import file_hash
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 11, 3), dtype=np.uint8)
 INSTANCES = np.zeros((6, 11), np.int32)
@@ -67,6 +69,21 @@ def test_all_files_agree(tmp_path, data):
     overlay = np.asarray(Image.open(f"{stem}_overlay.png"))
     np.testing.assert_array_equal(overlay, outline_nuclei(PIXELS, INSTANCES, TABLE))
     assert (overlay[INSTANCES == 0] == PIXELS[INSTANCES == 0]).all()
+
+
+@pytest.mark.parametrize(("size", "shown"), [((6, 11), True), ((11, 6), False)])
+def test_the_overlay_shows_the_file_and_ids_are_of_it(size, shown, tmp_path, data):
+    """Whatever the steps before made of the picture; a file of another size is not that of the map."""
+    file = tmp_path / "slide.one.png"
+    stored = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(stored).save(file)
+    data["image"].meta["filename_or_obj"] = str(file)
+    SaveNucleid("instances", tmp_path / "out", outputs=["overlay", "geojson"])(data)
+    overlay = np.asarray(Image.open(tmp_path / "out" / "slide.one_overlay.png"))
+    np.testing.assert_array_equal(overlay, outline_nuclei(stored if shown else PIXELS, INSTANCES, TABLE))
+    ids = [each["id"] for each in json.loads((tmp_path / "out" / "slide.one.geojson").read_text())["features"]]
+    write_geojson(tmp_path / "own.geojson", INSTANCES, TABLE, source=file_hash(file))
+    assert ids == [each["id"] for each in json.loads((tmp_path / "own.geojson").read_text())["features"]]
 
 
 def test_the_picture_is_the_file_that_was_read():

@@ -13,6 +13,7 @@ from mani_monai.bundle_files import opened_bundle
 from mani_monai.data.pixel_size import alike, given_pixel_size
 from mani_monai.declaration import ROWS, Declaration
 from mani_monai.model import Model
+from mani_monai.run.inference_match import check_same_steps
 from mani_monai.run.run_folder import metadata_file, read_train_config, training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors, weights_file
@@ -57,7 +58,9 @@ def read_run(
     state = load_tensors(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
-    declaration = Declaration.from_metadata(metadata, str(metadata_file(folder))).of_weights(weights)
+    declaration = Declaration.from_metadata(metadata, str(metadata_file(folder)))
+    check_same_steps(folder, declaration)
+    declaration = declaration.of_weights(weights)
     if size is not None and declaration.mpp is not None and not alike(size.um, declaration.mpp):
         said = f"was trained at {declaration.mpp:g} micrometres per pixel, as its data sets say"
         raise InputError(f"--mpp {mpp:g}: the run {said}; leave it out.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 from folder_runs import OPTIONS
@@ -26,7 +27,8 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
     assert metadata["model"]["preprocessing"] == [step]
     assert "applies NormaliseStainsd to an image first" in metadata["description"]
 
-    assert not infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS).failed
+    outputs = ("mask", "geojson", "overlay", "png")
+    assert not infer_folder(exported.folder, images, tmp_path / "out", outputs=outputs, **OPTIONS).failed
     plain = infer_folder(export_unet(toy_dir, tmp_path / "plain").folder, images, tmp_path / "plain_out", **OPTIONS)
     assert not plain.failed
     code = "import sys, runpy; sys.modules['mani_monai'] = None; sys.argv[0] = 'monai.bundle'; "
@@ -42,3 +44,15 @@ def test_a_network_of_normalised_stains_gets_them_everywhere(toy_dir, images, tm
         np.testing.assert_array_equal(ours, monais)
         differs |= (ours != other).any()
     assert differs, "normalisation has an effect on these images"
+    for path in (path for path in images.iterdir() if path.suffix != ".txt"):
+        ours, monais = (_written(tmp_path / place, path.stem) for place in ("out", "by_monai"))
+        assert ours[0] == monais[0]
+        np.testing.assert_array_equal(ours[1], monais[1])
+        free = np.asarray(Image.open(tmp_path / "out" / f"{path.stem}_instances.png")) == 0
+        assert (ours[1][free] == np.asarray(Image.open(path).convert("RGB"))[free]).all()
+
+
+def _written(folder: Path, stem: str) -> tuple[list, np.ndarray]:
+    """Identities and outlines of the nuclei, and the overlay's pixels."""
+    features = json.loads((folder / f"{stem}.geojson").read_text())["features"]
+    return [(each["id"], each["geometry"]) for each in features], np.asarray(Image.open(folder / f"{stem}_overlay.png"))
