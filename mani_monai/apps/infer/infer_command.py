@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 
 
 def infer(
@@ -36,7 +35,6 @@ def infer(
     from mani_monai.apps.infer.folder_run import infer_folder
     from mani_monai.utils import InputError
 
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged files: they are named at the end
     names = outputs.split(",") if outputs else None
     try:
         result = infer_folder(bundle, images, out, mpp, names, precision, device, overwrite)

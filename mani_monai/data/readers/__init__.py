@@ -1,3 +1,5 @@
+from mani_monai.utils.library_words import silence_decoders
+
 from .consep import read_consep
 from .folder import read_folder
 from .kirc import read_kirc
@@ -8,6 +10,8 @@ from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
 from .tissue_reader import LoadTissued, MarkTissued, TissueReader
 from .tnbc import read_tnbc
+
+silence_decoders()
 
 __all__ = [
     "Listing",
