@@ -102,9 +102,9 @@ def with_doubt(path: str | Path, given: PixelSize, read: Callable[[], PixelSize 
 def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
     """What an open file says of its pixels' size.
 
-    Descriptions come first: OME-XML, Aperio's "MPP =", Philips' spacing, ImageJ's unit. The resolution of a TIFF and
-    the density of another image follow. Sizes that no microscope gives are passed over: 72 dpi is nothing that anybody
-    measured.
+    Descriptions come first: OME-XML, Aperio's "MPP =", Philips' spacing, ImageJ's unit, the calibrations of Ventana
+    and MetaMorph. The resolution of a TIFF and the density of another image follow. Sizes that no microscope gives are
+    passed over: 72 dpi is nothing that anybody measured.
 
     Returns:
         the size; None where the file says none.
@@ -119,10 +119,12 @@ def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:
     """Width and height in um with their origin, the most trustworthy first."""
     from .readers.stated_sizes import stated_sizes
 
+    stated = []
     try:
-        stated = list(stated_sizes(opened))
-    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):  # tags of other kinds say nothing
-        return []
+        for size in stated_sizes(opened):
+            stated.append(size)
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):
+        pass  # tags of other kinds say nothing, and take nothing from what was said before
     return [
         (size.x or size.y or 0.0, size.y or size.x or 0.0, size.origin)
         for size in stated

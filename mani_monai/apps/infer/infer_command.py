@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 
-
 def infer(
     bundle: str,
     images: str,

@@ -15,6 +15,7 @@ from tifffile.tifffile import imagej_description_metadata
 
 from mani_monai.utils.errors import positive
 
+from .instrument_sizes import instrument_sizes, parsed
 from .opened_picture import OpenedPicture
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296  # TIFF tags
@@ -79,6 +80,8 @@ def stated_sizes(opened: OpenedPicture) -> Iterator[StatedSize]:
         yield StatedSize(x, y, "DICOM spacing in its description")
     if text.startswith(("ImageJ=", "SCIFIO=")):
         yield _imagej(text, page)
+    for sides, origin in instrument_sizes(page, text, micrometres_in):
+        yield StatedSize(*sides, origin)
     unit = _PER_RESOLUTION_UNIT.get(int(page.tags.valueof(_RESOLUTION_UNIT, 2)))
     if unit is not None:
         x, y = (_inverse(ratio, unit) for ratio in _resolution(page))
@@ -113,11 +116,8 @@ def _reduction(text: str, page: TiffPage) -> float:
 
 def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:
     """The size in OME-XML of the image that the file's picture is, where it describes several."""
-    if not text.startswith("<") or "OME" not in text or "<!DOCTYPE" in text or "<!ENTITY" in text:
-        return  # a file's text is nobody's to expand
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError):
+    root = parsed(text) if "OME" in text else None
+    if root is None:
         return
     described = [element for element in root.iter() if _local(element) == "Pixels"]
     size = [str(opened.tiff.imagewidth), str(opened.tiff.imagelength)]
