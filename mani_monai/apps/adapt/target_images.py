@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mani_monai.apps.adapt.black_frame import is_black, without_black_frame
 from mani_monai.apps.infer.folder_result import unsized
 from mani_monai.data.pixel_size import PixelSize, scale_for, size_of
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS, read_image
@@ -116,9 +117,9 @@ FIELD = 512
 """Side of the field of an image that statistics and scores are taken from, in pixels of the network."""
 LEAST_TISSUE = 0.1
 """Part of an image that is tissue at least, or it says little of any."""
-BLACK, GREY, MOST_BLACK = 70, 25, 0.01
-"""A pixel without a channel above ``BLACK`` whose channels lie within ``GREY`` is black, as pigment, ink and folds are
-and nuclei are not. Of 71 images of CoNSeP and MoNuSeg, one had more than ``MOST_BLACK`` of them: it shows pigment."""
+MOST_BLACK = 0.01
+"""Part of an image's tissue that is black at most. Of 71 images of CoNSeP and MoNuSeg, one had more: it shows
+pigment."""
 FAR, FAR_TIMES, LEAST_JUDGED = 15.0, 4.0, 5
 """An image's mean tissue colour is far from the others' where its CIELAB distance to the median is above ``FAR`` and
 above ``FAR_TIMES`` that of the median image; not judged of less than ``LEAST_JUDGED`` images."""
@@ -182,9 +183,9 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
     if min(picture.shape[:2]) * scale < LEAST_SIDE:
         height, width = picture.shape[:2]
         raise InputError(f"{path}: is {height}x{width} px, too small for the network; take larger images.")
+    within = without_black_frame(picture)
+    picture = within if min(within.shape[:2]) * scale >= LEAST_SIDE else picture
     thin = picture[::_STRIDE, ::_STRIDE]
-    brightest = thin.max(axis=2).astype(int)
-    black = (brightest < BLACK) & (brightest - thin.min(axis=2) < GREY)
     seen = tissue_mask(picture)[::_STRIDE, ::_STRIDE]
     colours = TissueColours.of([np.moveaxis(thin, -1, 0)])
     field = np.zeros((0, 0, 3), np.uint8)
@@ -193,7 +194,13 @@ def _looked_at(path: Path, size: PixelSize | None, mpp: float | None, fields: bo
         field = rescaled(part.copy(), scale)  # a view would keep the whole picture
     um = None if size is None else size.um
     return TargetImage(
-        path, colours.share, _share(black, seen), colours.mean, field, um=um, size_doubt=size.doubt if size else ""
+        path,
+        colours.share,
+        _share(is_black(thin), seen),
+        colours.mean,
+        field,
+        um=um,
+        size_doubt=size.doubt if size else "",
     )
 
 

@@ -162,6 +162,25 @@ def test_a_black_border_is_no_pigment(tmp_path, width, ending):
         assert pigmented.black == pytest.approx(16 * 16 / 96 / (96 - width))
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("colour", [0, 255, 40])
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_thin_frame_is_no_pigment(tmp_path, width, colour, ending):
+    """On every side at once; pigment within it is named all the same."""
+    paths = []
+    for number, pigment in enumerate((False, True)):
+        picture = tissue(seed=number)
+        if pigment:
+            picture[40:56, 40:56] = tissue((58, 50, 46))[:16, :16]
+        framed = np.full_like(picture, colour)
+        framed[width:-width, width:-width] = picture[width:-width, width:-width]
+        paths.append(tmp_path / f"{number}.{ending}")
+        Image.fromarray(framed).save(paths[-1])
+    (bordered, pigmented), _ = survey(paths, None, None, progress=False)
+    assert bordered.doubts == ()
+    assert pigmented.doubts[0].startswith("black pigment, ink or folds")
+
+
 def test_an_image_that_is_mostly_glass(look):
     glass = tissue(GLASS)
     glass[:24, :24] = PINK
