@@ -26,6 +26,7 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
 
     Raises:
         InputError: when the disk is full or the folder cannot be written; what was there is kept.
+        RuntimeError: as PyTorch raises it of tensors that cannot be read, such as those of a device that failed.
     """
     path = Path(path)
     if idist.get_rank() > 0:
@@ -34,6 +35,8 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
         with replacing(path) as partial, open(partial, "wb") as stream:
             torch.save(dict(content), stream)
     except (InputError, OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not (is_cut_off(error) or isinstance(error.__context__, OSError)):
+            raise  # of a device or of the content: no folder or permission is to blame
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(
             f"{path}: cannot be written ({reason}); what was saved before is intact: free some space there, or mend "

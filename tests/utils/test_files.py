@@ -65,6 +65,35 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["model.pt"]
 
 
+@pytest.mark.parametrize(
+    ("message", "context", "unwritten"),
+    [
+        ("CUDA error: an illegal memory access was encountered", None, False),
+        ("Cannot copy out of meta tensor; no data!", None, False),
+        ("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0", None, True),
+        ("PytorchStreamWriter failed writing file data/0: file write failed", None, True),
+        ("it was not written", OSError(28, "No space left on device"), True),
+    ],
+)
+def test_only_what_is_not_written_is_called_so(message, context, unwritten, tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    save_atomically({"weights": torch.zeros(3)}, path)
+
+    def failing(content, file, **options):
+        error = RuntimeError(message)
+        error.__context__ = context
+        file.write(b"half of it")
+        raise error
+
+    monkeypatch.setattr(torch, "save", failing)
+    with pytest.raises(InputError if unwritten else RuntimeError) as raised:
+        save_atomically({"weights": torch.ones(3)}, path)
+    assert ("cannot be written" in str(raised.value)) == unwritten
+    assert message.splitlines()[0] in str(raised.value)
+    assert torch.equal(load_tensors(path)["weights"], torch.zeros(3))
+    assert os.listdir(tmp_path) == ["model.pt"]
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"model\.pt: no such file; train first"):
         load_tensors(tmp_path / "model.pt")
