@@ -66,6 +66,10 @@ def line_of(tmp_path, toy_dir) -> Callable[[str], list[str]]:
         "demo": ["demo", "--out", out, "--device", "cpu"],
         "train": ["train", *tissues, "--out", out, "--device", "cpu", "--options", str(short)],
         "adapt": ["adapt", "--target", images, "--out", out, "--model", str(bundle), "--mpp", "0.25"],
+        "adapt by training": [
+            *("adapt", "--source", str(toy_dir / "toy_source"), "--target", images, "--out", out, "--device", "cpu"),
+            *("--preset", "quick", "--options", str({**short, "quiet": True})),
+        ],
     }
     return lines.__getitem__
 
@@ -80,7 +84,10 @@ COMMANDS = ["prepare", "infer", "slides", "sample", "export", "calibrate", "qupa
 LATER = [("toy", 3_000), ("train", 20_000), ("train", 60_000), ("adapt", 8_000), ("export", 20_000), ("qupath", 30_000)]
 
 
-@pytest.mark.parametrize(("command", "largest"), [*((name, LARGEST) for name in COMMANDS), *LATER])
+BY_TRAINING = [pytest.param("adapt by training", size, marks=pytest.mark.slow) for size in (250, 8_000, 20_000, 60_000)]
+
+
+@pytest.mark.parametrize(("command", "largest"), [*((name, LARGEST) for name in COMMANDS), *LATER, *BY_TRAINING])
 def test_nothing_half_is_left(command, largest, line_of, tmp_path):
     line = line_of(command)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

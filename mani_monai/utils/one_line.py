@@ -18,7 +18,7 @@ from .folders import SHORTEN, shown
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
 BROKEN_PIPE = 128 + 13
 """Status of a process whose output nobody reads any more, as shells give it."""
-_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 """What a file system says of a write by its descriptor, which names no file."""
 STOPPED = "stopped: start the same command again to go on."
 
@@ -54,7 +54,7 @@ def refusal_line(error: BaseException | None) -> str | None:
         if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
             remedy = SHORTEN if error.errno == errno.ENAMETOOLONG else "mend that, or name another place"
             return f"{shown(os.fsdecode(error.filename))}: {error.strerror}; {remedy}."
-        if isinstance(error, OSError) and error.errno in _NO_PLACE:
+        if isinstance(error, OSError) and error.errno in NO_PLACE:
             return f"the file system refuses ({error.strerror}); free some space, or name another place."
         if is_cut_off(error):
             return "a file of weights cannot be written; free some space, or name another place."

@@ -19,6 +19,10 @@ from mani_monai.utils.machine import visible_gpus
 
 TAIL = 200
 """Lines of a log that may say why a training failed."""
+_RESUMED, _AGAIN = "go on with --resume", "start the same command again"
+"""The remedy of ``mani train``, and that of an adaptation, which has no such option and goes on by itself."""
+_FULL = 2**20
+"""Free bytes of a disk that holds no log."""
 
 
 @dataclass(frozen=True)
@@ -127,5 +131,12 @@ def train(make: TrainingMaker, trainings: Sequence[Training], seconds: float = 1
 
         if not watched(make_it, folder, training.method.title, make.launcher.stop, seconds):
             log = folder / "train.log"
-            said = log.read_text(encoding="utf-8", errors="replace").split("\n")[-TAIL:] if log.is_file() else []
-            raise InputError(f"{log}: the training failed: {failure_reason(said)}")
+            raise InputError(f"{log}: the training failed: {_reason(log)}")
+
+
+def _reason(log: Path) -> str:
+    """Why a training failed, by its log, with the remedy of the command that started it."""
+    said = log.read_text(encoding="utf-8", errors="replace").split("\n")[-TAIL:] if log.is_file() else []
+    if not "".join(said).strip() and shutil.disk_usage(log.parent).free < _FULL:
+        return f"its disk is full; free some space, and {_AGAIN}."
+    return failure_reason(said).replace(_RESUMED, _AGAIN)

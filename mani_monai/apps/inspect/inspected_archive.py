@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from mani_monai.apps.inspect.findings import Finding
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import is_leftover
+from mani_monai.utils.one_line import NO_PLACE
 
 LARGEST = 16 * 2**30  # bytes of all files unpacked
 RATIO, SMALL = 200, 2**20  # a file this much smaller packed, and larger than this unpacked, is a bomb
@@ -47,7 +48,7 @@ def unpack(path: Path, folder: Path) -> None:
     """Unpacks a zip of which :func:`archive_findings` found nothing.
 
     Raises:
-        InputError: when it is damaged, or holds more than its directory says.
+        InputError: when it is damaged, or holds more than its directory says, or the folder takes no more.
     """
     with _opened(path) as archive:
         for entry in archive.infolist():
@@ -65,6 +66,9 @@ def unpack(path: Path, folder: Path) -> None:
                             raise zipfile.BadZipFile("more in it than said")
                         into.write(chunk)
             except ZIP_ERRORS as error:
+                if isinstance(error, OSError) and error.errno in NO_PLACE:
+                    remedy = "free some space there, or name another folder in TMPDIR"
+                    raise InputError(f"{path}: cannot be unpacked to {folder} ({error.strerror}); {remedy}.") from error
                 raise InputError(f"{path}: {entry.filename} cannot be unpacked ({error}).") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ class Touching(InProcessLauncher):
     def __init__(self) -> None:
         super().__init__()
         self.gpus = []
+        self.said = "first\nthe reason.\n\n"
 
     def __call__(self, command, log, environment, inherit=()):
         options = {name[2:]: value for name, value in zip(command[4::2], command[5::2], strict=True)}
@@ -29,7 +31,7 @@ class Touching(InProcessLauncher):
         self.gpus.append(environment.get("CUDA_VISIBLE_DEVICES"))
         folder = log.parent
         (folder / "checkpoint.pt").touch()
-        log.write_text("first\nthe reason.\n\n")
+        log.write_text(self.said)
         if self.failing and self.failing in str(folder):
             return Usage(1, 1, 1, 1)
         (folder / "models").mkdir(exist_ok=True)
@@ -83,6 +85,29 @@ def test_a_training_of_another_process_is_waited_for(make, plan):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another process is training there"):
             train(make, plan.runs, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "reason"),
+    [
+        (
+            "a.pt: cannot be written; go on with --resume.",
+            2**30,
+            "a.pt: cannot be written; start the same command again.",
+        ),
+        ("", 2**30, "no output"),
+        ("", 0, "its disk is full; free some space, and start the same command again."),
+        ("the reason.", 0, "the reason."),
+    ],
+)
+def test_the_remedy_is_that_of_this_command(said, free, reason, make, plan, monkeypatch):
+    """It has no option of that name, and a full disk takes no log either."""
+    make.launcher.failing, make.launcher.said = MEAN_TEACHER, said
+    usage = shutil.disk_usage(make.work_dir)._replace(free=free)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(InputError) as refusal:
+        train(make, plan.runs, 0.01)
+    assert str(refusal.value).endswith(f"/train.log: the training failed: {reason}")
 
 
 def test_nothing_is_trained_after_a_training_that_failed(make, plan):

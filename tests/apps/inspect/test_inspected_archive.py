@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -96,3 +98,17 @@ def test_unpacking_gives_every_file(tmp_path):
     unpack(path, tmp_path / "out")
     assert (tmp_path / "out" / "a" / "b" / "x.txt").read_bytes() == b"1"
     assert (tmp_path / "out" / "a" / "empty").is_dir()
+
+
+def test_a_folder_that_takes_no_more_is_named_and_not_the_zip_blamed(tmp_path, monkeypatch):
+    path = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/x.txt", b"1")
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(inspected_archive, "open", full, raising=False)
+    where = re.escape(f"{path}: cannot be unpacked to {tmp_path / 'out'} (No space left on device); free some space")
+    with pytest.raises(InputError, match=f"^{where} there, or name another folder in TMPDIR.$"):
+        unpack(path, tmp_path / "out")
