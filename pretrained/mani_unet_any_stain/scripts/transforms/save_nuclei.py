@@ -12,6 +12,8 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
+from scripts.utils.folders import file_hash
+
 MASK = "mask"
 ENDINGS = {
     MASK: "_mask.png",
@@ -40,12 +42,15 @@ class SaveNucleid(MapTransform):
     overlay   ``<stem>_overlay.png``      the image with its nuclei outlined
     ========  ==========================  ================================================
 
+    The overlay shows the image's file, whatever the steps before made of it. Ids in GeoJSON are those of that file.
+
     Args:
         keys: the instance map, 1HW ids, 0 background.
         output_dir: the folder; it is made.
         outputs: which of them; all but mask and nifti by default.
         table_key: the table of nuclei, columns by name.
-        image_key: the image, 3HW in [0, 1], whose metadata name its file.
+        image_key: the image, 3HW in [0, 1], whose metadata name its file; shown where there is no such file, or where
+            that is of another size than the map.
         class_names: the types' names, that of type 0 (background) first.
         mask_key: the mask, 1HW, not 0 in nuclei; by default the pixels of the instances.
 
@@ -86,14 +91,15 @@ class SaveNucleid(MapTransform):
             InputError: when a file cannot be written, or a format cannot hold the map.
         """
         image = data[self.image_key]
-        picture = as_picture(image) if "overlay" in self.outputs else np.empty(0)
-        stem = Path(image.meta[ImageMetaKey.FILENAME_OR_OBJ]).stem
+        file = Path(image.meta[ImageMetaKey.FILENAME_OR_OBJ])
+        picture = picture_of(file, image) if "overlay" in self.outputs else np.empty(0)
+        source = file_hash(file) if "geojson" in self.outputs and file.is_file() else None
         mask = None if self.mask_key is None else torch.as_tensor(data[self.mask_key])[0].cpu().numpy()
         for key in self.key_iterator(data):
             instances = torch.as_tensor(data[key])[0].cpu().numpy()
             for output in self.outputs:
-                path = self.output_dir / (stem + ENDINGS[output])
-                write_output(output, path, picture, instances, data[self.table_key], self.class_names, mask)
+                path = self.output_dir / (file.stem + ENDINGS[output])
+                write_output(output, path, picture, instances, data[self.table_key], self.class_names, mask, source)
         return dict(data)
 
 
@@ -134,6 +140,22 @@ def write_output(
         writers.write_mask(path, instances if mask is None else mask)
     else:
         writers.write_instance_map(path, instances)
+
+
+def picture_of(file: Path, image: torch.Tensor) -> np.ndarray:
+    """The picture in an image's file, HW3 uint8; what was made of it where there is no file of that size.
+
+    Args:
+        file: the image's.
+        image: 3HW in [0, 1], as steps have left it.
+    """
+    from scripts.data.readers.rasters import read_image  # when a picture is wanted
+
+    if file.is_file():
+        pixels = read_image(file).pixels
+        if pixels.shape[:2] == tuple(image.shape[1:]):
+            return pixels
+    return as_picture(image)
 
 
 def as_picture(image: torch.Tensor) -> np.ndarray:

@@ -27,6 +27,7 @@ MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
 _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
+_PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -211,7 +212,7 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
 
 
 def _check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -> None:
-    """Refuses what pages hold of a stack: planes, images of ImageJ behind the first, a picture within a thumbnail."""
+    """Refuses what pages hold of a stack: planes, images of ImageJ or MetaMorph behind the first, and inner pages."""
     within = [each for outer in pages for each in outer.pages or () if isinstance(each, TiffPage)]
     if any(each.imagewidth * each.imagelength >= page.imagewidth * page.imagelength for each in within):
         raise InputError(f"{path}: holds its picture within a page (SubIFD); save it as a TIFF of one page.")
@@ -219,7 +220,8 @@ def _check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -
     if page.is_imagej and len(pages) == 1:
         found = [line for line in str(page.description).splitlines() if line.startswith("images=")]
         images = int(found[0].partition("=")[2]) if found and found[0].partition("=")[2].strip().isdigit() else 1
-    if (planes := max(images, page.imagedepth)) > 1:
+    metamorph = page.tags.get(_PLANES)
+    if (planes := max(images, page.imagedepth, metamorph.count if metamorph else 1)) > 1:
         raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
 
 
