@@ -12,7 +12,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.transform.writer import PolygonWriter, Writer
 
 from mani_monai.apps.label.annotations import annotation_of, label_names
-from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size
+from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size, said_of
 from mani_monai.apps.label.server_training import WEIGHTS
 from mani_monai.declaration import Declaration
 from mani_monai.model import Model
@@ -81,7 +81,7 @@ class NucleiTask(InferTask):
         file, said = self._outlines(request, nuclei, region) if "output" in request else self._map(request, nuclei)
         end = time.perf_counter()
         said["latencies"] = {"pre": read - start, "infer": found - read, "post": end - found, "total": end - start}
-        said |= {"label_names": self.labels, "nuclei": len(nuclei), "mpp": size and size.um}
+        said |= {"label_names": self.labels, "nuclei": len(nuclei), **said_of(size)}
         return file, said | {"location": list(region.location), "size": list(region.size)}
 
     def _current(self) -> Model:

@@ -76,6 +76,22 @@ def rescaled(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return resized(cut, picture.shape[:2], box, (height, width))
 
 
+def sampled(values: NDArray, shape: tuple[int, int], scale: float) -> NDArray:
+    """A map of ids on the network's grid, each the id at its pixel's centre: the map of what :func:`rescaled` gives.
+
+    Args:
+        values: HW of the image.
+        shape: height and width of the grid.
+        scale: by what the image's sides are multiplied, to the nearest :func:`ratio_of`.
+    """
+    ratio = ratio_of(scale)
+    rows, columns = (
+        np.minimum((2 * np.arange(count) + 1) * ratio.numerator // (2 * ratio.denominator), side - 1)
+        for count, side in zip(shape, values.shape, strict=True)
+    )
+    return values[rows[:, None], columns]
+
+
 def resized(
     cut: Cut,
     size: tuple[int, int],

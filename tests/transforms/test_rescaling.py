@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from mani_monai.transforms import rescaling
-from mani_monai.transforms.rescaling import Frame, grid_shape, ratio_of, rescaled
+from mani_monai.transforms.rescaling import Frame, grid_shape, ratio_of, rescaled, sampled
 from mani_monai.utils import InputError
+
+
+def test_a_map_is_sampled_where_the_grids_pixels_have_their_centres():
+    ids = np.arange(24, dtype=np.int32).reshape(4, 6)
+    np.testing.assert_array_equal(sampled(ids, (8, 12), 2.0), ids.repeat(2, axis=0).repeat(2, axis=1))
+    np.testing.assert_array_equal(sampled(ids, (2, 3), 0.5), ids[1::2, 1::2])
+    np.testing.assert_array_equal(sampled(ids, (4, 6), 1.0), ids)
+    # grid pixels of 48 / 64 have their centres at .375, 1.125, 1.875, 2.625 and 3.375
+    np.testing.assert_array_equal(sampled(ids, (5, 1), 4 / 3)[:, 0], ids[[0, 1, 1, 2, 3], 0])
 
 
 def test_nearest_takes_the_pixel_that_holds_the_centre():

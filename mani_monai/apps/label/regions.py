@@ -104,6 +104,16 @@ def read_size(path: str | Path, request: Mapping[str, Any]) -> PixelSize | None:
     return size_of(path, given_pixel_size(request.get("mpp"), "mpp"))
 
 
+def said_of(size: PixelSize | None) -> dict[str, Any]:
+    """What an answer says of the size of an image's pixels: "mpp", and "pixel_size_doubt" where the file contradicts.
+
+    Args:
+        size: as :func:`read_size` gives it.
+    """
+    said: dict[str, Any] = {"mpp": size and size.um}
+    return said | ({"pixel_size_doubt": size.doubt} if size and size.doubt else {})
+
+
 def read_region(path: str | Path, request: Mapping[str, Any]) -> tuple[NDArray[np.uint8], Region]:
     """Reads an image, and which part of it a request names.
 

@@ -107,6 +107,7 @@ def train(
 ) -> Path:
     """Trains on labelled images alone, or adapts to unlabelled ones as well.
 
+    Images are brought to the model's pixel size, which the trained one then has.
     It is built beside its place and moved there at the end: a training that fails leaves the last one as it was.
 
     Args:
@@ -129,7 +130,8 @@ def train(
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        domains = prepare_domains(labelled, unlabelled or [], building / "data", options["crop_size"])
+        data = building / "data"
+        domains = prepare_domains(labelled, unlabelled or [], data, options["crop_size"], mpp=model.mpp)
         for line in domains.left_out:
             print(f"left out: {line}", flush=True)
         if options[START]:

@@ -8,6 +8,8 @@ from raw_images import tile
 
 from mani_monai.apps.label.labelled_domains import SPLIT, Labelled, prepare_domains
 from mani_monai.data.datalists import load_source_list, load_target_list
+from mani_monai.run.trained_domains import read_domains
+from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
 
 
@@ -100,3 +102,47 @@ def test_an_image_too_small_for_the_others_crops_is_left_out(images, tmp_path):
     assert found.crop_size == 16
     (line,) = found.left_out
     assert "tiny: is 10x10 (height x width), smaller than the crop of 16 px" in line
+
+
+def _sized(image, um):
+    """The image as a TIFF that says its pixel size."""
+    path = image.with_suffix(".tif")
+    Image.open(image).save(path, dpi=(25400 / um, 25400 / um))
+    return path
+
+
+def test_images_are_brought_to_the_networks_pixel_size_with_their_labels(images, tmp_path):
+    halves = [Labelled(_sized(pair.image, um), pair.label) for pair, um in zip(images, (0.5, 0.25), strict=False)]
+    found = prepare_domains(halves, [_sized(images[2].image, 0.5)], tmp_path / "data", 16, mpp=0.25)
+    source = load_source_list(tmp_path / "data", found.source, SPLIT)
+    target = load_target_list(tmp_path / "data", found.target, SPLIT)
+    sizes = [Image.open(item["image"]).size for item in (*source, *target)]
+    assert sizes == [(80, 48), (40, 24), (80, 48)]
+    np.testing.assert_array_equal(np.asarray(Image.open(source[0]["image"])), rescaled(tile(0)[0], 2.0))
+    labels = [np.asarray(Image.open(item["label"])) > 0 for item in source]
+    np.testing.assert_array_equal(labels[0], (tile(0)[1] > 0).repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(labels[1], tile(1)[1] > 0)
+    assert {domain["mpp"] for domain in read_domains(tmp_path / "data", "source", found.source)} == {0.25}
+
+
+def test_images_of_another_magnification_are_left_out(images, tmp_path):
+    far = Labelled(_sized(images[0].image, 4.0), images[0].label)
+    found = prepare_domains([far, images[1]], [], tmp_path / "data", 16, mpp=0.25)
+    assert len(load_source_list(tmp_path / "data", found.source, SPLIT)) == 1
+    assert found.left_out[0].startswith(f"{far.image}: its pixels are 4 um")
+    assert "more than 4 times apart" in found.left_out[0]
+
+
+def test_a_label_of_another_size_is_left_out_though_it_would_be_rescaled(images, tmp_path):
+    volume = tmp_path / "a.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ones((10, 10, 1), np.uint8), np.eye(4)), volume)
+    found = prepare_domains(
+        [Labelled(_sized(images[0].image, 0.5), volume), images[1]], [], tmp_path / "d", 16, mpp=0.25
+    )
+    assert "its label is 10x10 and not 24x40 (height x width)" in found.left_out[0]
+
+
+def test_nothing_is_rescaled_where_the_network_has_no_pixel_size(images, tmp_path):
+    found = prepare_domains([Labelled(_sized(images[0].image, 0.5), images[0].label)], [], tmp_path / "data", 16)
+    (source,) = load_source_list(tmp_path / "data", found.source, SPLIT)
+    assert Image.open(source["image"]).size == (40, 24)

@@ -7,7 +7,7 @@ from painted_model import painted, painted_model, red_model, round_nuclei
 from PIL import Image
 
 from mani_monai import large_picture
-from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size
+from mani_monai.apps.label.regions import LastMeasured, Region, nuclei_of_region, read_region, read_size, said_of
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.utils import InputError
 
@@ -106,5 +106,9 @@ def test_a_pixel_size_is_the_requests_or_the_files(tmp_path):
     Image.fromarray(picture(HEIGHT, WIDTH, 0)).save(path, dpi=(25400 / 0.5, 25400 / 0.5))
     sizes = [read_size(path, {}), read_size(path, {"mpp": 0.3})]
     assert [size and round(size.um, 3) for size in sizes] == [0.5, 0.3]
+    said = [said_of(size) for size in (*sizes, None)]
+    assert said[0] == {"mpp": sizes[0].um}
+    assert said[1] == {"mpp": 0.3, "pixel_size_doubt": "its file says 0.5 um (TIFF resolution)"}
+    assert said[2] == {"mpp": None}
     with pytest.raises(InputError, match="mpp none: write micrometres"):
         read_size(path, {"mpp": "none"})
