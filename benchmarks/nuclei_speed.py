@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from post_processing import made_nuclei
+from slides import BUNDLE, made_tissue
 from torch import Tensor, nn
 
 from mani_monai.declaration import HOVERNET, UNET, Declaration
@@ -19,7 +20,8 @@ from mani_monai.transforms import hover_maps
 from mani_monai.utils.memory import keep_freed_memory
 
 SMALL, LONG = (16, 16, 32, 64, 128, 16), (32, 32, 64, 128, 256, 32)
-NETWORKS = ("shipped", "long", "light_hovernet")
+SHIPPED = "shipped"
+NETWORKS = (SHIPPED, "narrow", "long", "light_hovernet")
 WINDOW, OUTPUT = 256, 208  # of the light HoVer-Net
 NUCLEUS, STROMA, MIDDLES, RANGE = 170, 230, (110, 170), 25  # red of both; green and blue tell offsets by their middles
 PITCH = 45.0  # pixels from nucleus to nucleus: 484 in 1000x1000, as many as in MoNuSeg's median tile
@@ -33,23 +35,24 @@ def main(
 ) -> None:
     """Prints the cost of whole results over bare passes over the same windows.
 
-    Weights are random, and what the network gives is replaced by nuclei that are painted in the picture in colours of
-    tissue. Seconds are the processor's, on one thread, so that other processes count less.
+    The weights that come along see tissue, with all their steps. Of the other networks weights are random, and what
+    they give is replaced by nuclei that are painted in the picture in colours of tissue. Seconds are the processor's,
+    on one thread, so that other processes count less.
 
     Args:
         size: edge of the picture in pixels.
         pairs: how many times each is measured, in turn; the fastest counts.
-        networks: shipped (the U-Net of the weights that come along), long (the U-Net of budgets/long.json),
+        networks: shipped (the weights that come along), narrow (their width), long (the U-Net of budgets/long.json),
             light_hovernet.
         precisions: of the network.
     """
     keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    picture = painted(made_nuclei(size, PITCH))
+    paint, tissue = painted(made_nuclei(size, PITCH)), made_tissue(size)
     for name in [networks] if isinstance(networks, str) else networks:
         for precision in [precisions] if isinstance(precisions, str) else precisions:
-            _measure(name, precision, picture, pairs)
+            _measure(name, precision, tissue if name == SHIPPED else paint, pairs)
 
 
 def painted(instances: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -91,20 +94,28 @@ def _model(name: str, precision: str) -> Model:
         declaration = Declaration(HOVERNET, definition, {"_target_": HOVER_PARTING}, WINDOW)
     else:
         sizes = {"spatial_dims": 2, "in_channels": 3, "out_channels": 2, "act": "RELU", "norm": "BATCH"}
-        features = {"shipped": SMALL, "long": LONG}[name]
+        features = {"narrow": SMALL, "long": LONG}[name]
         definition = {"_target_": "BasicUNet", **sizes, "features": list(features)}
         declaration = Declaration(UNET, definition, {"_target_": PARTING}, -1)
     margin = 0 if declaration.output is None else (declaration.window - declaration.output) // 2
     return Model(Answering(declaration.build_network(), margin), declaration, "cpu", precision)
 
 
-def _measure(name: str, precision: str, picture: NDArray[np.uint8], pairs: int) -> None:
-    model, windows = _model(name, precision), []
-    assert isinstance(model.network, Answering)
-    inner = model.network.network
-    hook = inner.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0].clone()))
-    count = len(model(picture))
+def _asked(model: Model, picture: NDArray[np.uint8]) -> tuple[nn.Module, list[Tensor]]:
+    """A model's network, and what it is asked for a picture."""
+    if not isinstance(model.network, Answering):
+        return model.network, [model.image(picture).unsqueeze(0)]
+    windows: list[Tensor] = []
+    hook = model.network.network.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0].clone()))
+    model(picture)
     hook.remove()
+    return model.network.network, windows
+
+
+def _measure(name: str, precision: str, picture: NDArray[np.uint8], pairs: int) -> None:
+    model = Model.open(str(BUNDLE), "cpu", precision) if name == SHIPPED else _model(name, precision)
+    inner, windows = _asked(model, picture)
+    count = len(model(picture))
 
     def bare() -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):

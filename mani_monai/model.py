@@ -282,4 +282,5 @@ class Model:
         if image.shape != shape:
             given = f"{tuple(image.shape)} of {tuple(shape)}"
             raise InputError(f"preprocessing: gives {given}; no step may change the shape.")
-        return image.to(self.device).float() / 255
+        image = image.to(self.device)
+        return (image if image.dtype == torch.uint8 else image.float()) / 255  # bytes are divided in one pass
