@@ -20,15 +20,21 @@ OF_DICOM = "NvImgCodecPydicomReader"
 """How it begins its warning of a decoder for DICOM on a GPU; prepared images are no DICOM."""
 OF_ENGINES = re.compile(r"Engine run (resuming|starting|finished)|Epoch\[\d+\] Complete")
 """How ignite begins the lines of an engine's start and end, of which each validation has two or three."""
+OF_BEST = "Got new best metric"
+"""How MONAI begins the line of an evaluator's best score, which says something of a validation alone."""
 DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
 """Where the same is logged."""
 
 
-def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
+def quiet_workflow(trains: bool = True, **arguments: Any) -> ConfigWorkflow:
     """A ``ConfigWorkflow`` of these arguments.
 
     Its run is quiet about decoders for DICOM and about starts and ends of engines, too, and so is what comes after it
     in this process.
+
+    Args:
+        trains: whether it trains; best scores are told then.
+        arguments: of the workflow.
     """
     from monai.bundle import ConfigWorkflow
 
@@ -43,7 +49,7 @@ def quiet_workflow(**arguments: Any) -> ConfigWorkflow:
     finally:
         logger.removeFilter(_matters)
     for handler in logging.root.handlers:  # those that the workflow's logging.conf has made
-        handler.addFilter(_is_told)
+        handler.addFilter(_is_told if trains else _is_told_of_steps)
     return workflow
 
 
@@ -53,3 +59,7 @@ def _matters(record: logging.LogRecord) -> bool:
 
 def _is_told(record: logging.LogRecord) -> bool:
     return OF_ENGINES.match(record.getMessage()) is None
+
+
+def _is_told_of_steps(record: logging.LogRecord) -> bool:
+    return _is_told(record) and not record.getMessage().startswith(OF_BEST)

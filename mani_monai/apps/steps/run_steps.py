@@ -97,7 +97,10 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
     files = [str(train_config(folder)), *(str(find_config(bundle, name)) for name in overlays)]
     logging = folder / "configs" / "logging.conf"
     workflow = quiet_workflow(
-        config_file=files, logging_file=str(logging) if logging.is_file() else False, output_dir=str(folder)
+        trains=False,
+        config_file=files,
+        logging_file=str(logging) if logging.is_file() else False,
+        output_dir=str(folder),
     )
     for name, value in options.items():
         if name not in workflow.parser:

@@ -40,6 +40,13 @@ def test_a_folder_that_was_moved_is_scored_as_it_was_trained(whole, tmp_path):
     assert adabn == folder / "evaluation_adabn"
 
 
+def test_an_evaluation_tells_its_table_and_no_best_score(whole, tmp_path, capfd):
+    evaluate_run(shutil.copytree(whole, tmp_path / "run"), label_free_images=0)
+    said = capfd.readouterr().out
+    assert "oracle (uses target labels: not adaptation)" in said
+    assert "best metric" not in said
+
+
 def test_averaged_and_reestimated_weights(whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
     average = average_run(folder)

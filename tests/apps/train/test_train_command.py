@@ -14,6 +14,7 @@ from trainings import assert_same_results, run
 from mani_monai.apps.train import train_bundle
 from mani_monai.apps.train.train_command import NOTHING_KEPT, STOPPED, train
 from mani_monai.run.run_folder import CHECKPOINT
+from mani_monai.utils.printing import moving_bars
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_the_same_command_begins_anew_where_nothing_was_kept(tiny, tmp_path, toy
 
     with monkeypatch.context() as patched:
         patched.setattr("monai.engines.SupervisedTrainer._iteration", stop)
-        with pytest.raises(KeyboardInterrupt, match=NOTHING_KEPT):
+        with pytest.raises(KeyboardInterrupt, match=NOTHING_KEPT), moving_bars():
             train("toy_source", "toy_target", str(tmp_path), **given)
     assert (tmp_path / "configs" / "train.json").is_file()
     train("toy_source", "toy_target", str(tmp_path), **given)
