@@ -5,6 +5,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image
 
+from mani_monai.data.readers.opened_picture import FORMATS
 from mani_monai.data.readers.rasters import read_image, read_mask
 from mani_monai.utils import InputError
 
@@ -158,3 +159,22 @@ def test_a_layout_that_is_not_read_is_not_told_to_become_what_it_is(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", bigtiff=True, byteorder=">")
     with pytest.raises(InputError, match=r"a\.tif: is a TIFF of a rare layout \(RGB NONE big-endian\); save it as PNG"):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "jpg", "bmp"])
+def test_no_program_runs_for_a_file_that_is_called_an_image(ending, tmp_path, monkeypatch):
+    """Pillow hands PostScript to Ghostscript, where that is installed."""
+    path = tmp_path / f"a.{ending}"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 80 64\nshowpage\n")
+    asked = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *given, **more: asked.append(given))
+    with pytest.raises(InputError, match="damaged, or of an unknown kind"):
+        read_image(path)
+    assert asked == []
+
+
+@pytest.mark.parametrize("kind", [name for name in FORMATS if name not in ("TIFF", "DIB")])
+def test_every_kind_that_is_decoded_is_known_to_pillow(kind, tmp_path):
+    path, pixels = tmp_path / "a.png", np.full((20, 30, 3), 128, np.uint8)
+    Image.fromarray(pixels).save(path, format=kind)
+    assert np.abs(read_image(path).pixels.astype(int) - pixels).max() <= 2
