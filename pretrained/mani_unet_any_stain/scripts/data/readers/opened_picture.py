@@ -25,6 +25,8 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on 
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM")
+"""What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
 _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
@@ -160,7 +162,7 @@ def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
     stream.seek(0)
     if header[:4] in _SIGNATURES:
         return _opened_tiff(path, stream, stack)
-    image = stack.enter_context(Image.open(stream))
+    image = stack.enter_context(Image.open(stream, formats=FORMATS))
     pages, sizes = getattr(image, "n_frames", 1), []
     for number in range(pages):
         image.seek(number)
@@ -182,7 +184,7 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
     _check_hidden_stack(path, page, pages)
     stream.seek(0)
     try:
-        image = stack.enter_context(Image.open(stream))
+        image = stack.enter_context(Image.open(stream, formats=FORMATS))
         if largest:
             image.seek(largest)
     except UnidentifiedImageError:
