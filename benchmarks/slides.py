@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from monai.inferers import Inferer
 from numpy.typing import NDArray
 from PIL import Image
 
+from mani_monai.__main__ import ENVIRONMENT
 from mani_monai.apps.slides import slide_work
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.apps.slides.tile_nuclei import SlideTask
@@ -62,6 +64,8 @@ def main(
     """
     if tissue < FEWEST:
         raise SystemExit(f"--tissue {tissue}: is dropped as too small a piece; choose {FEWEST} or more.")
+    for name, value in ENVIRONMENT.items():  # of the processes that measure, as of the command's
+        os.environ.setdefault(name, value)
     edges = [edges] if isinstance(edges, int) else edges
     slides = [(FILLED, TISSUE, True)] if filled else []
     peaks = {}

@@ -36,6 +36,9 @@ COMMANDS = {
     "toy": "prepare.toy_command:toy",
 }
 """Where each command is: a module of ``mani_monai.apps``, and a function in it or several by their names."""
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "THP_MEM_ALLOC_ENABLE": "1"}
+"""What PyTorch reads when it is imported: threads that wait leave the processor to other processes, and large tensors
+get large pages, which the kernel clears in less time."""
 
 
 def main(arguments: Sequence[str] | None = None, first: str | None = None) -> None:
@@ -50,7 +53,8 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     """
     if arguments is None:
         read_names_as_utf8()
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the processor to other processes
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         for stream in (sys.stdout, sys.stderr):  # names in other bytes, and terminals without UTF-8
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

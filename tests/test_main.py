@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from bundle_files import REPOSITORY
 
-from mani_monai.__main__ import COMMANDS, command, listing, main, read_names_as_utf8
+from mani_monai.__main__ import COMMANDS, ENVIRONMENT, command, listing, main, read_names_as_utf8
 from mani_monai.utils.one_line import BROKEN_PIPE
 
 
@@ -107,19 +107,20 @@ def test_a_signal_ends_a_command_in_one_line(number, tmp_path, command_environme
     assert (done.returncode, done.stderr) == (1, "stopped: start the same command again to go on.\n")
 
 
-@pytest.mark.parametrize(("given", "policy"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
-def test_threads_that_wait_leave_the_processor_alone(given, policy, command_environment):
-    """PyTorch reads the policy when it is imported, which a command's module does."""
-    environment = {name: value for name, value in command_environment.items() if name != "OMP_WAIT_POLICY"}
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "active", "THP_MEM_ALLOC_ENABLE": "0"}])
+def test_a_commands_environment_is_a_users_own_or_the_projects(given, command_environment):
+    """PyTorch reads it when it is imported, which a command's module does."""
+    environment = {name: value for name, value in command_environment.items() if name not in ENVIRONMENT}
     code = (
         "import os, sys, mani_monai.__main__ as m, mani_monai.apps.prepare.toy_command as c\n"
         "assert 'torch' not in sys.modules\n"
-        "c.toy = lambda: print(os.environ['OMP_WAIT_POLICY'])\n"
+        "c.toy = lambda: print(*(os.environ[name] for name in m.ENVIRONMENT))\n"
         "sys.argv[1:] = ['toy']\nm.main()"
     )
     line = [sys.executable, "-c", code]
     done = subprocess.run(line, env=environment | given, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == (f"{policy}\n", "")
+    expected = " ".join({**ENVIRONMENT, **given}.values())
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 def test_the_status_is_the_commands(tmp_path, capsys):
