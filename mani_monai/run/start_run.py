@@ -211,14 +211,19 @@ def _as_calibrated(folder: Path, declaration: Declaration, iterations: int) -> D
 
 
 def _write_both(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Writes ``inference.json``, then ``metadata.json``, which ``Model`` reads and which comes last.
+    """Writes ``inference.json``, which MONAI follows, and ``metadata.json``, which ``Model`` follows.
 
-    A kill between both leaves the older metadata. A calibration is then not noted for ``Model``, which is never wrong.
-    The same command, given again, writes both.
+    A kill in between leaves the metadata alone, old or new, and never two files that differ. The same command, given
+    again, writes both. What cannot be written, as on a full disk, leaves both as they were.
     """
-    if KEY in metadata:
-        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(folder)))
-    _write(metadata_file(folder), metadata)
+    if KEY not in metadata:
+        _write(metadata_file(folder), metadata)
+        return
+    path = folder / "configs" / "inference.json"
+    with replacing(path) as inference, replacing(metadata_file(folder)) as partial:
+        inference.write_text(config_text(inference_config(_declared(metadata), str(folder))), encoding="utf-8")
+        partial.write_text(config_text(metadata), encoding="utf-8")
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

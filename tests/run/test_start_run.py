@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from monai.bundle import ConfigWorkflow
 from refusals import refusing
 from trainings import equal, run, run_until
 
+from mani_monai import Model
 from mani_monai.declaration import Declaration
-from mani_monai.run import start_run as module
 from mani_monai.run.start_run import declare_anew, move_run
 from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, smallest_nucleus, united
 from mani_monai.utils.files import load_tensors
@@ -119,22 +121,42 @@ def test_weights_that_are_trained_have_no_earlier_temperature(make_workflow, cal
     assert temperatures(calibrated) == (None, None)
 
 
-def test_a_kill_between_both_files_leaves_the_metadata_as_they_were(calibrated, monkeypatch):
-    """``Model`` reads the metadata: it is older then, and right of the weights."""
-    before, written = said(calibrated), []
+@pytest.mark.parametrize("replaced", [0, 1])
+def test_a_kill_between_both_files_leaves_a_run_that_opens(calibrated, monkeypatch, replaced):
+    """MONAI's own inference has no config then. Never do two files say two things, which would be refused."""
+    before = said(calibrated)
+    anew = Declaration.from_metadata(before).trained(parting={**before["model"]["parting"], "temperature": 2.5})
+    replace, names = os.replace, []
 
-    def killed(path, content):
-        written.append(path.name)
-        raise KeyboardInterrupt
+    def killed(partial, path):
+        if len(names) == replaced:
+            raise KeyboardInterrupt
+        names.append(Path(path).name)
+        replace(partial, path)
 
-    monkeypatch.setattr(module, "_write", killed)
+    monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        declare_anew(calibrated, Declaration.from_metadata(before).uncalibrated())
-    assert written == ["inference.json"]
-    assert said(calibrated) == before
+        declare_anew(calibrated, anew)
     monkeypatch.undo()
-    declare_anew(calibrated, Declaration.from_metadata(before).uncalibrated())
-    assert temperatures(calibrated) == (None, None)
+    assert names == ["metadata.json"][:replaced]
+    assert not (calibrated / "configs" / "inference.json").exists()
+    assert Model.open(calibrated, "cpu").declaration.parting.get("temperature") == (2.5 if replaced else 1.25)
+    declare_anew(calibrated, anew)
+    assert temperatures(calibrated) == (2.5, 2.5)
+
+
+def test_a_full_disk_leaves_both_files_as_they_were(calibrated, monkeypatch):
+    before, write = said(calibrated), Path.write_text
+
+    def full(path, text, **options):
+        if path.name.endswith(".metadata.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with refusing(r"metadata\.json: cannot be written \(No space left on device\)"):
+        declare_anew(calibrated, Declaration.from_metadata(before).uncalibrated())
+    assert temperatures(calibrated) == (1.25, 1.25)
 
 
 def test_a_finished_run_is_replaced_when_asked_for(make_workflow, finished):
