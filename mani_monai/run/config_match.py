@@ -12,6 +12,7 @@ from typing import Any
 
 from mani_monai.declaration import ROWS, Declaration
 from mani_monai.inference_config import inference_config, with_project_names
+from mani_monai.known_components import HOVER_PARTING
 from mani_monai.run.run_folder import train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import replacing
@@ -69,8 +70,8 @@ def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence
     key = first_difference(asked, made)
     if key is not None:
         raise InputError(
-            f"{folder}: holds a training whose {key} is not what is asked for now ({shown_value(made, key)}, not "
-            f"{shown_value(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
+            f"{folder}: holds a training whose {key} is not what is asked for now ({_shown(made, key)}, not "
+            f"{_shown(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
         )
 
 
@@ -92,7 +93,7 @@ def check_same_steps(folder: Path, declaration: Declaration) -> None:
     said, meant = _deciding(with_project_names(config)), _deciding(plain(inference_config(declaration, ".")))
     key = first_difference(said, meant)
     if key is not None:
-        differing = f"its {key} is {shown_value(said, key)}, and metadata.json declares {shown_value(meant, key)}"
+        differing = f"its {key} is {_shown(said, key)}, and metadata.json declares {_shown(meant, key)}"
         where = "A change of steps belongs into the key 'model' of metadata.json."
         raise InputError(f"{path}: {differing}; {remedy}. {where}")
 
@@ -137,7 +138,7 @@ def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
     return path
 
 
-def shown_value(config: Any, key: str) -> str:
+def _shown(config: Any, key: str) -> str:
     """The value at a key such as ``losses::dice::weight``, as JSON that a message has room for."""
     value = config
     for part in key.split("::"):
@@ -150,15 +151,23 @@ def shown_value(config: Any, key: str) -> str:
 
 
 def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _without_files(config[key]) for key in DECIDING if key in config}
+    return {key: _steps_of_nuclei(config[key]) for key in DECIDING if key in config}
 
 
-def _without_files(value: Any) -> Any:
+def _steps_of_nuclei(value: Any) -> Any:
     """A part of a config without the transforms that read and write files."""
     steps = value.get("transforms") if isinstance(value, dict) else None
     if not isinstance(steps, list):
         return value
-    return {**value, "transforms": [step for step in steps if not _is_of_files(step)]}
+    return {**value, "transforms": [_whole(step) for step in steps if not _is_of_files(step)]}
+
+
+def _whole(step: Any) -> Any:
+    from mani_monai.transforms.hover_instances import LARGEST_HOLE
+
+    if isinstance(step, dict) and step.get("_target_") == HOVER_PARTING:
+        return {"largest_hole": LARGEST_HOLE, **step}  # its default, which earlier versions did not write down
+    return step
 
 
 def _is_of_files(step: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.run.config_match import PLACES, check_same_config, check_same_steps, first_difference, write_config
 from mani_monai.run.start_run import declare_anew
+from mani_monai.transforms.hover_instances import LARGEST_HOLE
 from mani_monai.utils import InputError
 
 CONFIG = {"seed": 0, "loss": {"weight": 1.0, "parts": ["a", {"kind": "mean"}]}, "resume": False, "output_dir": "here"}
@@ -129,6 +131,23 @@ def test_an_edit_of_places_and_files_is_none(places, tmp_path):
 def test_what_comes_along_agrees(bundle):
     metadata = json.loads((REPOSITORY / bundle / "configs" / "metadata.json").read_text())
     check_same_steps(REPOSITORY / bundle, Declaration.from_metadata(metadata))
+
+
+@pytest.mark.parametrize(("hole", "refused"), [(None, False), (LARGEST_HOLE, False), (LARGEST_HOLE + 1, True)])
+def test_a_hole_that_an_earlier_version_implied_is_no_difference(hole, refused, tmp_path):
+    """The transform fills holes of its default, whether a config says so or not."""
+    folder = REPOSITORY / "bundles" / "mani_hovernet" / "configs"
+    declaration = Declaration.from_metadata(json.loads((folder / "metadata.json").read_text()))
+    config = json.loads((folder / "inference.json").read_text())
+    parting = next(step for step in _steps(config) if "largest_hole" in step)
+    parting.update(largest_hole=hole)
+    if hole is None:
+        del parting["largest_hole"]
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "inference.json").write_text(json.dumps(config))
+    said = pytest.raises(InputError, match=r"largest_hole is 65, and metadata\.json declares 64")
+    with said if refused else contextlib.nullcontext():
+        check_same_steps(tmp_path, declaration)
 
 
 def test_a_calibrated_run_is_opened_and_exported_with_any_weights(tmp_path, toy_dir):
