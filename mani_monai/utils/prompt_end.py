@@ -27,7 +27,8 @@ def prompt_end(line: Callable[[], str], seconds: float = SECONDS) -> Iterator[No
     takes a minute. A thread notices the signal at once. Where no step ends in time, it says the line and ends the
     process with status 1. What :func:`~mani_monai.utils.folders.replacing` writes is whole or absent then, too.
 
-    Outside of the main thread, which alone handles signals, nothing changes.
+    Outside of the main thread, which alone handles signals, nothing changes. A signal that is ignored, as a shell has
+    it for what runs in the background, stays so.
 
     Args:
         line: makes the last line.
@@ -44,10 +45,13 @@ def prompt_end(line: Callable[[], str], seconds: float = SECONDS) -> Iterator[No
 
     ours, noticed = socket.socketpair()
     noticed.setblocking(False)
-    handlers = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    kept = (signal.SIG_IGN, None)  # None is a handler that is not Python's, which could not be set again
+    handlers = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) not in kept}
+    for number in handlers:
+        signal.signal(number, interrupt)
     before = signal.set_wakeup_fd(noticed.fileno(), warn_on_full_buffer=False)
     _noticed.append(noticed)
-    threading.Thread(target=_watch, args=(ours, handled, line, seconds), name="prompt end", daemon=True).start()
+    threading.Thread(target=_watch, args=(ours, set(handlers), handled, line, seconds), daemon=True).start()
     try:
         yield
     finally:
@@ -58,11 +62,13 @@ def prompt_end(line: Callable[[], str], seconds: float = SECONDS) -> Iterator[No
         noticed.close()
 
 
-def _watch(ours: socket.socket, handled: threading.Event, line: Callable[[], str], seconds: float) -> None:
+def _watch(
+    ours: socket.socket, numbers: set[signal.Signals], handled: threading.Event, line: Callable[[], str], seconds: float
+) -> None:
     """Reads the numbers of signals as they come, until the other end closes."""
     with ours:
         while number := ours.recv(1):
-            if number[0] in SIGNALS and not handled.wait(seconds):
+            if number[0] in numbers and not handled.wait(seconds):
                 with suppress(OSError):  # nobody reads it any more
                     os.write(2, f"\n{line()}\n".encode(errors="backslashreplace"))
                 os._exit(1)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_between_two_steps_of_python_it_is_an_interrupt(number):
         signal.raise_signal(number)
     assert {each: signal.getsignal(each) for each in before} == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_an_ignored_signal_stays_ignored():
+    """A shell has its background ignore the interrupt that ends what is in front."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with prompt_end(lambda: "never said", 0.01):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.1)  # longer than the thread would wait
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows forks no process")
