@@ -86,6 +86,16 @@ def test_the_overlay_shows_the_file_and_ids_are_of_it(size, shown, tmp_path, dat
     assert ids == [each["id"] for each in json.loads((tmp_path / "own.geojson").read_text())["features"]]
 
 
+def test_what_another_reader_read_is_shown_as_it_is(tmp_path, data):
+    """The project's decoder refuses a file of NIfTI, which MONAI's reads."""
+    file = tmp_path / "slide.one.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(PIXELS.transpose(1, 0, 2)), None), file)
+    data["image"].meta["filename_or_obj"] = str(file)
+    SaveNucleid("instances", tmp_path / "out", outputs=["overlay"])(data)
+    overlay = np.asarray(Image.open(tmp_path / "out" / "slide.one.nii_overlay.png"))
+    np.testing.assert_array_equal(overlay, outline_nuclei(PIXELS, INSTANCES, TABLE))
+
+
 def test_the_picture_is_the_file_that_was_read():
     every = torch.arange(256, dtype=torch.float32).repeat(3, 1, 1) / 255
     np.testing.assert_array_equal(as_picture(every)[0, :, 0], np.arange(256))

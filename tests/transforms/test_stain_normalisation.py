@@ -198,3 +198,9 @@ def test_a_large_blank_image_stays():
     image = np.full((3, 1024, 1024), 240, np.uint8)
     np.testing.assert_array_equal(normalise_stains(image), image)
     assert TissueColours.of_image(image).share == 0
+
+
+@pytest.mark.parametrize("shape", [(1100, 1000), (4, 8, 8), (4, 1100, 1000), (1, 3, 8, 8)])
+def test_what_is_no_picture_of_three_channels_is_refused(shape):
+    with pytest.raises(ValueError, match=r"image must be 3HW, got \("):
+        normalise_stains(np.zeros(shape, np.uint8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
+from scripts.utils.errors import InputError
 from scripts.utils.folders import file_hash
 
 MASK = "mask"
@@ -49,8 +51,8 @@ class SaveNucleid(MapTransform):
         output_dir: the folder; it is made.
         outputs: which of them; all but mask and nifti by default.
         table_key: the table of nuclei, columns by name.
-        image_key: the image, 3HW in [0, 1], whose metadata name its file; shown where there is no such file, or where
-            that is of another size than the map.
+        image_key: the image, 3HW in [0, 1], whose metadata name its file; shown where no picture of the map's size can
+            be read there.
         class_names: the types' names, that of type 0 (background) first.
         mask_key: the mask, 1HW, not 0 in nuclei; by default the pixels of the instances.
 
@@ -143,7 +145,7 @@ def write_output(
 
 
 def picture_of(file: Path, image: torch.Tensor) -> np.ndarray:
-    """The picture in an image's file, HW3 uint8; what was made of it where there is no file of that size.
+    """The picture in an image's file, HW3 uint8; what was made of it where no picture of that size can be read there.
 
     Args:
         file: the image's.
@@ -151,7 +153,7 @@ def picture_of(file: Path, image: torch.Tensor) -> np.ndarray:
     """
     from scripts.data.readers.rasters import read_image  # when a picture is wanted
 
-    if file.is_file():
+    with suppress(InputError):  # another reader may know its format
         pixels = read_image(file).pixels
         if pixels.shape[:2] == tuple(image.shape[1:]):
             return pixels

@@ -41,7 +41,9 @@ class Lab:
 
     @classmethod
     def of(cls, image: np.ndarray) -> Lab:
-        """Takes 3HW RGB, uint8 or in 0..1."""
+        """Takes 3HW RGB, uint8 or in 0..1; anything else is a ``ValueError``."""
+        if image.ndim != 3 or len(image) != 3:
+            raise ValueError(f"image must be 3HW, got {image.shape}.")
         pixels = np.moveaxis(image, 0, -1)
         if image.dtype != np.uint8:
             pixels = pixels.astype(np.float32, copy=False)
