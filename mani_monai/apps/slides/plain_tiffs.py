@@ -7,7 +7,7 @@ from pathlib import Path
 from tifffile import SAMPLEFORMAT, TiffFile, TiffPage
 
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
-from mani_monai.data.readers.tiff_pages import tiff_pages
+from mani_monai.data.readers.pages import tiff_pages
 from mani_monai.utils import InputError
 
 _ORIENTATION = 274  # TIFF tag

@@ -17,9 +17,8 @@ from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
 from mani_monai.utils.errors import InputError
 from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
-from .alike_pages import shows
 from .damage import check_damage
-from .tiff_pages import tiff_pages
+from .pages import shows, tiff_pages
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 

@@ -1,14 +1,43 @@
-"""Whether another page of a file shows what its largest one shows."""
+"""The pages of a file: those of a TIFF, each once, and whether one shows what the largest one shows."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
+from tifffile import TiffFile, TiffPage
+
+from scripts.utils.errors import InputError
 
 _ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
 _SHADES = 1.0  # product of standard deviations below which one of two pages is of one shade
 _SHADE = 4.0  # grey values by which two shades differ
 _FEW = 8  # grey values up to which a page is a mask
+
+
+def tiff_pages(path: Path, tiff: TiffFile) -> list[TiffPage]:
+    """All pages of a file.
+
+    A page names the place of the next one. In a damaged file that may be an earlier page, so that there is no end.
+
+    Args:
+        path: the file, for the message.
+        tiff: the same, open.
+
+    Raises:
+        InputError: when a page follows itself.
+    """
+    pages: list[TiffPage] = []
+    places: set[int] = set()
+    for page in tiff.pages:
+        if not isinstance(page, TiffPage):
+            continue
+        if page.offset in places:
+            raise InputError(f"{path}: is damaged (page {len(pages)} leads back to an earlier one); copy it again.")
+        places.add(page.offset)
+        pages.append(page)
+    return pages
 
 
 def shows(large: Image.Image, small: Image.Image) -> bool:

@@ -1,10 +1,15 @@
-"""A smaller page of a file that is a picture of its own, and one that is not."""
+"""Pages of a TIFF that lead back to themselves have no end; a smaller page is a picture of its own, or is not."""
+
+import struct
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from mani_monai.data.readers.alike_pages import shows
+from mani_monai.data.readers.pages import shows
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.utils import InputError
 
 SMOOTH = np.kron(np.random.default_rng(0).integers(0, 255, (10, 8)), np.ones((8, 8), int))
 
@@ -26,3 +31,19 @@ def test_pages_of_one_shade():
     glass = Image.fromarray(np.full((80, 64), 240, np.uint8))
     assert shows(glass, Image.fromarray(np.full((40, 32), 241, np.uint8)))
     assert not shows(glass, Image.fromarray(np.full((40, 32), 40, np.uint8)))
+
+
+@pytest.mark.parametrize("back", [0, 1])
+def test_pages_in_a_circle_are_refused(tmp_path, back):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(2):
+            writer.write(np.zeros((8, 8, 3), np.uint8), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        places = [page.offset for page in tiff.pages]
+    content = bytearray(path.read_bytes())
+    (entries,) = struct.unpack_from("<H", content, places[1])
+    struct.pack_into("<I", content, places[1] + 2 + 12 * entries, places[back])
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif: is damaged \(page 2 leads back to an earlier one\); copy it again"):
+        read_image(path)
