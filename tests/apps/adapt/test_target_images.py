@@ -162,7 +162,7 @@ def test_a_black_border_is_no_pigment(tmp_path, width, ending):
         assert pigmented.black == pytest.approx(16 * 16 / 96 / (96 - width))
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7, 10, 13, 18])
 @pytest.mark.parametrize("colour", [0, 255, 40])
 @pytest.mark.parametrize("ending", ["png", "jpg"])
 def test_a_thin_frame_is_no_pigment(tmp_path, width, colour, ending):
