@@ -37,7 +37,7 @@ demo: env
 	$(BIN)/mani train $(DEMO_OPTIONS) --method source_only --out $(DEMO)/source_only
 	$(BIN)/mani train $(DEMO_OPTIONS) --method mani --out $(DEMO)/mani
 	$(BIN)/mani train $(DEMO_OPTIONS) --method stain_average --out $(DEMO)/stain_average
-	$(BIN)/mani adapt --model $(DEMO)/stain_average --target $(DEMO)/data/toy_target/images --out $(DEMO)/adapted
+	$(BIN)/mani adapt --model $(DEMO)/stain_average --target $(DEMO)/data/toy_target/images --method statistics --out $(DEMO)/adapted
 	$(BIN)/python -m studies compare $(DEMO_RUNS) --images $(DEMO)/data/toy_target --rows 2 --edge 128 --zoom 2 --out $(DEMO)/comparison.png
 
 # A worker a core, each with one thread and whole test files, so that what a file trains once is trained once.

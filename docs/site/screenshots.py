@@ -31,7 +31,8 @@ def main() -> None:
         outlined = Image.open(folder / "demo" / "nuclei" / "skin_overlay.png")
         outlined.convert("RGB").save(IMAGES / "skin.jpg", quality=90)
         cut(folder / "demo" / "tissue" / "skin.tif", folder / "skin")
-        mani(folder, "adapt", "--model", SHIPPED, "--target", "skin", "--out", "adapted", "--mpp", MPP)
+        places = ("--model", SHIPPED, "--target", "skin", "--out", "adapted")
+        mani(folder, "adapt", *places, "--mpp", MPP, "--method", "statistics")
         shown = photograph(folder / "adapted" / "report.html", folder / "report.png")
         shown.convert("RGB").save(IMAGES / "report.jpg", quality=80)
 

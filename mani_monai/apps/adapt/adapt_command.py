@@ -26,10 +26,10 @@ def adapt(
 ) -> None:
     """Adapts a model to unlabelled images of a tissue, and says whether it helped.
 
-    With --target and --out alone, the weights that come with mani-monai are adapted. 20 images of 1000 px took 47
-    seconds of one core. No image that they were trained on is needed, and no weight is trained: the network's batch
-    statistics go some of the way from the source's to the target's. How far is chosen by how well the model agrees
-    with itself on differently stained and on turned copies.
+    With --target and --out alone, the weights that come with mani-monai are adapted. No image that they were trained on
+    is needed. First the network's batch statistics go some of the way from the source's to the target's. How far is
+    chosen by how well the model agrees with itself on differently stained and on turned copies. Then it trains shortly
+    on the nuclei that it is sure of.
 
     With --source, mani_unet is trained on labelled images of one tissue and the unlabelled ones. The preset small took
     10 to 20 minutes of two shared CPU cores for two trainings, then the report. Kill it and start the same command
@@ -51,9 +51,9 @@ def adapt(
             weights go on with the preprocessing that they were trained with.
         method: of a training: stain_adabn, the default (trained on normalised stains, then averaged weights with the
             target's batch statistics), mean_teacher_stain_augmentation, adabn (the source-only training with the
-            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source: statistics,
-            the default; self_training, which goes on with a short training on the target's own sure nuclei; or
-            source_free_mani, the same with MaNi's bound on vectors of the source, as mani prototypes noted them.
+            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source:
+            self_training, the default, where 50 nuclei are sure; statistics, which trains nothing; or source_free_mani,
+            a self-training with MaNi's bound on vectors of the source, as mani prototypes noted them.
         preset: of a training: small (two cores can pay it), quick (smaller still) or paper (needs a GPU).
         options: of a training: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.
@@ -97,7 +97,7 @@ def _adapt(
     masks: str | None,
     device: str | None,
 ) -> None:
-    from mani_monai.apps.adapt.request import STATISTICS, check_folders
+    from mani_monai.apps.adapt.request import check_folders
     from mani_monai.apps.adapt.slide_target import pictures_of
     from mani_monai.utils.devices import choose_device
     from mani_monai.utils.places import own_weights, place_of
@@ -112,8 +112,7 @@ def _adapt(
 
         given = model or own_weights()
         end_on_signals()
-        further = {**checked, "method": method or STATISTICS}
-        done = adapt_statistics(SourceFree(target, out, given, bundles, licence, mpp, **further))
+        done = adapt_statistics(SourceFree(target, out, given, bundles, licence, mpp, **checked, method=method))
     else:
         from mani_monai.apps.adapt.adaptation import Adaptation
         from mani_monai.apps.adapt.adaptation import adapt as adapt_now

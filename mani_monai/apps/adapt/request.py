@@ -20,6 +20,10 @@ REQUEST = "request.json"
 """Its file in the adaptation's folder."""
 
 
+class TooFewSure(InputError):
+    """A self-training has too few nuclei to learn from."""
+
+
 def check_request(path: Path, asked: Mapping[str, Any]) -> None:
     """Refuses a folder of another request; one without any is free.
 

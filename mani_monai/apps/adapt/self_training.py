@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
 from mani_monai.apps.adapt.methods import Method, Training, base_of
-from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE
+from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, TooFewSure
 from mani_monai.apps.adapt.start import head_of, start_settings
 from mani_monai.apps.adapt.target_images import TargetImage
 from mani_monai.apps.export.formats import write_state
@@ -25,7 +25,6 @@ from mani_monai.model import Model
 from mani_monai.run.launching import Launcher
 from mani_monai.run.run_folder import read_train_config
 from mani_monai.transforms.sure_nuclei import UNSURE_ID, sure_label
-from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors, weights_file
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
@@ -93,13 +92,14 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
         job: where and how.
 
     Raises:
-        InputError: when too few nuclei are sure, or the training failed.
+        TooFewSure: when too few nuclei are sure.
+        InputError: when the training failed.
     """
     folder = job.out / SELF_TRAINING
     sure, nuclei, side = write_sure_labels(model, evenly_taken(images, FIELDS), folder / job.name, job.progress)
     said = f"{sure} of {nuclei} nuclei were sure"
     if sure < LEAST_SURE:
-        raise InputError(f"--method self_training: {said}, and {LEAST_SURE} are needed; leave out --method.")
+        raise TooFewSure(f"{said}, and a training needs {LEAST_SURE}; take --method statistics.")
     training = _training(model, folder, side, job)
     make = TrainingMaker(str(folder), folder, launcher=job.launcher or Launcher(), device=job.device)
     train(make, [training])

@@ -15,6 +15,7 @@ from mani_monai.apps.adapt.request import (
     SELF_TRAINING,
     SOURCE_FREE,
     STATISTICS,
+    TooFewSure,
     check_both,
     check_folders,
     check_request,
@@ -80,7 +81,8 @@ class SourceFree:
         check: folder of labelled target images, which choose nothing.
         masks: folder of their masks.
         slides: what the images are windows of; None where they are none.
-        method: STATISTICS, or SELF_TRAINING or SOURCE_FREE, which train shortly once the statistics are chosen.
+        method: STATISTICS, or SELF_TRAINING or SOURCE_FREE, which train shortly once the statistics are chosen. None is
+            SELF_TRAINING where the target has enough sure nuclei and the packages are there, else STATISTICS.
         options: further overrides of that training's configs, name and value.
         device: where the network runs and trains; the GPU by default, where there is one.
         launcher: what starts it; a child process by default.
@@ -96,7 +98,7 @@ class SourceFree:
     check: str | None = None
     masks: str | None = None
     slides: Slides | None = None
-    method: str = STATISTICS
+    method: str | None = STATISTICS
     options: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
     launcher: Launcher | None = None
@@ -174,11 +176,29 @@ def adapt_statistics(job: SourceFree) -> Adapted:
 def _self_trained(
     job: SourceFree, choice: Choice, given: Model, sound: Sequence[TargetImage]
 ) -> tuple[Choice, dict[str, Any]]:
-    """The choice with the trained model in it, and facts of the training."""
+    """The choice with the trained model in it, and facts of the training; as it was, where nothing can be trained."""
+    method = job.method or SELF_TRAINING
+    try:
+        return _trained_further(job, method, choice, given, sound)
+    except (ImportError, TooFewSure) as error:
+        reason = error if isinstance(error, TooFewSure) else f"the package {error.name} is missing"
+        if job.method is None:
+            job.say(f"no self-training: {str(reason).partition(';')[0]}.")
+            return choice, {}
+        if isinstance(error, TooFewSure):
+            raise InputError(f"--method {method}: {error}") from None
+        raise InputError(f"--method {method}: {reason}; install mani-monai[train].") from error
+
+
+def _trained_further(
+    job: SourceFree, method: str, choice: Choice, given: Model, sound: Sequence[TargetImage]
+) -> tuple[Choice, dict[str, Any]]:
+    import tensorboard  # noqa: F401 - which the training writes for
+
     from mani_monai.apps.adapt.self_training import SelfTraining, self_train  # which imports what trains
 
-    vectors = given.prototypes if job.method == SOURCE_FREE else None
-    if job.method == SOURCE_FREE and vectors is None:
+    vectors = given.prototypes if method == SOURCE_FREE else None
+    if method == SOURCE_FREE and vectors is None:
         raise InputError(f"{job.model}: holds no vectors of its source; note them in its run with mani prototypes.")
     job.say(f"2/4 self-training on the target's sure nuclei, from the statistics: {choice.name}")
     place = SelfTraining(
@@ -186,13 +206,13 @@ def _self_trained(
     )
     done = self_train(choice.adapted(given), sound, place)
     job.say(f"{done.said}.")
-    name = f"{choice.name}, then {CALLED[job.method]}"
-    return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[job.method]}
+    name = f"{choice.name}, then {CALLED[method]}"
+    return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[method]}
 
 
 def _request(job: SourceFree, paths: Sequence[Path]) -> dict[str, Any]:
     """What tells one adaptation from another; images count by name and size."""
-    method = {} if job.method == STATISTICS else {"method": job.method, "options": dict(job.options)}
+    method = {} if job.method == STATISTICS else {"method": job.method or SELF_TRAINING, "options": dict(job.options)}
     return {
         **method,
         "source": None,

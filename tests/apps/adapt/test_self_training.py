@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from skimage.draw import disk
 from small_bundles import write_unet_bundle
 
 from mani_monai.apps.adapt import self_training
+from mani_monai.apps.adapt.request import TooFewSure
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_sure_labels
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.adapt.statistics_choice import upright_model
@@ -113,7 +116,8 @@ def test_a_model_that_tells_contours_keeps_its_channel(model, images, tmp_path, 
 
 def test_too_few_sure_nuclei(model, images, tmp_path, monkeypatch):
     monkeypatch.setattr(self_training, "LEAST_SURE", 10**6)
-    with pytest.raises(InputError, match=r"nuclei were sure, and 1000000 are needed; leave out --method"):
+    said = r"nuclei were sure, and a training needs 1000000; take --method statistics\.$"
+    with pytest.raises(TooFewSure, match=said):
         self_train(model, images, job(tmp_path))
 
 
@@ -134,6 +138,39 @@ def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
     assert any(line.endswith("nuclei were sure.") for line in said)
     with pytest.raises(InputError, match="holds an adaptation of another method"):
         adapt_statistics(SourceFree(*places, say=said.append))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_by_default_it_trains_only_where_it_can(missing, target, tmp_path, monkeypatch):
+    """A user who asks for it gets a refusal in place of less than what was asked for."""
+    bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
+    if missing:
+        monkeypatch.setitem(sys.modules, "tensorboard", None)
+        reason, remedy = "the package tensorboard is missing", r"; install mani-monai\[train\]\.$"
+    else:
+        monkeypatch.setattr(self_training, "LEAST_SURE", 10**6)
+        reason, remedy = r"\d+ of \d+ nuclei were sure, and a training needs 1000000", "; take --method statistics"
+    places, said = (str(target), tmp_path / "out", str(bundle), REPOSITORY / "bundles"), []
+    asked = SourceFree(*places, method=None, say=said.append, device="cpu")
+    with pytest.raises(InputError, match=f"^--method self_training: {reason}{remedy}"):
+        adapt_statistics(replace(asked, method="self_training"))
+    adapt_statistics(asked)
+    assert any(re.fullmatch(f"no self-training: {reason}\\.", line) for line in said)
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "self-training" not in record["settings"]["statistics"]
+    assert record["settings"]["method"].startswith("batch statistics of the target, no weight trained")
+
+
+def test_by_default_it_trains(target, tmp_path, monkeypatch):
+    """The same command goes on, and so does one that says what the default is."""
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
+    places = (str(target), tmp_path / "out", str(bundle), REPOSITORY / "bundles")
+    settings = {"options": SHORT, "launcher": InProcessLauncher(), "device": "cpu", "say": lambda line: None}
+    adapt_statistics(SourceFree(*places, method=None, **settings))
+    record = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert record["settings"]["statistics"].endswith(", then self-training")
+    adapt_statistics(SourceFree(*places, method="self_training", **settings))
 
 
 def test_vectors_of_the_source_are_asked_for(target, tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def bundle(tmp_path_factory):
 def adapted(target, out, bundle, monkeypatch, mpp=None):
     """The report of ``mani adapt``, by the command."""
     monkeypatch.setattr(adapt_command, "end_on_signals", lambda: None)
-    adapt(str(target), str(out), model=str(bundle), mpp=mpp)
+    adapt(str(target), str(out), model=str(bundle), mpp=mpp, method="statistics")
     return json.loads((out / "report.json").read_text())
 
 
