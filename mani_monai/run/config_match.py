@@ -15,6 +15,7 @@ from mani_monai.inference_config import inference_config, with_project_names
 from mani_monai.known_components import HOVER_PARTING
 from mani_monai.run.run_folder import train_config
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import HASHES
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
 
@@ -78,8 +79,11 @@ def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence
 def check_same_steps(folder: Path, declaration: Declaration) -> None:
     """Refuses a folder whose ``inference.json`` finds other nuclei than its ``metadata.json`` declares.
 
+    An export's hashes say that nobody edited it, so that another version's export is no edit.
+
     Args:
-        folder: a bundle's or a run's; one without ``inference.json`` says one thing alone.
+        folder: a bundle's, whose files were compared with their hashes, or a run's; one without ``inference.json`` says
+            one thing alone.
         declaration: of its ``metadata.json``, with its calibration.
 
     Raises:
@@ -88,7 +92,8 @@ def check_same_steps(folder: Path, declaration: Declaration) -> None:
     path = folder / "configs" / "inference.json"
     remedy = "bring it back from the bundle's zip, or move it away"
     config = read_object(path, remedy)
-    if not path.is_file() or declaration.axes != ROWS:
+    hashed = f"configs/{path.name}" in read_object(folder / HASHES, remedy)
+    if not path.is_file() or declaration.axes != ROWS or hashed:
         return
     said, meant = _deciding(with_project_names(config)), _deciding(plain(inference_config(declaration, ".")))
     key = first_difference(said, meant)

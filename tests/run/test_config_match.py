@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from mani_monai.run.config_match import PLACES, check_same_config, check_same_st
 from mani_monai.run.start_run import declare_anew
 from mani_monai.transforms.hover_instances import LARGEST_HOLE
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import write_hashes
 
 CONFIG = {"seed": 0, "loss": {"weight": 1.0, "parts": ["a", {"kind": "mean"}]}, "resume": False, "output_dir": "here"}
 STAINS = {"_target_": "scripts.transforms.NormaliseStainsd", "keys": "image"}
@@ -128,9 +130,23 @@ def test_an_edit_of_places_and_files_is_none(places, tmp_path):
 
 
 @pytest.mark.parametrize("bundle", ["bundles/mani_unet", "bundles/mani_hovernet", "pretrained/mani_unet"])
-def test_what_comes_along_agrees(bundle):
-    metadata = json.loads((REPOSITORY / bundle / "configs" / "metadata.json").read_text())
-    check_same_steps(REPOSITORY / bundle, Declaration.from_metadata(metadata))
+def test_what_comes_along_agrees(bundle, tmp_path):
+    """Without its hashes, which would spare it the comparison."""
+    shutil.copytree(REPOSITORY / bundle / "configs", tmp_path / "configs")
+    check_same_steps(tmp_path, Declaration.from_metadata(json.loads((tmp_path / "configs/metadata.json").read_text())))
+
+
+def test_another_versions_export_is_no_edit(tmp_path):
+    """Its files agree with its hashes, by which bundles are inspected first."""
+    shutil.copytree(REPOSITORY / "pretrained" / "mani_unet" / "configs", tmp_path / "configs")
+    path = tmp_path / "configs" / "inference.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "inferer": {"_target_": "LaterInferer"}}))
+    declaration = Declaration.from_metadata(json.loads((tmp_path / "configs" / "metadata.json").read_text()))
+    with pytest.raises(InputError, match=r"its inferer.* and metadata\.json declares"):
+        check_same_steps(tmp_path, declaration)
+    write_hashes(tmp_path)
+    check_same_steps(tmp_path, declaration)
 
 
 @pytest.mark.parametrize(("hole", "refused"), [(None, False), (LARGEST_HOLE, False), (LARGEST_HOLE + 1, True)])
