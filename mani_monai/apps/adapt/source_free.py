@@ -177,24 +177,34 @@ def _self_trained(
     job: SourceFree, choice: Choice, given: Model, sound: Sequence[TargetImage]
 ) -> tuple[Choice, dict[str, Any]]:
     """The choice with the trained model in it, and facts of the training; as it was, where nothing can be trained."""
-    method = job.method or SELF_TRAINING
+    method, lacking = job.method or SELF_TRAINING, _lacking()
     try:
+        if lacking:
+            raise InputError(f"{lacking}; install mani-monai[train].")
         return _trained_further(job, method, choice, given, sound)
-    except (ImportError, TooFewSure) as error:
-        reason = error if isinstance(error, TooFewSure) else f"the package {error.name} is missing"
-        if job.method is None:
-            job.say(f"no self-training: {str(reason).partition(';')[0]}.")
-            return choice, {}
-        if isinstance(error, TooFewSure):
+    except InputError as error:
+        if not (lacking or isinstance(error, TooFewSure)):
+            raise
+        if job.method is not None:
             raise InputError(f"--method {method}: {error}") from None
-        raise InputError(f"--method {method}: {reason}; install mani-monai[train].") from error
+        job.say(f"no self-training: {str(error).partition(';')[0]}.")
+        return choice, {}
+
+
+def _lacking() -> str | None:
+    """What of a training is not installed, or not to be had on this system."""
+    try:
+        import tensorboard  # noqa: F401 - which the training writes for
+
+        import mani_monai.apps.adapt.self_training  # noqa: F401
+    except ModuleNotFoundError as error:
+        return f"the package {error.name} is missing"
+    return None
 
 
 def _trained_further(
     job: SourceFree, method: str, choice: Choice, given: Model, sound: Sequence[TargetImage]
 ) -> tuple[Choice, dict[str, Any]]:
-    import tensorboard  # noqa: F401 - which the training writes for
-
     from mani_monai.apps.adapt.self_training import SelfTraining, self_train  # which imports what trains
 
     vectors = given.prototypes if method == SOURCE_FREE else None
