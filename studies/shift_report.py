@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -95,7 +96,8 @@ def write_shifts(found: Mapping[str, Any], table: Table, seeds: int, path: str |
                 },
             )
         )
-    blocks.append(f"Runs without weights, not in the tables: {_missing(found['missing'], table.runs(seeds))}.")
+    missing = f"Runs without weights, not in the tables: {_missing(found['missing'], table.runs(seeds))}."
+    blocks.append(textwrap.fill(missing, 120, break_long_words=False, break_on_hyphens=False))
     return write_between_marks("\n\n".join(blocks), path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ PAGES = [
 ]
 LONGEST = 20
 """Words a sentence, on the mean of a page."""
+WIDEST = 120
+"""Characters a line, as in the code."""
+WRITTEN = [REPOSITORY / "pretrained" / name / "docs" / "README.md" for name in ("mani_unet", "mani_unet_any_stain")]
+"""Model cards, as ``mani export`` writes them."""
 
 
 def test_words_are_counted_by_hand():
@@ -32,6 +37,15 @@ def test_words_are_counted_by_hand():
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_pages_are_short_of_breath(path):
     assert words_a_sentence(path.read_text(encoding="utf-8")) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if path not in WRITTEN], ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+def test_lines_fit_a_screen(path):
+    """Beside tables and code, whose lines cannot be broken."""
+    text = re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    assert [line for line in text.splitlines() if len(line) > WIDEST and not line.lstrip().startswith("|")] == []
 
 
 def test_the_readme_fits_a_glance():

@@ -47,6 +47,20 @@ def test_its_commands_are_those_of_the_program(snakefile):
     assert _share(shares[0]) == (last, last + 1), "the last part"
 
 
+def test_its_arithmetic_is_that_of_the_measured_speeds():
+    """Of what ``docs/slides.md`` prints a mm2, where tissue fills its tiles and where it does not."""
+    (row,) = re.findall(r"^\| a mm2 of tissue \|(.*)$", (REPOSITORY / "docs" / "slides.md").read_text(), re.M)
+    fast, slow = map(float, re.findall(r"([\d.]+) s", row)[:2])
+    page = PAGE.read_text()
+    days = {speed: 1e6 * speed / 86400 for speed in (fast, slow)}
+    assert f"| at {fast} s: {days[fast]:.0f}; at {slow} s: {days[slow]:.0f} |" in page
+    hours = {speed: 24 * day / 200 for speed, day in days.items()}
+    assert f"| at {fast} s: {hours[fast]:.0f} hours; at {slow} s: {hours[slow]:.0f} hours |" in page
+    shard = 16 * 0.512**2
+    assert f"| {shard:.1f} mm2: {shard * fast:.0f} s at {fast} s a mm2 |" in page
+    assert f"| {shard / 2:.1f} mm2: {shard / 2 * fast:.0f} s at {fast} s a mm2 |" in page
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("snakemake") is None, reason="Snakemake is not installed: pip install snakemake")
 @pytest.mark.parametrize("done_before", [0, 3])
