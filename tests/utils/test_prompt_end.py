@@ -15,8 +15,10 @@ from mani_monai.utils.prompt_end import prompt_end
 
 LONG = """
 import hashlib
+import signal
 from threading import Timer
 from mani_monai.utils.prompt_end import prompt_end
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in its background ignore it
 with prompt_end(lambda: "stopped: go on.", 0.2):
     Timer(1, print, ["begun"], {"flush": True}).start()  # once the call below has begun
     hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 2 * 10**9)  # one call of half an hour, which lets other threads run
@@ -28,10 +30,22 @@ def test_a_call_of_half_an_hour_is_ended_in_one_line(number):
     with subprocess.Popen([sys.executable, "-c", LONG], stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout.readline() == "begun\n"
         process.send_signal(number)
-        assert process.wait(60) == 1
+        try:
+            assert process.wait(60) == 1
+        finally:
+            process.kill()
         assert process.stderr.read() == "\nstopped: go on.\n"
 
 
+@pytest.fixture
+def handled_interrupt():
+    """A shell has what runs in its background ignore an interrupt, and this process would, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("handled_interrupt")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_between_two_steps_of_python_it_is_an_interrupt(number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
