@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mani_monai.run.bundle_training import BundleTraining
-from mani_monai.run.config_match import check_same_config, write_config
 from mani_monai.run.launching import (
     UNKNOWN,
     Launcher,
@@ -21,11 +20,13 @@ from mani_monai.run.launching import (
 )
 from mani_monai.run.run_folder import (
     SNAPSHOTS,
+    check_same_config,
     evaluation_folder,
     finished_metrics,
     has_snapshots,
     is_begun,
     is_trained,
+    write_config,
 )
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import save_json

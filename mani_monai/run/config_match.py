@@ -1,4 +1,4 @@
-"""Whether two configs say the same: a run's and the one that is asked for now, ``inference.json`` and what is declared.
+"""Where two configs differ, and whether a bundle's ``inference.json`` says what its ``metadata.json`` declares.
 
 MONAI follows ``inference.json``, and ``mani`` the declaration in ``metadata.json``.
 """
@@ -6,23 +6,17 @@ MONAI follows ``inference.json``, and ``mani`` the declaration in ``metadata.jso
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mani_monai.declaration import ROWS, Declaration
 from mani_monai.inference_config import inference_config, with_project_names
 from mani_monai.known_components import HOVER_PARTING
-from mani_monai.run.run_folder import train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES
-from mani_monai.utils.folders import replacing
-from mani_monai.utils.json_files import config_text, read_object
+from mani_monai.utils.json_files import read_object
 
-PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume", "overwrite", "device", "num_workers", "quiet")
-"""Keys that say where and how a training runs, not what is trained."""
-LENGTHS = ("iterations", "epochs")
-"""Keys that a training which goes on may raise."""
 LONGEST = 60
 """Characters of a value that a message shows."""
 
@@ -47,35 +41,6 @@ _FILES = ("Load", "Save")
 """How the names of transforms begin that read and write files, of which there have been several."""
 
 
-def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence[str] = ()) -> None:
-    """Refuses to go on with another config's training.
-
-    Args:
-        folder: the run's folder.
-        config: the resolved config that is asked for now.
-        besides: further keys that may differ.
-
-    Raises:
-        InputError: when the folder's config is another one, places left out.
-    """
-    path = train_config(folder)
-    if not path.exists():
-        raise InputError(
-            f"{folder}: holds a training that does not say what it was trained on (configs/train.json is gone); name "
-            "another folder, or delete this one to train anew."
-        )
-    made = read_object(path, "delete the folder to train anew")
-    asked = plain(config)
-    left_out = {*PLACES, *besides}
-    made, asked = ({name: one for name, one in side.items() if name not in left_out} for side in (made, asked))
-    key = first_difference(asked, made)
-    if key is not None:
-        raise InputError(
-            f"{folder}: holds a training whose {key} is not what is asked for now ({_shown(made, key)}, not "
-            f"{_shown(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
-        )
-
-
 def check_same_steps(folder: Path, declaration: Declaration) -> None:
     """Refuses a folder whose ``inference.json`` finds other nuclei than its ``metadata.json`` declares.
 
@@ -98,7 +63,7 @@ def check_same_steps(folder: Path, declaration: Declaration) -> None:
     said, meant = _deciding(with_project_names(config)), _deciding(plain(inference_config(declaration, ".")))
     key = first_difference(said, meant)
     if key is not None:
-        differing = f"its {key} is {_shown(said, key)}, and metadata.json declares {_shown(meant, key)}"
+        differing = f"its {key} is {shown_at(said, key)}, and metadata.json declares {shown_at(meant, key)}"
         where = "A change of steps belongs into the key 'model' of metadata.json."
         raise InputError(f"{path}: {differing}; {remedy}. {where}")
 
@@ -135,15 +100,7 @@ def plain(config: Mapping[str, Any]) -> dict[str, Any]:
         )
 
 
-def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
-    """Writes a resolved config as ``configs/train.json`` into a run's folder and returns its path."""
-    path = train_config(Path(folder))
-    with replacing(path) as partial:
-        partial.write_text(config_text(plain(config)), encoding="utf-8")
-    return path
-
-
-def _shown(config: Any, key: str) -> str:
+def shown_at(config: Any, key: str) -> str:
     """The value at a key such as ``losses::dice::weight``, as JSON that a message has room for."""
     value = config
     for part in key.split("::"):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mani_monai.declaration import TRAINING
+from mani_monai.run.config_match import first_difference, plain, shown_at
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
-from mani_monai.utils.json_files import read_object
+from mani_monai.utils.folders import replacing
+from mani_monai.utils.json_files import config_text, read_object
 
 CHECKPOINT = "checkpoint.pt"
 """What a training goes on from."""
@@ -23,6 +25,10 @@ SETS = ("source", "target")
 """Those of ``SAID`` that may name several data sets."""
 RECORDED = ("name", "role", "licence")
 """Texts that a run's metadata hold of every data set that trained it."""
+PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume", "overwrite", "device", "num_workers", "quiet")
+"""Keys that say where and how a training runs, not what is trained."""
+LENGTHS = ("iterations", "epochs")
+"""Keys that a training which goes on may raise."""
 FORMER = ("training.json", "config.json", "model.pt")
 """Files that a run of the version before had beside its checkpoint."""
 
@@ -79,6 +85,43 @@ def read_train_config(folder: str | Path) -> dict[str, Any]:
         if not all(isinstance(text, str) for text in texts):
             raise InputError(f"{path}: is incomplete, without the text {name!r}; copy the run again, or train anew.")
     return config
+
+
+def check_same_config(folder: Path, config: Mapping[str, Any], besides: Sequence[str] = ()) -> None:
+    """Refuses to go on with another config's training.
+
+    Args:
+        folder: the run's folder.
+        config: the resolved config that is asked for now.
+        besides: further keys that may differ.
+
+    Raises:
+        InputError: when the folder's config is another one, places left out.
+    """
+    path = train_config(folder)
+    if not path.exists():
+        raise InputError(
+            f"{folder}: holds a training that does not say what it was trained on (configs/train.json is gone); name "
+            "another folder, or delete this one to train anew."
+        )
+    made = read_object(path, "delete the folder to train anew")
+    asked = plain(config)
+    left_out = {*PLACES, *besides}
+    made, asked = ({name: one for name, one in side.items() if name not in left_out} for side in (made, asked))
+    key = first_difference(asked, made)
+    if key is not None:
+        raise InputError(
+            f"{folder}: holds a training whose {key} is not what is asked for now ({shown_at(made, key)}, not "
+            f"{shown_at(asked, key)}): ask for the same to go on, name another folder, or delete it to train anew."
+        )
+
+
+def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
+    """Writes a resolved config as ``configs/train.json`` into a run's folder and returns its path."""
+    path = train_config(Path(folder))
+    with replacing(path) as partial:
+        partial.write_text(config_text(plain(config)), encoding="utf-8")
+    return path
 
 
 def training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:

@@ -12,15 +12,18 @@ import ignite.distributed as idist
 from mani_monai.data.datalists import type_names
 from mani_monai.declaration import KEY, TRAINING, Declaration
 from mani_monai.inference_config import inference_config, with_channels
-from mani_monai.run.config_match import LENGTHS, check_same_config, first_difference, plain, write_config
+from mani_monai.run.config_match import first_difference, plain
 from mani_monai.run.run_folder import (
     CHECKPOINT,
+    LENGTHS,
     SNAPSHOTS,
     check_layout,
+    check_same_config,
     is_begun,
     is_trained,
     metadata_file,
     read_train_config,
+    write_config,
 )
 from mani_monai.run.running_workflow import component, resolved_config, running_workflow
 from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, united

@@ -10,7 +10,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from mani_monai.run.bundle_training import BundleTraining, as_text
-from mani_monai.run.config_match import write_config
+from mani_monai.run.run_folder import write_config
 from mani_monai.utils import InputError
 
 BASE = {

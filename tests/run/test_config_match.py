@@ -16,7 +16,7 @@ from mani_monai import Model
 from mani_monai.apps.export.read_run import read_run
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
-from mani_monai.run.config_match import PLACES, check_same_config, check_same_steps, first_difference, write_config
+from mani_monai.run.config_match import check_same_steps, first_difference
 from mani_monai.run.start_run import declare_anew
 from mani_monai.transforms.hover_instances import LARGEST_HOLE
 from mani_monai.utils import InputError
@@ -44,34 +44,6 @@ def test_the_first_difference_has_a_name(change, key):
     changed = {**CONFIG, **change}
     assert first_difference(CONFIG, changed) == key
     assert first_difference(changed, CONFIG) == key
-
-
-def test_a_folder_with_another_config_is_refused(tmp_path):
-    with pytest.raises(InputError, match="does not say what it was trained on"):
-        check_same_config(tmp_path, CONFIG)
-    write_config({**CONFIG, **dict.fromkeys(PLACES, "other")}, tmp_path)
-    check_same_config(tmp_path, CONFIG | {"loss": {"weight": 1.0, "parts": ("a", {"kind": "mean"})}})
-    with pytest.raises(InputError, match=r"whose seed is not what is asked for now \(0, not 1\)") as error:
-        check_same_config(tmp_path, {**CONFIG, "seed": 1})
-    assert "\n" not in str(error.value)
-
-
-def test_a_config_that_cannot_be_read(tmp_path):
-    write_config(CONFIG, tmp_path).write_text('{"seed"')
-    with pytest.raises(InputError, match="is no JSON"):
-        check_same_config(tmp_path, CONFIG)
-
-
-def test_what_may_differ_in_a_longer_training(tmp_path):
-    write_config({**CONFIG, "iterations": 4}, tmp_path)
-    check_same_config(tmp_path, {**CONFIG, "iterations": 6}, ["iterations"])
-    with pytest.raises(InputError, match="whose iterations is not what is asked for now"):
-        check_same_config(tmp_path, {**CONFIG, "iterations": 6})
-
-
-def test_a_config_that_no_file_can_hold(tmp_path):
-    with pytest.raises(InputError, match="cannot be kept in the run's folder"):
-        write_config({"network": object()}, tmp_path)
 
 
 def _without_hashes(folder: Path) -> Path:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mani_monai.run.config_match import write_config
+from mani_monai.run.run_folder import write_config
 from mani_monai.utils import InputError
 from studies import RunMaker, TableRunner, ThreadScheduler
 from studies.run_config import bundle_training

@@ -12,7 +12,7 @@ from exports import REPOSITORY
 from torch import Tensor
 
 from mani_monai.declaration import KEY, TRAINING, Declaration
-from mani_monai.run.config_match import write_config
+from mani_monai.run.run_folder import write_config
 from mani_monai.run.trained_domains import read_domains
 
 

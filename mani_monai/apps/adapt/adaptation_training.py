@@ -9,10 +9,9 @@ from pathlib import Path
 
 from mani_monai.apps.adapt.methods import Training
 from mani_monai.run.bundle_training import BundleTraining
-from mani_monai.run.config_match import check_same_config, write_config
 from mani_monai.run.launching import Launcher, StepRunner, run_lock
 from mani_monai.run.progress import watched
-from mani_monai.run.run_folder import CHECKPOINT, is_begun, is_trained
+from mani_monai.run.run_folder import CHECKPOINT, check_same_config, is_begun, is_trained, write_config
 from mani_monai.utils import InputError, failure_reason
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.machine import visible_gpus
