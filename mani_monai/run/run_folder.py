@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from mani_monai.config_match import first_difference, plain, shown_at
 from mani_monai.declaration import TRAINING
-from mani_monai.run.config_match import first_difference, plain, shown_at
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing
