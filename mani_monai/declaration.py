@@ -1,9 +1,10 @@
-"""What a trained network is: the key "model" of a bundle's ``metadata.json``."""
+"""What a trained network is, and what trained it: the keys "model" and "training" of a bundle's ``metadata.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.known_components import (
@@ -18,6 +19,8 @@ from mani_monai.known_components import (
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from monai.inferers import Inferer
     from monai.transforms import MapTransform
     from torch import nn
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 KEY = "model"
 TRAINING = "training"
 """Key of ``metadata.json``: what the weights were trained on and how."""
+RECORDED = ("name", "role", "licence")
+"""Texts that a run's metadata hold of every data set that trained it."""
 UNET, HOVERNET = "mani_unet", "mani_hovernet"
 ROWS, COLUMNS = "rows_columns", "columns_rows"
 OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
@@ -216,6 +221,30 @@ class Declaration:
     def build_parting(self) -> MapTransform:
         """The transform that makes instances of the key "pred"."""
         return built({**self.settled_parting(), "keys": "pred", "table_key": None})
+
+
+def training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:
+    """What a run's or a bundle's ``metadata.json`` says of its training; empty where it says nothing.
+
+    Args:
+        metadata: the file's content.
+        place: the file, or what holds it, for messages.
+        remedy: what to do about it, the end of a sentence.
+
+    Returns:
+        the value of ``TRAINING``, with a list of records of name, role and licence in "domains".
+
+    Raises:
+        InputError: when it is no such object.
+    """
+    training = metadata.get(TRAINING) or {}
+    records = training.get("domains") if isinstance(training, Mapping) else None
+    if not isinstance(training, Mapping) or not isinstance(records or [], (list, tuple)):
+        raise InputError(f"{place}: its {TRAINING!r} is no object with a list of data sets; {remedy}.")
+    for record, name in product(records or [], RECORDED):
+        if not isinstance(record, Mapping) or not isinstance(record.get(name), str):
+            raise InputError(f"{place}: a data set of its {TRAINING!r} lacks its {name}; {remedy}.")
+    return dict(training)
 
 
 def _network(network: Any) -> dict[str, Any]:

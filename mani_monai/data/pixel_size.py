@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.utils import InputError
-from mani_monai.utils.errors import positive
+from mani_monai.utils.errors import counted, positive
 
 if TYPE_CHECKING:  # the readers import MONAI, which a declaration of a pixel size needs not
     from .readers.opened_picture import OpenedPicture
@@ -150,6 +150,20 @@ def _size(path: str | Path, stated: list[tuple[float, float, str]]) -> PixelSize
 def alike(first: float, second: float) -> bool:
     """Whether two pixel sizes in micrometres count as equal."""
     return max(first / second, second / first) <= TOLERATED
+
+
+def unsized(images: int, first: str, mpp: float) -> str:
+    """That images have no pixel size, and what they were taken as.
+
+    Args:
+        images: how many.
+        first: the name of one.
+        mpp: micrometres per pixel of the network.
+    """
+    many = images > 1
+    whose = f"{counted(images, 'image')} {'have' if many else 'has'} no pixel size"
+    example = f"e.g. {first}" if many else first
+    return f"{whose}, {example}: taken as the network's {mpp:.3g} um"
 
 
 def scale_for(image: PixelSize | None, network_um: float | None) -> float:

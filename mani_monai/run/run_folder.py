@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mani_monai.config_match import first_difference, plain, shown_at
-from mani_monai.declaration import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing
@@ -23,8 +21,6 @@ SAID = ("bundle_root", "dataset_dir", "source", "target", "split")
 """Texts of a run's config that every step after its training reads; several data sets are a list of them."""
 SETS = ("source", "target")
 """Those of ``SAID`` that may name several data sets."""
-RECORDED = ("name", "role", "licence")
-"""Texts that a run's metadata hold of every data set that trained it."""
 PLACES = ("dataset_dir", "output_dir", "bundle_root", "resume", "overwrite", "device", "num_workers", "quiet")
 """Keys that say where and how a training runs, not what is trained."""
 LENGTHS = ("iterations", "epochs")
@@ -122,30 +118,6 @@ def write_config(config: Mapping[str, Any], folder: str | Path) -> Path:
     with replacing(path) as partial:
         partial.write_text(config_text(plain(config)), encoding="utf-8")
     return path
-
-
-def training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:
-    """What a run's or a bundle's ``metadata.json`` says of its training; empty where it says nothing.
-
-    Args:
-        metadata: the file's content.
-        place: the file, or what holds it, for messages.
-        remedy: what to do about it, the end of a sentence.
-
-    Returns:
-        the value of ``TRAINING``, with a list of records of name, role and licence in "domains".
-
-    Raises:
-        InputError: when it is no such object.
-    """
-    training = metadata.get(TRAINING) or {}
-    records = training.get("domains") if isinstance(training, Mapping) else None
-    if not isinstance(training, Mapping) or not isinstance(records or [], (list, tuple)):
-        raise InputError(f"{place}: its {TRAINING!r} is no object with a list of data sets; {remedy}.")
-    for record, name in product(records or [], RECORDED):
-        if not isinstance(record, Mapping) or not isinstance(record.get(name), str):
-            raise InputError(f"{place}: a data set of its {TRAINING!r} lacks its {name}; {remedy}.")
-    return dict(training)
 
 
 def has_snapshots(folder: Path) -> bool:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mani_monai.apps.adapt.black_frame import is_black, without_black_frame
-from mani_monai.apps.infer.folder_result import unsized
-from mani_monai.data.pixel_size import PixelSize, scale_for, size_of
+from mani_monai.data.pixel_size import PixelSize, scale_for, size_of, unsized
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS, read_image
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.transforms.rescaling import LEAST_SIDE, rescaled

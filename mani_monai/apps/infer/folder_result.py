@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
+from mani_monai.data.pixel_size import unsized
 from mani_monai.utils.errors import counted
 from mani_monai.utils.folders import file_hash, replacing
 from mani_monai.utils.json_files import safe_cells, save_json
@@ -123,20 +124,6 @@ def report(result: FolderResult) -> None:
         )
     name_failed(result)
     print(result.last_line)
-
-
-def unsized(images: int, first: str, mpp: float) -> str:
-    """That images have no pixel size, and what they were taken as.
-
-    Args:
-        images: how many.
-        first: the name of one.
-        mpp: micrometres per pixel of the network.
-    """
-    many = images > 1
-    whose = f"{counted(images, 'image')} {'have' if many else 'has'} no pixel size"
-    example = f"e.g. {first}" if many else first
-    return f"{whose}, {example}: taken as the network's {mpp:.3g} um"
 
 
 def name_failed(result: FolderResult) -> None:
