@@ -14,6 +14,7 @@ from typing import Any
 from mani_monai.utils import command_line
 from mani_monai.utils.command_line import HELP, nearest_command, run_command
 from mani_monai.utils.one_line import ending_in_one_line
+from mani_monai.utils.printing import open_streams
 
 PROGRAM = "mani"
 COMMANDS = {
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
         SystemExit: always; with the command's status, or the line of a refusal.
     """
     if arguments is None:
+        open_streams()
         read_names_as_utf8()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -63,7 +65,8 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     broken = [word for word in line if len(word.splitlines()) > 1 or word.endswith(("\n", "\r"))]
     if broken:
         sys.exit(f"{PROGRAM}: {broken[0]!r} holds a line break; write it on one line.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is an interrupt
     if not line or line[0] in HELP:
         with ending_in_one_line():
             print(listing(), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from monai.bundle import ConfigWorkflow
 
 REPOSITORY = Path(__file__).parents[1]
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # tests in the background, whose children would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "mani_unet": {"features": [4, 4, 4, 4, 4, 4], "crop_size": 32, "window": -1},

@@ -18,7 +18,7 @@ from fire.parser import DefaultParseValue
 
 from .errors import InputError
 from .one_line import STOPPED, ending_in_one_line
-from .printing import lines_between_bars, moving_bars
+from .printing import lasting_output, lines_between_bars, moving_bars
 
 TEXT = {"str", "str | None"}
 """Annotations of values that stay as they were typed: fire itself would make a number of the folder 2024."""
@@ -61,7 +61,7 @@ def run_command(
         if any(word in HELP for word in line):
             return _help(commands, program)
         given = understood(commands, line, program)
-        with moving_bars(), lines_between_bars():
+        with lasting_output(["stderr"]), moving_bars(), lines_between_bars():
             result = commands(*given.args, **given.kwargs)
         sys.stdout.flush()
         return result
@@ -135,10 +135,14 @@ def understood(function: Command, line: Sequence[str], program: str) -> inspect.
 def end_on_signals(line: str = STOPPED) -> None:
     """Has an interrupt or a request to end be the end of a command, in one line and without a traceback.
 
+    A signal that is ignored, as a shell has it for what runs in the background, stays so.
+
     Args:
         line: what it says.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            continue
         signal.signal(number, lambda *_: sys.exit(line))
 
 

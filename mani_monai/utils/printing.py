@@ -5,28 +5,35 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
+
+STREAMS = ("stdout", "stderr")
 
 
 @contextmanager
-def lasting_output() -> Iterator[None]:
-    """Lets what is printed vanish once its reader has gone, say ``| head -1``: the files still get written.
+def lasting_output(names: Sequence[str] = STREAMS) -> Iterator[None]:
+    """Lets what is printed vanish once it reaches nobody, say by ``| head -1``: the files still get written.
 
     Without it the next line that is printed ends the work.
+
+    Args:
+        names: of the streams of ``sys``.
     """
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast("TextIO", _Lasting(stream)) for stream in before)
+    before = {name: getattr(sys, name) for name in names}
+    for name, stream in before.items():
+        setattr(sys, name, _Lasting(stream))
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        for name, stream in before.items():
+            setattr(sys, name, stream)
 
 
 class _Lasting:
-    """A stream whose reader may go."""
+    """A stream whose reader may go, or whose disk may be full."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -37,14 +44,14 @@ class _Lasting:
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
+        except OSError:
             self._let_go()
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self._let_go()
 
     def _let_go(self) -> None:
@@ -54,17 +61,32 @@ class _Lasting:
             os.close(nowhere)
 
 
+def open_streams() -> None:
+    """Opens what this process was started without, as by ``2>&-``: what is printed there goes nowhere.
+
+    Else the next file that is opened has the number of the stream, and gets what a library in C prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for number, name in enumerate(STREAMS, start=1):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w"))
+
+
 @contextmanager
 def lines_between_bars() -> Iterator[None]:
     """Has a logged line clear all bars of tqdm before it and draw them anew below it.
 
     Without it the line goes on where a bar ends, and a piece of the bar stays behind.
     """
-    emit = logging.StreamHandler.emit
+    emit, process = logging.StreamHandler.emit, os.getpid()
 
     def emit_between(self: logging.StreamHandler[Any], record: logging.LogRecord) -> None:
         module = sys.modules.get("tqdm.std")
-        if module is None:
+        if module is None or os.getpid() != process:  # a fork's bars are not its own, and nobody frees their lock
             return emit(self, record)
         with module.tqdm.external_write_mode(self.stream):
             return emit(self, record)
@@ -94,7 +116,8 @@ def moving_bars(seconds: float = SECONDS) -> Iterator[None]:
     def beat() -> None:
         while not end.wait(seconds):
             for bar in _open_bars():
-                bar.refresh()
+                with bar.get_lock(), suppress(OSError, ValueError):  # refresh() itself would keep the lock of an error
+                    bar.refresh(nolock=True)
 
     thread = Thread(target=beat, name="moving bars", daemon=True)
     thread.start()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mani_monai.utils.command_line import run_command
+from mani_monai.utils.command_line import end_on_signals, run_command
 
 started = []
 
@@ -72,6 +72,20 @@ def test_a_signal_ends_in_one_line(number):
     code = f"from mani_monai.utils.command_line import *; end_on_signals(); signal.raise_signal({int(number)})"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (1, "stopped: start the same command again to go on.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_ignored_signal_stays_ignored(number):
+    """A shell has its background ignore the interrupt that ends what is in front."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(number, signal.SIG_IGN)
+        end_on_signals()
+        signal.raise_signal(number)
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from tqdm import tqdm
@@ -94,6 +99,43 @@ def test_no_bar_is_drawn_after_the_last_word(error):
     assert drawn.getvalue() == ended
 
 
+class Disk(io.StringIO):
+    """A file on a disk that may be full."""
+
+    full = False
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_a_bar_that_cannot_be_drawn_keeps_no_other_waiting(command_environment):
+    """It did for ever: the lock of all bars was left with a thread that had ended."""
+    code = (
+        "import time\nfrom test_printing import Disk, moving_bars, tqdm\n"
+        "disk = Disk()\nwith moving_bars(0.01):\n    bar = tqdm(total=1, file=disk)\n    disk.full = True\n"
+        "    time.sleep(0.2)\n    disk.full = False\n    bar.close()\n"  # after several drawings
+    )
+    path = os.pathsep.join([command_environment["PYTHONPATH"], str(Path(__file__).parent)])
+    environment = command_environment | {"PYTHONPATH": path}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+
+
+def test_a_full_disk_beside_the_work_ends_none(monkeypatch):
+    disk = Disk()
+    disk.full = True
+    monkeypatch.setattr(sys, "stderr", disk)
+
+    def command() -> str:
+        print("said", file=sys.stderr, flush=True)
+        return "".join(tqdm("done", mininterval=0))
+
+    assert run_command(command, [], "x") == "done"
+    with pytest.raises(OSError, match="No space"):
+        print("said", file=sys.stderr)
+
+
 def test_no_bar_is_no_trouble(monkeypatch):
     monkeypatch.delitem(sys.modules, "tqdm.std")
     with moving_bars(0.001):
@@ -113,6 +155,48 @@ def test_a_line_between_bars_stands_alone(monkeypatch):
     assert after.lstrip("\r").startswith("training:")  # and drawn below it
     handler.emit(logging.makeLogRecord({"msg": "as before"}))
     assert terminal.getvalue().endswith("\ras before\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows forks no process")
+def test_a_fork_says_its_lines_though_a_bar_was_being_drawn(monkeypatch):
+    """The thread that draws, and would free the lock of all bars, is not there in a fork."""
+    drawing, forked = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with tqdm.get_lock():
+            drawing.set()
+            forked.wait(60)
+
+    thread = threading.Thread(target=draw)
+    with lines_between_bars():
+        thread.start()
+        assert drawing.wait(60)
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(30)  # which ends it
+            logging.StreamHandler(io.StringIO()).emit(logging.makeLogRecord({"msg": "a line"}))
+            os._exit(0)
+        forked.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    thread.join(60)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Unix")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_takes_what_is_printed(closed, tmp_path, command_environment):
+    code = (
+        "import os, sys\nfrom mani_monai.utils.printing import open_streams\nopen_streams()\n"
+        "file = open(sys.argv[1], 'w')\n"
+        "print('one', flush=True)\nprint('two', file=sys.stderr)\nos.write(1, b'a')\nos.write(2, b'b')\n"
+        "file.write('done')\n"
+    )
+    line = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", code, str(tmp_path / "file")]
+    done = subprocess.run(line, env=command_environment, capture_output=True, text=True)
+    streams = {"stdout": "" if ">&-" in closed.split() else "one\na", "stderr": "" if "2>&-" in closed else "two\nb"}
+    assert {"stdout": done.stdout, "stderr": done.stderr} == streams
+    assert done.returncode == 0
+    assert (tmp_path / "file").read_text() == "done"
 
 
 def test_lines_without_bars_are_lines(monkeypatch):

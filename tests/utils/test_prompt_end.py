@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from processes import started
 
 from mani_monai.utils.prompt_end import prompt_end
 
@@ -27,7 +27,7 @@ with prompt_end(lambda: "stopped: go on.", 0.2):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_call_of_half_an_hour_is_ended_in_one_line(number):
-    with subprocess.Popen([sys.executable, "-c", LONG], stdout=-1, stderr=-1, text=True) as process:
+    with started([sys.executable, "-c", LONG], stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout.readline() == "begun\n"
         process.send_signal(number)
         try:
@@ -49,7 +49,7 @@ def handled_interrupt():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_between_two_steps_of_python_it_is_an_interrupt(number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    with pytest.raises(KeyboardInterrupt), prompt_end(lambda: "never said", 0.01):
+    with pytest.raises(KeyboardInterrupt), prompt_end(lambda: "never said"):
         signal.raise_signal(number)
     assert {each: signal.getsignal(each) for each in before} == before
     assert signal.set_wakeup_fd(-1) == -1
