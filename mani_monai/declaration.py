@@ -39,6 +39,7 @@ IMAGE = "image"
 CALIBRATED = "model.pt"
 """The weights that ``mani calibrate`` measures; a calibration holds for no others."""
 _CALIBRATION = ("temperature", "bias")  # arguments of a parting
+_CONTOUR = "contour"  # what a third channel tells where a parting does not say
 _AGAIN = "export the training again"
 
 
@@ -102,6 +103,17 @@ class Declaration:
     def types(self) -> int:
         """How many classes of nuclei the network tells apart, background included; 0 for none."""
         return self.kind.types(self.network)
+
+    @property
+    def third(self) -> str | None:
+        """What a U-Net's third channel tells, "contour" or "distance", as its parting says; None without one."""
+        return self.parting.get("third", _CONTOUR) if self.network.get("out_channels", 2) > 2 else None
+
+    @property
+    def further_channels(self) -> tuple[str, ...]:
+        """What the answer's channels tell behind those that every network of the bundle has."""
+        names = self.class_names or [str(number) for number in range(self.types)]
+        return tuple(f"type: {name}" for name in names) if self.types else (self.third,) if self.third else ()
 
     @property
     def deployed(self) -> dict[str, Any]:

@@ -219,15 +219,13 @@ def with_project_names(value: Any) -> Any:
     return value
 
 
-def with_channels(
-    metadata: Mapping[str, Any], channels: int, class_names: Sequence[str] | None = None
-) -> dict[str, Any]:
+def with_channels(metadata: Mapping[str, Any], channels: int, further: Sequence[str]) -> dict[str, Any]:
     """A bundle's metadata for a network that gives as many channels.
 
     Args:
         metadata: the bundle's own, which name the first channels.
         channels: of the network's answer.
-        class_names: types whose logits follow, background first; without types, a contour does.
+        further: what the last of them tell, :attr:`Declaration.further_channels`.
 
     Returns:
         a new dictionary.
@@ -236,6 +234,5 @@ def with_channels(
     pred = formats["outputs"]["pred"]
     named, pred["num_channels"] = pred["num_channels"], channels
     for channel in range(named, channels):
-        added = f"type: {class_names[channel - named]}" if class_names is not None else "contour"
-        pred["channel_def"][str(channel)] = added
+        pred["channel_def"][str(channel)] = further[channel - channels]
     return {**metadata, "network_data_format": formats}

@@ -72,7 +72,7 @@ def _check_unet(arguments: Mapping[str, Any]) -> None:
         if arguments.get(name) != value:
             raise InputError(f"network: {name} is {arguments.get(name)!r}; an RGB image needs {value}.")
     if (channels := arguments.get("out_channels", 2)) not in (2, 3):
-        raise InputError(f"network: out_channels are {channels!r}; write 2, or 3 with a contour.")
+        raise InputError(f"network: out_channels are {channels!r}; write 2, or 3 with a contour or a distance.")
 
 
 def _check_features(features: Any) -> None:

@@ -11,7 +11,7 @@ from mani_monai import Model
 from mani_monai.apps.export.qupath_folder import scaled_as_qupath
 from mani_monai.apps.export.qupath_network import PERCENTILES, QuPathNetwork, qupath_network
 from mani_monai.data.datalists import load_source_list
-from mani_monai.transforms.part_nuclei import part_nuclei
+from mani_monai.transforms.part_nucleid import CONTOUR, DISTANCE, PartNucleid
 from studies.unseen_tissue import Found, measure, scores_table, summarise
 
 PARTS = ("training", "validation", "test")
@@ -70,5 +70,5 @@ def _found(network: QuPathNetwork, image: NDArray[np.uint8]) -> Found:
     scaled = scaled_as_qupath(np.moveaxis(image, -1, 0).astype(np.float32))
     with torch.inference_mode():
         logits = network.logits(torch.from_numpy(scaled)[None])[0]
-    contour = (logits[2] > 0).numpy() if len(logits) == 3 else None
-    return Found(part_nuclei((logits[1] - logits[0]).sigmoid().numpy(), network.part.min_size, contour=contour))
+    part = PartNucleid(min_size=network.part.min_size, third=CONTOUR if network.tells_contour else DISTANCE)
+    return Found(part({"pred": logits})["instances"][0].numpy())

@@ -158,9 +158,35 @@ def test_a_step_is_added_by_one_name(monkeypatch):
     assert read(preprocessing=[step]).build_preprocessing()[0].adjuster.gamma == 2.0
 
 
-def test_a_unet_has_two_channels_or_three_with_a_contour():
+def test_a_unet_has_two_channels_or_three():
     for channels in (2, 3):
         network = read(network={**UNET, "out_channels": channels}).build_network().eval()
         assert network(torch.zeros(1, 3, 16, 16)).shape == (1, channels, 16, 16)
-    with pytest.raises(InputError, match=r"network: out_channels are 4; write 2, or 3 with a contour\."):
+    with pytest.raises(InputError, match=r"network: out_channels are 4; write 2, or 3 with a contour or a distance\."):
         read(network={**UNET, "out_channels": 4})
+
+
+@pytest.mark.parametrize(
+    ("parting", "channels", "third"),
+    [({}, 2, None), ({}, 3, "contour"), ({"third": "contour"}, 3, "contour"), ({"third": "distance"}, 3, "distance")],
+)
+def test_what_a_third_channel_tells(parting, channels, third):
+    declared = read(network={**UNET, "out_channels": channels}, parting={**PARTING, **parting})
+    assert declared.third == third
+    assert declared.further_channels == ((third,) if third else ())
+    assert declared.build_parting().third == (third or "contour")
+
+
+def test_types_are_further_channels():
+    network = {**HOVERNET, "out_classes": 2}
+    typed = Declaration.from_metadata({"model": {**TYPED, "network": network, "class_names": ["background", "b"]}})
+    assert typed.further_channels == ("type: background", "type: b")
+    nameless = Declaration.from_metadata({"model": {**TYPED, "network": network, "class_names": None}})
+    assert nameless.further_channels == ("type: 0", "type: 1")
+    assert (typed.third, read().third) == (None, None)
+
+
+def test_a_third_channel_that_is_not_known_is_refused():
+    declared = read(network={**UNET, "out_channels": 3}, parting={**PARTING, "third": "offset"})
+    with pytest.raises(InputError, match=r"PartNucleid: third must be contour or distance, got 'offset'\."):
+        declared.build_parting()

@@ -4,6 +4,7 @@ from .certain_dice_ce import CertainDiceCELoss
 from .conditional_matching import ConditionalMatchingLoss
 from .consistency import ConsistencyLoss, MaskedConsistencyLoss
 from .contour_dice_ce import ContourDiceCELoss
+from .distance_dice_ce import DistanceDiceCELoss
 from .domain_adversarial import DomainAdversarialLoss
 from .entropy_minimisation import EntropyMinimisationLoss
 from .map_adversarial import EntropyAdversarialLoss, MaskAdversarialLoss, OutputAdversarialLoss, self_information
@@ -25,6 +26,7 @@ __all__ = [
     "ConsistencyLoss",
     "ContourDiceCELoss",
     "CyclicPseudoLabelLoss",
+    "DistanceDiceCELoss",
     "DomainAdversarialLoss",
     "DomainBatch",
     "EntropyAdversarialLoss",

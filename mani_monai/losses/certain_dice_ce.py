@@ -17,8 +17,8 @@ _BACKGROUND = 30.0  # a logit whose softmax is 1
 class CertainDiceCELoss(DiceCELoss):
     """``DiceCELoss`` that leaves pixels out whose label nobody is sure of.
 
-    To Dice such a pixel is background that was found. The cross-entropy is the mean over the others. A channel of the
-    contour learns nothing: where a sure nucleus ends at an unsure one, its contour is unknown.
+    To Dice such a pixel is background that was found. The cross-entropy is the mean over the others. A third channel
+    learns nothing: where a sure nucleus ends at an unsure one, its border is unknown.
 
     Args:
         options: those of ``DiceCELoss``.
@@ -30,7 +30,7 @@ class CertainDiceCELoss(DiceCELoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """
         Args:
-            input: B2HW logits of background and nuclei, or B3HW with the contour's behind them.
+            input: B2HW logits of background and nuclei, or B3HW with a third channel behind them.
             target: B1HW: 0 background, 1 nuclei, 2 unsure.
 
         Returns:

@@ -27,6 +27,7 @@ from mani_monai.run.run_folder import (
 )
 from mani_monai.run.running_workflow import component, resolved_config, running_workflow
 from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, united
+from mani_monai.transforms.part_nucleid import CONTOUR
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_tensors, weights_file
 from mani_monai.utils.folders import replacing
@@ -118,6 +119,19 @@ def check_run(run: str | None = None) -> None:
         )
 
 
+def third_channel(run: str) -> str:
+    """What a third channel of a run's network tells, for an evaluation's parting; a contour where no one says.
+
+    Args:
+        run: its folder.
+
+    Raises:
+        InputError: when its metadata cannot be read, or declare something that is not known here.
+    """
+    metadata = read_object(metadata_file(Path(run)), "train anew")
+    return (_declared(metadata).third if KEY in metadata else None) or CONTOUR
+
+
 def _settled(parser: ConfigParser, folder: Path) -> dict[str, Any]:
     """The training's config with absolute places."""
     places = {name: str(Path(parser.get_parsed_content(name)).absolute()) for name in ("bundle_root", "dataset_dir")}
@@ -173,7 +187,7 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
             )
             del metadata[KEY]
         else:
-            metadata = with_channels(metadata, _channels(metadata, declaration), declaration.class_names)
+            metadata = with_channels(metadata, _channels(metadata, declaration), declaration.further_channels)
             metadata[KEY] = _as_calibrated(folder, declaration, facts["iterations"]).as_dict()
     return {**metadata, TRAINING: training}
 
@@ -192,6 +206,7 @@ def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) 
     network = component(parser, "network_def")
     steps = [component(parser, f"preprocessing::{number}") for number in range(len(parser.get("preprocessing")))]
     changes: dict[str, Any] = {"network": network, "preprocessing": steps, "window": content("window"), "mpp": mpp}
+    changes["parting"] = {**declaration.parting, **parser.get("parting", {})}
     classes = network.get("out_classes", 0)
     if classes:
         names = type_names(content("dataset_dir"), content("source"), classes)

@@ -6,7 +6,14 @@ from .hover_instances import hover_instances
 from .hover_postprocessing import HoVerNetInstancesd
 from .hover_targets import HoVerTargetsd, hover_maps
 from .median_smooth import MedianSmoothd
-from .nuclei_seams import MarkContoursd, MarkSeamsd, mark_contours, mark_seams
+from .nuclei_seams import (
+    MarkContoursd,
+    MarkDistancesd,
+    MarkSeamsd,
+    mark_contours,
+    mark_distances,
+    mark_seams,
+)
 from .nuclei_table import nuclei_table
 from .nucleus import connected_nuclei, least_area
 from .part_nuclei import part_nuclei
@@ -26,6 +33,7 @@ __all__ = [
     "HoVerNetInstancesd",
     "HoVerTargetsd",
     "MarkContoursd",
+    "MarkDistancesd",
     "MarkSeamsd",
     "MarkUnsured",
     "MedianSmoothd",
@@ -44,6 +52,7 @@ __all__ = [
     "instance_polygons",
     "least_area",
     "mark_contours",
+    "mark_distances",
     "mark_seams",
     "mark_unsure",
     "normalise_stains",

@@ -1,4 +1,4 @@
-"""Marks the seams between touching nuclei, or their contours, so that a network learns to tell nuclei apart."""
+"""Marks the seams between touching nuclei, contours or depths, so that a network learns to tell nuclei apart."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
 from scipy import ndimage
 
+from .part_nuclei import capped_distance
+
 SEAM = 2
 """Value of a seam in a label: above 0, so that losses that ask for nuclei still count it as one."""
 CONTOUR = 2
 """Value of a contour in a label: above 0, since it is of a nucleus."""
+DEEPEST = 255
+"""Value in a label of where a nucleus is deepest; every other pixel of it has its share of that, 1 at least."""
 
 
 def mark_seams(instances: np.ndarray) -> np.ndarray:
@@ -52,6 +56,31 @@ def mark_contours(instances: np.ndarray) -> np.ndarray:
     smallest, largest = ndimage.minimum_filter(ids, 5, mode="nearest"), ndimage.maximum_filter(ids, 5, mode="nearest")
     inside = ids > 0
     return np.where(inside & (smallest < largest), CONTOUR, inside).astype(np.uint8)
+
+
+def mark_distances(instances: np.ndarray) -> np.ndarray:
+    """Turns instances into distances to the border, each as a share of its nucleus's largest one.
+
+    A pixel beside another nucleus or background has a distance of 1. The others have their distance to the nearest such
+    pixel more. Beyond the edge of the image lies no border, as with contours. StarDist's probability of an object
+    (Schmidt et al. 2018, section 2) is this share, but for its unit of 1/255.
+
+    Args:
+        instances: HW integer ids, 0 background.
+
+    Returns:
+        HW uint8: 0 background, 1 to 255 (``DEEPEST``) inside nuclei.
+    """
+    ids = instances.astype(np.int64)
+    inside = ids > 0
+    smallest, largest = ndimage.minimum_filter(ids, 3, mode="nearest"), ndimage.maximum_filter(ids, 3, mode="nearest")
+    distance = 1 + capped_distance(inside & (smallest == largest), 127)[inside]
+    number = np.unique(ids[inside], return_inverse=True)[1]
+    deepest = np.zeros(number.max(initial=-1) + 1, np.float32)
+    np.maximum.at(deepest, number, distance)
+    marked = np.zeros(ids.shape, np.uint8)
+    marked[inside] = np.rint(DEEPEST * distance / deepest[number]).clip(1)
+    return marked
 
 
 def _several(instances: np.ndarray, size: int) -> np.ndarray:
@@ -100,3 +129,14 @@ class MarkContoursd(MarkSeamsd):
     """
 
     mark = staticmethod(mark_contours)
+
+
+class MarkDistancesd(MarkSeamsd):
+    """``mark_distances`` of labels that hold instances, before cropping: so a nucleus that is cut keeps its distances.
+
+    Args:
+        keys: keys of 1HW instance ids.
+        allow_missing_keys: leave an item without the key as it is.
+    """
+
+    mark = staticmethod(mark_distances)

@@ -25,17 +25,18 @@ class PartNucleiScript(torch.nn.Module):
         super().__init__()
         self.min_size = least_area() if min_size is None else min_size
         self.threshold = THRESHOLD
-        self.depth, self.hole, self.cap = rule.depth, rule.hole, rule.cap
+        self.depth, self.share, self.hole, self.cap = rule.depth, rule.share, rule.hole, rule.cap
         impulse = torch.zeros(2 * rule.blur_radius + 1, dtype=torch.float64)
         impulse[rule.blur_radius] = 1
         kernel = gaussian_filter1d(impulse.numpy(), rule.blur, mode="constant", radius=rule.blur_radius)
         self.weights = kernel[rule.blur_radius :].tolist()
 
-    def forward(self, probability: Tensor, contour: Tensor | None = None) -> Tensor:
+    def forward(self, probability: Tensor, contour: Tensor | None = None, distance: Tensor | None = None) -> Tensor:
         """
         Args:
             probability: HW, of nuclei, in 0..1.
             contour: HW bool, where a nucleus ends; None where nothing is known of it.
+            distance: HW float32 in 0..1, to a nucleus's border as a share of its largest; likewise.
 
         Returns:
             HW int64 ids 1..N in the raster order of their peaks, 0 background, on the map's device.
@@ -44,11 +45,15 @@ class PartNucleiScript(torch.nn.Module):
         mask = _filled(here > self.threshold, self.hole)
         instances = torch.zeros(mask.shape, dtype=torch.int64)
         if bool(mask.any()):
-            depth = _capped_distance(mask, self.cap)
-            if contour is not None:
-                depth = depth.masked_fill(contour.cpu(), 0.0)
-            number, peak, sides, neck = _basins(mask, _blurred(depth, self.weights))
-            nuclei = _joined(peak, sides, neck, self.depth)
+            if distance is None:
+                depth, least = _capped_distance(mask, self.cap), self.depth
+                if contour is not None:
+                    depth = depth.masked_fill(contour.cpu(), 0.0)
+                depth = _blurred(depth, self.weights)
+            else:
+                depth, least = distance.cpu(), self.share
+            number, peak, sides, neck = _basins(mask, depth)
+            nuclei = _joined(peak, sides, neck, least)
             instances[mask] = nuclei[number]
             kept = torch.bincount(instances.flatten()) >= self.min_size
             kept[0] = False

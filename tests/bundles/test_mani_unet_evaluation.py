@@ -19,7 +19,7 @@ from unet_overlays import OF_EVALUATIONS, OF_FINISHED_RUNS
 from mani_monai import Model
 from mani_monai.data.readers import tissue_reader
 from mani_monai.metrics import compute_instance_metrics
-from mani_monai.transforms import part_nuclei
+from mani_monai.transforms import PartNucleid, part_nuclei
 from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils.files import load_tensors
 
@@ -105,6 +105,18 @@ def test_scores_are_those_of_the_pixels(make_workflow, finished, tmp_path, capsy
         "seed": 0,
     }
     assert "oracle (uses target labels: not adaptation)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_nuclei_are_scored_as_the_run_parts_them(make_workflow, tmp_path, third):
+    make_workflow(tmp_path, "source_only", third)
+    maps = torch.nn.functional.avg_pool2d(torch.randn(1, 3, 90, 101, generator=torch.Generator().manual_seed(0)), 9)[0]
+    maps = torch.nn.functional.interpolate(20 * maps[None], (90, 101), mode="bilinear")[0]
+    parting = make_workflow(tmp_path, third, "evaluate", initialize=[]).parser.get_parsed_content("evaluate::parting")
+    found, expected = (part({"pred": maps})["instances"] for part in (parting, PartNucleid(third=third)))
+    assert torch.equal(found, expected)
+    other = {"contour": "distance", "distance": "contour"}[third]
+    assert not torch.equal(found, PartNucleid(third=other)({"pred": maps})["instances"])
 
 
 def test_tissue_is_marked_once_for_runs_of_today(make_workflow, finished, tmp_path, monkeypatch):

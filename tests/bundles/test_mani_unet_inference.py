@@ -7,16 +7,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from exports import picture
 from monai.data import MetaTensor
 from monai.networks.nets import BasicUNet
 from PIL import Image
+from small_bundles import write_unet_bundle
 from unet_inference import CONFIGS, FEATURES, make_inference
 from warm_python import run_python
 
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
+from mani_monai.model import Model
 
 WINDOW = 64
 ALONE = """
@@ -140,6 +143,24 @@ def test_mask_is_the_networks_prediction(name, masks, network):
     clear = np.abs(margin) > 1e-4
     assert clear.mean() > 0.99
     np.testing.assert_array_equal(mask[clear] == 255, margin[clear] > 0)
+
+
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_monai_alone_parts_by_the_third_channel(tmp_path, third):
+    bundle = write_unet_bundle(tmp_path / "bundle", third=third)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(picture(64, 64, 1)).save(tmp_path / "images" / "a.png")
+    arguments = ["run", "--config_file", "configs/inference.json", "--image_dir", "../images", "--output_dir", "../out"]
+    arguments += ["--outputs", "['csv']"]
+    finished = run_python(["-c", ALONE, *arguments], bundle, {**os.environ, "OMP_NUM_THREADS": "1"})
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    table = pd.read_csv(tmp_path / "out" / "a_nuclei.csv")
+    model = Model.open(bundle, "cpu", "float32")
+    maps = model.maps(picture(64, 64, 1))
+    areas = np.bincount(model.parted(maps).ravel())[1:]
+    np.testing.assert_array_equal(table["area"], areas)
+    assert len(areas) > 1
+    assert areas.tolist() != np.bincount(model.parted(maps[:2]).ravel())[1:].tolist(), "the third channel parts nothing"
 
 
 def test_masks_would_show_a_wrong_orientation(masks):

@@ -53,6 +53,18 @@ def test_every_overlay_trains_and_leaves_the_cached_images(make_workflow, tmp_pa
     assert_cached_images_stay(workflow, cached)
 
 
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_a_run_declares_what_its_third_channel_tells(make_workflow, tmp_path, third):
+    other = {"contour": "distance", "distance": "contour"}[third]
+    make_workflow(tmp_path, "source_only", other, third)
+    metadata, inference = (
+        json.loads((tmp_path / f"configs/{name}.json").read_text()) for name in ("metadata", "inference")
+    )
+    assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"]["2"] == third
+    assert metadata["model"]["parting"]["third"] == third
+    assert [step.get("third") for step in inference["postprocessing"]["transforms"]].count(third) == 1
+
+
 @pytest.mark.parametrize("source", ["toy_source,toy_target", ("toy_source", "toy_target")])
 def test_several_sources_train_and_validate_together(make_workflow, tmp_path, source):
     workflow = make_workflow(tmp_path, "source_only", source=source, target=source, iterations=2)

@@ -15,9 +15,9 @@ BUNDLES = Path(__file__).parents[2] / "bundles"
 @pytest.mark.parametrize(
     ("bundle", "channels", "names", "last"),
     [
-        ("mani_unet", 2, None, "nuclei"),
-        ("mani_unet", 3, None, "contour"),
-        ("mani_hovernet", 6, ["background", "lymphocyte"], "type: lymphocyte"),
+        ("mani_unet", 2, [], "nuclei"),
+        ("mani_unet", 3, ["distance"], "distance"),
+        ("mani_hovernet", 6, ["type: background", "type: lymphocyte"], "type: lymphocyte"),
     ],
 )
 def test_every_channel_has_a_name(bundle, channels, names, last):
@@ -27,3 +27,5 @@ def test_every_channel_has_a_name(bundle, channels, names, last):
     assert pred["num_channels"] == channels == len(pred["channel_def"])
     assert pred["channel_def"][str(channels - 1)] == last
     assert json.dumps(metadata) == before
+    run = with_channels(metadata, channels, names)
+    assert with_channels(run, channels, names) == run, "those of a run have their names already"

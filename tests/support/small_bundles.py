@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from bundle_files import REPOSITORY
 from exports import as_input, picture, settle
 from monai.networks.nets import BasicUNet
+from torch import Tensor
 
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.declaration import Declaration
@@ -35,11 +37,29 @@ def small_declaration(window: int = 64, **changes: Any) -> Declaration:
     return own.trained(network={**own.network, "features": FEATURES}, window=window, **changes)
 
 
-def write_unet_bundle(folder: Path, version: str = "1.0.0", seed: int = 0, window: int = 64, **changes: Any) -> Path:
+def with_third(declaration: Declaration, third: str) -> Declaration:
+    """The declaration of a U-Net that tells more: "contour" or "distance"."""
+    parting = {**declaration.parting, "third": third}
+    return declaration.trained(network={**declaration.network, "out_channels": 3}, parting=parting)
+
+
+def third_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of two channels for a network of three, whose third one is none of the others."""
+    weight, bias = state["final_conv.weight"], state["final_conv.bias"]
+    last = {"final_conv.weight": torch.cat([weight, weight[:1].flip(1)]), "final_conv.bias": bias[[0, 1, 0]]}
+    return {**state, **last}
+
+
+def write_unet_bundle(
+    folder: Path, version: str = "1.0.0", seed: int = 0, window: int = 64, third: str | None = None, **changes: Any
+) -> Path:
     """Writes configs, modules, weights and hashes as an export has them, with changes of its declaration."""
     declaration = small_declaration(window, **changes)
+    declaration = with_third(declaration, third) if third else declaration
     text = config_text(inference_config(declaration, "."))
-    _write(folder, renamed(text), {**METADATA, "version": version, "model": declaration.as_dict()}, seed)
+    state = small_unet(seed).state_dict()
+    metadata = {**METADATA, "version": version, "model": declaration.as_dict()}
+    _write(folder, renamed(text), metadata, third_weights(state) if third else state)
     carry_modules(names_in(text), folder)
     write_hashes(folder)
     return folder
@@ -50,15 +70,15 @@ def write_older_bundle(folder: Path, seed: int = 0, window: int = 64) -> Path:
     postprocessing = {"_target_": "Compose", "transforms": [*PIPELINES["mani_unet"]["postprocessing"]]}
     config = {**PIPELINES["mani_unet"], "postprocessing": postprocessing, "features": FEATURES, "window": window}
     metadata = {name: value for name, value in METADATA.items() if name != "model"}
-    _write(folder, json.dumps(config), metadata, seed)
+    _write(folder, json.dumps(config), metadata, small_unet(seed).state_dict())
     write_hashes(folder)
     return folder
 
 
-def _write(folder: Path, inference: str, metadata: dict[str, Any], seed: int) -> None:
+def _write(folder: Path, inference: str, metadata: dict[str, Any], state: Mapping[str, Tensor]) -> None:
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
     (folder / "configs" / "inference.json").write_text(inference)
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))
     shutil.copy(CONFIGS / "logging.conf", folder / "configs" / "logging.conf")
-    torch.save(small_unet(seed).state_dict(), folder / "models" / "model.pt")
+    torch.save(state, folder / "models" / "model.pt")

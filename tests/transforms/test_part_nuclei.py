@@ -72,6 +72,22 @@ def test_a_contour_parts_what_has_no_neck():
         part_nuclei(probability(mask), contour=contour[1:])
 
 
+def test_a_distance_parts_what_has_no_neck():
+    mask = np.zeros(SHAPE, bool)
+    mask[30:50, 20:100] = True
+    columns = np.indices(SHAPE)[1]
+    for neck, count in ((0.79, 2), (0.81, 1)):  # of two peaks of .9, a tenth less deep
+        distance = np.where(np.abs(columns - 59.5) < 2, neck, 0.9).astype(np.float32)
+        instances = part_nuclei(probability(mask), distance=distance)
+        np.testing.assert_array_equal(instances > 0, mask)
+        assert instances.max() == count
+    two_disks = disk(30, 20, 10) | disk(30, 38, 10)
+    assert part_nuclei(probability(two_disks)).max() == 2
+    assert part_nuclei(probability(two_disks), distance=np.ones(SHAPE, np.float32)).max() == 1, "its own depth is none"
+    with pytest.raises(ValueError, match="distance must have the shape"):
+        part_nuclei(probability(mask), distance=np.ones((3, 4), np.float32))
+
+
 def test_small_holes_are_filled_and_large_ones_stay():
     whole = disk(40, 60, 25)
     assert (part_nuclei(probability(whole & ~disk(40, 60, 3.5))) == whole).all()

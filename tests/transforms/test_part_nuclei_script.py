@@ -41,6 +41,15 @@ def test_a_contour_parts_as_there(script):
     np.testing.assert_array_equal(labels.numpy(), expected)
 
 
+@pytest.mark.parametrize("digits", [1, 7], ids=["ties", "none"])
+def test_a_distance_parts_as_there(script, digits):
+    probability, distance = clumps(3, 120, 150), clumps(5, 120, 150).round(digits)
+    expected = part_nuclei(probability, distance=distance)
+    assert not np.array_equal(expected, part_nuclei(probability))
+    labels = script(torch.from_numpy(probability), None, torch.from_numpy(distance))
+    np.testing.assert_array_equal(labels.numpy(), expected)
+
+
 def test_two_round_nuclei_by_hand(script):
     rows, columns = np.ogrid[:40, :60]
     disks = [(rows - 20) ** 2 + (columns - centre) ** 2 <= 121 for centre in (18, 38)]

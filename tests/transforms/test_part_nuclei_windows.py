@@ -17,7 +17,7 @@ def field(kind: str, shape: tuple[int, int], seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.standard_normal(shape), 4)
     noise /= noise.std()
-    if kind in ("crowded", "contours"):
+    if kind in ("crowded", "contours", "distances"):
         return 1 / (1 + np.exp(-3 * (noise - 0.3)))
     if kind == "sponge":
         return 1 / (1 + np.exp(-3 * (noise + 0.8)))
@@ -47,13 +47,17 @@ def keeps(key: tuple[int, ...], window: tuple[int, int, int, int], shape: tuple[
     )
 
 
-@pytest.mark.parametrize("kind", ["crowded", "sponge", "lattice", "contours"])
+@pytest.mark.parametrize("kind", ["crowded", "sponge", "lattice", "contours", "distances"])
 @pytest.mark.parametrize("seed", range(3))
 def test_nuclei_away_from_the_cuts_are_those_of_the_whole(kind, seed):
     shape = (500, 600)
     probability = field(kind, shape, seed)
-    contour = field("contours", shape, seed + 10) > 0.8 if kind == "contours" else np.zeros(shape, bool)
-    whole = nuclei(part_nuclei(probability, LEAST, contour=contour))
+    other, told = field("contours", shape, seed + 10), {}
+    if kind == "contours":
+        told = {"contour": other > 0.8}
+    elif kind == "distances":
+        told = {"distance": other.round(1)}  # few values, so that ties abound
+    whole = nuclei(part_nuclei(probability, LEAST, **told))
     rng, compared = np.random.default_rng(seed), 0
     for _ in range(25):
         height, width = rng.integers(2 * REACH + 20, 350, 2)
@@ -61,8 +65,8 @@ def test_nuclei_away_from_the_cuts_are_those_of_the_whole(kind, seed):
         top, left = max(top, 0), max(left, 0)
         bottom, right = min(top + height, shape[0]), min(left + width, shape[1])
         window = (top, bottom, left, right)
-        maps = (values[top:bottom, left:right] for values in (probability, contour))
-        part = nuclei(part_nuclei(next(maps), LEAST, contour=next(maps)), (top, left))
+        cut = {name: values[top:bottom, left:right] for name, values in told.items()}
+        part = nuclei(part_nuclei(probability[top:bottom, left:right], LEAST, **cut), (top, left))
 
         certain = {key for key in part if keeps(key, window, shape)}
         assert all(whole.get(key) == part[key] for key in certain)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scipy import ndimage
+from scipy.special import expit
 
 from mani_monai.transforms import PartNucleid, part_nuclei
+from mani_monai.transforms.part_nucleid import share_of
 from mani_monai.utils import InputError
 
 
@@ -69,6 +71,39 @@ def test_nuclei_are_parted_at_the_contour_which_leaves_the_answer(logits):
     np.testing.assert_array_equal(PartNucleid(probabilities=True)({"pred": probability})["instances"][0], expected)
     turned = PartNucleid(width_first=True)({"pred": answer.transpose(1, 2)})["instances"]
     np.testing.assert_array_equal(turned[0].T, expected)
+
+
+def test_nuclei_are_parted_by_the_distance_which_leaves_the_answer(logits):
+    distance = np.random.default_rng(1).normal(size=logits.shape).astype(np.float32)
+    distance = ndimage.gaussian_filter(distance, 2) * 10
+    answer = torch.from_numpy(np.stack([np.zeros_like(logits), logits, distance]))
+    parted = PartNucleid(third="distance")({"pred": answer})
+    probability = torch.from_numpy(logits).sigmoid()
+    expected = part_nuclei(probability, distance=expit(distance.astype(float)).astype(np.float32))
+    np.testing.assert_array_equal(parted["instances"][0], expected)
+    assert torch.equal(parted["pred"], answer[:2])
+    assert not np.array_equal(PartNucleid()({"pred": answer})["instances"][0], expected), "no contour"
+    shares = torch.stack([1 - probability, probability, share_of(answer[2])])
+    step = PartNucleid(third="distance", probabilities=True)
+    np.testing.assert_array_equal(step({"pred": shares})["instances"][0], expected)
+    turned = PartNucleid(third="distance", width_first=True)({"pred": answer.transpose(1, 2)})["instances"]
+    np.testing.assert_array_equal(turned[0].T, expected)
+
+
+def test_the_share_of_a_pixel_is_the_same_in_every_window():
+    """In float32 it is not: the end of a row is rounded by other instructions."""
+    logits = torch.randn(60, 301, generator=torch.Generator().manual_seed(0)) * 4
+    whole = share_of(logits)
+    for left in range(40):
+        window = logits[:, left : left + 5 * left + 3]
+        assert torch.equal(share_of(window.contiguous()), whole[:, left : left + 5 * left + 3])
+        assert torch.equal(share_of(window), whole[:, left : left + 5 * left + 3])
+    torch.testing.assert_close(whole, logits.sigmoid())
+
+
+def test_what_a_third_channel_tells_is_known():
+    with pytest.raises(ValueError, match="third must be contour or distance, got 'offset'"):
+        PartNucleid(third="offset")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

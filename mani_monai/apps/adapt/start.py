@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from mani_monai.apps.adapt.given_model import GivenModel
     from mani_monai.declaration import Declaration
 
-WITH_CONTOUR = 3
-"""Channels of a U-Net that tells background, nuclei and contours."""
-
 
 @dataclass(frozen=True)
 class Start:
@@ -85,8 +82,8 @@ def choose_start(given: GivenModel, features: tuple[int, ...], steps: Sequence[M
 
 
 def head_of(declaration: Declaration) -> tuple[str, ...]:
-    """The overlay of a U-Net that tells contours, so that a training from its weights has its channels."""
-    return ("contour.json",) if declaration.network.get("out_channels") == WITH_CONTOUR else ()
+    """The overlay of a U-Net with a third channel, so that a training from its weights has it, and learns the same."""
+    return () if declaration.third is None else (f"{declaration.third}.json",)
 
 
 def _names(steps: Sequence[Mapping[str, Any]]) -> str:

@@ -136,7 +136,8 @@ def _build(
     added = {**said, **_measured(run), **({} if run.mpp is None else {"mpp": run.mpp})}
     added |= {KEY: declaration.as_dict(), TRAINING: {**run.facts, "domains": [asdict(one) for one in run.domains]}}
     metadata = {**metadata, "changelog": {**metadata["changelog"], **run.changes}}
-    metadata = exported_metadata(metadata, version, change or default, sides, output, declaration.class_names, added)
+    further = declaration.further_channels
+    metadata = exported_metadata(metadata, version, change or default, sides, output, further, added)
     _write_json(folder / "configs" / "metadata.json", metadata)
     (folder / "configs" / "inference.json").write_text(renamed(text), encoding="utf-8")
     carry_modules(names_in(text), folder)
@@ -218,7 +219,7 @@ def exported_metadata(
     change: str,
     input_sides: Sequence[int],
     output: Tensor,
-    class_names: Sequence[str] | None,
+    further: Sequence[str],
     added: Mapping[str, Any],
 ) -> dict[str, Any]:
     """``metadata.json`` of an export.
@@ -229,13 +230,13 @@ def exported_metadata(
         change: what is new in it.
         input_sides: height and width that the network takes, where the metadata name numbers.
         output: what it gives for such an input, BCHW.
-        class_names: types whose logits follow the other channels, background first; without types, a contour does.
+        further: what its last channels tell, behind those that every network of the bundle has.
         added: further entries.
 
     Returns:
         a new dictionary, whose formats are those of this very network.
     """
-    described = with_channels(metadata, output.shape[1], class_names)
+    described = with_channels(metadata, output.shape[1], further)
     formats = described["network_data_format"]
     image, pred = formats["inputs"]["image"], formats["outputs"]["pred"]
     if all(isinstance(side, int) for side in image["spatial_shape"]):

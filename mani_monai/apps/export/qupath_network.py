@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei_script import PartNucleiScript
+from mani_monai.transforms.part_nucleid import CONTOUR, share_of
 from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import replacing
@@ -30,10 +31,11 @@ class QuPathNetwork(nn.Module):
     and lightest values of stained tissue are put in the place of 0 and 1 first.
 
     Args:
-        network: gives logits of background, nuclei and perhaps the contour, BKHW, for B3HW in 0..1, rows first.
+        network: gives logits of background, nuclei and perhaps a third channel, BKHW, for B3HW in 0..1, rows first.
         min_size: pixels of the smallest nucleus.
         darkest: of red, green and blue, in 0..1.
         lightest: likewise.
+        third: what a third channel tells, as ``PartNucleid`` has it.
     """
 
     darkest: Tensor
@@ -45,10 +47,12 @@ class QuPathNetwork(nn.Module):
         min_size: int,
         darkest: tuple[float, float, float] = DARKEST,
         lightest: tuple[float, float, float] = LIGHTEST,
+        third: str = CONTOUR,
     ) -> None:
         super().__init__()
         self.network = network
         self.part = PartNucleiScript(min_size)
+        self.tells_contour = third == CONTOUR
         self.least_side = LEAST_SIDE
         self.register_buffer("darkest", torch.tensor(darkest)[:, None, None])
         self.register_buffer("lightest", torch.tensor(lightest)[:, None, None])
@@ -69,13 +73,14 @@ class QuPathNetwork(nn.Module):
     def nuclei(self, logits: Tensor) -> Tensor:
         """
         Args:
-            logits: KHW, of background, nuclei and, where the network tells it, the contour.
+            logits: KHW, of background, nuclei and perhaps a third channel.
 
         Returns:
             1HW float32 ids.
         """
-        contour = logits[2] > 0 if logits.size(0) == 3 else None
-        return self.part((logits[1] - logits[0]).sigmoid(), contour)[None].to(torch.float32)
+        contour = logits[2] > 0 if logits.size(0) == 3 and self.tells_contour else None
+        distance = share_of(logits[2]) if logits.size(0) == 3 and not self.tells_contour else None
+        return self.part((logits[1] - logits[0]).sigmoid(), contour, distance)[None].to(torch.float32)
 
     def logits(self, image: Tensor) -> Tensor:
         """
@@ -109,7 +114,8 @@ def qupath_network(model: Model) -> QuPathNetwork:
         raise InputError(f"{model.name}: {step} needs the whole image, and QuPath shows tiles; {remedy}.")
     network = declaration.build_network()
     network.load_state_dict({name: value.cpu() for name, value in model.state.items()})
-    return QuPathNetwork(network.eval(), int(declaration.settled_parting()["min_size"])).eval()
+    least = int(declaration.settled_parting()["min_size"])
+    return QuPathNetwork(network.eval(), least, third=declaration.third or CONTOUR).eval()
 
 
 def write_qupath_network(network: QuPathNetwork, path: Path) -> torch.jit.ScriptModule:

@@ -16,7 +16,7 @@ from exports import picture
 from painted_model import red_model
 from PIL import Image
 from skimage.draw import disk
-from small_bundles import write_unet_bundle
+from small_bundles import third_weights, with_third, write_unet_bundle
 
 from mani_monai.apps.adapt import self_training
 from mani_monai.apps.adapt.request import TooFewSure
@@ -24,6 +24,7 @@ from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
 from mani_monai.apps.adapt.statistics_choice import upright_model
 from mani_monai.apps.adapt.target_images import survey
+from mani_monai.declaration import Declaration
 from mani_monai.model import Model
 from mani_monai.transforms.sure_nuclei import UNSURE_ID
 from mani_monai.utils import InputError
@@ -101,17 +102,20 @@ def test_weights_learn_and_batch_statistics_stay(model, images, tmp_path, monkey
     assert done.said.endswith("nuclei were sure")
 
 
-def test_a_model_that_tells_contours_keeps_its_channel(model, images, tmp_path, monkeypatch):
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_a_model_with_a_third_channel_keeps_it(model, images, tmp_path, monkeypatch, third):
     monkeypatch.setattr(self_training, "LEAST_SURE", 0)
-    declaration = model.declaration.trained(network={**model.declaration.network, "out_channels": 3})
-    network, last = declaration.build_network(), ("final_conv.weight", "final_conv.bias")
-    network.load_state_dict({**model.state, **{name: model.state[name][[0, 1, 0]] for name in last}})
+    declaration = with_third(model.declaration, third)
+    network = declaration.build_network()
+    network.load_state_dict(third_weights(model.state))
     model = replace(model, network=network, declaration=declaration)
     done = self_train(model, images, job(tmp_path))
-    assert done.model.declaration.network["out_channels"] == 3
+    assert done.model.declaration.third == third
+    run = Declaration.from_metadata(json.loads(next(tmp_path.rglob("configs/metadata.json")).read_text()))
+    assert run.third == third
     before, after = (one.state["final_conv.weight"] for one in (model, done.model))
     assert not torch.equal(before[:2], after[:2])
-    torch.testing.assert_close(before[2], after[2], msg="nothing is known of contours")
+    torch.testing.assert_close(before[2], after[2], msg="nothing is known of borders")
 
 
 def test_too_few_sure_nuclei(model, images, tmp_path, monkeypatch):

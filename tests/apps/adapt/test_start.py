@@ -9,7 +9,7 @@ import pytest
 import torch
 from bundle_files import REPOSITORY
 from monai.networks.nets import BasicUNet
-from small_bundles import FEATURES, small_declaration
+from small_bundles import FEATURES, small_declaration, with_third
 
 from mani_monai.apps.adapt.given_model import GivenModel
 from mani_monai.apps.adapt.methods import METHODS, base_of, read_configs
@@ -50,18 +50,17 @@ def given_model(folder, *steps):
     return GivenModel("given.zip", model, folder / "model.pt")
 
 
-def test_a_model_that_tells_contours_brings_their_overlay(tmp_path, make_workflow):
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_a_model_with_a_third_channel_brings_its_overlay(tmp_path, make_workflow, third):
     torch.manual_seed(5)
     given = BasicUNet(2, 3, 3, [4] * 6, act="RELU", norm="BATCH").state_dict()
     torch.save(given, tmp_path / "model.pt")
-    declaration = small_declaration()
-    declaration = declaration.trained(network={**declaration.network, "out_channels": 3})
-    model = SimpleNamespace(declaration=declaration)
+    model = SimpleNamespace(declaration=with_third(small_declaration(), third))
     start = choose_start(
         GivenModel("given.zip", model, tmp_path / "model.pt"), tuple(FEATURES), [], tmp_path / "start.json"
     )
-    assert start.overlays == ("contour.json", str(tmp_path / "start.json"))
-    overlays = ("stain_adabn", "contour", str(tmp_path / "start"))
+    assert start.overlays == (f"{third}.json", str(tmp_path / "start.json"))
+    overlays = ("stain_adabn", third, str(tmp_path / "start"))
     state = make_workflow(tmp_path / "run", *overlays).parser.get_parsed_content("network").state_dict()
     assert all(torch.equal(state[key], given[key]) for key in given)
 

@@ -152,16 +152,17 @@ def test_what_cannot_be_exported_is_refused_in_one_line(unet_run, tmp_path, quic
 def test_metadata_follow_the_network():
     metadata = json.loads((REPOSITORY / "bundles" / "mani_hovernet" / "configs" / "metadata.json").read_text())
     output = torch.zeros(1, 7, 80, 80)
-    found = exported_metadata(metadata, "2.0.0", "typed", (270, 270), output, ["background", "a", "b"], {"x": 1})
+    types = ["type: background", "type: a", "type: b"]
+    found = exported_metadata(metadata, "2.0.0", "typed", (270, 270), output, types, {"x": 1})
     image, pred = found["network_data_format"]["inputs"]["image"], found["network_data_format"]["outputs"]["pred"]
     assert (image["spatial_shape"], pred["spatial_shape"], pred["num_channels"]) == ([270, 270], [80, 80], 7)
-    assert list(pred["channel_def"].values())[3:] == ["vertical offset", "type: background", "type: a", "type: b"]
+    assert list(pred["channel_def"].values())[3:] == ["vertical offset", *types]
     assert metadata["network_data_format"]["outputs"]["pred"]["num_channels"] == 4, "the bundle's own was changed"
     assert found["x"] == 1
 
 
-def test_metadata_name_the_contour():
+def test_metadata_name_the_third_channel():
     metadata = json.loads((REPOSITORY / "bundles" / "mani_unet" / "configs" / "metadata.json").read_text())
-    found = exported_metadata(metadata, "2.0.0", "contours", (16, 16), torch.zeros(1, 3, 16, 16), None, {})
+    found = exported_metadata(metadata, "2.0.0", "anew", (16, 16), torch.zeros(1, 3, 16, 16), ["distance"], {})
     pred = found["network_data_format"]["outputs"]["pred"]
-    assert (pred["num_channels"], pred["channel_def"]["2"]) == (3, "contour")
+    assert (pred["num_channels"], pred["channel_def"]["2"]) == (3, "distance")

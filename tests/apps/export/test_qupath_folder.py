@@ -16,6 +16,7 @@ from mani_monai.apps.export.export_command import export
 from mani_monai.apps.export.qupath_folder import scaled_as_qupath, write_qupath_folder
 from mani_monai.apps.export.qupath_network import DARKEST, LIGHTEST, qupath_network
 from mani_monai.model import Model
+from mani_monai.transforms import PartNucleid
 from mani_monai.utils import InputError
 
 NEWEST_ARCHIVE = 10
@@ -81,6 +82,18 @@ def test_nuclei_are_those_of_mani_infer_on_the_same_input(model):
     nuclei = model(picture)
     assert len(nuclei) > 0
     assert np.mean(labels[0, 0].numpy() != nuclei.instances) < 1e-3  # scaled there and back, to the last bit of a float
+
+
+@pytest.mark.parametrize("third", ["contour", "distance"])
+def test_a_third_channel_parts_as_in_mani_infer(tmp_path, third):
+    random = torch.Generator().manual_seed(0)
+    logits = torch.nn.functional.avg_pool2d(torch.randn(1, 3, 90, 101, generator=random) * 20, 9, 1, 4)[0]
+    bundle = write_unet_bundle(tmp_path / "mani_unet", window=-1, third=third)
+    script = torch.jit.script(qupath_network(Model.open(bundle, "cpu", "float32")))
+    expected = PartNucleid(third=third)({"pred": logits})["instances"]
+    assert expected.max() > 5
+    assert torch.equal(script.nuclei(logits), expected.float())
+    assert not torch.equal(script.nuclei(logits[:2]), expected.float())
 
 
 def test_each_channel_is_scaled_by_its_own_percentiles():

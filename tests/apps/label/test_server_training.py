@@ -11,7 +11,7 @@ from exports import picture
 from finished_runs import finished_run
 from monai.bundle import ConfigParser
 from PIL import Image
-from small_bundles import FEATURES, small_declaration, small_unet
+from small_bundles import FEATURES, small_declaration, small_unet, with_third
 
 from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.label import server_training
@@ -72,14 +72,13 @@ def trainings(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize(("channels", "head"), [(2, False), (3, True)])
-def test_a_model_with_contours_trains_on_contours(images, tmp_path, trainings, channels, head):
-    small = small_declaration()
-    declaration = small.trained(network={**small.network, "out_channels": channels})
+@pytest.mark.parametrize("third", [None, "contour", "distance"])
+def test_a_model_with_a_third_channel_trains_it(images, tmp_path, trainings, third):
+    declaration = with_third(small_declaration(), third) if third else small_declaration()
     start = Model(declaration.build_network(), declaration, "cpu", "float32")
     train(start, images[0], None, options(), tmp_path / "run")
     ((_, _, configs),) = trainings
-    assert ("contour.json" in configs) is head
+    assert {"contour.json", "distance.json"} & {*configs} == ({f"{third}.json"} if third else set())
 
 
 def test_it_starts_from_the_model_with_its_widths(images, tmp_path, trainings):

@@ -72,12 +72,14 @@ class PartingRule:
 
     Attributes:
         depth: by how much the neck between two nuclei is less deep than either of them.
+        share: the same where the network tells distances, as shares of the largest in a nucleus.
         blur: sigma of the Gaussian that smooths the depth.
         hole: edge of the box around the largest hole that is filled.
         cap: from which depth on a nucleus is as deep as any.
     """
 
     depth: float = 0.75
+    share: float = 0.1
     blur: float = 1.5
     hole: int = 8
     cap: int = 24
@@ -107,6 +109,7 @@ def part_nuclei(
     min_size: int | None = None,
     rule: PartingRule = RULE,
     contour: NDArray[np.bool_] | None = None,
+    distance: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int32]:
     """Single nuclei from the probability of nuclei alone: touching nuclei are parted at their necks.
 
@@ -125,12 +128,14 @@ def part_nuclei(
         min_size: pixels of the smallest nucleus; :func:`scripts.transforms.nucleus.least_area` by default.
         rule: at which necks nuclei are parted. ``REACH`` is that of the default.
         contour: HW, where a nucleus ends, in a pixel of the mask; None where nothing is known of it.
+        distance: HW in 0..1, to a nucleus's border as a share of its largest. It takes the place of the smoothed depth;
+            None where nothing is known of it.
 
     Returns:
         HW ids 1..N in the raster order of their peaks, 0 background. Pixels of one nucleus are connected by edges.
 
     Raises:
-        ValueError: when the map is not HW or not finite, or the contour has another shape.
+        ValueError: when the map is not HW or not finite, or the contour or the distance has another shape.
     """
     probability = np.asanyarray(probability)
     if probability.ndim != 2:
@@ -138,17 +143,21 @@ def part_nuclei(
     with np.errstate(invalid="ignore", over="ignore"):
         if not np.isfinite(probability.sum(dtype=np.float64)):
             raise ValueError("probability must be finite, got NaN or infinity.")
-    if contour is not None and contour.shape != probability.shape:
-        raise ValueError(f"contour must have the shape {probability.shape}, got {contour.shape}.")
+    for name, known in {"contour": contour, "distance": distance}.items():
+        if known is not None and known.shape != probability.shape:
+            raise ValueError(f"{name} must have the shape {probability.shape}, got {known.shape}.")
     mask = _filled(probability > THRESHOLD, rule.hole)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
-    depth = capped_distance(mask, rule.cap)
-    if contour is not None:
-        depth[contour] = 0
-    smooth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
-    basins = _Basins.of(mask, np.asarray(smooth, np.float32))
-    nuclei = _joined(basins, rule.depth)
+    if distance is None:
+        depth, least = capped_distance(mask, rule.cap), rule.depth
+        if contour is not None:
+            depth[contour] = 0
+        depth = ndimage.gaussian_filter(depth, rule.blur, mode="nearest", radius=rule.blur_radius)
+    else:
+        depth, least = distance, rule.share
+    basins = _Basins.of(mask, np.asarray(depth, np.float32))
+    nuclei = _joined(basins, least)
     nucleus = nuclei[basins.number]
     instances = np.zeros(mask.shape, np.int32)
     instances[mask] = without_small(nucleus, int(nuclei.max()), least_area() if min_size is None else min_size)[0]
