@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +77,95 @@ def test_zeros_beside_the_picture_are_no_damage(tmp_path):
     comment = b"\xff\xfe" + (2002).to_bytes(2, "big") + b"\xff\xda" + bytes(1998)
     path.write_bytes(content[:2] + comment + content[2:] + bytes(4096))
     assert read_image(path).pixels.shape == PICTURE.shape
+
+
+JPEGS = [
+    {},
+    {"optimize": True, "subsampling": 0},
+    {"restart_marker_blocks": 7},
+    {"restart_marker_rows": 1},
+    {"progressive": True},
+    {"progressive": True, "restart_marker_blocks": 5},
+]
+
+
+def jpeg(picture: np.ndarray, **options) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_jpeg_cut_short_before_a_mark_of_its_end_is_refused(options, grey, tmp_path):
+    """The lower half is glass, whose missing blocks look like their neighbours."""
+    picture = np.vstack([PICTURE[:150], np.full_like(PICTURE[:150], 244)])
+    content, path = jpeg(picture[..., 0] if grey else picture, **options), tmp_path / "a.jpg"
+    path.write_bytes(content)
+    read_image(path)
+    for share in (0.3, 0.6, 0.9, 0.99):
+        path.write_bytes(content[: int(len(content) * share)] + b"\xff\xd9")
+        with pytest.raises(InputError, match="copy it again"):
+            read_image(path)
+
+
+def test_a_progressive_jpeg_that_lacks_scans_is_refused(tmp_path):
+    """Each of them is whole, so that the picture is but coarse."""
+    content, path = jpeg(PICTURE, progressive=True), tmp_path / "a.jpg"
+    starts = [place for place in range(len(content)) if content.startswith(b"\xff\xda", place)]
+    for start in starts[1:]:
+        tables = content.rfind(b"\xff\xc4", 0, start)
+        path.write_bytes(content[: tables if tables > starts[0] else start] + b"\xff\xd9")
+        with pytest.raises(InputError, match="a part of its picture is missing"):
+            read_image(path)
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 4), (3, 10)])
+def test_a_jpeg_that_lacks_pieces_between_restarts_is_refused(first, last, tmp_path):
+    content, path = jpeg(PICTURE, restart_marker_rows=1), tmp_path / "a.jpg"
+    starts = [mark.start() for mark in re.finditer(rb"\xff[\xd0-\xd7]", content)]
+    path.write_bytes(content[: starts[first]] + content[starts[last] :])
+    with pytest.raises(InputError, match="a part of its picture is missing"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+def test_whole_jpegs_of_any_size_are_read(options, tmp_path):
+    random, path = np.random.default_rng(1), tmp_path / "a.jpg"
+    for _ in range(20):
+        sides, shade = random.integers(1, 60, 2), int(random.integers(256))
+        picture = random.choice([0, 1]) * random.integers(0, 40, (*sides, 3)) + min(shade, 200)
+        path.write_bytes(jpeg(picture.astype(np.uint8), quality=int(random.integers(1, 100)), **options))
+        assert read_image(path).pixels.shape == (*sides, 3)
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_a_part_of_a_tiff_that_is_a_jpeg_cut_short_is_refused(tile, tmp_path):
+    path = tmp_path / "a.tif"
+    layout = {"tile": tile} if tile else {"rowsperstrip": 64}
+    tifffile.imwrite(path, PICTURE, photometric="rgb", compression="jpeg", **layout)
+    read_image(path)
+    with tifffile.TiffFile(path) as tiff:
+        counts, number = tiff.pages[0].tags[325 if tile else 279], 2
+        half = counts.value[number] // 2
+    size = {3: 2, 4: 4}[int(counts.dtype)]
+    content = bytearray(path.read_bytes())
+    place = counts.valueoffset + number * size
+    content[place : place + size] = half.to_bytes(size, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="a part of its picture is missing"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 64}])
+def test_a_part_of_a_tiff_that_is_not_there_is_refused(layout, tmp_path):
+    """Pillow shows the file's first bytes in its place."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PICTURE, photometric="rgb", **layout)
+    with tifffile.TiffFile(path) as tiff:
+        offsets = tiff.pages[0].tags["TileOffsets" if "tile" in layout else "StripOffsets"]
+    content = bytearray(path.read_bytes())
+    content[offsets.valueoffset + 8 : offsets.valueoffset + 12] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="a part of its picture is missing"):
+        read_image(path)
