@@ -15,10 +15,10 @@ ARG TORCH_INDEX
 RUN pip install --no-cache-dir "torch>=2.8" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"}
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
-# whoever runs it has a home for caches; pretrained/mani_unet names the weights of the package in every folder
+# whoever runs it has a home for caches, and a name, which MONAI asks for; pretrained/mani_unet names the weights of the package in every folder
 WORKDIR /data
 RUN useradd --uid 1000 mani
-ENV HOME=/tmp
+ENV HOME=/tmp USER=mani
 USER 1000
 ENTRYPOINT ["mani"]
 CMD ["--help"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import getpass
 import inspect
+import os
 import re
 import shlex
 import subprocess
@@ -107,6 +109,20 @@ def test_the_image_is_used_as_it_says():
     name, *words = shlex.split(example)
     options = {word.removeprefix("--") for word in words if word.startswith("--")}
     assert options <= set(inspect.signature(command(name)).parameters)
+
+
+def test_the_image_takes_a_user_whom_no_list_has(monkeypatch):
+    """``docker run --user "$(id -u)"``: MONAI asks for the user's name as it is imported."""
+    (settings,) = re.findall(r"^ENV (.*)$", DOCKERFILE, re.M)
+    environment = dict(setting.split("=") for setting in settings.split())
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    with pytest.raises(KeyError):
+        getpass.getuser()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert getpass.getuser() == environment["USER"]
 
 
 def test_nothing_that_git_tracks_is_left_out_of_the_image():
