@@ -24,8 +24,10 @@ from monailabel.tasks.activelearning.random import Random
 from mani_monai.apps.label.label_command import QUPATH
 from mani_monai.apps.label.served_bundles import serve_bundles
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
+from mani_monai.utils.library_words import quiet_decoders
 
 logger = logging.getLogger(__name__)
+quiet_decoders.__enter__()  # for as long as the server runs
 
 
 class ManiApp(MONAILabelApp):

@@ -24,6 +24,7 @@ from mani_monai.transforms.rescaling import Frame, grid_shape, is_taken_whole, r
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
+from mani_monai.utils.library_words import quiet_decoders
 
 if TYPE_CHECKING:
     from mani_monai.transforms.stain_normalisation import TissueColours
@@ -133,8 +134,9 @@ class Model:
         """
         size = given_pixel_size(mpp, "mpp")
         if isinstance(image, (str, Path)):
-            size = size or read_pixel_size(image)
-            picture = read_image(image).pixels
+            with quiet_decoders:
+                size = size or read_pixel_size(image)
+                picture = read_image(image).pixels
         else:
             picture = as_rgb(image)
         scale = scale_for(size, self.mpp)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,11 +28,11 @@ DICOM_LOGGER = "monai.data.nvimgcodec_pydicom_plugin"
 """Where the same is logged."""
 
 
-def quiet_workflow(trains: bool = True, **arguments: Any) -> ConfigWorkflow:
-    """A ``ConfigWorkflow`` of these arguments.
+@contextmanager
+def quiet_workflow(trains: bool = True, **arguments: Any) -> Iterator[ConfigWorkflow]:
+    """A ``ConfigWorkflow`` of these arguments, whose run in this block is quiet.
 
-    Its run is quiet about decoders for DICOM and about starts and ends of engines, too, and so is what comes after it
-    in this process.
+    It says nothing of decoders for DICOM and of starts and ends of engines, too.
 
     Args:
         trains: whether it trains; best scores are told then.
@@ -38,19 +40,23 @@ def quiet_workflow(trains: bool = True, **arguments: Any) -> ConfigWorkflow:
     """
     from monai.bundle import ConfigWorkflow
 
-    warnings.filterwarnings("ignore", message=OF_DICOM)
-    logging.getLogger(DICOM_LOGGER).setLevel(logging.ERROR)
-    logger = logging.getLogger("monai.bundle.workflows")
-    logger.addFilter(_matters)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=OF_CONFIGS)
-            workflow = ConfigWorkflow(**arguments)
-    finally:
-        logger.removeFilter(_matters)
-    for handler in logging.root.handlers:  # those that the workflow's logging.conf has made
-        handler.addFilter(_is_told if trains else _is_told_of_steps)
-    return workflow
+    is_told, of_dicom = (_is_told if trains else _is_told_of_steps), logging.getLogger(DICOM_LOGGER)
+    with warnings.catch_warnings(), ExitStack() as undo:
+        warnings.filterwarnings("ignore", message=OF_DICOM)
+        undo.callback(of_dicom.setLevel, of_dicom.level)
+        of_dicom.setLevel(logging.ERROR)
+        logger = logging.getLogger("monai.bundle.workflows")
+        logger.addFilter(_matters)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=OF_CONFIGS)
+                workflow = ConfigWorkflow(**arguments)
+        finally:
+            logger.removeFilter(_matters)
+        for handler in logging.root.handlers:  # those that the workflow's logging.conf has made
+            handler.addFilter(is_told)
+            undo.callback(handler.removeFilter, is_told)
+        yield workflow
 
 
 def _matters(record: logging.LogRecord) -> bool:

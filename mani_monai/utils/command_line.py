@@ -17,6 +17,7 @@ import fire
 from fire.parser import DefaultParseValue
 
 from .errors import InputError
+from .library_words import quiet_decoders
 from .one_line import STOPPED, ending_in_one_line
 from .printing import lasting_output, lines_between_bars, moving_bars
 
@@ -61,7 +62,7 @@ def run_command(
         if any(word in HELP for word in line):
             return _help(commands, program)
         given = understood(commands, line, program)
-        with lasting_output(["stderr"]), moving_bars(), lines_between_bars():
+        with quiet_decoders, lasting_output(["stderr"]), moving_bars(), lines_between_bars():
             result = commands(*given.args, **given.kwargs)
         sys.stdout.flush()
         return result

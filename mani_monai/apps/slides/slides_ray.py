@@ -11,6 +11,7 @@ from mani_monai.apps.slides.slide_result import last_line, reason_of
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.library_words import quiet_decoders
 
 TRIES = 3  # of an actor that dies; done shards stay done
 DEFAULTS = {"include_dashboard": False, "log_to_driver": False}
@@ -31,7 +32,8 @@ class ShardActor:
 
     def run(self, shard: str) -> str:
         """Does a part of the shards, and says how it ended."""
-        return last_line(run_slides(**self._options, shard=shard, progress=False))
+        with quiet_decoders:
+            return last_line(run_slides(**self._options, shard=shard, progress=False))
 
 
 def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Mapping[str, Any] | None) -> list[str]:

@@ -96,20 +96,21 @@ def run_step(run: str | Path, overlays: Sequence[str], **options: Any) -> Config
     bundle = _bundle(folder, config)
     files = [str(train_config(folder)), *(str(find_config(bundle, name)) for name in overlays)]
     logging = folder / "configs" / "logging.conf"
-    workflow = quiet_workflow(
+    made = quiet_workflow(
         trains=False,
         config_file=files,
         logging_file=str(logging) if logging.is_file() else False,
         output_dir=str(folder),
     )
-    for name, value in options.items():
-        if name not in workflow.parser:
-            raise InputError(f"{name}: there is no such option of {' and '.join(overlays)}.")
-        workflow.parser[name] = value
-    with _incomplete_named(folder, config):
-        workflow.initialize()
-        workflow.run()
-        workflow.finalize()
+    with made as workflow:
+        for name, value in options.items():
+            if name not in workflow.parser:
+                raise InputError(f"{name}: there is no such option of {' and '.join(overlays)}.")
+            workflow.parser[name] = value
+        with _incomplete_named(folder, config):
+            workflow.initialize()
+            workflow.run()
+            workflow.finalize()
     return workflow
 
 

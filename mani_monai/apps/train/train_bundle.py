@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,22 +32,22 @@ def train_bundle(bundle: Path, configs: Sequence[str], settings: Mapping[str, An
         InputError: when the bundle, a config or a setting is not known, a number is out of its range, or the
             training refuses its data or its place.
     """
-    workflow = _workflow(bundle, configs)
-    for name, value in settings.items():
-        if name not in workflow.parser:
-            known = [key for key in workflow.parser.get() if not key.startswith("_")]
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"{bundle / 'configs' / 'train.json'} names them."
-            raise InputError(f"{name}: there is no such setting of {bundle.name}; {hint}")
-        check_range(name, str(value))
-        workflow.parser[name] = value
-    workflow.initialize()
-    workflow.run()
-    workflow.finalize()
-    return Path(workflow.parser.get_parsed_content("output_dir"))
+    with _workflow(bundle, configs) as workflow:
+        for name, value in settings.items():
+            if name not in workflow.parser:
+                known = [key for key in workflow.parser.get() if not key.startswith("_")]
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"{bundle / 'configs' / 'train.json'} names them."
+                raise InputError(f"{name}: there is no such setting of {bundle.name}; {hint}")
+            check_range(name, str(value))
+            workflow.parser[name] = value
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        return Path(workflow.parser.get_parsed_content("output_dir"))
 
 
-def _workflow(bundle: Path, configs: Sequence[str]) -> ConfigWorkflow:
+def _workflow(bundle: Path, configs: Sequence[str]) -> AbstractContextManager[ConfigWorkflow]:
     known = [folder.name for folder in bundle_folders(bundle.parent if bundle.parent.is_dir() else BUNDLES)]
     if bundle.name not in known:
         raise InputError(f"{bundle.name}: there is no such bundle; choose from {', '.join(known)}.")

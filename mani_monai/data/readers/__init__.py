@@ -1,4 +1,5 @@
-from mani_monai.utils.library_words import silence_decoders
+from mani_monai.utils.library_words import quiet_decoders
+from mani_monai.utils.one_line import is_bundle_run
 
 from .consep import read_consep
 from .folder import read_folder
@@ -11,7 +12,8 @@ from .tcia import read_tcia
 from .tissue_reader import LoadTissued, MarkTissued, TissueReader
 from .tnbc import read_tnbc
 
-silence_decoders()
+if is_bundle_run():  # which has no code of the project around it
+    quiet_decoders.__enter__()
 
 __all__ = [
     "Listing",

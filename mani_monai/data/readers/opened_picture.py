@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
 from .damage import check_damage
 from .pages import shows, tiff_pages
-
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its words on damaged tags are no user's business
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
