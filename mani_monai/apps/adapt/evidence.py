@@ -138,6 +138,7 @@ class Evidence:
         source: nuclei of the source's labels; None where nobody has them.
         agreement: Dice of the masks before with those after.
         trained: whether weights were trained, so that label-free scores may be flattered; False of statistics alone.
+        unsized: images without a pixel size, of those that were counted in; 0 where the network has none.
     """
 
     finite: bool
@@ -148,6 +149,7 @@ class Evidence:
     source: NucleiFigures | None
     agreement: float
     trained: bool = True
+    unsized: int = 0
 
     @property
     def source_model_failed(self) -> bool:

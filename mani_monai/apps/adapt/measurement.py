@@ -18,6 +18,7 @@ from mani_monai.data.pixel_size import PixelSize, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation import LabelFreeScorer, evenly_taken
 from mani_monai.model import Model
+from mani_monai.transforms.rescaling import rescaled
 from mani_monai.transforms.tissue import shown_as_glass
 
 Item = TypeVar("Item")
@@ -37,6 +38,7 @@ class Measured:
         images: nuclei of each measured image, as ``mani infer`` finds them.
         nuclei: what these come to.
         entropies: of each measured image, as ``entropy_blocks`` gives them.
+        unsized: how many of these have no pixel size, and were taken as the network's; 0 where that has none.
     """
 
     finite: bool
@@ -44,6 +46,7 @@ class Measured:
     images: tuple[ImageNuclei, ...]
     nuclei: NucleiFigures
     entropies: tuple[NDArray[np.float32], ...] = ()
+    unsized: int = 0
 
 
 def measured_images(paths: Sequence[Path]) -> list[Path]:
@@ -73,10 +76,11 @@ def measure_model(
         scored: of which the label-free scores are means; some of ``paths`` by default, no scores where it is empty.
     """
     finite = all(bool(torch.isfinite(value).all()) for value in model.network.state_dict().values())
-    images, entropies = [], []
+    images, entropies, unsized = [], [], 0
     for path in tqdm(measured_images(paths), title, unit="image", disable=not title):
         picture = read_image(path).pixels
-        scale = scale_for(size or read_pixel_size(path), model.mpp)
+        scale = _scale(path, size, model)
+        unsized += model.mpp is not None and size is None and read_pixel_size(path) is None
         maps, fitted = model.answer(picture, scale)
         answered = bool(np.isfinite(maps).all())
         nothing = np.zeros(picture.shape[:2], np.int32)
@@ -84,12 +88,17 @@ def measure_model(
         images.append(ImageNuclei.of(found))
         entropies.append(entropy_blocks(maps))
         finite &= answered
-    pictures = [read_image(path).pixels for path in (scored_images(paths) if scored is None else scored)]
+    fields = scored_images(paths) if scored is None else scored
+    pictures = [rescaled(read_image(path).pixels, _scale(path, size, model)) for path in fields]
     scores = {}
     if pictures:
         with tqdm(total=len(pictures), desc=f"{title}, other stains", unit="image", disable=not title) as shown:
             scores = label_free_scores(model, pictures, shown.update)
-    return Measured(finite, scores, tuple(images), nuclei_figures(images), tuple(entropies))
+    return Measured(finite, scores, tuple(images), nuclei_figures(images), tuple(entropies), unsized)
+
+
+def _scale(path: Path, size: PixelSize | None, model: Model) -> float:
+    return scale_for(size or read_pixel_size(path), model.mpp)
 
 
 def compared(before: Measured, after: Measured, source: NucleiFigures | None = None) -> Evidence:
@@ -101,7 +110,8 @@ def compared(before: Measured, after: Measured, source: NucleiFigures | None = N
         source: nuclei of the source's labels, where there are any.
     """
     scores, nuclei = (before.scores, after.scores), (before.nuclei, after.nuclei)
-    return Evidence(after.finite, *scores, *nuclei, source, agreement(before.images, after.images))
+    alike = agreement(before.images, after.images)
+    return Evidence(after.finite, *scores, *nuclei, source, alike, unsized=after.unsized)
 
 
 def label_free_scores(

@@ -9,14 +9,14 @@ def inspect(bundle: str, full: bool = False) -> int:
     The verdict comes first, then what is dangerous. The exit status is 1 where something is, else 0.
 
     Args:
-        bundle: its folder or zip.
+        bundle: its folder or zip, or the folder of an adaptation.
         full: list what is not dangerous, too.
     """
     from pathlib import Path
 
     from mani_monai.apps.inspect.inspection import format_findings, inspect_bundle, is_dangerous
-    from mani_monai.utils.places import shipped
+    from mani_monai.bundle_files import bundle_within
 
-    findings = inspect_bundle(shipped(Path(bundle)))
+    findings = inspect_bundle(bundle_within(Path(bundle)))
     print(format_findings(findings, full))
     return int(is_dangerous(findings))

@@ -9,11 +9,12 @@ from exports import picture
 from PIL import Image
 from small_bundles import write_unet_bundle
 
-from mani_monai.apps.adapt.measurement import MEASURED, SCORED, measure_model
+from mani_monai.apps.adapt.measurement import MEASURED, SCORED, label_free_scores, measure_model
 from mani_monai.apps.adapt.trained_outcome import measure_labels
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
+from mani_monai.transforms.rescaling import rescaled
 
 STAINS = [{"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}]
 
@@ -38,6 +39,13 @@ def test_counts_are_those_of_an_inference(paths, tmp_path, steps, mpp):
     assert found.nuclei.count == sum(image.nuclei for image in result.images) > 0
     assert found.finite
     assert {"stain", "symmetry"} < found.scores.keys()
+    assert found.unsized == (3 if mpp is None else 0)
+
+
+def test_scores_are_of_the_networks_magnification(paths, tmp_path):
+    model = Model.open(write_unet_bundle(tmp_path / "bundle", mpp=0.25))
+    at_its_size = [rescaled(np.asarray(Image.open(path)), 2.0) for path in paths]
+    assert measure_model(model, paths, given_pixel_size(0.5)).scores == label_free_scores(model, at_its_size)
 
 
 def test_weights_that_are_no_numbers_find_nothing(paths, tmp_path):

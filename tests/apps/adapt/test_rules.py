@@ -97,6 +97,14 @@ def test_scores(evidence, scores, outcome, rules):
     assert (verdict.outcome, broken(verdict)) == (outcome, rules)
 
 
+def test_a_magnification_that_nobody_knows(evidence):
+    verdict = judge(evidence(unsized=2))
+    assert (verdict.outcome, broken(verdict)) == (LOOK, ["pixel size"])
+    assert verdict.line.endswith(
+        "the pixel size of 2 of 4 images is not known, and was taken as the network's; name it with --mpp"
+    )
+
+
 def test_two_models_that_are_both_unstable(evidence):
     verdict = judge(evidence(scores_before={"stain": 0.4}, scores_after={"stain": 0.45}))
     assert (verdict.outcome, broken(verdict)) == (LOOK, ["unstable"])

@@ -106,6 +106,7 @@ def test_bad_and_suspicious_images_are_named(finished):
     unsized = "5 images have no pixel size, e.g. 0.png: taken as the network's 0.25 um; name it with --mpp."
     assert f"warning: {unsized}" in said
     assert unsized in record["notes"]
+    assert "pixel size" in [finding["rule"] for finding in record["verdict"]["findings"]]
     assert "suspicious: black pigment" in (out / "report.html").read_text()
     assert not record["kept"]
     assert record["settings"]["micrometres per pixel of the images"] == "not known"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mani_monai.apps.inspect.inspect_command import inspect
 from mani_monai.bundle_files import bundle_within, opened_bundle
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of, write_archive, write_hashes
@@ -132,3 +133,11 @@ def test_a_zip_of_several_bundles_is_named_and_not_where_it_was_unpacked(tmp_pat
         for name in "ab":
             archive.writestr(f"{name}/configs/metadata.json", "{}")
     assert refusal_of(path) == f"{path}: holds bundles and is none (a, b); name a."
+
+
+def test_an_adaptations_folder_is_inspected_as_its_bundle(exported, tmp_path, capsys):
+    shutil.copytree(exported.folder, tmp_path / "adapted" / "mani_unet")
+    (tmp_path / "report.json").write_text(json.dumps({"next": {"adapted model": "mani infer"}}))
+    assert inspect(str(tmp_path)) == inspect(str(exported.folder)) == 0
+    first, second = capsys.readouterr().out.split("Nothing dangerous found.")[1:]
+    assert first == second
