@@ -39,7 +39,18 @@ FOLDS_OF_TISSUE = {"slides.md": ["fold"]}
 
 
 def test_it_has_the_words_that_pages_need():
-    wanted = {"AdaBN", "source-only", "last iterate", "oracle", "fold", "overlay", "bundle", "mpp", "warm-up"}
+    wanted = {
+        "AdaBN",
+        "source-only",
+        "last iterate",
+        "oracle",
+        "fold",
+        "overlay",
+        "bundle",
+        "mpp",
+        "warm-up",
+        "batch statistics",
+    }
     assert wanted <= terms().keys()
 
 
