@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
         SystemExit: always; with the command's status, or the line of a refusal.
     """
     if arguments is None:
+        _check_here()
         open_streams()
         read_names_as_utf8()
         for name, value in ENVIRONMENT.items():
@@ -77,6 +78,14 @@ def main(arguments: Sequence[str] | None = None, first: str | None = None) -> No
     else:
         sys.exit(run_command(command(line[0]), line[1:], f"{PROGRAM} {line[0]}"))
     sys.exit(0)
+
+
+def _check_here() -> None:
+    """Refuses a current folder that was removed, from which PyTorch cannot be loaded."""
+    try:
+        os.getcwd()
+    except OSError:
+        sys.exit(f"{PROGRAM}: the current folder is not there any more; change to another one.")
 
 
 def read_names_as_utf8() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LICENCE = "docs/data_license.txt"
 _AGAIN = "export the bundle again"
+_WEIGHTS = (".pt", ".pth", ".ts", ".onnx", ".ckpt", ".safetensors")
 
 
 class ModelFacts(NamedTuple):
@@ -101,6 +102,8 @@ def opened_bundle(path: str | Path) -> Iterator[Path]:
         return
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder; name a bundle's folder or zip.")
+    if path.suffix.lower() in _WEIGHTS:
+        raise InputError(f"{path}: is a file of weights alone; name the folder or zip of its bundle.")
     from mani_monai.apps.inspect.inspected_archive import archive_findings, top_of, unpack
 
     _refuse(path, archive_findings(path))

@@ -69,7 +69,7 @@ def find_config(bundle: str | Path, name: str) -> Path:
     if stem in FORMER:
         raise InputError(f"{name}: is no config any more; {FORMER[stem]}.")
     known = {entry.name for entry in list_configs(bundle)}
-    near = difflib.get_close_matches(stem, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(stem.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)) or 'none'}."
     raise InputError(f"{name}: {Path(bundle).name} has no such config; {hint}")
 

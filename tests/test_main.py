@@ -144,6 +144,16 @@ def test_a_reader_that_has_seen_enough(line, command_environment):
     assert (program.returncode, said) == (BROKEN_PIPE, b"")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder that a process is in")
+def test_a_current_folder_that_was_removed(tmp_path, command_environment):
+    line = f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m mani_monai configs'
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=command_environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "mani: the current folder is not there any more; change to another one.\n",
+    )
+
+
 def test_commands_are_functions_or_named_ones():
     assert callable(command("infer"))
     assert set(command("prepare")) == {"folder", "tnbc", "kirc", "tcia", "monuseg", "consep", "pannuke", "qupath"}

@@ -149,6 +149,7 @@ def test_weights_that_are_missing_or_of_another_network(bundle):
         torch.save(wrong, path)
         write_hashes(bundle)
         assert "models/model.pt: holds another network" in refusal_of(bundle)
+    assert "model.pt: is a file of weights alone; name the folder or zip of its bundle." in refusal_of(path)
     path.unlink()
     write_hashes(bundle)
     assert "models/model.pt: no such file" in refusal_of(bundle)

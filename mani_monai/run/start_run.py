@@ -50,7 +50,8 @@ def start_run() -> None:
 
     Raises:
         InputError: when the folder holds a finished run, unless it is resumed or ``overwrite`` is true; an unfinished
-            one that is not resumed; or one of another config, of an earlier version, or of none.
+            one that is not resumed; or one of another config, of an earlier version, or of none; and when it holds
+            prepared data.
     """
     workflow = running_workflow()
     parser, folder = workflow.parser, Path(workflow.parser.get_parsed_content("output_dir")).absolute()
@@ -139,6 +140,8 @@ def _settled(parser: ConfigParser, folder: Path) -> dict[str, Any]:
 
 
 def _check_place(folder: Path, config: Mapping[str, Any], parser: ConfigParser) -> None:
+    if any(folder.glob("dataset.json")) or any(folder.glob("[!.]*/dataset.json")):
+        raise InputError(f"{folder}: holds prepared data; name another folder for the training.")
     if not parser.get_parsed_content("overwrite"):
         check_layout(folder)
     if not is_begun(folder):

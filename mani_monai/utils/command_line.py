@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import re
 import signal
 import sys
@@ -129,6 +130,9 @@ def understood(function: Command, line: Sequence[str], program: str) -> inspect.
     if missing:
         flags_missing = " and ".join(f"--{name}" for name in missing)
         raise InputError(f"{program}: needs {flags_missing}; {program} --help says more.")
+    for name, text in given.items():
+        if not text.strip() and str(parameters[name].annotation) in TEXT and parameters[name].default != "":
+            raise InputError(f"--{name}: is empty; it needs a value.")
     values = {name: _value(name, text, str(parameters[name].annotation)) for name, text in given.items()}
     return signature.bind(*words, **values)
 
@@ -196,6 +200,8 @@ def _surplus(words: Sequence[str], given: Mapping[str, str], program: str) -> st
 
 
 def _value(name: str, text: str, annotation: str) -> Any:
+    if text.startswith(f"~{os.sep}"):  # a shell leaves it so behind the = of --out=~/nuclei
+        text = os.path.expanduser(text)
     value = text if annotation in TEXT else DefaultParseValue(text)
     if annotation.startswith("float") and re.fullmatch(r"-?\d+,\d+", text):
         value = float(text.replace(",", "."))

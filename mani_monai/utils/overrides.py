@@ -85,6 +85,22 @@ def _check_kind(name: str, text: str, default: Any) -> None:
         raise InputError(f"--{name} {text}: is read as the number {value}; write it as --{name} \"'{text}'\".")
 
 
+def check_switch(name: str, value: Any, default: Any) -> None:
+    """Refuses what is neither true nor false where a setting is a switch: any text would count as true.
+
+    Args:
+        name: of the setting.
+        value: that it gets.
+        default: that it has.
+
+    Raises:
+        InputError: for such a value.
+    """
+    evaluated = isinstance(value, str) and value[:1] in REFERENCES
+    if isinstance(default, bool) and not isinstance(value, bool) and not evaluated:
+        raise InputError(f"--{name} {value}: is a switch; write True or False.")
+
+
 def check_range(name: str, text: str) -> None:
     """Refuses a number that a setting of the configs cannot have; other settings pass.
 

@@ -61,6 +61,20 @@ def test_values_of_another_kind_are_refused(line, said):
     assert not started
 
 
+@pytest.mark.parametrize("line", [["--out="], ["--out", ""], ["--out", " "]])
+def test_an_empty_text_is_no_value(line):
+    """A shell's variable that is not set gives one; as a folder it would be the current one."""
+    with pytest.raises(SystemExit, match=r"^--out: is empty; it needs a value\.$"):
+        run_command(command, line)
+    assert not started
+
+
+def test_the_home_that_a_shell_left_as_it_was_typed(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    run_command(command, ["~/b", "--out=~/x", "--count", "2"])
+    assert started[0][:3] == (("~/b",), "/home/ann/x", 2)
+
+
 def test_a_flag_of_text_needs_a_value():
     with pytest.raises(SystemExit, match=r"^--out: needs a value\.$"):
         run_command(command, ["--out", "--count", "3"])

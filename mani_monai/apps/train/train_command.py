@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+OPTIONS = {
+    **{name: name for name in ("source", "target", "split", "seed", "device", "resume", "overwrite")},
+    "dataset_dir": "data",
+    "output_dir": "out",
+}
+"""Settings that have an option of their own."""
 STOPPED = "stopped: start the same command again with --resume to go on."
 NOTHING_KEPT = "stopped before the first checkpoint, so that nothing is kept: start the same command again."
 
@@ -43,15 +49,25 @@ def train(
         overwrite: replaces the training that lies in OUT.
         options: further settings of train.json, e.g. "{'iterations': 3000}".
     """
-    from mani_monai.apps.train.train_bundle import train_bundle
+    from mani_monai.apps.train.train_bundle import train_bundle, unfit_reason
     from mani_monai.run.run_folder import CHECKPOINT
     from mani_monai.utils import InputError
     from mani_monai.utils.devices import choose_device
+    from mani_monai.utils.overrides import REFERENCES
     from mani_monai.utils.places import place_of
     from mani_monai.utils.prompt_end import prompt_end
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite: one goes on with what the other replaces; choose one of them.")
+    if Path(bundle).name != bundle:
+        raise InputError(f"--bundle {bundle}: write its name alone, such as mani_unet.")
+    places = {"source": source, "target": target, "split": split, "data": data, "out": out}
+    for name, text in places.items():
+        if str(text).startswith(REFERENCES):
+            raise InputError(f"--{name} {text}: begins with {text[0]}, which configs evaluate; write another name.")
+    _check_options(options or {})
     configs = [name for name in (budget, *method.split(",")) if name not in ("", "paper", "mani")]
     settings = {"source": source, "target": target, "split": split, "seed": seed, "resume": resume}
     settings |= {"overwrite": overwrite, "dataset_dir": data, "output_dir": out}
@@ -65,4 +81,19 @@ def train(
             folder = train_bundle(place_of("bundles") / bundle, configs, settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(stopped()) from None
+    except RuntimeError as error:
+        if not options or (reason := unfit_reason(error)) is None:
+            raise
+        raise InputError(f"--options {options}: do not fit ({reason}); mani configs shows some that do.") from error
     print(f"run: {folder}")
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuses settings that are no names, or that another option gives."""
+    from mani_monai.utils import InputError
+
+    for name in options:
+        if not isinstance(name, str):
+            raise InputError(f"--options {options}: {name} is no setting's name; write it as {{'iterations': 3000}}.")
+        if name in OPTIONS:
+            raise InputError(f"--options {name}: has an option of its own; write --{OPTIONS[name]}.")

@@ -38,7 +38,7 @@ def heard(quiet_logging):
 
 def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, capsys, heard):
     run(make_workflow(tmp_path / "workflow", "quick", "stain_normalisation"))
-    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    settings = {name: value for name, value in tiny.items() if name not in ("dataset_dir", "device")}
     heard.clear()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="parsing config_file")
@@ -67,6 +67,17 @@ def test_it_trains_as_a_workflow_does(make_workflow, tiny, tmp_path, toy_dir, ca
         ({"options": {"iteration": 3}}, "iteration: there is no such setting of mani_unet; did you mean iterations?"),
         ({"options": {"iterations": 0}}, "--iterations 0: is no number from 1 on."),
         ({"options": "3000"}, "is no dictionary"),
+        ({"options": {1: 2}}, "1 is no setting's name"),
+        ({"options": {"output_dir": "x"}}, "--options output_dir: has an option of its own; write --out."),
+        ({"options": {"quiet": "no"}}, "--quiet no: is a switch; write True or False."),
+        ({"options": {"features": [4, 4]}}, r"do not fit \(Sequence must have length 6, got 2\); mani configs"),
+        ({"options": {"crop_size": [32, 32]}}, r"do not fit \('<' not supported"),
+        ({"options": {"precision": "half"}}, r"do not fit \("),
+        ({"resume": True, "overwrite": True}, "--resume and --overwrite: one goes on with what the other replaces"),
+        ({"bundle": "bundles/mani_unet"}, "--bundle bundles/mani_unet: write its name alone, such as mani_unet."),
+        ({"out": "$HOME"}, r"--out \$HOME: begins with \$, which configs evaluate; write another name."),
+        ({"source": "@x"}, "--source @x: begins with @"),
+        ({"method": "SOURCE_ONLY"}, "SOURCE_ONLY: mani_unet has no such config; did you mean source_only?"),
         ({"source": "toy_sorce"}, "toy_sorce"),
     ],
 )
@@ -92,7 +103,7 @@ def test_a_stopped_training_says_how_to_go_on(monkeypatch, tmp_path, kept, said)
 
 
 def test_the_same_command_begins_anew_where_nothing_was_kept(tiny, tmp_path, toy_dir, quiet_logging, monkeypatch):
-    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    settings = {name: value for name, value in tiny.items() if name not in ("dataset_dir", "device")}
     given = {"data": str(toy_dir), "budget": "quick", "device": "cpu", "options": settings}
 
     def stop(*_):
@@ -108,7 +119,7 @@ def test_the_same_command_begins_anew_where_nothing_was_kept(tiny, tmp_path, toy
 
 
 def test_its_lines_leave_out_starts_and_ends_of_engines(tiny, tmp_path, toy_dir, quiet_logging, capfd):
-    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    settings = {name: value for name, value in tiny.items() if name not in ("dataset_dir", "device")}
     train("toy_source", "toy_target", str(tmp_path / "run"), str(toy_dir), budget="quick", options=settings)
     said = capfd.readouterr().out
     assert "best metric of dice" in said
@@ -117,7 +128,23 @@ def test_its_lines_leave_out_starts_and_ends_of_engines(tiny, tmp_path, toy_dir,
 
 
 def test_it_says_nothing_of_decoders_for_dicom(tiny, tmp_path, toy_dir, quiet_logging, capfd, recwarn):
-    settings = {name: value for name, value in tiny.items() if name != "dataset_dir"}
+    settings = {name: value for name, value in tiny.items() if name not in ("dataset_dir", "device")}
     train("toy_source", "toy_target", str(tmp_path / "run"), str(toy_dir), budget="quick", options=settings)
     said = "".join(capfd.readouterr()) + "".join(str(warning.message) for warning in recwarn)
     assert "odec" not in said
+
+
+@pytest.mark.parametrize("place", ["", "toy_source"])
+def test_prepared_data_are_no_place_of_a_run(place, tiny, toy_dir, quiet_logging):
+    settings = {name: value for name, value in tiny.items() if name not in ("dataset_dir", "device")}
+    with refusing("holds prepared data; name another folder for the training."):
+        train(
+            "toy_source",
+            "toy_target",
+            str(toy_dir / place),
+            str(toy_dir),
+            "source_only",
+            device="cpu",
+            options=settings,
+        )
+    assert not (toy_dir / place / "configs").exists()
