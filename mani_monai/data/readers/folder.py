@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from mani_monai.utils import InputError
@@ -104,13 +106,26 @@ def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
         raise InputError(f"{table}: does not exist; name a CSV with the columns image and group.")
     group_of: dict[str, str] = {}
     for row in read_csv(table, ("image", "group")):
-        name = unicodedata.normalize("NFC", row["image"])
+        name, group = (unicodedata.normalize("NFC", row[column]) for column in ("image", "group"))
         ending = next((e for e in IMAGE_ENDINGS if name.lower().endswith(e)), "")
-        for known in {name, name[: len(name) - len(ending)]}:
-            if group_of.setdefault(known, row["group"]) != row["group"]:
-                groups = f"{group_of[known]} and {row['group']}"
+        stem = name[: len(name) - len(ending)]
+        for known in {name, stem, re.split(r"[/\\]", stem)[-1]}:  # of a path, its last part
+            if group_of.setdefault(known, group) != group:
+                groups = f"{group_of[known]} and {group}"
                 raise InputError(f"{table}: gives {row['image']} the groups {groups}; keep one of the two lines.")
     missing = [name for name in images if group_of.get(name, "").lower() in _NO_GROUP]
     if missing:
-        raise InputError(f"{table}: gives no group for {missing[0]} ({len(missing)} such); add a line for each image.")
+        other = next((name for name in group_of if name.casefold() == missing[0].casefold()), None)
+        remedy = "add a line for each image" if other in (None, missing[0]) else f"it names {other}; write names alike"
+        raise InputError(f"{table}: gives no group for {missing[0]} ({len(missing)} such); {remedy}.")
+    _check_spelling(table, [group_of[name] for name in images])
     return {name: group_of[name] for name in images}
+
+
+def _check_spelling(table: Path, groups: Iterable[str]) -> None:
+    """Refuses groups that differ by capitals or spaces alone: of one patient, folds would part them."""
+    spelled: dict[str, str] = {}
+    for group in groups:
+        key = "".join(unicodedata.normalize("NFKC", group).casefold().split())
+        if spelled.setdefault(key, group) != group:
+            raise InputError(f"{table}: names both {spelled[key]} and {group} as groups; write each group one way.")

@@ -118,6 +118,38 @@ def test_a_line_twice_and_spaces_around_it_are_no_contradiction(tmp_path):
     assert (record.id, record.group) == ("M\u00fc", "p1")
 
 
+@pytest.mark.parametrize("place", ["C:\\data\\", "./images/", "/data/set 1/", "..\\"])
+def test_groups_of_paths(tmp_path, place):
+    """A spreadsheet's list of files has their folders, too."""
+    write(tmp_path / "a.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\n{place}a.png,p1\n")
+    assert [record.group for record in read_folder(tmp_path, groups=tmp_path / "groups.csv").records] == ["p1"]
+
+
+def test_names_in_other_capitals_are_named(tmp_path):
+    write(tmp_path / "a1.png")
+    (tmp_path / "groups.csv").write_text("image,group\nA1.PNG,p1\n")
+    with pytest.raises(InputError, match=r"gives no group for a1 \(1 such\); it names A1; write names alike\.$"):
+        read_folder(tmp_path, groups=tmp_path / "groups.csv")
+
+
+@pytest.mark.parametrize("other", ["pat 1", "Pat  1", "Pat\u00a01", "PAT1"])
+def test_one_group_in_two_spellings_is_refused(tmp_path, other):
+    """Folds would part its images, and scores be too good."""
+    for name in "ab":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\na,Pat 1\nb,{other}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"groups\.csv: names both Pat 1 and .* as groups; write each group one way"):
+        read_folder(tmp_path, groups=tmp_path / "groups.csv")
+
+
+def test_a_groups_normal_form_is_no_spelling(tmp_path):
+    for name in "ab":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "groups.csv").write_text("image,group\na,M\u00fc\nb,Mu\u0308\n", encoding="utf-8")
+    assert len({record.group for record in read_folder(tmp_path, groups=tmp_path / "groups.csv").records}) == 1
+
+
 def test_refusals(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
         read_folder(tmp_path)
