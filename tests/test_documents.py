@@ -40,6 +40,7 @@ NO_COMMANDS = (
     "teacher_plan.md",
     "contour_plan.md",
     "verdict_plan.md",
+    "trained_plan.md",
     "weights_plan.md",
 )
 """Pages that give none."""
