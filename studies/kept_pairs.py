@@ -52,7 +52,11 @@ class KeptPairs:
         return pd.DataFrame(self.rows)
 
     def holds(self, pair: Mapping[str, str], settings: Mapping[str, str]) -> bool:
-        """Whether a pair is measured.
+        """Whether anything is measured of a pair; arguments are those of :meth:`held`."""
+        return bool(self.held(pair, settings))
+
+    def held(self, pair: Mapping[str, str], settings: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The rows of a pair.
 
         Args:
             pair: as of :func:`pair_of`.
@@ -67,7 +71,7 @@ class KeptPairs:
             if other:
                 names, what = " ".join(pair.values()), " and ".join(other)
                 raise InputError(f"{self.out}: holds {names} with other {what} than these; name another --out.")
-        return bool(same)
+        return same
 
     def add(self, pair: Mapping[str, str], settings: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
         """Adds what was measured of a pair, and writes the file."""

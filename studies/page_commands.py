@@ -13,11 +13,19 @@ from studies.markdown import SELECTIONS, write_between_marks
 from studies.plan import FOLDER, load_table
 from studies.replicates import read_replicates, replicates_table
 from studies.results import table_names, take_up
-from studies.self_training_page import gains_table, ways_table
-from studies.statistics_page import explored_table, goals_table, pair_table, rules_table
+from studies.self_training_page import certainty_table, gains_table, parting_table, ways_table
+from studies.statistics_page import ASKED_PAIRS, explored_table, goals_table, pair_table, rules_table
 from studies.table_command import write_report
 from studies.unseen_tissue import scores_tables
-from studies.verdicts import goals_of_verdicts, truth_table, verdicts_table
+from studies.verdicts import (
+    TRAINED_PAIRS,
+    goals_of_verdicts,
+    half_of,
+    judged_pairs,
+    judged_trainings,
+    truth_table,
+    verdicts_table,
+)
 
 RESULTS, GPU = Path("studies/results"), Path("studies/results/gpu")
 GPU_TABLES = {"table1": "", "table2": "medium", "normalisation": "", "variants": ""}
@@ -132,17 +140,27 @@ def statistics(scores: str = f"{RESULTS}/statistics.csv", out: str = f"{RESULTS}
     print(write_between_marks("\n\n".join(filter(None, tables)), out))
 
 
-def verdicts(scores: str = f"{RESULTS}/statistics.csv", out: str = f"{RESULTS}/verdicts.md") -> None:
+def verdicts(
+    scores: str = f"{RESULTS}/statistics.csv",
+    trained: str = f"{RESULTS}/self_training.csv",
+    out: str = f"{RESULTS}/verdicts.md",
+) -> None:
     """Prints, and writes between the table marks of a page, the verdict of mani adapt beside the truth.
 
-    Today's rules judge anew what the command ``statistics`` measured.
+    Today's rules judge anew what the commands ``statistics`` and ``self_training`` measured.
 
     Args:
         scores: a row a model, tissue and candidate.
+        trained: a row a model, tissue, way and seed.
         out: the page.
     """
-    rows = pd.read_csv(scores)
-    tables = [table(rows) for table in (goals_of_verdicts, truth_table, verdicts_table)]
+    parts = {
+        "Self-trained models": (judged_trainings(pd.read_csv(trained)), TRAINED_PAIRS),
+        "Batch statistics alone": (judged_pairs(pd.read_csv(scores)), ASKED_PAIRS // 2),
+    }
+    tables = []
+    for title, (judged, asked) in parts.items():
+        tables += [f"### {title}", goals_of_verdicts(judged, asked), truth_table(judged), verdicts_table(judged)]
     print(write_between_marks("\n\n".join(tables), out))
 
 
@@ -150,11 +168,12 @@ def self_training(scores: str = f"{RESULTS}/self_training.csv", out: str = f"{RE
     """Writes between the table marks of a page what the command ``self_training`` measured and kept in a CSV file.
 
     Args:
-        scores: a row a model, tissue and way.
+        scores: a row a model, tissue, way and seed.
         out: the page.
     """
     rows = pd.read_csv(scores)
-    print(write_between_marks(f"{gains_table(rows)}\n\n{ways_table(rows)}", out))
+    tables = [gains_table(rows), parting_table(rows, half_of), certainty_table(rows, half_of), ways_table(rows)]
+    print(write_between_marks("\n\n".join(tables), out))
 
 
 def _names(given: str) -> list[str]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.special import softmax
 from tqdm import tqdm
 
 from mani_monai import Model
@@ -28,6 +27,7 @@ from mani_monai.apps.adapt.statistics_choice import (
 from mani_monai.apps.adapt.target_images import survey
 from mani_monai.data.datalists import load_source_list
 from mani_monai.evaluation.instance_report import tissues_of
+from mani_monai.nuclei import nuclei_probability
 from mani_monai.utils.files import load_network
 from studies.balanced_statistics import balanced_state
 from studies.unseen_tissue import Found, measure
@@ -46,7 +46,7 @@ EVIDENCE = ("agreement", "finite", "measured", "megapixels", "nuclei", "median_a
 class RememberingModel(Model):
     """A model that keeps the probability of nuclei of every picture that it was asked for, in order."""
 
-    probabilities: list[NDArray[np.float16]] = field(default_factory=list)
+    probabilities: list[NDArray[np.float32]] = field(default_factory=list)
 
     @classmethod
     def of(cls, model: Model) -> RememberingModel:
@@ -56,7 +56,7 @@ class RememberingModel(Model):
     def maps(self, picture: NDArray[np.uint8], whole: Any = None) -> NDArray[np.float32]:
         """As of a model."""
         maps = super().maps(picture, whole)
-        self.probabilities.append(softmax(maps, axis=0)[1].astype(np.float16))
+        self.probabilities.append(nuclei_probability(maps))
         return maps
 
 
@@ -107,7 +107,7 @@ def measured_pair(model: Model, items: Sequence[Mapping[str, str]], share: float
         evidence, verdict = judge_candidate(name, measured[SOURCE], measured[name])
         said = {"verdict": verdict.outcome, "rules": ", ".join(rule.name for rule, _ in verdict.findings)}
         facts = {"candidate": name, "images": len(items), "chosen": name == choice.name, **said}
-        rows.append({**facts, **choice.scores[name], **_evidence(measured[name], evidence.agreement), **truth})
+        rows.append({**facts, **choice.scores[name], **evidence_columns(measured[name], evidence.agreement), **truth})
     if share is not None:
         upright = upright_model(model)
         state = balanced_state(upright.network, target_batches(upright, sound, progress=False), share)
@@ -129,13 +129,13 @@ def _truth(items: Sequence[Mapping[str, str]], known: Sequence[ImageNuclei], mod
 
 def _mixed(models: Mapping[str, RememberingModel], number: int) -> ImageNuclei:
     """Nuclei of the mean of all models' probabilities of an image."""
-    mean = np.mean([model.probabilities[number].astype(np.float32) for model in models.values()], axis=0)
+    mean = np.mean([model.probabilities[number] for model in models.values()], axis=0)
     logit = torch.logit(torch.from_numpy(mean), eps=1e-6).numpy()
     model = next(iter(models.values()))
     return ImageNuclei.of(model.nuclei(np.stack([np.zeros_like(logit), logit]), logit.shape).instances)
 
 
-def _evidence(measured: Measured, agreement: float) -> dict[str, Any]:
+def evidence_columns(measured: Measured, agreement: float) -> dict[str, Any]:
     """The columns of ``EVIDENCE``; shares of the images are one text."""
     nuclei = measured.nuclei
     shares = " ".join(f"{share:.5f}" for share in nuclei.shares)

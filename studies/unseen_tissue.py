@@ -15,6 +15,7 @@ from PIL import Image
 from mani_monai.evaluation.calibration import matched_nuclei
 from mani_monai.evaluation.instance_report import tissues_of
 from mani_monai.metrics import compute_instance_scores
+from mani_monai.metrics.overlap_table import compute_overlap_table
 from mani_monai.transforms.haematoxylin import haematoxylin_probability
 from mani_monai.transforms.part_nuclei import part_nuclei
 from mani_monai.transforms.rescaling import Frame, ratio_of, rescaled
@@ -43,6 +44,7 @@ class Measured:
     Attributes:
         rows: one an image: "image", "tissue", the figures of ``FIGURES``, "found" and "true" (numbers of nuclei), and
             "count_error", the share of the true number by which the found one differs; nan where there is no nucleus.
+            "merges" and "splits" are those of :func:`parting_errors`.
         scores: of all nuclei found.
         right: whether each of these matches a true nucleus.
     """
@@ -88,12 +90,35 @@ def measure(
         count, true = (int(np.count_nonzero(np.unique(values))) for values in (found.instances, ids))
         error = abs(count - true) / true if true else float("nan")
         kept = {key: figures[key] for key in FIGURES}
-        counts = {"found": count, "true": true, "count_error": error}
+        counts = {"found": count, "true": true, "count_error": error, **parting_errors(found.instances, ids)}
         measured.rows.append({"image": name, "tissue": tissues[name], **kept, **counts})
         if found.scores is not None:
             measured.scores.extend(map(float, found.scores))
             measured.right.extend(map(bool, matched_nuclei(found.instances, ids)))
     return measured
+
+
+def parting_errors(found: NDArray[np.integer], true: NDArray[np.integer]) -> dict[str, int]:
+    """How many nuclei are merged with another one, and how many are parts of another one.
+
+    A nucleus lies in another one with half of its area or more.
+
+    Args:
+        found: HW ids, 0 background.
+        true: HW ids of the label.
+
+    Returns:
+        "merges", true nuclei in excess of one in one found nucleus, and "splits", found ones in one true nucleus.
+    """
+    table = compute_overlap_table(found, true)
+    sides = {
+        "merges": (table.label_areas[table.label_index], table.prediction_index),
+        "splits": (table.prediction_areas[table.prediction_index], table.label_index),
+    }
+    return {
+        name: int(np.maximum(np.bincount(holders[2 * table.intersection >= areas]) - 1, 0).sum())
+        for name, (areas, holders) in sides.items()
+    }
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

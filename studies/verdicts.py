@@ -15,11 +15,14 @@ from mani_monai.apps.adapt.statistics_choice import AS_IT_IS, SOURCE
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
 from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table
+from studies.self_training_page import ROW, SEED, STATISTICS, TRAINED
 from studies.statistics_page import ASKED_PAIRS, ORACLES, PAIR, TITLES, chosen_of, met_of, pairs_of, usable
 
 SETTING = {"tnbc": ("breast", "unknown"), "monuseg": ("breast", "kidney")}
 """Tissues of the half that rules may be set on, by data set; all others confirm. Lists of TNBC name no tissue."""
 HALVES = ("setting", "confirming")
+TRAINED_PAIRS = 9
+"""Confirming pairs that a goal of trained models has to be met on."""
 LOST, THROWN, MOST_LOSS, LEAST_TAKEN = 0.01, 0.02, 0.02, 0.5
 """From which loss a "use" counts, and which gain a "keep" throws away; the plan's goals."""
 SHORT = {USE: "use", KEEP: "keep", LOOK: "look"}
@@ -27,12 +30,12 @@ SHORT = {USE: "use", KEEP: "keep", LOOK: "look"}
 
 @dataclass(frozen=True)
 class Judged:
-    """A pair with its verdict and the truth.
+    """A pair, or a training of a pair, with its verdict and the truth.
 
     Attributes:
         names: of model, data set and tissue.
         half: one of ``HALVES``.
-        chosen: the candidate.
+        chosen: the candidate that is judged.
         verdict: what today's rules say of it.
         gain: by figure, the chosen candidate's less the source's.
         best: by figure, the best candidate's less the source's.
@@ -70,22 +73,55 @@ def judged_pairs(rows: pd.DataFrame) -> list[Judged]:
         verdict = AS_IT_IS if chosen == SOURCE else judge(evidence_of(group.loc[SOURCE], group.loc[chosen]))
         gain = {key: round(float(group.loc[chosen, key] - group.loc[SOURCE, key]), 5) for key in ORACLES}
         best = {key: round(float(group[key].max() - group.loc[SOURCE, key]), 5) for key in ORACLES}
-        half = HALVES[0] if names[2] in SETTING.get(names[1], ()) else HALVES[1]
-        found.append(Judged(tuple(names), half, chosen, verdict, gain, best))
+        found.append(Judged(tuple(names), half_of(tuple(names)), chosen, verdict, gain, best))
     return found
 
 
-def evidence_of(before: Any, after: Any) -> Evidence:
+def judged_trainings(rows: pd.DataFrame) -> list[Judged]:
+    """Judges every self-training anew from what was measured of it.
+
+    Args:
+        rows: as ``self_training`` writes them.
+    """
+    found = []
+    grouped: Any = rows.groupby([*PAIR], sort=False)
+    for names, group in grouped:
+        fixed = group[group[SEED].isna()].set_index(ROW)
+        for _, trained in group[group[ROW] == TRAINED].iterrows():
+            verdict = judge(evidence_of(fixed.loc[SOURCE], trained, trained=True))
+            gain = {key: round(float(trained[key] - fixed.loc[SOURCE, key]), 5) for key in ORACLES}
+            best = {key: max(0.0, gain[key], _gain(fixed, key)) for key in ORACLES}
+            title = f"{trained['chosen']}, trained, seed {trained[SEED]:.0f}"
+            found.append(Judged(tuple(names), half_of(tuple(names)), title, verdict, gain, best))
+    return found
+
+
+def _gain(fixed: pd.DataFrame, key: str) -> float:
+    """Of the chosen statistics alone."""
+    return round(float(fixed.loc[STATISTICS, key] - fixed.loc[SOURCE, key]), 5)
+
+
+def half_of(names: Sequence[Any]) -> str:
+    """The half of a pair.
+
+    Args:
+        names: of model, data set and tissue.
+    """
+    return HALVES[0] if names[2] in SETTING.get(names[1], ()) else HALVES[1]
+
+
+def evidence_of(before: Any, after: Any, trained: bool = False) -> Evidence:
     """What the rules read of two candidates of a pair.
 
     Args:
         before: the source's row.
         after: the other's.
+        trained: whether weights were trained.
     """
     scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in (before, after)]
     nuclei = (_nuclei(before), _nuclei(after))
     return Evidence(
-        bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]), False
+        bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]), trained
     )
 
 
@@ -96,10 +132,10 @@ def _nuclei(row: Any) -> NucleiFigures:
     return NucleiFigures(int(row["measured"]), float(row["megapixels"]), areas, shares, float(row["share"]))
 
 
-def verdicts_table(rows: pd.DataFrame) -> str:
+def verdicts_table(judged: Sequence[Judged]) -> str:
     """Every pair: what was chosen, the verdict, the rules that broke, and the truth."""
     lines = []
-    for one in judged_pairs(rows):
+    for one in judged:
         rules = ", ".join(rule.name for rule, _ in one.verdict.findings)
         figures = [f"{found[key]:+.3f}" for key in ORACLES for found in (one.gain, one.best)]
         lines.append([one.half, *one.names, one.chosen, SHORT[one.verdict.outcome], rules, *figures])
@@ -107,9 +143,9 @@ def verdicts_table(rows: pd.DataFrame) -> str:
     return markdown_table(pd.DataFrame(lines, columns=["half", *PAIR, "chosen", "verdict", "broken rules", *heads]))
 
 
-def truth_table(rows: pd.DataFrame) -> str:
+def truth_table(judged: Sequence[Judged]) -> str:
     """Verdict against truth, by half."""
-    judged, lines = judged_pairs(rows), []
+    lines = []
     for half in (*HALVES, "both"):
         own = [one for one in judged if half in (one.half, "both")]
         counts = {name: [one for one in own if one.verdict.outcome == name] for name in (USE, KEEP, LOOK)}
@@ -124,20 +160,25 @@ def truth_table(rows: pd.DataFrame) -> str:
     return markdown_table(pd.DataFrame(lines, columns=["half", "figure", *heads, '"look"', "gains taken"]))
 
 
-def goals_of_verdicts(rows: pd.DataFrame) -> str:
-    """The plan's goals on the confirming half, which has to hold half of ``ASKED_PAIRS``."""
-    own = [one for one in judged_pairs(rows) if one.half == HALVES[1]]
-    lines = []
+def goals_of_verdicts(judged: Sequence[Judged], asked: int = ASKED_PAIRS // 2) -> str:
+    """The plan's goals on the confirming half.
+
+    Args:
+        judged: of both halves.
+        asked: pairs that the half has to hold.
+    """
+    own = [one for one in judged if one.half == HALVES[1]]
+    lines, pairs = [], len({one.names for one in own})
     for key, title in TITLES.items():
         worst = max((one.lost(key) for one in own), default=0.0)
-        met = met_of(worst <= MOST_LOSS, len(own), ASKED_PAIRS // 2)
+        met = met_of(worst <= MOST_LOSS, pairs, asked)
         lines.append([f'largest loss of "use", {title}', f"at most {MOST_LOSS}", f"{worst:.3f}", met])
     for key, title in TITLES.items():
         there = sum(one.best[key] for one in own)
         enough = sum(one.taken(key) for one in own) >= LEAST_TAKEN * there
-        met = met_of(enough, len(own), ASKED_PAIRS // 2) if there > 0 else "-"
+        met = met_of(enough, pairs, asked) if there > 0 else "-"
         lines.append([f"gains taken, {title}", f"at least {LEAST_TAKEN:.0%}", _share(own, key), met])
-    return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {counted(len(own), 'pair')}", "met"]))
+    return markdown_table(pd.DataFrame(lines, columns=["goal", "asked", f"figure, {counted(pairs, 'pair')}", "met"]))
 
 
 def _share(judged: Sequence[Judged], key: str) -> str:

@@ -43,20 +43,20 @@ def fit_calibration(scores: ArrayLike, matched: ArrayLike) -> tuple[float, float
 
     Args:
         scores: N in 0..1, such as "mean_probability" of ``nuclei_table``.
-        matched: N, whether each nucleus is right.
+        matched: N, whether each nucleus is right, or how likely that is.
 
     Raises:
         InputError: without nuclei, or where all are right or all are wrong: nothing fits those best.
     """
     values = score_logits(scores)
-    right = np.asarray(matched, bool)
-    if not right.any() or right.all():
-        raise InputError(f"calibration: {right.sum()} of {len(right)} nuclei are right; take more labelled images.")
-    sign = np.where(right, 1.0, -1.0)
+    right = np.asarray(matched, np.float64)
+    if not right.any() or (right == 1).all():
+        raise InputError(f"calibration: {right.sum():g} of {len(right)} nuclei are right; take more labelled images.")
 
     def cost(parameters: NDArray[np.float64]) -> float:
         slope, bias = parameters
-        return float(np.logaddexp(0, -sign * (values * slope + bias)).mean())
+        logits = values * slope + bias
+        return float((right * np.logaddexp(0, -logits) + (1 - right) * np.logaddexp(0, logits)).mean())
 
     bounds = ((1 / _HOTTEST, 1 / _COLDEST), (-_FARTHEST, _FARTHEST))
     best = cast("Any", minimize(cost, (1.0, 0.0), bounds=bounds, method="L-BFGS-B"))

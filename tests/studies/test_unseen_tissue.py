@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studies.unseen_tissue import Found, haematoxylin_nuclei, measure, scores_table, summarise
+from studies.unseen_tissue import Found, haematoxylin_nuclei, measure, parting_errors, scores_table, summarise
 
 NUCLEI, STROMA = (90, 60, 140), (240, 190, 215)
 
@@ -90,3 +90,13 @@ def test_images_and_labels_are_made_smaller_together(items):
     assert seen == [(32, 32, 3)] * 3
     assert [(row["found"], row["true"]) for row in rows] == [(2, 2), (2, 2), (1, 1)]
     assert min(row["pq"] for row in rows) > 0.6
+
+
+def test_merges_and_splits_by_hand():
+    """One found nucleus holds two true ones; one true nucleus holds three found ones; a neighbour's edge is neither."""
+    true, found = np.zeros((2, 20, 40), int)
+    true[0:4, 0:4], true[0:4, 5:9], found[0:4, 0:10] = 1, 2, 1
+    true[8:12, 0:12], found[8:12, 0:3], found[8:12, 4:7], found[8:12, 8:11] = 3, 2, 3, 4
+    true[16:20, 0:4], found[16:20, 0:6], true[16:20, 4:10] = 4, 5, 5
+    assert parting_errors(found, true) == {"merges": 1, "splits": 2}
+    assert parting_errors(np.zeros_like(true), true) == {"merges": 0, "splits": 0}

@@ -46,11 +46,11 @@ def test_verdicts_are_those_of_today_s_rules(rows):
     assert [one.half for one in judged_pairs(alone)] == ["setting"]
     pair_of = "confirming | m | monuseg | prostate | target | keep | stain consistency"
     line = f"| {pair_of} | +0.020 | +0.020 | -0.020 | +0.000 |"
-    assert line in verdicts_table(rows).splitlines()
+    assert line in verdicts_table(judged_pairs(rows)).splitlines()
 
 
 def test_truth_by_hand(rows):
-    lines = truth_table(rows).splitlines()
+    lines = truth_table(judged_pairs(rows)).splitlines()
     assert "| setting | Dice | 2 | 1 | 1 | 1 | 0.200 | 0 | 0 | 1 | 0% (0.000 of 0.020) |" in lines
     assert "| setting | PQ | 2 | 1 | 0 | 0 | 0.000 | 0 | 0 | 1 | 100% (0.050 of 0.050) |" in lines
     assert "| confirming | Dice | 3 | 1 | 0 | 0 | 0.000 | 2 | 1 | 0 | 67% (0.100 of 0.150) |" in lines
@@ -58,9 +58,9 @@ def test_truth_by_hand(rows):
 
 
 def test_goals_are_those_of_the_confirming_half(rows):
-    lines = goals_of_verdicts(rows).splitlines()
+    lines = goals_of_verdicts(judged_pairs(rows)).splitlines()
     assert lines[0].endswith("| figure, 3 pairs | met |")
     assert '| largest loss of "use", Dice | at most 0.02 | 0.000 | open: 3 of 12 pairs |' in lines
     assert "| gains taken, Dice | at least 50% | 67% (0.100 of 0.150) | open: 3 of 12 pairs |" in lines
-    nothing = goals_of_verdicts(rows[rows["data"] == "tnbc"])
+    nothing = goals_of_verdicts(judged_pairs(rows[rows["data"] == "tnbc"]))
     assert "| gains taken, PQ | at least 50% | there were none | - |" in nothing.splitlines()
