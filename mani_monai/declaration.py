@@ -177,7 +177,16 @@ class Declaration:
 
     def uncalibrated(self) -> Declaration:
         """This declaration for other weights than were calibrated."""
-        return replace(self, parting={k: value for k, value in self.parting.items() if k not in _CALIBRATION})
+        return self.calibrated({})
+
+    def calibrated(self, numbers: Mapping[str, float]) -> Declaration:
+        """This declaration with a temperature and a bias of its certainty, and none other.
+
+        Args:
+            numbers: by name, as of ``calibration``; empty for none.
+        """
+        plain = {name: value for name, value in self.parting.items() if name not in _CALIBRATION}
+        return replace(self, parting={**plain, **numbers})
 
     @property
     def calibration(self) -> dict[str, float]:

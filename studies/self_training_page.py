@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mani_monai.apps.adapt.statistics_choice import SOURCE
 from studies.markdown import markdown_table
 from studies.statistics_page import PAIR
 
@@ -17,7 +18,12 @@ SEED = "seed"
 """Column of a training's seed, empty of what is not trained."""
 LEAST_DQ, MOST_MERGES, MOST_ERROR = -0.005, 1.0, 0.02
 """Bounds of ``trained_plan.md``: of DQ and merges against the statistics, of the calibration error's rise."""
-ERRORS = {"error_raw": "scores as they are", "error_source": "source's numbers", "error_carried": "carried numbers"}
+ERRORS = {
+    "error_raw": "scores as they are",
+    "error_source": "source's numbers",
+    "error_carried": "carried from the source",
+    "error_start": "carried from the start",
+}
 _FIGURES = {"dice": "Dice", "pq": "PQ", "aji": "AJI", "dq": "DQ", "sq": "SQ", "count_error": "count error"}
 _PARTING = {"merges": "merges by 100", "splits": "splits by 100", "found": "found by 100"}
 
@@ -88,31 +94,30 @@ def parting_table(rows: pd.DataFrame, half_of: Callable[[tuple[Any, ...]], str])
 
 
 def certainty_table(rows: pd.DataFrame, half_of: Callable[[tuple[Any, ...]], str]) -> str:
-    """Calibration errors by half and way, as means over pairs of calibrated models.
+    """Calibration errors by half, whose statistics were chosen, and way, as means over pairs of calibrated models.
 
     Args:
         rows: as ``self_training`` writes them.
         half_of: the half of a pair's names.
     """
-    lines = []
-    for half, ways in _halves(pd.DataFrame(rows[rows["error_source"].notna()]), half_of).items():
-        bound = ways["source"]["error_source"].mean() + MOST_ERROR
-        for way, own in ways.items():
-            own = own[own["adapted"]] if way == STATISTICS else own
-            if own.empty or way == WITH_PROTOTYPES:
-                continue
-            means = {key: own[key].mean() for key in (*ERRORS, "error_own")}
-            kept = [title for key, title in ERRORS.items() if key != "error_raw" and means[key] <= bound]
-            cells = [_shown(value, ".3f") for value in means.values()]
-            lines.append([half, way, len(own), *cells, f"{bound:.3f}", ", ".join(kept) or "none"])
-    heads = ["half", "way", "pairs", *ERRORS.values(), "best of its own", "bound", "within the bound"]
+    lines, calibrated = [], rows["error_source"].notna()
+    for statistics, chosen in {"source's": rows["chosen"] == SOURCE, "others": rows["chosen"] != SOURCE}.items():
+        for half, ways in _halves(pd.DataFrame(rows[calibrated & chosen]), half_of).items():
+            bound = ways[SOURCE]["error_source"].mean() + MOST_ERROR
+            for way, own in ways.items():
+                if way == WITH_PROTOTYPES or (way == STATISTICS and statistics == "source's"):
+                    continue
+                means = {key: own[key].mean() for key in (*ERRORS, "error_own")}
+                kept = [title for key, title in ERRORS.items() if key != "error_raw" and means[key] <= bound]
+                cells = [_shown(value, ".3f") for value in means.values()]
+                lines.append([statistics, half, way, len(own), *cells, f"{bound:.3f}", ", ".join(kept) or "none"])
+    heads = ["statistics", "half", "way", "pairs", *ERRORS.values(), "best of its own", "bound", "within the bound"]
     return markdown_table(pd.DataFrame(lines, columns=heads))
 
 
 def _halves(rows: pd.DataFrame, half_of: Callable[[tuple[Any, ...]], str]) -> dict[str, dict[str, Any]]:
     """Means of each pair by half and way."""
     means: Any = seed_means(rows)
-    means["adapted"] = means["chosen"] != "source"
     means["half"] = [half_of(tuple(names)) for names in means[[*PAIR]].itertuples(index=False, name=None)]
     numbers = [name for name in means.columns if name not in (*PAIR, "chosen", ROW, "said", "half")]
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mani_monai import Model
+from mani_monai.apps.adapt.carried_certainty import with_carried_certainty
 from mani_monai.apps.adapt.measurement import Measured, measured_images
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train
 from mani_monai.apps.adapt.statistics_choice import (
@@ -23,7 +24,6 @@ from mani_monai.apps.adapt.statistics_choice import (
 from mani_monai.apps.adapt.target_images import TargetImage, survey
 from mani_monai.apps.steps.source_prototypes import source_prototypes
 from mani_monai.evaluation.calibration import calibration_error, fit_calibration, reliability
-from mani_monai.nuclei import nuclei_probability
 from mani_monai.transforms.nuclei_table import calibrated, nuclei_table
 from mani_monai.utils.places import place_of
 from studies.self_training_page import ROW, SEED, STATISTICS, WITH_PROTOTYPES
@@ -52,6 +52,12 @@ class Pair:
     shown: Sequence[Path]
     sound: Sequence[TargetImage]
     choice: Choice
+
+    @property
+    def start(self) -> Model:
+        """The model with the chosen statistics, and the source's calibration, which mani adapt does not give it."""
+        adapted = self.choice.adapted(self.model)
+        return replace(adapted, declaration=adapted.declaration.calibrated(self.model.declaration.calibration))
 
     @classmethod
     def of(cls, model: Model, items: Sequence[Mapping[str, str]]) -> Pair:
@@ -160,25 +166,8 @@ def certainty_columns(pair: Pair, model: Model, scores: Sequence[float], right: 
         columns["error_own"] = error(*own)
     if given := pair.model.declaration.calibration:
         columns["error_source"] = error(**given)
-        carried = carried_calibration(pair.model, model, pair.sound)
-        columns["carried_temperature"], columns["carried_bias"] = carried
-        columns["error_carried"] = error(*carried)
+        fields = [image.field for image in pair.sound]
+        for name, known in {"carried": pair.model, "start": pair.start}.items():
+            carried = with_carried_certainty(model, known, fields).declaration.calibration
+            columns[f"error_{name}"] = error(**carried) if carried else float("nan")
     return columns
-
-
-def carried_calibration(given: Model, model: Model, images: Sequence[TargetImage]) -> tuple[float, float]:
-    """The temperature and the bias that give a model's nuclei the certainties of the model that it comes from.
-
-    Args:
-        given: the calibrated one.
-        model: the adapted one.
-        images: with their fields, at the networks' pixel size.
-    """
-    scores, certainties = [], []
-    for image in images:
-        maps, known = model.maps(image.field), nuclei_probability(given.maps(image.field))
-        instances = model.parted(maps)
-        scores.append(nuclei_table(instances, nuclei_probability(maps))["mean_probability"])
-        table = nuclei_table(instances, known, **given.declaration.calibration)
-        certainties.append(table["certainty"])
-    return fit_calibration(np.concatenate(scores), np.concatenate(certainties))

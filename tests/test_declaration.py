@@ -53,6 +53,7 @@ def test_a_calibration_is_of_the_weights_that_were_calibrated():
     assert declared.of_weights("model.pt") == declared
     assert declared.of_weights("model_average.pt") == read(parting={**PARTING, "min_size": 30})
     assert declared.uncalibrated() == read(parting={**PARTING, "min_size": 30})
+    assert declared.calibrated({"temperature": 2.0}) == read(parting={**PARTING, "min_size": 30, "temperature": 2.0})
 
 
 def test_the_deployed_network_has_one_tensor_and_nothing_of_the_training():

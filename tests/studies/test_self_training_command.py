@@ -50,7 +50,7 @@ def test_a_row_a_way_and_seed(options):
     rows = pd.read_csv(options["out"])
     assert list(rows["row"]) == ["source", "statistics", "self-training", "self-training"]
     assert rows["seed"].dropna().tolist() == [0, 2]
-    errors = ["error_raw", "error_source", "error_carried"]
+    errors = ["error_raw", "error_source", "error_carried", "error_start"]
     assert rows[[*MEANS, *SUMS, *errors]].notna().all(axis=None)
     source = rows.iloc[0]
     for _, row in rows[rows["row"] == "self-training"].iterrows():

@@ -14,6 +14,7 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from mani_monai.apps.adapt.adaptation_training import TrainingMaker, train
+from mani_monai.apps.adapt.carried_certainty import with_carried_certainty
 from mani_monai.apps.adapt.methods import Method, Training, base_of
 from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, TooFewSure
 from mani_monai.apps.adapt.start import head_of, start_settings
@@ -84,7 +85,8 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
     """Trains a model on the nuclei that it is sure of.
 
     The teacher is the model as it is, on clean views. A nucleus is sure where size, shape, certainty and its agreement
-    with turned views say so (``SureRule``). The rest takes no part. The student sees other stains.
+    with turned views say so (``SureRule``). The rest takes no part. The student sees other stains. A calibration of the
+    teacher is carried over (``with_carried_certainty``).
 
     Args:
         model: with two output channels, which sees rows first.
@@ -96,17 +98,17 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
         InputError: when the training failed.
     """
     folder = job.out / SELF_TRAINING
-    sure, nuclei, side = write_sure_labels(model, evenly_taken(images, FIELDS), folder / job.name, job.progress)
+    taken = evenly_taken(images, FIELDS)
+    sure, nuclei, side = write_sure_labels(model, taken, folder / job.name, job.progress)
     said = f"{sure} of {nuclei} nuclei were sure"
     if sure < LEAST_SURE:
         raise TooFewSure(f"{said}, and a training needs {LEAST_SURE}; take --method statistics.")
     training = _training(model, folder, side, job)
     make = TrainingMaker(str(folder), folder, launcher=job.launcher or Launcher(), device=job.device)
     train(make, [training])
-    declaration, run = model.declaration.uncalibrated(), make.folder(training)
-    network = declaration.build_network()
+    run, network = make.folder(training), model.declaration.build_network()
     load_network(network, load_tensors(weights_file(run)), weights_file(run))
-    trained = replace(model, network=network, declaration=declaration)
+    trained = with_carried_certainty(replace(model, network=network), model, [image.field for image in taken])
     return SelfTrained(trained, int(read_train_config(run)["iterations"]), said)
 
 

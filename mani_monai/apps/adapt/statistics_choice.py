@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,18 +45,22 @@ class Choice:
         states: state dictionaries by candidate, of a network that sees rows first.
         scores: label-free scores by candidate.
         scored: how many images the scores are means over.
+        calibrations: of trained models, by name; other statistics than the source's have none.
     """
 
     name: str
     states: Mapping[str, Mapping[str, Tensor]]
     scores: Mapping[str, Mapping[str, float]]
     scored: int
+    calibrations: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def adapted(self, model: Model, name: str | None = None) -> Model:
         """A model with a candidate's statistics, by default the chosen one's."""
         upright, name = upright_model(model), name or self.name
         load_network(upright.network, self.states[name], name)
-        return upright if name == SOURCE else replace(upright, declaration=upright.declaration.uncalibrated())
+        if name == SOURCE:
+            return upright
+        return replace(upright, declaration=upright.declaration.calibrated(self.calibrations.get(name, {})))
 
     def with_trained(self, model: Model, name: str, images: Sequence[TargetImage]) -> Choice:
         """This choice with a model in it that was trained from the chosen one, which takes its place.
@@ -68,7 +72,13 @@ class Choice:
         """
         scores = label_free_scores(model, [image.field for image in evenly_taken(images, SCORED)])
         state = model.network.state_dict()
-        return replace(self, name=name, states={**self.states, name: state}, scores={**self.scores, name: scores})
+        return replace(
+            self,
+            name=name,
+            states={**self.states, name: state},
+            scores={**self.scores, name: scores},
+            calibrations={**self.calibrations, name: model.declaration.calibration},
+        )
 
 
 def choose_statistics(model: Model, images: Sequence[TargetImage], progress: bool = True) -> Choice:

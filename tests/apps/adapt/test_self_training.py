@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.draw import disk
 from small_bundles import third_weights, with_third, write_unet_bundle
 
-from mani_monai.apps.adapt import self_training
+from mani_monai.apps.adapt import carried_certainty, self_training
 from mani_monai.apps.adapt.request import TooFewSure
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_sure_labels
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
@@ -116,6 +116,19 @@ def test_a_model_with_a_third_channel_keeps_it(model, images, tmp_path, monkeypa
     before, after = (one.state["final_conv.weight"] for one in (model, done.model))
     assert not torch.equal(before[:2], after[:2])
     torch.testing.assert_close(before[2], after[2], msg="nothing is known of borders")
+
+
+def test_a_calibrated_teacher_gives_its_certainties(model, images, tmp_path, monkeypatch):
+    """Two large steps change the scores, and two numbers with them; nobody gives any where the teacher has none."""
+    monkeypatch.setattr(self_training, "LEAST_SURE", 0)
+    monkeypatch.setattr(carried_certainty, "FEWEST_NUCLEI", 1)
+    numbers = {"temperature": 0.5, "bias": -1.0}
+    calibrated = replace(model, declaration=model.declaration.calibrated(numbers))
+    options = {**SHORT, "learning_rate": "0.5"}
+    done = self_train(SharpModel.of(calibrated), images, job(tmp_path / "calibrated", options=options))
+    assert done.model.declaration.calibration == pytest.approx(numbers, rel=0.5)
+    assert done.model.declaration.calibration != numbers
+    assert self_train(model, images, job(tmp_path / "plain")).model.declaration.calibration == {}
 
 
 def test_too_few_sure_nuclei(model, images, tmp_path, monkeypatch):
