@@ -96,7 +96,8 @@ class PartingRule:
 
 
 RULE = PartingRule()
-"""The project's own: chosen by panoptic quality on CoNSeP and TNBC, ``studies/results/parting.md``."""
+"""The project's own: chosen by panoptic quality on CoNSeP and TNBC, ``studies/results/parting.md``; no figure chose the
+share, ``studies/results/heads.md``."""
 
 REACH = RULE.reach
 
