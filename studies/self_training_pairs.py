@@ -127,7 +127,7 @@ def measured_way(pair: Pair, choice: Choice, name: str, model: Model, before: Me
     """
     remembering = RememberingModel.of(model)
     measured = measure_candidate(choice, name, remembering, pair.shown)
-    evidence, verdict = judge_candidate(name, before or measured, measured)
+    evidence, verdict = judge_candidate(choice, name, before or measured, measured)
     probabilities = iter(remembering.probabilities)
     answers = iter(measured.images)
 

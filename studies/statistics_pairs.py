@@ -104,7 +104,7 @@ def measured_pair(model: Model, items: Sequence[Mapping[str, str]], share: float
         models[name] = RememberingModel.of(model if name == SOURCE else choice.adapted(model, name))
         measured[name] = measure_candidate(choice, name, models[name], shown)
         truth = _truth(order, measured[name].images, models[name])
-        evidence, verdict = judge_candidate(name, measured[SOURCE], measured[name])
+        evidence, verdict = judge_candidate(choice, name, measured[SOURCE], measured[name])
         said = {"verdict": verdict.outcome, "rules": ", ".join(rule.name for rule, _ in verdict.findings)}
         facts = {"candidate": name, "images": len(items), "chosen": name == choice.name, **said}
         rows.append({**facts, **choice.scores[name], **evidence_columns(measured[name], evidence.agreement), **truth})

@@ -88,7 +88,7 @@ def judged_trainings(rows: pd.DataFrame) -> list[Judged]:
     for names, group in grouped:
         fixed = group[group[SEED].isna()].set_index(ROW)
         for _, trained in group[group[ROW] == TRAINED].iterrows():
-            verdict = judge(evidence_of(fixed.loc[SOURCE], trained, trained=True))
+            verdict = judge(evidence_of(fixed.loc[SOURCE], trained, fixed.loc[STATISTICS]))
             gain = {key: round(float(trained[key] - fixed.loc[SOURCE, key]), 5) for key in ORACLES}
             best = {key: max(0.0, gain[key], _gain(fixed, key)) for key in ORACLES}
             title = f"{trained['chosen']}, trained, seed {trained[SEED]:.0f}"
@@ -110,19 +110,20 @@ def half_of(names: Sequence[Any]) -> str:
     return HALVES[0] if names[2] in SETTING.get(names[1], ()) else HALVES[1]
 
 
-def evidence_of(before: Any, after: Any, trained: bool = False) -> Evidence:
+def evidence_of(before: Any, after: Any, start: Any = None) -> Evidence:
     """What the rules read of two candidates of a pair.
 
     Args:
         before: the source's row.
         after: the other's.
-        trained: whether weights were trained.
+        start: of a trained model, the row of the statistics that it began with.
     """
-    scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in (before, after)]
+    rows = [before, after] if start is None else [before, after, start]
+    scores = [{name: float(row[name]) for name in (*CRITERIA, SHARE)} for row in rows]
     nuclei = (_nuclei(before), _nuclei(after))
-    return Evidence(
-        bool(after["finite"]), scores[0], scores[1], nuclei[0], nuclei[1], None, float(after["agreement"]), trained
-    )
+    finite, agreement = bool(after["finite"]), float(after["agreement"])
+    trained, start_scores = start is not None, scores[2] if start is not None else None
+    return Evidence(finite, scores[0], scores[1], *nuclei, None, agreement, trained, scores_start=start_scores)
 
 
 def _nuclei(row: Any) -> NucleiFigures:

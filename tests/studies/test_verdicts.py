@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from studies.verdicts import goals_of_verdicts, judged_pairs, truth_table, verdicts_table
+from studies.verdicts import goals_of_verdicts, judged_pairs, judged_trainings, truth_table, verdicts_table
 
 SCORES = {"entropy": 0.1, "information": 0.2, "density": 5.0, "nuclei_share": 0.2}
 SANE = {"agreement": 0.9, "finite": True, "measured": 4, "megapixels": 1.0, "nuclei": 100, "median_area": 200}
@@ -64,3 +64,23 @@ def test_goals_are_those_of_the_confirming_half(rows):
     assert "| gains taken, Dice | at least 50% | 67% (0.100 of 0.150) | open: 3 of 12 pairs |" in lines
     nothing = goals_of_verdicts(judged_pairs(rows[rows["data"] == "tnbc"]))
     assert "| gains taken, PQ | at least 50% | there were none | - |" in nothing.splitlines()
+
+
+def test_trainings_are_judged_with_what_they_began_with():
+    """Masks that disagree ask for a look, but where the statistics agreed with themselves clearly better before."""
+    facts = {"model": "m", "data": "monuseg", "chosen": "half", **SCORES, **SANE, **SHARES}
+    named = [("source", None), ("statistics", None), ("self-training", 0), ("self-training", 1)]
+    for clearer, verdict in ((0.03, "use"), (0.01, "look")):
+        rows = pd.DataFrame([{**facts, "tissue": "liver", "row": row, "seed": seed} for row, seed in named])
+        rows = rows.assign(stain=[0.9, 0.9 + clearer, 0.95, 0.95], symmetry=[0.9, 0.9 + clearer, 0.95, 0.95])
+        rows = rows.assign(dice=[0.5, 0.7, 0.6, 0.8], pq=[0.3, 0.4, 0.5, 0.2], agreement=[1, 0.7, 0.7, 0.7])
+        first, second = judged_trainings(rows)
+        assert first.verdict.outcome.startswith(verdict)
+        assert (first.half, first.chosen, second.chosen) == (
+            "confirming",
+            "half, trained, seed 0",
+            "half, trained, seed 1",
+        )
+        assert first.gain == {"dice": 0.1, "pq": 0.2}
+        assert first.best == {"dice": 0.2, "pq": 0.2}
+        assert second.best == {"dice": 0.3, "pq": 0.1}

@@ -139,6 +139,8 @@ class Evidence:
         agreement: Dice of the masks before with those after.
         trained: whether weights were trained, so that label-free scores may be flattered; False of statistics alone.
         unsized: images without a pixel size, of those that were counted in; 0 where the network has none.
+        scores_start: label-free scores of the batch statistics that a training began with, which nothing flatters; None
+            where it began with none.
     """
 
     finite: bool
@@ -150,6 +152,7 @@ class Evidence:
     agreement: float
     trained: bool = True
     unsized: int = 0
+    scores_start: Mapping[str, float] | None = None
 
     @property
     def source_model_failed(self) -> bool:

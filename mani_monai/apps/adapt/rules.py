@@ -116,8 +116,9 @@ def _unchanged(e: Evidence) -> str | None:
 
 
 def _disagreeing(e: Evidence) -> str | None:
-    gain = consistency(e.scores_after) - consistency(e.scores_before)
-    if e.source_model_failed or e.agreement >= DISAGREEING or (not e.trained and gain >= CLEARER):
+    untrained = e.scores_start if e.trained else e.scores_after
+    clearer = untrained is not None and consistency(untrained) - consistency(e.scores_before) >= CLEARER
+    if e.source_model_failed or e.agreement >= DISAGREEING or clearer:
         return None
     return f"the masks before and after agree by {e.agreement:.2f} only: one of the two models is far off"
 
@@ -219,8 +220,8 @@ RULES = (
         "disagreement",
         LOOK,
         "scores without labels do not say which of the two is right: from MoNuSeg kidney to CoNSeP they agreed by .68, "
-        "all else looked well, and the adapted model was the worse one by .15 Dice; of batch statistics alone, those "
-        "that agree with themselves clearly better were right, by up to .21 Dice",
+        "all else looked well, and the adapted model was the worse one by .15 Dice; batch statistics that agree with "
+        "themselves clearly better were right, by up to .21 Dice, and so was a short training that began with them",
         _disagreeing,
     ),
     Rule(

@@ -142,7 +142,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     shown = measured_images([image.path for image in images])
     before = measure_candidate(choice, SOURCE, given, shown, size, "source model")
     after = before if name == SOURCE else measure_candidate(choice, name, model, shown, size, "adapted model")
-    evidence, verdict = judge_candidate(name, before, after)
+    evidence, verdict = judge_candidate(choice, name, before, after)
     check = check_both(job.check, job.masks, given, given if name == SOURCE else model, size)
     rows = image_rows([image for image in images if image.path in set(shown)], before, after)
     outcome = Outcome(

@@ -45,6 +45,7 @@ class Choice:
         states: state dictionaries by candidate, of a network that sees rows first.
         scores: label-free scores by candidate.
         scored: how many images the scores are means over.
+        start: of a choice with a trained model, the candidate that it was trained from.
         calibrations: of trained models, by name; other statistics than the source's have none.
     """
 
@@ -52,6 +53,7 @@ class Choice:
     states: Mapping[str, Mapping[str, Tensor]]
     scores: Mapping[str, Mapping[str, float]]
     scored: int
+    start: str | None = None
     calibrations: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def adapted(self, model: Model, name: str | None = None) -> Model:
@@ -77,6 +79,7 @@ class Choice:
             name=name,
             states={**self.states, name: state},
             scores={**self.scores, name: scores},
+            start=self.name,
             calibrations={**self.calibrations, name: model.declaration.calibration},
         )
 
@@ -157,13 +160,15 @@ def measure_candidate(
     return replace(measure_model(model, paths, size, title, scored=()), scores=choice.scores[name])
 
 
-def judge_candidate(name: str, before: Measured, after: Measured) -> tuple[Evidence, Verdict]:
+def judge_candidate(choice: Choice, name: str, before: Measured, after: Measured) -> tuple[Evidence, Verdict]:
     """The evidence of a candidate, and what the rules say of it.
 
     Args:
+        choice: among statistics, with the trained model where there is one.
         name: of the candidate.
         before: the model that was given.
         after: the model with the candidate's statistics, on the same images.
     """
-    evidence = replace(compared(before, after), trained=name not in SOURCE_SHARES)
+    start = None if choice.start is None else choice.scores[choice.start]
+    evidence = replace(compared(before, after), trained=name not in SOURCE_SHARES, scores_start=start)
     return evidence, AS_IT_IS if name == SOURCE else judge(evidence)

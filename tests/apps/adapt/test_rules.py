@@ -146,6 +146,16 @@ def test_statistics_that_agree_clearly_better_may_disagree(evidence):
     assert "disagreement" not in broken(judge(unknown)), "the source model failed: that is said in its place"
 
 
+def test_a_training_is_spared_where_the_statistics_that_it_began_with_are(evidence):
+    """The figures of a model of TNBC on breast: the statistics alone agree with themselves clearly better."""
+    scores = {"scores_before": {"stain": 0.920, "symmetry": 0.896}, "scores_after": {"stain": 0.971, "symmetry": 0.936}}
+    start = {"stain": 0.959, "symmetry": 0.927}
+    assert judge(evidence(agreement=0.697, scores_start=start, **scores)).outcome == USE
+    barely = {"stain": 0.930, "symmetry": 0.925}
+    assert broken(judge(evidence(agreement=0.697, scores_start=barely, **scores))) == ["disagreement"]
+    assert broken(judge(evidence(agreement=0.697, **scores))) == ["disagreement"]
+
+
 def test_few_labelled_images(evidence):
     verdict = judge(evidence(source=replace(figures(), images=3)))
     assert (verdict.outcome, broken(verdict)) == (LOOK, ["few labelled images"])

@@ -28,4 +28,5 @@ def test_a_trained_model_has_the_numbers_that_came_with_it(monkeypatch):
     trained = replace(given, declaration=own.calibrated({"temperature": 3.0, "bias": -2.0}))
     taken = choice.with_trained(trained, "trained", [])
     assert taken.adapted(given).declaration.calibration == {"temperature": 3.0, "bias": -2.0}
+    assert (taken.name, taken.start) == ("trained", "source")
     assert taken.adapted(given, "source").declaration.calibration == {"temperature": 1.5, "bias": -1.0}
