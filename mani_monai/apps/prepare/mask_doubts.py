@@ -39,6 +39,8 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     if instances.size >= _SMALL and areas.max() > _MOST_COVERED * instances.size:
         share = areas.max() / instances.size
         return f"one nucleus covers {share:.0%} of the image; is the mask inverted, or a region? Mend it"
+    if instances.size >= _SMALL and areas.sum() == instances.size:
+        return "it has no background, as pieces of a whole image do; store 0 where no nucleus is"
     many = max(_LEAST_RINGS, _RINGS * count)
     widest, most = _bordered(instances)
     if most >= many:

@@ -40,6 +40,7 @@ _MICROMETRES = {
 }  # fmt: skip
 """By a unit's name in lower case, without the plural's s."""
 _UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_SAME_FORM = 0.01  # of width by height
 _QUOTES = " \t\r\n'\"\u201c\u201d"
 _MICRO = re.compile(r"^(?:\[mu\]|\?|\u03bc )(?=m$)")  # as some write a micro sign, and what lossy ASCII leaves of it
 _MPP = re.compile(r'(?<![A-Za-z0-9_-])MPP(?:[-_ ]?[XY])?"?\s*[=:]\s*"?(\d[\d.,eE+-]*)', re.IGNORECASE)
@@ -124,8 +125,22 @@ def _ome(text: str, opened: OpenedPicture) -> Iterator[StatedSize]:
     own = [element for element in described if [element.get("SizeX"), element.get("SizeY")] == size] or described
     pages = [element for element in own if opened.number in _pages_of(element)]
     stated = {_ome_size(element) for element in (pages if len(own) > 1 and pages else own)}
-    if len(stated) == 1:  # of images that differ, none is known to be this one
-        yield stated.pop()
+    if len(stated) != 1:  # of images that differ, none is known to be this one
+        return
+    size = stated.pop()
+    yield size
+    yield from _were_it_reduced(size, own[0], opened.tiff)
+
+
+def _were_it_reduced(size: StatedSize, pixels: ElementTree.Element, page: TiffPage) -> Iterator[StatedSize]:
+    """The size where a picture is what OME describes, made smaller or larger since: programs keep the old words."""
+    width, height = (positive(pixels.get(f"Size{axis}")) for axis in "XY")
+    if width is None or height is None:
+        return
+    across, down = width / page.imagewidth, height / page.imagelength
+    if across != 1 and abs(across / down - 1) < _SAME_FORM:
+        x, y = (None if side is None else side * factor for side, factor in ((size.x, across), (size.y, down)))
+        yield StatedSize(x, y, f"OME description, if it was resized from {height:.0f}x{width:.0f} (height x width),")
 
 
 def _pages_of(pixels: ElementTree.Element) -> set[int]:

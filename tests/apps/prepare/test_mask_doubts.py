@@ -40,6 +40,8 @@ RINGS = (np.hypot(*np.mgrid[-100:100, -100:100]) // 10).clip(0, 9).astype(np.uin
 BACKGROUND = np.where(nuclei(60) > 0, nuclei(60), 99).astype(np.uint16)
 TILED = np.tile(nuclei(25), (1, 2)).astype(np.uint16)
 
+PIECES = np.kron(np.arange(1, 26).reshape(5, 5), np.ones((20, 20), np.uint8)).astype(np.uint8)  # of a whole image
+
 TINY = np.kron([[1, 0, 2], [0, 0, 0], [2, 0, 1]], np.ones((6, 6), np.uint8)).astype(np.uint8)
 
 SHAPES = nuclei(60)
@@ -72,6 +74,7 @@ DOUBTFUL = {
     "cell types of a tiny image": (TINY, "its 2 ids lie in 4 pieces of like size, as cell types do"),
     "a number for the background": (BACKGROUND, "one nucleus covers"),
     "inverted": (255 - BINARY, "one nucleus covers .* inverted"),
+    "pieces of a whole image": (PIECES, "it has no background, .*; store 0 where no nucleus is"),
     "everything": (np.full((100, 100), 255, np.uint8), "one nucleus covers 100%"),
     "ids of tiles": (TILED, "so that ids repeat"),
 }

@@ -47,3 +47,15 @@ def test_pages_in_a_circle_are_refused(tmp_path, back):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.tif: is damaged \(page 2 leads back to an earlier one\); copy it again"):
         read_image(path)
+
+
+def test_pictures_behind_the_one_page_that_tifffile_wrote_are_a_stack(tmp_path):
+    """Its text names the shape of all. Where the file ends before them, the text is of another picture."""
+    path, pictures = tmp_path / "a.tif", np.random.default_rng(0).integers(0, 255, (3, 40, 50, 3), np.uint8)
+    tifffile.imwrite(path, pictures, photometric="rgb", truncate=True)
+    with pytest.raises(InputError, match=r"a\.tif: is a stack of 3 planes; store each as an image of its own"):
+        read_image(path)
+    with tifffile.TiffFile(path) as tiff:
+        text = tiff.pages[0].description
+    tifffile.imwrite(path, pictures[0], photometric="rgb", description=text, metadata=None)
+    np.testing.assert_array_equal(read_image(path).pixels, pictures[0])

@@ -63,10 +63,11 @@ def test_mask_in_equal_channels_is_taken_once(tmp_path):
         (np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8), "alpha channel"),
         (np.array([[0.0, 0.5]], np.float32), "fractions"),
         (np.array([[0, -1]], np.int32), "negative"),
+        (np.array([[0, 1 + 1j]], np.complex64), "complex numbers"),
     ],
 )
 def test_what_is_no_mask_is_refused(tmp_path, values, fault):
-    Image.fromarray(values).save(tmp_path / "m.tif")
+    tifffile.imwrite(tmp_path / "m.tif", values, photometric="rgb" if values.ndim == 3 else "minisblack")
     with pytest.raises(InputError, match=rf"m\.tif: .*{fault}"):
         read_mask(tmp_path / "m.tif")
 

@@ -156,6 +156,15 @@ def test_what_contradicts_itself_says_both(tmp_path):
     assert (found.um, found.doubt) == (0.5, "its TIFF resolution says 0.25 um")
 
 
+@pytest.mark.parametrize(("size", "doubted"), [((12, 8), "1"), ((3, 2), "0.25"), ((12, 4), None), ((6, 4), None)])
+def test_a_description_of_a_picture_in_another_size_is_doubted(tmp_path, size, doubted):
+    """Photoshop resizes a picture and keeps its text; what is cut out of it, in another form, keeps its pixels."""
+    tiff(tmp_path / "a.tif", description=ome((*size, 'PhysicalSizeX="0.5" PhysicalSizeY="0.5"', 0)))
+    found, form = read_pixel_size(tmp_path / "a.tif"), f"{size[1]}x{size[0]} (height x width)"
+    said = f"its OME description, if it was resized from {form}, says {doubted} um"
+    assert (found.um, found.doubt) == (0.5, "" if doubted is None else said)
+
+
 def test_the_largest_page_speaks_for_itself_and_for_its_pixels(tmp_path):
     large = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:

@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
 
 from scripts.utils.errors import InputError
 from scripts.utils.folders import FETCH, is_lfs_pointer
 
 from .damage import check_damage
-from .pages import shows, tiff_pages
+from .pages import check_hidden_stack, shows, tiff_pages
 
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 """Pixels of the largest image that is decoded."""
@@ -25,8 +25,10 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM"
 """What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
 _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
-_PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
+_STORE = "store it with 8 bits per channel as RGB, in PNG or TIFF"
+_BYTE = 255
+_J2K_SIZES, _J2K_HEADER = b"\xff\x4f\xff\x51", 1 << 16  # start of a codestream, and bytes within which it stands
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -54,7 +56,7 @@ class OpenedPicture:
     description: str = ""
     aside: frozenset[int] = frozenset()
 
-    def decoded(self, remedy: str = "store it with 8 bits per channel as RGB, in PNG or TIFF") -> Image.Image:
+    def decoded(self, remedy: str = _STORE) -> Image.Image:
         """The picture, decoded, once it is clear that the file holds no other and is shown as it is stored.
 
         Args:
@@ -166,7 +168,23 @@ def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
     if pages > 1:
         image.seek(_largest(sizes))
     _check_size(path, image.size)
-    return OpenedPicture(path, image, None, pages, header[24] if image.format == "PNG" else 8)
+    return OpenedPicture(path, image, None, pages, _bits_of(path, image, stream, header))
+
+
+def _bits_of(path: Path, image: ImageFile.ImageFile, stream: BinaryIO, header: bytes) -> int:
+    """Bits per channel of a file that is no TIFF."""
+    if image.format == "PNG":
+        return header[24]
+    if image.format == "PPM":
+        codec, _, _, args = image.tile[0]
+        return 16 if image.mode == "I" or (codec == "ppm" and args[1] > _BYTE) else 8
+    if image.format == "JPEG2000":
+        stream.seek(0)
+        _, _, sizes = stream.read(_J2K_HEADER).partition(_J2K_SIZES)
+        depths = {*sizes[38 : 38 + 3 * int.from_bytes(sizes[36:38], "big") : 3]}  # bits less one, and 128 of a sign
+        if depths != {7}:
+            raise InputError(f"{path}: is a JPEG 2000 of other than 8 bits; {_STORE}.")
+    return 8
 
 
 def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPicture:
@@ -177,7 +195,7 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
     largest = _largest([(page.imagewidth, page.imagelength) for page in pages])
     page = pages[largest]
     _check_size(path, (page.imagewidth, page.imagelength))
-    _check_hidden_stack(path, page, pages)
+    check_hidden_stack(path, page, pages)
     stream.seek(0)
     try:
         image = stack.enter_context(Image.open(stream, formats=FORMATS))
@@ -207,20 +225,6 @@ def _largest(sizes: Sequence[tuple[int, int]]) -> int:
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MOST_PIXELS:
         raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {_TOO_LARGE}")
-
-
-def _check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -> None:
-    """Refuses what pages hold of a stack: planes, images of ImageJ or MetaMorph behind the first, and inner pages."""
-    within = [each for outer in pages for each in outer.pages or () if isinstance(each, TiffPage)]
-    if any(each.imagewidth * each.imagelength >= page.imagewidth * page.imagelength for each in within):
-        raise InputError(f"{path}: holds its picture within a page (SubIFD); save it as a TIFF of one page.")
-    images = 1
-    if page.is_imagej and len(pages) == 1:
-        found = [line for line in str(page.description).splitlines() if line.startswith("images=")]
-        images = int(found[0].partition("=")[2]) if found and found[0].partition("=")[2].strip().isdigit() else 1
-    metamorph = page.tags.get(_PLANES)
-    if (planes := max(images, page.imagedepth, metamorph.count if metamorph else 1)) > 1:
-        raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG, SAMPLEFORMAT
+from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from scripts.utils.errors import InputError
 
+from .layouts import beyond_colours, check_channels, check_depth, check_layout, mend_palette
 from .opened_picture import OpenedPicture, opened_picture
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -21,8 +22,6 @@ MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 READABLE = ("RGB", "RGBX", "L", "P", "1", "YCbCr", *_ALPHA)
 _UNPACKED = {COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA, COMPRESSION.PACKBITS}
-_HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
-_BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def read_image(path: str | Path) -> RawImage:
 
     Grey is repeated, palettes are looked up, transparent parts become white as on a slide's glass. An alpha channel of
     one value above 0 is dropped. Of 16-bit values the high byte is kept (value // 256, the same for every image). Of
-    several pages the largest is taken where the others show it smaller.
+    several pages the largest is taken where the others show it smaller. A value that a PNG names as transparent is so.
 
     Args:
         path: an image file.
@@ -75,7 +74,8 @@ def read_image(path: str | Path) -> RawImage:
 def rgb_of(opened: OpenedPicture) -> RawImage:
     """As :func:`read_image`, of a file that is open."""
     path, image = opened.path, opened.decoded()
-    _check_layout(opened)
+    check_layout(opened)
+    mend_palette(opened, image)
     notes = list(opened.notes)
     deep = 8 < opened.bits <= 16
     if image.mode.startswith("I") and deep:
@@ -93,36 +93,12 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
         raise InputError(f"{path}: has {kind}; store it as 8-bit RGB.")
     if image.mode in ("L", "LA", "La", "1") or image.mode.startswith("I"):
         notes.append(("grey to RGB", 1))
-    if beyond := _beyond_colours(opened):
+    if beyond := beyond_colours(opened):
         notes.append(("channels beyond RGB left out", beyond))
     if deep:
         notes.append((f"{opened.bits} bits to 8 (value // {2 ** (opened.bits - 8)})", 1))
-        _check_depth(path, pixels)
+        check_depth(path, pixels)
     return RawImage(np.ascontiguousarray(pixels), tuple(notes))
-
-
-def _check_layout(opened: OpenedPicture) -> None:
-    """Refuses what Pillow decodes wrongly without a word: signed numbers, planes of 16 bits, a second channel."""
-    _check_channels(opened)
-    page = opened.page
-    if page and page.sampleformat == SAMPLEFORMAT.INT:
-        raise InputError(f"{opened.path}: holds signed numbers; store it as 8-bit RGB.")
-    if page and page.planarconfig == PLANARCONFIG.SEPARATE and page.samplesperpixel > 1 and opened.bits > 8:
-        raise InputError(f"{opened.path}: holds its channels as planes of {opened.bits} bits; store it as 8-bit RGB.")
-
-
-def _check_channels(opened: OpenedPicture) -> None:
-    """Refuses two channels of which the second is no alpha: one of them would be lost."""
-    page = opened.page
-    alpha = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
-    if page is not None and page.samplesperpixel == 2 and not alpha.intersection(page.extrasamples):
-        raise InputError(f"{opened.path}: holds two channels; store an image as 8-bit RGB, a mask as one grey channel.")
-
-
-def _beyond_colours(opened: OpenedPicture) -> int:
-    """How many channels of a TIFF are neither colours nor their alpha; Pillow leaves them out."""
-    extra = opened.page.extrasamples if opened.page is not None else ()
-    return sum(each == EXTRASAMPLE.UNSPECIFIED for each in extra)
 
 
 def colours_of(image: Image.Image, notes: list[tuple[str, int]], name: str | Path = "image") -> NDArray[np.uint8]:
@@ -131,7 +107,7 @@ def colours_of(image: Image.Image, notes: list[tuple[str, int]], name: str | Pat
     Raises:
         InputError: it is transparent everywhere, though it holds a picture; the line begins with the name.
     """
-    if image.mode not in (*_ALPHA, "P"):
+    if image.mode not in (*_ALPHA, "P") and "transparency" not in image.info:
         return np.asarray(image.convert("RGB"))
     transparent = image.mode != "P" or "transparency" in image.info
     if image.mode == "La":
@@ -168,17 +144,6 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     return pixels
 
 
-def _check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
-    seen = pixels if np.mean(pixels == 255) > 0.1 else pixels[pixels < 255]  # glass, or a scale bar
-    if seen.size and np.percentile(seen, _BRIGHTEST) < _HALF:
-        brightest = (int(seen.max()) + 1) * 256
-        raise InputError(
-            f"{path}: its values stay below {brightest} of 65536, as those of cameras of fewer bits do; save it with 8 "
-            "bits per channel, scaled as all images of the set."
-        )
-
-
 def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
     """Reads a mask that is stored as an image.
 
@@ -200,13 +165,15 @@ def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
         path, notes = opened.path, list(opened.notes)
         if opened.is_jpeg:
             raise InputError(f"{path}: is a JPEG or the like, which changes the values of a mask; store it as PNG.")
-        _check_channels(opened)
+        check_channels(opened)
         values, mode = _stored(opened)
     if values.ndim == 3:
         if opened.bits != 8:
             raise InputError(f"{path}: is a {opened.bits}-bit colour image; store a mask as one 16-bit grey channel.")
         values = _one_channel(path, values, mode)
         notes.append(("mask stored as RGB(A)", 1))
+    if values.dtype.kind == "c":
+        raise InputError(f"{path}: holds complex numbers; store an id for each nucleus as a whole number.")
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
             raise InputError(f"{path}: holds values that are no numbers (NaN or infinite); store 0 as background.")

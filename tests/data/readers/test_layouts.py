@@ -1,0 +1,106 @@
+"""Layouts that Pillow shows otherwise than they are meant: a palette of bytes, a value named as transparent."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from mani_monai.data.readers.rasters import read_image
+from mani_monai.utils import InputError
+
+RANDOM = np.random.default_rng(0)
+COLOURS = RANDOM.integers(0, 255, (20, 30, 3), np.uint8)
+INDICES = RANDOM.integers(0, 200, (20, 30)).astype(np.uint8)
+PALETTE = RANDOM.integers(0, 256, (256, 3), np.uint8)
+
+
+def png(path: Path, pixels: np.ndarray, bits: int, *chunks: tuple[bytes, bytes], palette: bool = False) -> Path:
+    """A PNG with chunks before its pixels, as other programs than Pillow write it; pixels below 8 bits are packed."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = pixels.shape[:2]
+    kind = 3 if palette else {2: 0, 3: 2}[pixels.ndim]  # grey, RGB
+    rows = pixels.reshape(height, -1)
+    if bits < 8:
+        single = (rows[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+        packed = np.packbits(single.astype(np.uint8).reshape(height, -1), axis=1)
+    else:
+        packed = rows.astype(f">u{bits // 8}")
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in packed))
+    parts = [chunk(b"IHDR", header), *(chunk(*each) for each in chunks), chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("scale", [1, 256, 257])
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate"])
+def test_a_tiffs_palette_of_bytes_is_one_of_colours(tmp_path, scale, compression):
+    path, colours = tmp_path / "a.tif", PALETTE.T.astype(np.uint16) * scale
+    tifffile.imwrite(path, INDICES, photometric="palette", colormap=colours, compression=compression)
+    np.testing.assert_array_equal(read_image(path).pixels, PALETTE[INDICES])
+
+
+def test_a_value_that_a_palette_has_no_colour_for_is_refused(tmp_path):
+    path = png(tmp_path / "a.png", INDICES, 8, (b"PLTE", PALETTE[:100].tobytes()), palette=True)
+    with pytest.raises(InputError, match=r"a\.png: has value 199, which its palette has no colour for; save it as RGB"):
+        read_image(path)
+    png(path, INDICES, 8, (b"PLTE", PALETTE[:200].tobytes()), palette=True)
+    np.testing.assert_array_equal(read_image(path).pixels, PALETTE[INDICES])
+
+
+def test_a_value_that_is_named_as_transparent_is_glass(tmp_path):
+    colours, grey = COLOURS.copy(), COLOURS[..., 0].copy()
+    colours[:5] = grey[:5] = 0
+    read = read_image(png(tmp_path / "a.png", colours, 8, (b"tRNS", bytes(6))))
+    white = np.where((colours == 0).all(axis=2, keepdims=True), 255, colours)
+    np.testing.assert_array_equal(read.pixels, white)
+    assert ("transparent parts to white", 1) in read.notes
+    read = read_image(png(tmp_path / "g.png", grey, 8, (b"tRNS", bytes(2))))
+    np.testing.assert_array_equal(read.pixels[..., 1], np.where(grey == 0, 255, grey))
+    read = read_image(png(tmp_path / "b.png", (grey > 99).astype(np.uint8), 1, (b"tRNS", bytes(2))))
+    assert (read.pixels == 255).all()
+    read = read_image(png(tmp_path / "n.png", COLOURS, 8, (b"tRNS", b"\0\x01\0\x02\0\x03")))  # no pixel has it
+    np.testing.assert_array_equal(read.pixels, COLOURS)
+
+
+@pytest.mark.parametrize("bits", [4, 16])
+def test_a_transparent_value_of_other_bits_than_eight_is_refused(tmp_path, bits):
+    """Pillow compares the value with what it made of the pixels."""
+    pixels = INDICES // 16 if bits == 4 else COLOURS.astype(np.uint16) * 257
+    path = png(tmp_path / "a.png", pixels, bits, (b"tRNS", bytes(2 if bits == 4 else 6)))
+    with pytest.raises(InputError, match=rf"names one value of {bits} bits as transparent; save it as 8-bit RGB"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    "values", [COLOURS.astype(np.uint16) * 16, COLOURS.astype(np.uint16) * 257, COLOURS.view(np.int8)]
+)
+def test_a_jpeg_2000_of_other_than_eight_bits_is_refused(tmp_path, values):
+    path = tmp_path / "a.png"
+    path.write_bytes(imagecodecs.jpeg2k_encode(values, codecformat="jp2"))
+    with pytest.raises(InputError, match=r"a\.png: is a JPEG 2000 of other than 8 bits; store it with 8 bits"):
+        read_image(path)
+    path.write_bytes(imagecodecs.jpeg2k_encode(COLOURS, level=0, codecformat="jp2"))
+    np.testing.assert_array_equal(read_image(path).pixels, COLOURS)
+
+
+def test_a_dark_ppm_of_16_bits_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    for values, brightest in ((COLOURS.astype(">u2") * 257, 65535), (COLOURS.astype(">u2") * 16, 4095)):
+        path.write_bytes(b"P6\n30 20\n%d\n" % brightest + values.astype(">u2").tobytes())
+        np.testing.assert_allclose(read_image(path).pixels.astype(int), COLOURS, atol=1)
+    path.write_bytes(b"P6\n30 20\n65535\n" + values.astype(">u2").tobytes())
+    with pytest.raises(InputError, match="its values stay below"):
+        read_image(path)
+    Image.fromarray(COLOURS).save(path, format="PPM")
+    np.testing.assert_array_equal(read_image(path).pixels, COLOURS)
