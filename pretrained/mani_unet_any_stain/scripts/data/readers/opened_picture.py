@@ -176,8 +176,8 @@ def _bits_of(path: Path, image: ImageFile.ImageFile, stream: BinaryIO, header: b
     if image.format == "PNG":
         return header[24]
     if image.format == "PPM":
-        codec, _, _, args = image.tile[0]
-        return 16 if image.mode == "I" or (codec == "ppm" and args[1] > _BYTE) else 8
+        args = image.tile[0][3]
+        return 16 if image.mode == "I" or (isinstance(args, tuple) and args[1] > _BYTE) else 8
     if image.format == "JPEG2000":
         stream.seek(0)
         _, _, sizes = stream.read(_J2K_HEADER).partition(_J2K_SIZES)
