@@ -17,7 +17,7 @@ from PIL import Image
 
 from mani_monai.utils import InputError
 
-MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # as large as an image may be that is decoded at all
+MOST_PIXELS = 178_956_970  # as large as an image may be that is decoded at all
 LEAST_SIDE = 16
 """Pixels of the smallest height and width that a network takes: what four poolings leave one pixel of."""
 MOST_WHOLE = 2048**2

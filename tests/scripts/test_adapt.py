@@ -110,13 +110,24 @@ def test_there_is_no_option_for_target_labels(call, toy_dir, tmp_path):
 
 def test_options_of_a_training_need_a_source(call, toy_dir, tmp_path):
     options = ("--target", str(toy_dir / "toy_target" / "images"), "--out", str(tmp_path / "out"))
-    for option, value in (("--method", "mani"), ("--options", "{'iterations':3}")):
+    for option, value in (
+        ("--method", "mani"), ("--options", "{'iterations':3}"), ("--preset", "medium"), ("--seed", "3"),
+    ):  # fmt: skip
         with pytest.raises(SystemExit, match=rf"^{option}.*: is of a training, which needs labelled images; name them"):
             call(*options, option, value)
     for method in ("statistics", "self_training", "source_free_mani"):
         with pytest.raises(SystemExit, match=f"--method {method}: needs no labelled images; leave out --source"):
             call(*options, "--source", str(toy_dir / "toy_source"), "--method", method)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_of_the_images_is_no_place_for_the_report(call, toy_dir):
+    target, source = toy_dir / "toy_target", str(toy_dir / "toy_source")
+    for out, more in ((target, ()), (target / "images", ()), (source, ("--source", source))):
+        before = sorted(Path(out).iterdir())
+        with pytest.raises(SystemExit, match=r": holds the images; name another folder with --out\.$"):
+            call("--target", str(target), "--out", str(out), *more)
+        assert sorted(Path(out).iterdir()) == before
 
 
 class Closed(StringIO):

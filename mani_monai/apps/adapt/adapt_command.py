@@ -72,11 +72,16 @@ def adapt(
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
     source_free = (STATISTICS, SELF_TRAINING, SOURCE_FREE)
-    if source is None and (method not in (None, *source_free) or options):
-        flag = "options" if options else f"method {method}"
+    of_training = {"method": method not in (None, *source_free), "preset": preset != "small", "seed": seed != 0}
+    if source is None and (options or any(of_training.values())):
+        asked = {"method": method, "preset": preset, "seed": seed}
+        flag = "options" if options else next(f"{name} {asked[name]}" for name, given in of_training.items() if given)
         raise InputError(f"--{flag}: is of a training, which needs labelled images; name them with --source.")
     if source is not None and method in source_free:
         raise InputError(f"--method {method}: needs no labelled images; leave out --source.")
+    for folder in (target, f"{target}/images", source, check, masks):
+        if folder is not None and Path(out).is_dir() and Path(folder).is_dir() and Path(out).samefile(folder):
+            raise InputError(f"{out}: holds the images; name another folder with --out.")
     settled = {name: str(value) for name, value in (options or {}).items()}
     with lasting_output():
         _adapt(target, Path(out), source, model, method, preset, settled, seed, licence, mpp, check, masks, device)

@@ -67,6 +67,8 @@ def export(
         if surplus:
             raise InputError(f"--{surplus[0]}: says nothing of --format qupath; leave it out.")
         return _export_for_qupath(run, bundle, out, version, weights, mpp)
+    if zoo_url is not None and not zoo:
+        raise InputError(f"--zoo_url {zoo_url}: is of --zoo; write both, or leave it out.")
     if (run is None) == (bundle is None):
         raise InputError("--run: name the folder of a training, or an exported bundle with --bundle.")
     from mani_monai.apps.export.documents import terms_of_use

@@ -56,6 +56,9 @@ def slides(
     failures: list[str] = []
     if cluster is not None and shard is not None:
         raise InputError(f"--shard {shard}: is chosen by --cluster; leave one of the two out.")
+    if cluster is None and (jobs != 1 or cluster_options is not None):
+        option = f"--jobs {jobs}" if jobs != 1 else "--cluster_options"
+        raise InputError(f"{option}: is of a cluster; name one with --cluster, such as local, or leave it out.")
     try:
         if cluster is None:
             results = run_slides(**options, shard=shard)

@@ -139,6 +139,7 @@ def test_the_command(bundle, tmp_path, capsys):
         ({"bundle": "x", "run": "y"}, "--run: name the folder of a training"),
         ({"bundle": "x", "mpp": 0.25}, "--mpp: says nothing of a --bundle"),
         ({"run": "x", "bias": 0.0}, "--bias: says nothing of a --run"),
+        ({"run": "x", "zoo_url": "https://x"}, "--zoo_url https://x: is of --zoo; write both"),
         ({}, "--run: name the folder of a training"),
     ],
 )

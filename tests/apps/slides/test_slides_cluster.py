@@ -9,6 +9,7 @@ from made_slides import dark_model, made_picture, write_slide
 
 from mani_monai.apps.slides import slides_cluster
 from mani_monai.apps.slides.slides_cluster import run_on_cluster
+from mani_monai.apps.slides.slides_command import slides
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.utils import InputError
 
@@ -96,3 +97,9 @@ def test_a_job_that_left_the_queue_without_a_result_is_not_waited_for(tmp_path, 
 def test_what_cannot_be_is_refused(slide, tmp_path, options, words):
     with pytest.raises(InputError, match=words):
         run_on_cluster({"out": tmp_path}, *options)
+
+
+@pytest.mark.parametrize(("options", "word"), [({"jobs": 4}, "--jobs 4"), ({"cluster_options": {}}, "--cluster_opt")])
+def test_options_of_a_cluster_need_one(options, word, tmp_path):
+    with pytest.raises(InputError, match=rf"^{word}.*: is of a cluster; name one with --cluster"):
+        slides("x", "y", str(tmp_path), **options)

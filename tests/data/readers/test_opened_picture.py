@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import ExifTags, Image
+from warm_python import run_python
 
 from mani_monai.data.readers.opened_picture import FORMATS
 from mani_monai.data.readers.rasters import read_image, read_mask
@@ -130,6 +131,16 @@ def test_pillows_own_limit_says_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(InputError, match=r"a\.png: has more than \d+ million pixels; cut it into tiles"):
         read_image(tmp_path / "a.png")
+
+
+def test_a_program_that_took_pillows_limit_away_reads_images(tmp_path, command_environment):
+    """Viewers of slides do so before they import anything else."""
+    Image.fromarray(PAGE).save(tmp_path / "a.png")
+    code = (
+        "from PIL import Image\nImage.MAX_IMAGE_PIXELS = None\nfrom mani_monai.data.readers.rasters import read_image\n"
+    )
+    done = run_python(["-c", code + "print(read_image('a.png').pixels.shape)"], tmp_path, command_environment)
+    assert done.stdout == "(40, 32, 3)\n", done.stderr
 
 
 def test_a_folder_is_no_image(tmp_path):

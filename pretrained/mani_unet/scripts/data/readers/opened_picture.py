@@ -19,8 +19,8 @@ from scripts.utils.folders import FETCH, is_lfs_pointer
 from .damage import check_damage
 from .pages import check_hidden_stack, shows, tiff_pages
 
-MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-"""Pixels of the largest image that is decoded."""
+MOST_PIXELS = 178_956_970
+"""Pixels of the largest image that is decoded: Pillow's own limit, whatever a program has made of that."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM")
 """What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
 _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
