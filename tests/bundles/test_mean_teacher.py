@@ -11,7 +11,7 @@ from trainings import assert_equal, assert_same_results, keep_killed, run, snaps
 
 from mani_monai.utils.files import load_tensors
 
-SETTINGS = {"iterations": 6, "warmup": 1, "val_interval": 2}
+SETTINGS = {"iterations": 6, "warmup": 1, "val_interval": 2, "checkpoint_interval": 2}
 ALONE = [("source_only", name) for name in ("mean_teacher", "masked_consistency", "self_ensembling_uda")]
 ALONE += [("mani2",), ("self_training",)]
 ON_TOP_OF_MANI = [("mean_teacher", "stain_augmentation")]

@@ -19,6 +19,7 @@ from skimage.draw import disk
 from small_bundles import third_weights, with_third, write_unet_bundle
 
 from mani_monai.apps.adapt import carried_certainty, self_training
+from mani_monai.apps.adapt.adaptation_training import TrainingMaker
 from mani_monai.apps.adapt.request import TooFewSure
 from mani_monai.apps.adapt.self_training import SelfTraining, self_train, write_sure_labels
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
@@ -100,6 +101,13 @@ def test_weights_learn_and_batch_statistics_stay(model, images, tmp_path, monkey
     assert all(torch.equal(before[name], value) for name, value in model.state.items()), "the teacher is left alone"
     assert done.iterations == 2
     assert done.said.endswith("nuclei were sure")
+
+
+def test_a_training_that_is_stopped_loses_a_tenth_at_most(images, model, tmp_path):
+    """Its ``start the same command again to go on`` is no promise without a checkpoint on the way."""
+    training = self_training._training(model, tmp_path, 64, job(tmp_path, options={}))
+    settings = TrainingMaker(str(tmp_path), tmp_path)._bundle(training).parser()
+    assert settings.get_parsed_content("checkpoint_interval") * 10 == settings.get_parsed_content("iterations") == 300
 
 
 @pytest.mark.parametrize("third", ["contour", "distance"])
