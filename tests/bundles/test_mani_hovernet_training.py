@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.apps.pathology.losses import HoVerNetLoss
 from monai.networks.nets import HoVerNet
 from refusals import refusing
 from trainings import (
@@ -31,7 +32,7 @@ from mani_monai.networks.nets import LightHoVerNet
 from mani_monai.utils.files import load_tensors
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_hovernet"
-TRAININGS = [None, "source_only", "target_statistics", "quick", "small", "medium"]
+TRAININGS = [None, "source_only", "target_statistics", "published_gradient", "quick", "small", "medium"]
 TRAININGS += ["grl", "weak_labels", "cyclic_pseudo_labels", "stain_augmentation", "stain_normalisation", "adabn_at_end"]
 OF_TINY_NETWORK = {
     name: {"adaptation_losses::domain_adversarial::channels": 64} for name in ("grl", "cyclic_pseudo_labels")
@@ -48,6 +49,28 @@ def light_options() -> dict[str, object]:
     """Options that give the tiny workflows the light network, narrow."""
     overlay = json.loads(find_config(BUNDLE, "light").read_text())
     return {"network_def": overlay["network_def"], "features": [4, 4, 4, 4, 8, 6], "iterations": 2, "warmup": 1}
+
+
+@pytest.mark.parametrize("overlay", ["light", "published_gradient"])
+def test_the_offsets_gradient_weighs_as_in_the_published_code(overlay):
+    """The published kernel is h / (h^2 + v^2) over 5 x 5 pixels; MONAI's gives 1 on a ramp of 1 a pixel."""
+    weight = json.loads(find_config(BUNDLE, overlay).read_text())["loss"]["lambda_hv_mse_grad"]
+    steps = torch.arange(-2.0, 3.0)
+    down, across = torch.meshgrid(steps, steps, indexing="ij")
+    kernel = across / (down**2 + across**2 + 1e-15)
+    rows, columns = torch.meshgrid(torch.arange(15.0), torch.arange(15.0), indexing="ij")
+    target = torch.stack([columns, rows])[None]
+    published = torch.nn.functional.conv2d(columns[None, None], kernel[None, None]).square()
+    inside = torch.zeros(15, 15)
+    inside[2:-2, 2:-2] = 1
+    losses = [
+        HoVerNetLoss(lambda_hv_mse=0, lambda_hv_mse_grad=each, lambda_np_ce=0, lambda_np_dice=0)(
+            {"nucleus_prediction": torch.zeros(1, 2, 15, 15), "horizontal_vertical": 0 * target},
+            {"nucleus_prediction": torch.stack([1 - inside, inside])[None], "horizontal_vertical": target},
+        )
+        for each in (1.0, weight)
+    ]
+    assert torch.allclose(torch.stack(losses), torch.tensor([1.0, published.mean()]))
 
 
 @pytest.mark.parametrize("method", [None, "narrow", "source_only", "grl", "weak_labels", "cyclic_pseudo_labels"])
