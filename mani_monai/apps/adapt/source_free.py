@@ -1,4 +1,4 @@
-"""From a trained model and unlabelled images alone to an adapted bundle and a report: no source image, no training."""
+"""From a trained model and unlabelled images alone to an adapted bundle and a report: no source image is needed."""
 
 from __future__ import annotations
 
