@@ -1,10 +1,10 @@
-"""TIFFs of no scanner's format: which of them a slide library shows otherwise than they are meant."""
+"""TIFFs that a slide library shows otherwise than they are meant."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tifffile import SAMPLEFORMAT, TiffFile, TiffPage
+from tifffile import EXTRASAMPLE, SAMPLEFORMAT, TiffFile, TiffPage
 
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.pages import tiff_pages
@@ -44,14 +44,34 @@ def is_odd_tiff(path: Path, several: bool) -> bool:
     return bool(odd)
 
 
-def _oddity(page: TiffPage) -> str:
+def check_values(path: Path) -> None:
+    """Refuses a scanner's TIFF of other values than 8-bit ones, which OpenSlide shows dark or wrapped.
+
+    Raises:
+        InputError: when its first page holds such values.
+    """
+    try:
+        with TiffFile(path) as tiff:
+            page = tiff.pages.first
+            values = _values(page) if isinstance(page, TiffPage) else ""
+    except Exception:  # no TIFF, or one that tifffile cannot read
+        return
+    if values:
+        raise InputError(f"{path}: {values}; store the slide as 8-bit RGB.")
+
+
+def _values(page: TiffPage) -> str:
     bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
+    return f"holds {page.dtype} values" if page.sampleformat != SAMPLEFORMAT.UINT or bits > 8 else ""
+
+
+def _oddity(page: TiffPage) -> str:
     turned = page.tags.valueof(_ORIENTATION, 1)
     if turned not in (0, 1):
         return f"is stored turned or mirrored (orientation {turned})"
-    if page.sampleformat != SAMPLEFORMAT.UINT or bits > 8:
-        return f"holds {page.dtype} values"
-    return "holds two channels" if page.samplesperpixel == 2 else ""
+    channels = page.samplesperpixel
+    further = channels == 2 or channels > 4 or (channels == 4 and EXTRASAMPLE.UNSPECIFIED in page.extrasamples)
+    return _values(page) or (f"holds {channels} channels" if further else "")
 
 
 def _stack(pages: list[TiffPage], largest: TiffPage) -> str:

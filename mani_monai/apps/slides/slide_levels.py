@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mani_monai.apps.slides.plain_tiffs import is_odd_tiff
+from mani_monai.apps.slides.plain_tiffs import check_values, is_odd_tiff
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
@@ -212,6 +212,7 @@ def open_levels(path: Path) -> Levels:
             return PictureLevels.read(path)
         return pyramid or levels or PictureLevels.read(path)
     assert levels is not None
+    check_values(path)
     return levels
 
 

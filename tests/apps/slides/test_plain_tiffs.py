@@ -1,4 +1,4 @@
-"""TIFFs of no scanner's format as slides: shown as they are meant, or refused."""
+"""TIFFs as slides: shown as they are meant, or refused."""
 
 import numpy as np
 import pytest
@@ -48,6 +48,26 @@ def test_what_would_be_shown_wrongly_is_refused(tmp_path, values, options, fault
     tifffile.imwrite(tmp_path / "a.tif", values, **{**TILED, **options})
     with pytest.raises(InputError, match=rf"a\.tif: .*{fault}"):
         open_levels(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("extra", [1, 2])
+def test_a_channel_beside_red_green_and_blue_is_not_taken_for_what_is_transparent(tmp_path, extra):
+    channels = np.full((*PICTURE.shape[:2], extra), 40, np.uint8)
+    values = np.concatenate([PICTURE, channels], axis=-1)
+    tifffile.imwrite(tmp_path / "a.tif", values, **TILED, extrasamples=["unspecified"] * extra, planarconfig="contig")
+    np.testing.assert_array_equal(shown(tmp_path / "a.tif"), PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [(PICTURE.astype(np.uint16) * 16, "uint16"), (PICTURE.view(np.int8), "int8")],
+    ids=["12 bits in 16", "signed"],
+)
+def test_a_scanner_s_file_of_other_values_is_refused(tmp_path, values, fault):
+    description = "Aperio Image Library v11.2.1\r\nmade|AppMag = 40|MPP = 0.25"
+    tifffile.imwrite(tmp_path / "a.svs", values, **TILED, description=description, compression="lzw")
+    with pytest.raises(InputError, match=rf"a\.svs: holds {fault} values; store the slide as 8-bit RGB"):
+        open_levels(tmp_path / "a.svs")
 
 
 @pytest.mark.parametrize("second", [PICTURE[::-1], PICTURE[::-1, :300]], ids=["of its size", "smaller"])
