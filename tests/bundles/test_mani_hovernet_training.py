@@ -34,6 +34,7 @@ from mani_monai.utils.files import load_tensors
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_hovernet"
 TRAININGS = [None, "source_only", "target_statistics", "published_gradient", "quick", "small", "medium"]
 TRAININGS += ["grl", "weak_labels", "cyclic_pseudo_labels", "stain_augmentation", "stain_normalisation", "adabn_at_end"]
+TRAININGS += ["mean_teacher", "weight_average"]
 OF_TINY_NETWORK = {
     name: {"adaptation_losses::domain_adversarial::channels": 64} for name in ("grl", "cyclic_pseudo_labels")
 }
@@ -73,7 +74,9 @@ def test_the_offsets_gradient_weighs_as_in_the_published_code(overlay):
     assert torch.allclose(torch.stack(losses), torch.tensor([1.0, published.mean()]))
 
 
-@pytest.mark.parametrize("method", [None, "narrow", "source_only", "grl", "weak_labels", "cyclic_pseudo_labels"])
+@pytest.mark.parametrize(
+    "method", [None, "narrow", "source_only", "grl", "weak_labels", "cyclic_pseudo_labels", "mean_teacher"]
+)
 def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, tmp_path, method):
     workflow = make_hovernet(tmp_path, "light", *([method] if method else []), **light_options())
     network = workflow.parser.get_parsed_content("network")
@@ -81,7 +84,9 @@ def test_the_light_network_trains_and_validates_by_every_method(make_hovernet, t
     assert isinstance(network, LightHoVerNet)
     assert all(np.isfinite(value) for output in outputs for value in output.values())
     assert set(outputs[1]) >= {"loss", *workflow.parser.get_parsed_content("adaptation")}
-    assert equal(dict(load_tensors(tmp_path / "models" / "model.pt")), network.state_dict())
+    deployed = workflow.parser.get_parsed_content("deployed")
+    assert equal(dict(load_tensors(tmp_path / "models" / "model.pt")), deployed.state_dict())
+    assert (deployed is network) == (method != "mean_teacher")
     assert (tmp_path / "models" / "model_source_val.pt").is_file()
 
 
