@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigItem, ConfigParser
 from torch import Tensor, nn
 
 from mani_monai.handlers.domain_reader import DomainReader
@@ -63,11 +63,10 @@ def study_run(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, b
         raise InputError(f"{run_dir}: trained without mutual information; name a run of MaNi.")
     load_finished(run_dir, model=network, adaptation=adaptation)
 
-    (place,) = (handler for handler in parser["train"]["handlers"] if handler["_target_"] == HANDLER)
     infer, device = parser.get_parsed_content("train::inferer"), parser.get_parsed_content("device")
     loader = parser.get_parsed_content("adabn_loader")
     vectors: dict[str, list[BatchVectors]] = {name: [] for name in losses}
-    reader = DomainReader(place["head"], parser.get_parsed_content("taps"), place.get("branch"))
+    reader = domain_reader(parser)
     for source, target in islice(domain_batches(network, loader, infer, device, reader), batches):
         for name, loss in losses.items():
             if (pooled := batch_vectors(loss, source, target)) is not None:
@@ -83,6 +82,17 @@ def study_run(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, b
             "training": bound_over_training(run_dir, name),
         }
     return found
+
+
+def domain_reader(parser: ConfigParser) -> DomainReader:
+    """What reads the batches of both domains as the adaptation of a run does: its head, taps and branch."""
+    handlers = enumerate(parser["train"]["handlers"])
+    (place,) = (index for index, handler in handlers if handler["_target_"] == HANDLER)
+    head, taps, branch = (
+        parser.get_parsed_content(f"train::handlers::{place}::{name}", default=ConfigItem(default))
+        for name, default in (("head", None), ("taps", ()), ("branch", None))
+    )
+    return DomainReader(head, taps, branch)
 
 
 def domain_batches(

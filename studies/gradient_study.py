@@ -14,11 +14,10 @@ from pandas import DataFrame
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.run.run_folder import read_train_config, train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_finished
-from studies.critic_study import HANDLER
+from studies.critic_study import domain_reader
 from studies.markdown import markdown_table
 
 SEGMENTATION, ALL = "segmentation", "all"
@@ -66,11 +65,9 @@ def study_gradients(
     if not len(adaptation):
         raise InputError(f"{run_dir}: trained without an adaptation loss; name another run.")
     load_finished(run_dir, model=network, adaptation=adaptation)
-    (place,) = (handler for handler in parser["train"]["handlers"] if handler["_target_"] == HANDLER)
     content = parser.get_parsed_content
     prepare = content("train::trainer::prepare_batch") if "prepare_batch" in parser["train"]["trainer"] else None
-    head = content(place["head"].removeprefix("@")) if place["head"].startswith("@") else place["head"]
-    reader = DomainReader(head, content("taps"), place.get("branch"))
+    reader = domain_reader(parser)
     segmentation, infer = content("loss"), content("train::inferer")
     network.train()
     reader.open(network)

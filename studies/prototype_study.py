@@ -13,13 +13,12 @@ from monai.bundle import ConfigParser
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mani_monai.handlers.domain_reader import DomainReader
 from mani_monai.losses import TargetSupportsLoss
 from mani_monai.losses.class_pixels import CLASSES, ClassPixels
 from mani_monai.run.run_folder import read_train_config, train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_finished
-from studies.critic_study import HANDLER, domain_batches
+from studies.critic_study import domain_batches, domain_reader
 
 LEAST_RISE = 0.1
 """Nats by which shuffled and foreign prototypes have to raise the loss."""
@@ -126,8 +125,7 @@ def _supports(
     if loss is None:
         raise InputError(f"{folder}: trained without TargetSupportsLoss; name a run of methods/mani2.json.")
     load_finished(folder, model=network, adaptation=adaptation)
-    (place,) = (handler for handler in config["train"]["handlers"] if handler["_target_"] == HANDLER)
-    reader = DomainReader(place["head"], parser.get_parsed_content("taps"), place.get("branch"))
+    reader = domain_reader(parser)
     infer, device = parser.get_parsed_content("train::inferer"), parser.get_parsed_content("device")
     loader = parser.get_parsed_content("adabn_loader")
     for source, seen in islice(domain_batches(network, loader, infer, device, reader), batches):
