@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .errors import InputError, input_error_of, input_line, is_cut_off
+from .extras import missing_extra
 from .folders import SHORTEN, shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
@@ -49,7 +50,14 @@ def ending_in_one_line() -> Iterator[None]:
 
 
 def refusal_line(error: BaseException | None) -> str | None:
-    """What a file system refuses, in one line; None for any other error, and for one that was raised from none such."""
+    """What a file system refuses, or which extra is not installed, in one line.
+
+    Args:
+        error: of whose causes the first such counts.
+
+    Returns:
+        the line; None for any other error, and for one that was raised from none such.
+    """
     while error is not None:
         if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
             remedy = SHORTEN if error.errno == errno.ENAMETOOLONG else "mend that, or name another place"
@@ -58,6 +66,8 @@ def refusal_line(error: BaseException | None) -> str | None:
             return f"the file system refuses ({error.strerror}); free some space, or name another place."
         if is_cut_off(error):
             return "a file of weights cannot be written; free some space, or name another place."
+        if (line := missing_extra(error)) is not None:
+            return line
         error = error.__cause__
     return None
 

@@ -20,6 +20,7 @@ from mani_monai.apps.adapt.methods import (
     read_configs,
 )
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
+from mani_monai.apps.adapt.phases import phases
 from mani_monai.apps.adapt.request import REQUEST, check_both, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_images import images_of, list_target_images
@@ -101,7 +102,8 @@ def adapt(job: Adaptation) -> Adapted:
     size = given_pixel_size(job.mpp)
     check_range("seed", str(job.seed))
     choose_device(job.device)
-    job.say("1/4 checking the images")
+    say = phases(job.say, 4)
+    say("checking the images")
     base = base_of(job.bundles / BUNDLE, job.preset)
     configs = read_configs(base, job.method, job.options)
     domains = _domains(job, configs)
@@ -128,10 +130,10 @@ def adapt(job: Adaptation) -> Adapted:
     make = TrainingMaker(str(domains.dataset_dir), runs, **settings)
 
     titles = ", then ".join(run.method.title for run in plan.runs)
-    job.say(f"2/4 training on {counted(domains.images, 'target image')}: {titles}")
+    say(f"training on {counted(domains.images, 'target image')}: {titles}")
     train(make, plan.runs)
 
-    job.say("3/4 measuring both models on the target")
+    say("measuring both models on the target")
     trained = _trained(job, make, plan.after, given if overlays else None)
     source = _trained(job, make, plan.before) if plan.before else None
     after = _model(job, trained)
@@ -149,7 +151,7 @@ def adapt(job: Adaptation) -> Adapted:
     measured = measure_training(plan, make, domains, (before, after), *facts)
     verdict = measured.outcome.verdict
 
-    job.say("4/4 exporting, writing the report")  # one right after the other: no model lies there without its verdict
+    say("exporting, writing the report")  # one right after the other: no model lies there without its verdict
     adapted = export_bundle(base.bundle, trained, adapted_out, overwrite=True)
     source_model = export_bundle(base.bundle, source, source_out, overwrite=True) if source else None
     write_report(job.out, *measured)

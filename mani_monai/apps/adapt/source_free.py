@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
+from mani_monai.apps.adapt.phases import phases
 from mani_monai.apps.adapt.request import (
     REQUEST,
     SELF_TRAINING,
@@ -118,7 +119,8 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     check_request(job.out / REQUEST, asked := _request(job, [record.image for record in listing.records]))
     given = open_unet(job.model, job.device)
 
-    job.say("1/4 checking the images")
+    say = phases(job.say, 4 if job.method == STATISTICS or (job.method is None and _lacking()) else 5)
+    say("checking the images")
     looked_at = [record.image for record in evenly_taken(listing.records, LOOKED_AT)]
     images, bad = survey(looked_at, size, given.mpp)
     left_out = (*bad, *listing.problems, *listing.left_out)
@@ -129,13 +131,13 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     sound = _sound(images, job, left_out)
     make_folder(job.out)
 
-    job.say(f"2/4 choosing the batch statistics, from {counted(min(len(sound), ESTIMATED), 'image')}")
+    say(f"choosing the batch statistics, from {counted(min(len(sound), ESTIMATED), 'image')}")
     choice, facts = choose_statistics(given, sound), {}
     if job.method != STATISTICS:
-        choice, facts = _self_trained(job, choice, given, sound)
+        choice, facts = _self_trained(job, say, choice, given, sound)
     model, name, scores = choice.adapted(given), choice.name, choice.scores
 
-    job.say("3/4 measuring both models on the target")
+    say("measuring both models on the target")
     trained = _trained(job, model, name, target_name(job.target, ""), facts)
     images_folder, folder = str(images_of(job.target)), str(job.out / ADAPTED / trained.declaration.bundle)
     commands = NextCommands(str(job.model), folder, images_folder, str(job.out), mpp, job.slides)
@@ -166,7 +168,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         kept=name == SOURCE,
         least_certain=unsure_fields(rows, after),
     )
-    job.say("4/4 exporting, writing the report")  # one right after the other: no model lies there without its verdict
+    say("exporting, writing the report")  # one right after the other: no model lies there without its verdict
     adapted = _export(job, trained)
     keep_request(job.out / REQUEST, asked)
     write_report(job.out, outcome, shown, before, after)
@@ -174,14 +176,14 @@ def adapt_statistics(job: SourceFree) -> Adapted:
 
 
 def _self_trained(
-    job: SourceFree, choice: Choice, given: Model, sound: Sequence[TargetImage]
+    job: SourceFree, say: Callable[[str], None], choice: Choice, given: Model, sound: Sequence[TargetImage]
 ) -> tuple[Choice, dict[str, Any]]:
     """The choice with the trained model in it, and facts of the training; as it was, where nothing can be trained."""
     method, lacking = job.method or SELF_TRAINING, _lacking()
     try:
         if lacking:
-            raise InputError(f"{lacking}; install mani-monai[train].")
-        return _trained_further(job, method, choice, given, sound)
+            raise InputError(f"{lacking}; install mani-monai again, or take --method {STATISTICS}.")
+        return _trained_further(job, say, method, choice, given, sound)
     except InputError as error:
         if not (lacking or isinstance(error, TooFewSure)):
             raise
@@ -203,14 +205,19 @@ def _lacking() -> str | None:
 
 
 def _trained_further(
-    job: SourceFree, method: str, choice: Choice, given: Model, sound: Sequence[TargetImage]
+    job: SourceFree,
+    say: Callable[[str], None],
+    method: str,
+    choice: Choice,
+    given: Model,
+    sound: Sequence[TargetImage],
 ) -> tuple[Choice, dict[str, Any]]:
     from mani_monai.apps.adapt.self_training import SelfTraining, self_train  # which imports what trains
 
     vectors = given.prototypes if method == SOURCE_FREE else None
     if method == SOURCE_FREE and vectors is None:
         raise InputError(f"{job.model}: holds no vectors of its source; note them in its run with mani prototypes.")
-    job.say(f"2/4 self-training on the target's sure nuclei, from the statistics: {choice.name}")
+    say(f"self-training on the target's sure nuclei, from the statistics: {choice.name}")
     place = SelfTraining(
         job.out, job.bundles, target_name(job.target, ""), job.options, vectors, job.device, job.launcher
     )

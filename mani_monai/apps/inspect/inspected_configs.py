@@ -123,7 +123,7 @@ def _read(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     if path.suffix.lower() == ".json":
         return json.loads(text, object_pairs_hook=_without_twins)
-    import yaml  # MONAI's own choice for such files; it is there where they can be run
+    import yaml  # MONAI's own choice for such files
 
     return yaml.safe_load(text)
 

@@ -153,6 +153,7 @@ def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
     said, settings = [], {"options": SHORT, "launcher": InProcessLauncher(), "device": "cpu"}
     done = adapt_statistics(SourceFree(*places, method="self_training", say=said.append, **settings))
     assert [command["device"] for command in settings["launcher"].commands] == ["$torch.device('cpu')"]
+    assert [line[:4] for line in said if line[1:2] == "/"] == ["1/5 ", "2/5 ", "3/5 ", "4/5 ", "5/5 "]
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     name = next(name for name in record["candidates"] if name.endswith(", then self-training"))
     assert record["settings"]["statistics"] == name
@@ -171,7 +172,10 @@ def test_by_default_it_trains_only_where_it_can(missing, target, tmp_path, monke
     bundle = write_unet_bundle(tmp_path / "mani_unet", mpp=0.25)
     if missing:
         monkeypatch.setitem(sys.modules, "tensorboard", None)
-        reason, remedy = "the package tensorboard is missing", r"; install mani-monai\[train\]\.$"
+        reason, remedy = (
+            "the package tensorboard is missing",
+            r"; install mani-monai again, or take --method statistics\.$",
+        )
     else:
         monkeypatch.setattr(self_training, "LEAST_SURE", 10**6)
         reason, remedy = r"\d+ of \d+ nuclei were sure, and a training needs 1000000", "; take --method statistics"
@@ -181,6 +185,9 @@ def test_by_default_it_trains_only_where_it_can(missing, target, tmp_path, monke
         adapt_statistics(replace(asked, method="self_training"))
     adapt_statistics(asked)
     assert any(re.fullmatch(f"no self-training: {reason}\\.", line) for line in said)
+    phases = 4 if missing else 5
+    numbers = [f"{k}/{phases} " for k in range(1, phases + 1)]
+    assert [line[:4] for line in said if line[1:2] == "/"][-phases:] == numbers
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "self-training" not in record["settings"]["statistics"]
     assert record["settings"]["method"].startswith("batch statistics of the target, no weight trained")
