@@ -14,6 +14,7 @@ from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
 from mani_monai.utils.json_files import read_object, save_json
+from mani_monai.utils.subfolders import remedy_below
 
 SPLIT = "adapt"
 """Name of the lists that are written here."""
@@ -87,6 +88,7 @@ def source_folder(source: str | Path) -> Path:
     """
     place = Path(str(source)).expanduser().absolute()
     if not (place / "dataset.json").is_file():
-        remedy = "name the folder of a data set that mani prepare wrote, e.g. data/breast"
+        otherwise = "name the folder of a data set that mani prepare wrote, e.g. data/breast"
+        remedy = remedy_below(Path(str(source)), {"dataset.json"}.__contains__, otherwise)
         raise InputError(f"{source}: is no prepared data set; {remedy}.")
     return place

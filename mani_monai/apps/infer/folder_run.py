@@ -16,6 +16,7 @@ from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, name_fault, paths_in, shown
 from mani_monai.utils.overlapped import AHEAD, overlapped
+from mani_monai.utils.subfolders import remedy_below
 
 SUMMARY = "summary.csv"
 
@@ -65,9 +66,8 @@ def infer_folder(
     if (folder / "configs" / "metadata.json").is_file():
         raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if not paths and not twins:
-        raise InputError(
-            f"{folder}: no PNG, TIFF, JPEG or BMP images there; name their folder with --images, or use mani slides."
-        )
+        remedy = remedy_below(folder, IMAGE_ENDINGS, "name their folder with --images, or use mani slides", masks=False)
+        raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; {remedy}.")
     model = Model.open(bundle, device, precision)
     outputs = _checked(outputs, model)
     make_folder(out)

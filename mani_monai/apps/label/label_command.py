@@ -36,6 +36,7 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
         raise InputError(f"--bundles {missing[0]}: no such file or folder; export one with mani export.")
     if not Path(images).is_dir():
         raise InputError(f"--images {images}: no such folder; name the folder of the images.")
+    _check_images(Path(images))
     try:
         from monailabel.main import Main  # pyright: ignore[reportMissingImports]: its environment is another one
     except ModuleNotFoundError as error:
@@ -48,3 +49,18 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     options += ["--host", host, "--port", str(port), "--verbose", verbose, "--uvicorn_app", "server:app"]
     sys.argv = ["monailabel", "start_server", *options]
     Main().run()
+
+
+def _check_images(folder: Path) -> None:
+    """Refuses a folder whose images lie in a folder below; an empty one is taken, since a viewer may send images."""
+    from mani_monai.data.readers.rasters import IMAGE_ENDINGS
+    from mani_monai.utils import InputError
+    from mani_monai.utils.folders import paths_in, shown
+    from mani_monai.utils.subfolders import folders_below
+
+    if any(path.name.lower().endswith(IMAGE_ENDINGS) for path in paths_in(folder)):
+        return
+    own = {"labels", "trained"}  # what the server writes
+    below = [place for place in folders_below(folder, IMAGE_ENDINGS) if place.relative_to(folder).parts[0] not in own]
+    if below:
+        raise InputError(f"--images {folder}: holds no images; name {shown(below[0])}, where there are some.")

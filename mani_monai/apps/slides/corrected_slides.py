@@ -17,7 +17,8 @@ from mani_monai.data.readers.outlines import OutlinedNuclei, rasterised
 from mani_monai.data.readers.records import FORTY_TIMES, Listing, RawImage, RawMask, Record
 from mani_monai.data.writers.tables import NUCLEUS
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import check_folder, paths_in
+from mani_monai.utils.folders import check_folder, paths_in, shown
+from mani_monai.utils.subfolders import folders_below
 
 ENDINGS = (*OUTLINES, TRAINING_ENDING)
 _MOST_CLASSES = 255
@@ -71,6 +72,8 @@ def read_corrected_slides(
             problems.append(str(error))
     unknown = [path for path in paths_in(folder) if path.name.lower().endswith(OUTLINES) and path not in used]
     problems += [f"{path}: has no slide of its name in {slides}; rename it, or remove it." for path in unknown]
+    if not used and not unknown and (below := folders_below(folder, OUTLINES)):
+        raise InputError(f"{folder}: holds no GeoJSON; name {shown(below[0])} with --geojson.")
     names = _names([region for *_, region in drawn], classes)
     parted = any(region.part != "training" for *_, region in drawn)
     records = tuple(_record(*each, names, parted) for each in drawn)

@@ -8,6 +8,7 @@ from mani_monai.apps.slides.dicom_series import DICOM_ENDING, dicom_files, slide
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, shown
+from mani_monai.utils.subfolders import remedy_below
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 OUTLINES = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip")
@@ -37,7 +38,8 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
             elif (other := found.setdefault(first.stem, first)) != first:
                 twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
     if not found and not twins:
-        raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); name another.")
+        remedy = remedy_below(path, ENDINGS, "name another", masks=False)
+        raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); {remedy}.")
     return sorted(found.values()), twins
 
 

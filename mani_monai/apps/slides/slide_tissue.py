@@ -20,6 +20,7 @@ from mani_monai.data.readers.rasters import read_mask
 from mani_monai.transforms.nucleus import connected_pieces
 from mani_monai.transforms.polygons import instance_polygons
 from mani_monai.utils import InputError
+from mani_monai.utils.subfolders import remedy_below
 
 Region = Polygon | MultiPolygon
 
@@ -179,5 +180,6 @@ def _file_for(folder: Path, slide: Slide) -> Path:
     files = files_for(slide.path, folder, (*OUTLINES, ".png"))
     if not files:
         stem = slide.path.stem
-        raise InputError(f"{folder}: has no {stem}.geojson or {stem}.png for {slide.path.name}; add it.")
+        remedy = remedy_below(folder, tuple(f"{stem}{ending}".lower() for ending in (*OUTLINES, ".png")), "add it")
+        raise InputError(f"{folder}: has no {stem}.geojson or {stem}.png for {slide.path.name}; {remedy}.")
     return files[0]

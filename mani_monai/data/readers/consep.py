@@ -11,6 +11,7 @@ from scipy.io import loadmat
 
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import FETCH, check_folder, files_by_stem, is_lfs_pointer
+from mani_monai.utils.subfolders import remedy_below
 
 from .records import FORTY_TIMES, Listing, RawMask, Record, pair
 
@@ -51,7 +52,8 @@ def read_consep(root: str | Path, merge_types: bool = False) -> Listing:
         root = root / "CoNSeP"
     parts = [root / part for part in _PARTS if (root / part).is_dir()]
     if not parts:
-        raise InputError(f"{root}: holds neither Train nor Test; name the folder CoNSeP.")
+        remedy = remedy_below(root, {"Train", "Test"}.__contains__, "name the folder CoNSeP")
+        raise InputError(f"{root}: holds neither Train nor Test; {remedy}.")
     problems: list[str] = []
     images = files_by_stem([check_folder(p / "Images", "the images") for p in parts], (".png",), problems)
     masks = files_by_stem([check_folder(p / "Labels", "the .mat files") for p in parts], (".mat",), problems)

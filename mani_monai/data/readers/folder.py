@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem
+from mani_monai.utils.subfolders import remedy_below
 
 from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
-from .rasters import IMAGE_ENDINGS, read_image, read_mask
+from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, read_image, read_mask
 from .records import KINDS, Listing, Record, pair, read_csv
 
 _NO_GROUP = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?"}
@@ -49,7 +50,8 @@ def read_folder(
     problems: list[str] = []
     found = files_by_stem([folder], IMAGE_ENDINGS, problems)
     if not found and not problems:
-        raise InputError(f"{folder}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
+        remedy = remedy_below(folder, IMAGE_ENDINGS, "name the folder that does", masks=False)
+        raise InputError(f"{folder}: holds no images ({', '.join(IMAGE_ENDINGS)}); {remedy}.")
     group_of = _groups(Path(str(groups)), found) if groups is not None else {name: name for name in found}
     if masks is None:
         records = [Record(name, group_of[name], path) for name, path in found.items()]
@@ -58,6 +60,10 @@ def read_folder(
         if mask_folder.samefile(folder):
             raise InputError(f"{folder}: is named for both images and masks; put the masks into a folder of their own.")
         named = masks_of(mask_folder, found, problems)
+        if not named and not problems:
+            below = remedy_below(mask_folder, (".geojson", *MASK_ENDINGS), "", masks=True)
+            if below:
+                raise InputError(f"{mask_folder}: holds no masks; {below}.")
         _check_not_swapped(folder, mask_folder, found, named)
         looked_for = f" in {mask_folder} (of its name, or that with {', '.join(MASK_SUFFIXES)} behind it)"
         records = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem
+from mani_monai.utils.subfolders import remedy_below
 
 from .rasters import MASK_ENDINGS, mask_file
 from .records import Listing, Record, pair
@@ -32,7 +33,8 @@ def read_kirc(root: str | Path, mask_values: str = "auto") -> Listing:
     root = check_folder(root, "train_images, train_masks, validation_images, ...")
     parts = [part for part in _PARTS if (root / f"{part}_images").is_dir()]
     if not parts:
-        raise InputError(f"{root}: holds none of train_images, validation_images, test_images; name their folder.")
+        remedy = remedy_below(root, {f"{part}_images" for part in _PARTS}.__contains__, "name their folder")
+        raise InputError(f"{root}: holds none of train_images, validation_images, test_images; {remedy}.")
     problems: list[str] = []
     image_folders = [root / f"{part}_images" for part in parts]
     mask_folders = [check_folder(root / f"{part}_masks", f"the masks of {part}_images") for part in parts]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem
+from mani_monai.utils.subfolders import remedy_below
 
 from .rasters import mask_file
 from .records import FORTY_TIMES, Listing, Record, pair
@@ -37,7 +38,9 @@ def read_tnbc(root: str | Path, instances: str | Path | None = None) -> Listing:
         root = root / "TNBC_NucleiSegmentation"
         slides = _parts(root, "Slide")
     if not slides:
-        raise InputError(f"{root}: holds no folders Slide_XX; name TNBC_NucleiSegmentation or its parent.")
+        otherwise = "name TNBC_NucleiSegmentation or its parent"
+        remedy = remedy_below(root, lambda name: re.fullmatch(r"Slide_\d+", name) is not None, otherwise)
+        raise InputError(f"{root}: holds no folders Slide_XX; {remedy}.")
 
     problems: list[str] = []
     brain = [slides.pop(number) for number in sorted(slides) if number >= _FIRST_BRAIN_SLIDE]

@@ -98,6 +98,10 @@ def test_names():
 def test_a_source_that_is_not_prepared_or_has_no_labels(tmp_path, toy_dir, slides):
     with pytest.raises(InputError, match="is no prepared data set"):
         source_folder(tmp_path)
+    (tmp_path / "data" / "breast").mkdir(parents=True)
+    (tmp_path / "data" / "breast" / "dataset.json").touch()
+    with pytest.raises(InputError, match=f"; name {tmp_path / 'data' / 'breast'}, where there are some"):
+        source_folder(tmp_path / "data")
     (slides.parent / "dataset.json").write_text("{}")
     with pytest.raises(InputError, match="has no source lists, since it has no masks"):
         prepare_domains(slides.parent, slides, tmp_path / "data", 64)

@@ -73,6 +73,11 @@ def test_a_folder_without_images_is_refused(tmp_path):
         list_target_images(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         list_target_images(tmp_path / "nothing")
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        fill(tmp_path / part, "a.png")
+    with pytest.raises(InputError, match=f"holds no images .*; name {tmp_path / 'images'}, where there are some"):
+        list_target_images(tmp_path)
 
 
 def test_a_prepared_data_set_is_a_folder_of_images(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
         ({"images": "bundle"}, "bundle: is a bundle, and no folder of images; are --bundle and --images swapped?"),
         ({"images": "nowhere"}, "nowhere: does not exist; name the folder that holds the images"),
         ({"images": "bundle/configs/metadata.json"}, r"json: is no PNG, TIFF, JPEG or BMP image; name one, or"),
-        ({"images": "empty"}, "empty: no PNG, TIFF, JPEG or BMP images there"),
+        ({"images": "empty"}, "empty: no PNG, TIFF, JPEG or BMP images there; name their folder with --images"),
+        ({"images": "kidney"}, "kidney: no PNG, TIFF, JPEG or BMP images there; name .*kidney/images, where there"),
         ({"out": "images"}, "images: holds the images; name another folder with --out"),
         ({"outputs": ["masks"]}, "--outputs masks: mani_unet writes mask, "),
         ({"outputs": []}, r"--outputs \(none\): "),
@@ -96,6 +98,8 @@ def test_a_network_that_fails_on_an_image_is_no_end(exported, images, tmp_path, 
 )
 def test_what_is_refused_at_once(exported, images, tmp_path, options, message):
     (tmp_path / "empty").mkdir()
+    for part in ("images", "masks"):
+        shutil.copytree(images, tmp_path / "kidney" / part)
     (tmp_path / "bundle" / "configs").mkdir(parents=True)
     (tmp_path / "bundle" / "configs" / "metadata.json").write_text("{}")
     places = {key: tmp_path / options.pop(key, key) for key in ("images", "out", "bundle") if key in options}

@@ -49,6 +49,19 @@ def test_a_place_that_is_not_there_is_refused(tmp_path):
         label(str(tmp_path), str(tmp_path / "none"))
 
 
+def test_images_that_lie_in_a_folder_below_are_found_for_the_user(started, tmp_path):
+    """What the server itself wrote is nobody's image."""
+    for name in ("labels/final/a.png", "trained/mani_unet/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    label(str(tmp_path), str(tmp_path))
+    assert len(started) == 1
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").touch()
+    with pytest.raises(InputError, match=f"--images {tmp_path}: holds no images; name {tmp_path / 'images'}, where"):
+        label(str(tmp_path), str(tmp_path))
+
+
 @pytest.mark.parametrize("place", ["README.md", "docs/index.md", "docs/monai_label.md", "docs/qupath.md"])
 def test_pages_that_lead_qupath_to_the_server_name_the_version_and_geojson(place):
     text = (REPOSITORY / place).read_text()

@@ -187,6 +187,10 @@ def test_files_find_their_slides(slides, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert read_corrected_slides(slides, empty).left_out == (f"a.svs: no GeoJSON of its name in {empty}",)
+    (empty / "qupath").mkdir()
+    (empty / "qupath" / "a.geojson").write_text("{}")
+    with pytest.raises(InputError, match=f"{empty}: holds no GeoJSON; name {empty / 'qupath'} with --geojson"):
+        read_corrected_slides(slides, empty)
 
 
 def test_the_command_says_what_it_changed(slides, tmp_path, capsys):

@@ -42,3 +42,7 @@ def test_no_slides(tmp_path):
         slide_paths(tmp_path)
     with pytest.raises(InputError, match="is not there"):
         slide_paths(tmp_path / "none")
+    (tmp_path / "batch" / "slides").mkdir(parents=True)
+    (tmp_path / "batch" / "slides" / "a.svs").touch()
+    with pytest.raises(InputError, match=f"; name {tmp_path / 'batch' / 'slides'}, where there are some"):
+        slide_paths(tmp_path)

@@ -72,6 +72,9 @@ def test_broken_mat(tmp_path, content):
 def test_missing_pieces(tmp_path):
     with pytest.raises(InputError, match="neither Train nor Test"):
         read_consep(tmp_path)
+    write(tmp_path / "taken" / "CoNSeP", "Train", "train_1", inst_map=IDS)
+    with pytest.raises(InputError, match=f"; name {tmp_path / 'taken' / 'CoNSeP'}, where there are some"):
+        read_consep(tmp_path)
     write(tmp_path, "Train", "train_1", inst_map=IDS)
     (tmp_path / "Train" / "Labels" / "train_1.mat").unlink()
     assert "train_1.png: has no mask" in read_consep(tmp_path).problems[0]

@@ -150,6 +150,17 @@ def test_a_groups_normal_form_is_no_spelling(tmp_path):
     assert len({record.group for record in read_folder(tmp_path, groups=tmp_path / "groups.csv").records}) == 1
 
 
+def test_folders_below_are_named(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / "kidney" / part).mkdir(parents=True)
+        write(tmp_path / "kidney" / part / "a.png")
+    place = tmp_path / "kidney"
+    with pytest.raises(InputError, match=f"^{place}: holds no images .*; name {place / 'images'}, where there are"):
+        read_folder(place)
+    with pytest.raises(InputError, match=f"^{place}: holds no masks; name {place / 'masks'}, where there are some"):
+        read_folder(place / "images", place)
+
+
 def test_refusals(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
         read_folder(tmp_path)

@@ -37,6 +37,9 @@ def test_a_name_in_two_parts_and_a_missing_mask_are_problems(tmp_path):
 def test_missing_folders(tmp_path):
     with pytest.raises(InputError, match="holds none of train_images"):
         read_kirc(tmp_path)
+    (tmp_path / "kirc" / "test_images").mkdir(parents=True)
+    with pytest.raises(InputError, match=f"; name {tmp_path / 'kirc'}, where there are some"):
+        read_kirc(tmp_path)
     (tmp_path / "train_images").mkdir()
     with pytest.raises(InputError, match="train_masks: does not exist"):
         read_kirc(tmp_path)

@@ -68,6 +68,9 @@ def test_image_without_mask_and_mask_without_image(root):
 def test_folder_without_slides(tmp_path):
     with pytest.raises(InputError, match="holds no folders Slide_XX"):
         read_tnbc(tmp_path)
+    (tmp_path / "TNBC" / "release" / "Slide_01").mkdir(parents=True)
+    with pytest.raises(InputError, match=f"; name {tmp_path / 'TNBC' / 'release'}, where there are some"):
+        read_tnbc(tmp_path)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no TNBC at {DATA}")

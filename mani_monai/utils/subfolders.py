@@ -1,0 +1,82 @@
+"""Where below a folder lies what was looked for in it: the remedy of a refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mani_monai.utils.folders import is_leftover, shown
+
+DEEPEST = 3
+"""How far below a folder is looked: ``kidney/patient_1/slide_1/images`` is a person's deepest."""
+_MOST_FOLDERS = 300
+_SHOWN = 5
+_MASKS = re.compile(r"(^|[^a-z])(masks?|labels?|instances?|seg|segmentations?|gt|annotations?)([^a-z]|$)")
+
+
+def remedy_below(
+    folder: Path, wanted: Callable[[str], bool] | Sequence[str], otherwise: str, masks: bool | None = None
+) -> str:
+    """What to do where a folder does not hold what was looked for, but a folder below it may.
+
+    Args:
+        folder: where it was looked for.
+        wanted: as in :func:`folders_below`.
+        otherwise: the remedy where no folder below holds it.
+        masks: as in :func:`folders_below`.
+
+    Returns:
+        the end of a refusal's line, without a full stop: "name kidney/images, where there are some".
+    """
+    found = folders_below(folder, wanted, masks)
+    if not found:
+        return otherwise
+    named = ", ".join(shown(place) for place in found[:_SHOWN])
+    more = f" or another of {len(found)}" if len(found) > _SHOWN else ""
+    return f"name {'one of ' if len(found) > 1 else ''}{named}{more}, where there are some"
+
+
+def folders_below(folder: Path, wanted: Callable[[str], bool] | Sequence[str], masks: bool | None = None) -> list[Path]:
+    """The shallowest folders below a folder that hold what is wanted; leftovers of systems and links are passed over.
+
+    Args:
+        folder: where to look, ``DEEPEST`` folders deep at most.
+        wanted: endings of names in lower case, or whether a name is one that is wanted.
+        masks: keep to folders that are named as masks' are, or to others, where there are some; None keeps all.
+    """
+    level = [folder]
+    for _ in range(DEEPEST):
+        level = [each for place in level for each in _subfolders(place)][:_MOST_FOLDERS]
+        found = [place for place in level if any(_fits(name, wanted) for name in _names(place))]
+        if masks is not None:
+            found = [place for place in found if _is_of_masks(folder, place) == masks] or found
+        if found:
+            return found
+    return []
+
+
+def _fits(name: str, wanted: Callable[[str], bool] | Sequence[str]) -> bool:
+    return wanted(name) if callable(wanted) else name.lower().endswith(tuple(wanted))
+
+
+def _is_of_masks(folder: Path, place: Path) -> bool:
+    return any(_MASKS.search(part.lower()) for part in place.relative_to(folder).parts)
+
+
+def _subfolders(place: Path) -> list[Path]:
+    try:
+        return sorted(path for path in place.iterdir() if _is_place(path))
+    except OSError:
+        return []
+
+
+def _is_place(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not is_leftover(path)
+
+
+def _names(place: Path) -> list[str]:
+    try:
+        return [path.name for path in place.iterdir() if not is_leftover(path)]
+    except OSError:
+        return []
