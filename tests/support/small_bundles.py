@@ -1,4 +1,4 @@
-"""A narrow U-Net as an exported bundle, made in a blink: its weights say nothing, but give nuclei on a picture."""
+"""Narrow networks as exported bundles, made in a blink: their weights say nothing, but give nuclei on a picture."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from mani_monai.apps.export.carried_modules import carry_modules, names_in, renamed
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
+from mani_monai.networks.nets import LightHoVerNet
 from mani_monai.older_exports import PIPELINES
 from mani_monai.utils.archive import write_hashes
 from mani_monai.utils.json_files import config_text
@@ -56,10 +57,27 @@ def write_unet_bundle(
     """Writes configs, modules, weights and hashes as an export has them, with changes of its declaration."""
     declaration = small_declaration(window, **changes)
     declaration = with_third(declaration, third) if third else declaration
-    text = config_text(inference_config(declaration, "."))
     state = small_unet(seed).state_dict()
-    metadata = {**METADATA, "version": version, "model": declaration.as_dict()}
-    _write(folder, renamed(text), metadata, third_weights(state) if third else state)
+    metadata = {**METADATA, "version": version}
+    return _write_declared(folder, declaration, metadata, third_weights(state) if third else state)
+
+
+def write_hovernet_bundle(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """Writes the light network of HoVer-Net's pipeline, narrow, as an export."""
+    metadata = json.loads((REPOSITORY / "bundles" / "mani_hovernet" / "configs" / "metadata.json").read_text())
+    light = {"_target_": "mani_monai.networks.nets.LightHoVerNet", "features": FEATURES, "output": 48}
+    declaration = Declaration.from_metadata(metadata).trained(network=light, window=64, **changes)
+    torch.manual_seed(seed)
+    network = LightHoVerNet(FEATURES, 48)
+    network.train()(as_input(picture(96, 96, seed)))  # the running statistics of a picture
+    return _write_declared(folder, declaration, metadata, network.state_dict())
+
+
+def _write_declared(
+    folder: Path, declaration: Declaration, metadata: dict[str, Any], state: Mapping[str, Tensor]
+) -> Path:
+    text = config_text(inference_config(declaration, "."))
+    _write(folder, renamed(text), {**metadata, "model": declaration.as_dict()}, state)
     carry_modules(names_in(text), folder)
     write_hashes(folder)
     return folder

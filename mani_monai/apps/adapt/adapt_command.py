@@ -46,9 +46,10 @@ def adapt(
         target: folder of unlabelled images, PNG, TIFF, JPEG or BMP, not searched below, or one that mani prepare wrote.
         out: folder for everything; one folder an adaptation.
         source: folder of a labelled data set that mani prepare wrote; none where a model is adapted as it is.
-        model: folder or zip of a mani_unet to adapt; by default the weights that come along, or with --source none.
-            With --source, training starts from its weights where its U-Net has the channels of the preset's, else anew;
-            weights go on with the preprocessing that they were trained with.
+        model: folder or zip of the model to adapt; by default the weights that come along, or with --source none. Of a
+            mani_hovernet the batch statistics are chosen, and nothing is trained. With --source, training starts from
+            the weights of a mani_unet that has the channels of the preset's, else anew; weights go on with the
+            preprocessing that they were trained with.
         method: of a training: stain_adabn, the default (trained on normalised stains, then averaged weights with the
             target's batch statistics), mean_teacher_stain_augmentation, adabn (the source-only training with the
             target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source:

@@ -51,19 +51,18 @@ def bound_by(model: Model, name: str) -> list[dict[str, Any]]:
     return [dict(domain) for domain in model.domains] or [alone]
 
 
-def open_unet(path: str | Path, device: str | None = None) -> Model:
-    """Opens a bundle of mani_unet, as an inference does.
+def of_unet(model: Model, path: str | Path) -> Model:
+    """A model that a training may start from.
 
     Args:
+        model: what was opened.
         path: its folder or zip.
-        device: where it runs; the GPU by default, where there is one.
 
     Raises:
-        InputError: no such bundle, one that an inspection refuses, or one of another network.
+        InputError: when it is of another network than mani_unet.
     """
-    model = Model.open(path, device)
     if model.name != UNET:
-        raise InputError(f"{path}: is an export of {model.name}; only mani_unet is adapted here: name one of it.")
+        raise InputError(f"{path}: is an export of {model.name}; only mani_unet is trained here: name one of it.")
     return model
 
 
@@ -76,10 +75,10 @@ def take_model(path: str | Path, folder: Path, device: str | None = None) -> Giv
         device: where it runs; the GPU by default, where there is one.
 
     Raises:
-        InputError: as of :func:`open_unet`.
+        InputError: no such bundle, one that an inspection refuses, or one of another network.
     """
     place = _place(path)
-    model = open_unet(place, device)
+    model = of_unet(Model.open(place, device), place)
     folder.mkdir(parents=True, exist_ok=True)
     write_state(model.state, folder / "model.pt")
     return GivenModel(place.name, model, folder / "model.pt", bound_by(model, place.name))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.apps.adapt.given_model import bound_by, model_hash, open_unet
+from mani_monai.apps.adapt.given_model import bound_by, model_hash, of_unet
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.phases import phases
@@ -46,6 +46,7 @@ from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import given_pixel_size
+from mani_monai.declaration import UNET
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.utils import InputError
@@ -117,9 +118,11 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     size = given_pixel_size(mpp)
     listing = list_target_images(job.target, job.licence)
     check_request(job.out / REQUEST, asked := _request(job, [record.image for record in listing.records]))
-    given = open_unet(job.model, job.device)
+    given = Model.open(job.model, job.device)
+    if job.method not in (None, STATISTICS):
+        of_unet(given, job.model)
 
-    say = phases(job.say, 4 if job.method == STATISTICS or (job.method is None and _lacking()) else 5)
+    say = phases(job.say, 4 if job.method == STATISTICS or (job.method is None and _lacking(given)) else 5)
     say("checking the images")
     looked_at = [record.image for record in evenly_taken(listing.records, LOOKED_AT)]
     images, bad = survey(looked_at, size, given.mpp)
@@ -179,7 +182,7 @@ def _self_trained(
     job: SourceFree, say: Callable[[str], None], choice: Choice, given: Model, sound: Sequence[TargetImage]
 ) -> tuple[Choice, dict[str, Any]]:
     """The choice with the trained model in it, and facts of the training; as it was, where nothing can be trained."""
-    method, lacking = job.method or SELF_TRAINING, _lacking()
+    method, lacking = job.method or SELF_TRAINING, _lacking(given)
     try:
         if lacking:
             raise InputError(f"{lacking}; install mani-monai again, or take --method {STATISTICS}.")
@@ -193,8 +196,10 @@ def _self_trained(
         return choice, {}
 
 
-def _lacking() -> str | None:
-    """What of a training is not installed, or not to be had on this system."""
+def _lacking(given: Model) -> str | None:
+    """What of a training is not installed, or not to be had on this system or for this network."""
+    if given.name != UNET:
+        return f"{given.name} is not trained further"
     try:
         import tensorboard  # noqa: F401 - which the training writes for
 

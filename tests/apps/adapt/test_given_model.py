@@ -103,7 +103,7 @@ def test_the_other_bundle_is_refused(bundle, tmp_path, monkeypatch):
     opened = Model.open(bundle, "cpu")
     hovernet = replace(opened.declaration, bundle="mani_hovernet")
     monkeypatch.setattr(Model, "open", staticmethod(lambda *_: replace(opened, declaration=hovernet)))
-    assert "is an export of mani_hovernet; only mani_unet is adapted here" in refusal_of(bundle, tmp_path / "out")
+    assert "is an export of mani_hovernet; only mani_unet is trained here" in refusal_of(bundle, tmp_path / "out")
 
 
 def test_other_weights_are_another_request(bundle):

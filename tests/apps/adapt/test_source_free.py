@@ -12,7 +12,7 @@ from adapted import Raising
 from bundle_files import REPOSITORY
 from exports import picture
 from PIL import Image
-from small_bundles import write_older_bundle, write_unet_bundle
+from small_bundles import write_hovernet_bundle, write_older_bundle, write_unet_bundle
 
 from mani_monai.apps.adapt import source_free, statistics_choice
 from mani_monai.apps.adapt.outcome import Slides
@@ -209,3 +209,26 @@ def test_too_few_images_and_another_adaptation(finished, target, bundle, tmp_pat
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="holds an adaptation of another target; choose another --out"):
         adapt_statistics(job(few, finished[0], bundle))
+
+
+def test_hovernets_statistics_are_chosen_too(target, tmp_path, towards_target):
+    """Nothing of it is trained: the statistics alone change, and the report counts what its commands find."""
+    bundle, said = write_hovernet_bundle(tmp_path / "mani_hovernet", mpp=0.25), []
+    out = tmp_path / "out"
+    done = adapt_statistics(job(target, out, bundle, method=None, say=said.append))
+    assert "no self-training: mani_hovernet is not trained further." in said
+    assert any(line.startswith("4/4 ") for line in said)
+    before, after = (Model.open(path, "cpu") for path in (bundle, done.adapted.folder))
+    changed = {name for name, value in before.state.items() if not torch.equal(value, after.state[name])}
+    assert changed == {name for name in before.state if name.endswith(STATISTICS)}
+    result = infer_folder(done.adapted.folder, target, tmp_path / "after", outputs=["csv"], progress=False, ahead=0)
+    counts = {image.image: image.nuclei for image in result.images if image.nuclei is not None}
+    assert {row["image"]: row["after"] for row in report(out)["images"]} == counts
+
+
+@pytest.mark.parametrize("method", ["self_training", "source_free_mani"])
+def test_hovernet_is_not_trained_further(target, tmp_path, method):
+    bundle = write_hovernet_bundle(tmp_path / "mani_hovernet", mpp=0.25)
+    with pytest.raises(InputError, match="is an export of mani_hovernet; only mani_unet is trained here"):
+        adapt_statistics(job(target, tmp_path / "out", bundle, method=method))
+    assert not (tmp_path / "out").exists()
