@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from mani_monai.config_match import check_same_steps
-from mani_monai.declaration import KEY, Declaration, training_of
+from mani_monai.declaration import KEY, Declaration
+from mani_monai.provenance import training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import load_network, load_tensors
 from mani_monai.utils.folders import file_hash

@@ -1,41 +1,25 @@
-"""What a trained network is, and what trained it: the keys "model" and "training" of a bundle's ``metadata.json``."""
+"""What a trained network is: the key "model" of a bundle's ``metadata.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.known_components import (
-    HOVER_PARTING,
-    NETWORKS,
-    PARTINGS,
-    STEPS,
-    KnownNetwork,
-    built,
-    plain_component,
-)
+from mani_monai.known_components import HOVER_PARTING, built, known_network, known_parting, known_steps
+from mani_monai.known_networks import NETWORKS, KnownNetwork
 from mani_monai.utils import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from monai.inferers import Inferer
     from monai.transforms import MapTransform
     from torch import nn
 
 KEY = "model"
-TRAINING = "training"
-"""Key of ``metadata.json``: what the weights were trained on and how."""
-RECORDED = ("name", "role", "licence")
-"""Texts that a run's metadata hold of every data set that trained it."""
 UNET, HOVERNET = "mani_unet", "mani_hovernet"
 ROWS, COLUMNS = "rows_columns", "columns_rows"
 OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
 """Files of an image by default."""
-_PLACES = {"keys", "instances_key", "table_key", "polygons_key"}  # of a parting: its place in a config
-IMAGE = "image"
 CALIBRATED = "model.pt"
 """The weights that ``mani calibrate`` measures; a calibration holds for no others."""
 _CALIBRATION = ("temperature", "bias")  # arguments of a parting
@@ -74,9 +58,9 @@ class Declaration:
     def __post_init__(self) -> None:
         if self.bundle not in (UNET, HOVERNET):
             raise InputError(f"bundle: is {self.bundle!r}; this project knows {UNET} and {HOVERNET}.")
-        object.__setattr__(self, "network", _network(self.network))
-        object.__setattr__(self, "preprocessing", tuple(_step(step) for step in _list(self.preprocessing)))
-        object.__setattr__(self, "parting", _parting(self.parting))
+        object.__setattr__(self, "network", known_network(self.network))
+        object.__setattr__(self, "preprocessing", known_steps(self.preprocessing))
+        object.__setattr__(self, "parting", known_parting(self.parting))
         if self.axes not in (ROWS, COLUMNS):
             raise InputError(f"axes: are {self.axes!r}; write {ROWS}, or {COLUMNS} for older weights.")
         if (
@@ -242,56 +226,6 @@ class Declaration:
     def build_parting(self) -> MapTransform:
         """The transform that makes instances of the key "pred"."""
         return built({**self.settled_parting(), "keys": "pred", "table_key": None})
-
-
-def training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) -> dict[str, Any]:
-    """What a run's or a bundle's ``metadata.json`` says of its training; empty where it says nothing.
-
-    Args:
-        metadata: the file's content.
-        place: the file, or what holds it, for messages.
-        remedy: what to do about it, the end of a sentence.
-
-    Returns:
-        the value of ``TRAINING``, with a list of records of name, role and licence in "domains".
-
-    Raises:
-        InputError: when it is no such object.
-    """
-    training = metadata.get(TRAINING) or {}
-    records = training.get("domains") if isinstance(training, Mapping) else None
-    if not isinstance(training, Mapping) or not isinstance(records or [], (list, tuple)):
-        raise InputError(f"{place}: its {TRAINING!r} is no object with a list of data sets; {remedy}.")
-    for record, name in product(records or [], RECORDED):
-        if not isinstance(record, Mapping) or not isinstance(record.get(name), str):
-            raise InputError(f"{place}: a data set of its {TRAINING!r} lacks its {name}; {remedy}.")
-    return dict(training)
-
-
-def _network(network: Any) -> dict[str, Any]:
-    arguments = plain_component(network, "network", NETWORKS)
-    unknown = arguments.keys() - {"_target_"} - set(NETWORKS[arguments["_target_"]].arguments)
-    if unknown:
-        raise InputError(f"network: {arguments['_target_']} has no argument {min(unknown)!r} here.")
-    NETWORKS[arguments["_target_"]].check(arguments)
-    return arguments
-
-
-def _step(step: Any) -> dict[str, Any]:
-    arguments = plain_component(step, "preprocessing", STEPS)
-    if arguments.get("keys") not in (IMAGE, [IMAGE]):
-        raise InputError(f"preprocessing: {arguments['_target_']} must have the keys {IMAGE!r}.")
-    return arguments
-
-
-def _parting(parting: Any) -> dict[str, Any]:
-    return {name: value for name, value in plain_component(parting, "parting", PARTINGS).items() if name not in _PLACES}
-
-
-def _list(steps: Any) -> Sequence[Any]:
-    if isinstance(steps, str) or not isinstance(steps, Sequence):
-        raise InputError("preprocessing: is no list of steps.")
-    return steps
 
 
 def _mpp(mpp: Any) -> float | None:

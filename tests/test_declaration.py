@@ -10,7 +10,7 @@ import pytest
 import torch
 from bundle_files import REPOSITORY
 
-from mani_monai import declaration as declarations
+from mani_monai import known_components
 from mani_monai.declaration import Declaration
 from mani_monai.inferers import WholeImageInferer
 from mani_monai.utils import InputError
@@ -155,7 +155,7 @@ def test_a_step_is_added_by_one_name(monkeypatch):
     step = {"_target_": "AdjustContrastd", "keys": "image", "gamma": 2.0}
     with pytest.raises(InputError, match="'AdjustContrastd' is not known here"):
         read(preprocessing=[step])
-    monkeypatch.setattr(declarations, "STEPS", {*declarations.STEPS, "AdjustContrastd"})
+    monkeypatch.setattr(known_components, "STEPS", {*known_components.STEPS, "AdjustContrastd"})
     assert read(preprocessing=[step]).build_preprocessing()[0].adjuster.gamma == 2.0
 
 

@@ -10,6 +10,7 @@ from painted_model import painted, painted_model, red_model, round_nuclei
 from PIL import Image
 
 from mani_monai import declaration as declarations
+from mani_monai import known_components
 from mani_monai.declaration import COLUMNS
 from mani_monai.known_components import PARTING
 from mani_monai.utils import InputError
@@ -90,7 +91,7 @@ def test_a_painted_quarter_changes_nothing_beside_it_and_holds_no_nuclei(colour,
 
 
 def test_a_step_that_is_declared_is_taken(monkeypatch):
-    monkeypatch.setattr(declarations, "STEPS", {*declarations.STEPS, "AdjustContrastd", "SpatialPadd"})
+    monkeypatch.setattr(known_components, "STEPS", {*known_components.STEPS, "AdjustContrastd", "SpatialPadd"})
     picture = noise(20, 30)
     darker = red_model(preprocessing=[{"_target_": "AdjustContrastd", "keys": "image", "gamma": 3.0}]).maps(picture)
     red = picture[..., 0].astype(np.float32)

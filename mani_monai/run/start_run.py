@@ -11,8 +11,9 @@ import ignite.distributed as idist
 
 from mani_monai.config_match import first_difference, plain
 from mani_monai.data.datalists import type_names
-from mani_monai.declaration import KEY, TRAINING, Declaration
+from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config, with_channels
+from mani_monai.provenance import TRAINING
 from mani_monai.run.run_folder import (
     CHECKPOINT,
     LENGTHS,

@@ -8,7 +8,7 @@ from typing import Any
 
 from mani_monai.data.datalists import data_set_names
 from mani_monai.data.pixel_size import alike
-from mani_monai.declaration import training_of
+from mani_monai.provenance import training_of
 from mani_monai.run.run_folder import metadata_file
 from mani_monai.transforms.nucleus import least_area
 from mani_monai.utils.json_files import read_object

@@ -11,7 +11,8 @@ import torch
 from exports import REPOSITORY
 from torch import Tensor
 
-from mani_monai.declaration import KEY, TRAINING, Declaration
+from mani_monai.declaration import KEY, Declaration
+from mani_monai.provenance import TRAINING
 from mani_monai.run.run_folder import write_config
 from mani_monai.run.trained_domains import read_domains
 

@@ -18,8 +18,9 @@ from mani_monai.apps.export.carried_modules import carry_modules, names_in, rena
 from mani_monai.apps.export.documents import FORMS, data_license, description, model_card
 from mani_monai.apps.export.formats import largest_difference, write_onnx, write_state, write_torchscript
 from mani_monai.apps.export.trained_run import TrainedRun
-from mani_monai.declaration import KEY, TRAINING, Declaration
+from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config, with_channels
+from mani_monai.provenance import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, write_archive, write_hashes
 from mani_monai.utils.files import load_network, raise_unwritten

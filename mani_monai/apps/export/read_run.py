@@ -12,8 +12,9 @@ from mani_monai.apps.export.trained_run import FACTS, ORACLE, Domain, TrainedRun
 from mani_monai.bundle_files import opened_bundle
 from mani_monai.config_match import check_same_steps
 from mani_monai.data.pixel_size import alike, given_pixel_size
-from mani_monai.declaration import ROWS, Declaration, training_of
+from mani_monai.declaration import ROWS, Declaration
 from mani_monai.model import Model
+from mani_monai.provenance import training_of
 from mani_monai.run.run_folder import metadata_file, read_train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, load_tensors, weights_file

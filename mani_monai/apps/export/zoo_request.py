@@ -14,7 +14,8 @@ from monai.utils.module import version_leq
 from mani_monai.apps.export.documents import performance, section, sections, terms_of_use
 from mani_monai.apps.export.trained_run import Domain
 from mani_monai.apps.export.zoo_texts import CARD, UNIT_TEST
-from mani_monai.declaration import KEY, TRAINING
+from mani_monai.declaration import KEY
+from mani_monai.provenance import TRAINING
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, files_of, write_hashes

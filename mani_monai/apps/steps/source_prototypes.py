@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from mani_monai.data.datalists import load_source_list
 from mani_monai.data.readers.rasters import read_image
-from mani_monai.declaration import TRAINING, training_of
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.networks.layers import masked_mean
+from mani_monai.provenance import TRAINING, training_of
 from mani_monai.run.run_folder import metadata_file, read_train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
