@@ -23,7 +23,6 @@ OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png"
 CALIBRATED = "model.pt"
 """The weights that ``mani calibrate`` measures; a calibration holds for no others."""
 _CALIBRATION = ("temperature", "bias")  # arguments of a parting
-_CONTOUR = "contour"  # what a third channel tells where a parting does not say
 _AGAIN = "export the training again"
 
 
@@ -91,7 +90,11 @@ class Declaration:
     @property
     def third(self) -> str | None:
         """What a U-Net's third channel tells, "contour" or "distance", as its parting says; None without one."""
-        return self.parting.get("third", _CONTOUR) if self.network.get("out_channels", 2) > 2 else None
+        if self.network.get("out_channels", 2) < 3:
+            return None
+        from mani_monai.transforms.part_nucleid import CONTOUR  # where the parting does not say
+
+        return self.parting.get("third", CONTOUR)
 
     @property
     def further_channels(self) -> tuple[str, ...]:
