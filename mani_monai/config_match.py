@@ -14,7 +14,6 @@ from mani_monai.declaration import ROWS, Declaration
 from mani_monai.inference_config import inference_config, with_project_names
 from mani_monai.known_components import HOVER_PARTING
 from mani_monai.utils import InputError
-from mani_monai.utils.archive import HASHES
 from mani_monai.utils.json_files import read_object
 
 LONGEST = 60
@@ -44,11 +43,8 @@ _FILES = ("Load", "Save")
 def check_same_steps(folder: Path, declaration: Declaration) -> None:
     """Refuses a folder whose ``inference.json`` finds other nuclei than its ``metadata.json`` declares.
 
-    An export's hashes say that nobody edited it, so that another version's export is no edit.
-
     Args:
-        folder: a bundle's, whose files were compared with their hashes, or a run's; one without ``inference.json`` says
-            one thing alone.
+        folder: a run's, or a bundle's without hashes; one without ``inference.json`` says one thing alone.
         declaration: of its ``metadata.json``, with its calibration.
 
     Raises:
@@ -57,8 +53,7 @@ def check_same_steps(folder: Path, declaration: Declaration) -> None:
     path = folder / "configs" / "inference.json"
     remedy = "bring it back from the bundle's zip, or move it away"
     config = read_object(path, remedy)
-    hashed = f"configs/{path.name}" in read_object(folder / HASHES, remedy)
-    if not path.is_file() or declaration.axes != ROWS or hashed:
+    if not path.is_file() or declaration.axes != ROWS:
         return
     said, meant = _deciding(with_project_names(config)), _deciding(plain(inference_config(declaration, ".")))
     key = first_difference(said, meant)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.json_files import read_object
 
 HASHES = "hashes.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -32,6 +33,19 @@ def write_hashes(folder: Path) -> dict[str, str]:
     hashes = {name: file_hash(path) for name, path in files_of(folder).items() if name != HASHES}
     (folder / HASHES).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
     return hashes
+
+
+def is_hashed(folder: Path, name: str) -> bool:
+    """Whether a bundle's hashes have one of a file, so that whoever exported it wrote that.
+
+    Args:
+        folder: the bundle's.
+        name: of the file in it, with slashes.
+
+    Raises:
+        InputError: when the hashes cannot be read.
+    """
+    return name in read_object(folder / HASHES, "bring it back from the bundle's zip, or move it away")
 
 
 def write_archive(folder: Path, path: Path) -> None:
