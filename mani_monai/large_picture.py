@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import numpy as np
+from monai.transforms import MapTransform
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mani_monai.declaration import Declaration
 from mani_monai.known_components import HOVER_PARTING, STAINS
 from mani_monai.nuclei import NOT_FINITE
 from mani_monai.transforms.hover_borders import KERNEL, border_scale, own_scale
@@ -17,13 +20,24 @@ from mani_monai.transforms.stain_normalisation import NormaliseStainsd, TissueCo
 from mani_monai.transforms.tissue import shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 
-if TYPE_CHECKING:
-    from mani_monai.model import Model
-
 STAIN_WINDOWS, BORDER_WINDOWS, EDGE = 64, 32, 256
 SEED = 0
 _GLASS = 200  # of the least channel of 255
 _LEAST = 0.25  # of a window that is tissue, for it to stand for the picture
+
+
+class Asked(Protocol):
+    """What is asked for its answer to windows, as :class:`mani_monai.model.Model` has it."""
+
+    @property
+    def declaration(self) -> Declaration: ...
+
+    @property
+    def steps(self) -> Sequence[MapTransform]: ...
+
+    def pixels(self, picture: NDArray[np.uint8]) -> Tensor: ...
+
+    def maps(self, picture: NDArray[np.uint8], whole: TissueColours | None = None) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -41,15 +55,15 @@ class Window:
         return self.bottom - self.top, self.right - self.left
 
 
-def measured(model: Model, picture: NDArray[np.uint8]) -> tuple[TissueColours | None, Model]:
-    """What stands for a large picture, by windows of it: its tissue's colours, and a model with its borders.
+def measured(model: Asked, picture: NDArray[np.uint8]) -> tuple[TissueColours | None, Declaration]:
+    """What stands for a large picture, by windows of it: its tissue's colours, and a declaration with its borders.
 
     Args:
         model: the model.
         picture: HW3 RGB, at the network's pixel size.
 
     Returns:
-        the colours, None where the model normalises no stains, and the model that finds the picture's nuclei.
+        the colours, None where the model normalises no stains, and what the model declares that finds its nuclei.
 
     Raises:
         InputError: as of :meth:`Model.maps`, and when the model normalises stains twice.
@@ -63,7 +77,7 @@ def measured(model: Model, picture: NDArray[np.uint8]) -> tuple[TissueColours | 
     return colours, with_borders(model, chosen(BORDER_WINDOWS), colours)
 
 
-def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: bool = False) -> TissueColours | None:
+def tissue_colours(model: Asked, pictures: Iterator[NDArray[np.uint8]], whole: bool = False) -> TissueColours | None:
     """Measures tissue as the model's stain normalisation sees it.
 
     Args:
@@ -95,15 +109,15 @@ def tissue_colours(model: Model, pictures: Iterator[NDArray[np.uint8]], whole: b
     return TissueColours.of_image(next(seen)) if whole else TissueColours.of(seen)
 
 
-def parts_by_borders(model: Model) -> bool:
+def parts_by_borders(model: Asked) -> bool:
     """Whether a model's nuclei come of HoVer-Net's distances."""
     return model.declaration.parting["_target_"] == HOVER_PARTING
 
 
 def with_borders(
-    model: Model, pictures: Iterator[NDArray[np.uint8]], colours: TissueColours | None, whole: bool = False
-) -> Model:
-    """A model whose borders are scaled by what stands for the picture, hence the same in every part of it.
+    model: Asked, pictures: Iterator[NDArray[np.uint8]], colours: TissueColours | None, whole: bool = False
+) -> Declaration:
+    """A model's declaration, its borders scaled by what stands for the picture, hence the same in every part of it.
 
     HoVer-Net scales them over the image at hand.
 
@@ -114,13 +128,13 @@ def with_borders(
         whole: there is one, and it is all of the picture.
 
     Returns:
-        the model itself where its nuclei come of no distances.
+        the model's own where its nuclei come of no distances.
 
     Raises:
         InputError: as of :meth:`Model.maps`, and when an answer is not finite.
     """
     if not parts_by_borders(model):
-        return model
+        return model.declaration
     parting = dict(model.declaration.parting)
     kernel = int(parting.get("kernel_size", KERNEL))
     distances = (model.maps(each, colours)[2:4] for each in pictures)
@@ -130,7 +144,7 @@ def with_borders(
         raise
     except ValueError as error:
         raise InputError(NOT_FINITE) from error
-    return replace(model, declaration=model.declaration.trained(parting=parting))
+    return model.declaration.trained(parting=parting)
 
 
 def tissue_windows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,10 @@ class Model:
         network, declaration, facts = read_bundle(path, weights)
         return cls(network, declaration, device, precision, *facts)
 
+    def declared(self, declaration: Declaration) -> Model:
+        """This model with another declaration of the same network; itself where it is its own."""
+        return self if declaration is self.declaration else replace(self, declaration=declaration)
+
     @property
     def name(self) -> str:
         """ "mani_unet" or "mani_hovernet"."""
@@ -177,7 +181,8 @@ class Model:
             return whole, self
         from mani_monai.large_picture import measured  # few pictures are
 
-        return measured(self, whole)
+        colours, declaration = measured(self, whole)
+        return colours, self.declared(declaration)
 
     def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.

@@ -43,7 +43,7 @@ def with_slide_borders(
         the model itself where its nuclei come of no distances.
     """
     pictures = standing_windows(slide, ratio, region, BORDER_WINDOWS)
-    return with_borders(model, pictures, colours, is_taken_whole(slide.grid(ratio)))
+    return model.declared(with_borders(model, pictures, colours, is_taken_whole(slide.grid(ratio))))
 
 
 def clump_boxes(model: Model, instances: NDArray[np.int32], maps: NDArray[np.float32]) -> NDArray[np.int64]:
