@@ -44,6 +44,24 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
         ) from error
 
 
+def write_state(state: Mapping[str, Tensor], path: Path) -> None:
+    """Writes a state dictionary of plain tensors, the same bytes for the same values.
+
+    Args:
+        state: tensors by name.
+        path: the file.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    try:  # the file's own name stands in it, so it is written in its place
+        torch.save({name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, path)
+    except Exception as error:
+        path.unlink(missing_ok=True)
+        raise_unwritten(error, path)
+        raise
+
+
 def raise_unwritten(error: BaseException, place: str | Path) -> None:
     """Raises an :class:`InputError` that names a place where an error says that a file system took no more.
 

@@ -11,7 +11,7 @@ from finished_runs import finished_run
 from monai.networks.nets import BasicUNet
 from torch import nn
 
-from mani_monai.apps.export import export_bundle as export
+from mani_monai.apps.export import formats
 from mani_monai.apps.export.export_bundle import Exported, export_bundle
 from mani_monai.apps.export.read_run import read_run
 
@@ -44,7 +44,7 @@ def export_quickly(name: str, trained: nn.Module, dataset_dir: Path, folder: Pat
     run = read_run(finished_run(folder / "run", trained.state_dict(), dataset_dir, name, **options), method="MaNi")
     with pytest.MonkeyPatch.context() as patch:
         for form, result in {"write_torchscript": None, "write_onnx": None, "largest_difference": {}}.items():
-            patch.setattr(export, form, lambda *_, result=result: result)
+            patch.setattr(formats, form, lambda *_, result=result: result)
         return export_bundle(REPOSITORY / "bundles" / name, run, folder / "dist", "1.2.3")
 
 

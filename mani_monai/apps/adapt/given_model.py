@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mani_monai.apps.export.formats import write_state
 from mani_monai.bundle_files import bundle_within
 from mani_monai.declaration import UNET
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.files import write_state
 from mani_monai.utils.folders import file_hash
 
 WEIGHTS = "models/model.pt"

@@ -19,14 +19,13 @@ from mani_monai.apps.adapt.methods import Method, Training, base_of
 from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, TooFewSure
 from mani_monai.apps.adapt.start import head_of, start_settings
 from mani_monai.apps.adapt.target_images import TargetImage
-from mani_monai.apps.export.formats import write_state
 from mani_monai.data.writers import write_instance_map
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.run.launching import Launcher
 from mani_monai.run.run_folder import read_train_config
 from mani_monai.transforms.sure_nuclei import UNSURE_ID, sure_label
-from mani_monai.utils.files import load_network, load_tensors, weights_file
+from mani_monai.utils.files import load_network, load_tensors, weights_file, write_state
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
 

@@ -1,4 +1,4 @@
-"""A network's weights as files that others open: state dictionary, TorchScript, ONNX."""
+"""A network's weights in forms that others open, TorchScript and ONNX, held against PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +16,40 @@ import torch
 from torch import Tensor, nn
 
 from mani_monai.utils import InputError
-from mani_monai.utils.files import raise_unwritten
+from mani_monai.utils.printing import phase
 
 EXPORT = ("-m", "monai.bundle", "ckpt_export", "--net_id", "network_def", "--filepath", "models/model.ts")
 FILES = ("--ckpt_file", "models/model.pt", "--meta_file", "configs/metadata.json")
 CONFIG = ("--config_file", "configs/inference.json")
+TOLERANCE = 1e-4  # how far TorchScript and ONNX may lie from PyTorch
+REFERENCE_IMAGES = 2
 
 
-def write_state(state: Mapping[str, Tensor], path: Path) -> None:
-    """Writes a state dictionary of plain tensors, the same bytes for the same values.
+def write_further_forms(folder: Path, network: nn.Module, example: Tensor, multiple: int | None) -> dict[str, float]:
+    """Writes TorchScript and ONNX beside ``models/model.pt``, and holds both against PyTorch.
 
     Args:
-        state: tensors by name.
-        path: the file.
+        folder: the bundle's, with its configs.
+        network: the network, with the bundle's weights.
+        example: BCHW input, with B >= 2.
+        multiple: as of :func:`write_onnx`.
+
+    Returns:
+        how far each lies from PyTorch, by its file's name, as of :func:`largest_difference`.
 
     Raises:
-        InputError: when it cannot be written.
+        InputError: when MONAI cannot export the network, or a form differs by more than ``TOLERANCE``.
     """
-    try:  # the file's own name stands in it, so it is written in its place
-        torch.save({name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, path)
-    except Exception as error:
-        path.unlink(missing_ok=True)
-        raise_unwritten(error, path)
-        raise
+    with phase("writing TorchScript"):
+        write_torchscript(folder)
+    with phase("writing ONNX"):
+        write_onnx(network, example, multiple, folder / "models" / "model.onnx")
+    with phase("comparing both with PyTorch"):
+        difference = largest_difference(network, folder, example.split(1)[:REFERENCE_IMAGES])
+    for name, value in difference.items():
+        if not value <= TOLERANCE:
+            raise InputError(f"{name}: differs from PyTorch by {value:.1e}, over {TOLERANCE:.0e}; it is not exported.")
+    return difference
 
 
 def write_torchscript(bundle: Path) -> Path:

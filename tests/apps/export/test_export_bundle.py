@@ -9,7 +9,7 @@ import pytest
 import torch
 from exports import REPOSITORY
 
-from mani_monai.apps.export import export_bundle as export
+from mani_monai.apps.export import formats
 from mani_monai.apps.export.export_bundle import Exported, export_bundle, exported_metadata
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import files_of
@@ -22,9 +22,9 @@ UNET = REPOSITORY / "bundles" / "mani_unet"
 def quick():
     """Exports without the two slow forms of the weights, for tests of all the rest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "write_torchscript", lambda folder: (folder / "models" / "model.ts").touch())
-        patch.setattr(export, "write_onnx", lambda *arguments: arguments[-1].touch())
-        patch.setattr(export, "largest_difference", lambda *_: {"model.ts": 0.0})
+        patch.setattr(formats, "write_torchscript", lambda folder: (folder / "models" / "model.ts").touch())
+        patch.setattr(formats, "write_onnx", lambda *arguments: arguments[-1].touch())
+        patch.setattr(formats, "largest_difference", lambda *_: {"model.ts": 0.0})
         yield
 
 
@@ -99,7 +99,7 @@ def test_forms_of_the_weights_may_be_left_out(unet_run, tmp_path, quick):
 
 
 def test_forms_that_differ_are_not_exported(unet_run, tmp_path, monkeypatch, quick):
-    monkeypatch.setattr(export, "largest_difference", lambda *_: {"model.onnx": 2e-4})
+    monkeypatch.setattr(formats, "largest_difference", lambda *_: {"model.onnx": 2e-4})
     with pytest.raises(InputError, match=r"model\.onnx: differs from PyTorch by 2\.0e-04"):
         export_bundle(UNET, unet_run, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from exports import REPOSITORY, picture
 from tiny_export import export_unet
 
 from mani_monai import Model
-from mani_monai.apps.export import export_bundle as export
+from mani_monai.apps.export import formats
 from mani_monai.apps.export.export_bundle import export_bundle
 from mani_monai.apps.export.export_command import export as export_command
 from mani_monai.apps.export.read_run import read_exported
@@ -31,7 +31,7 @@ def exported(toy_dir, tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     for name, result in {"write_torchscript": None, "write_onnx": None, "largest_difference": {}}.items():
-        monkeypatch.setattr(export, name, lambda *_, result=result: result)
+        monkeypatch.setattr(formats, name, lambda *_, result=result: result)
 
 
 def test_the_same_version_has_the_same_bytes(exported, tmp_path, quick):
