@@ -23,7 +23,7 @@ from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
 from mani_monai.apps.adapt.phases import phases
 from mani_monai.apps.adapt.request import REQUEST, check_both, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
-from mani_monai.apps.adapt.target_images import images_of, list_target_images
+from mani_monai.apps.adapt.target_folder import images_of, list_target_images
 from mani_monai.apps.adapt.trained_outcome import measure_training
 from mani_monai.apps.adapt.write_report import PAGE, write_report
 from mani_monai.apps.export.documents import terms_of_use

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from mani_monai.apps.adapt.target_images import FEWEST, list_target_images, survey, target_name
+from mani_monai.apps.adapt.target_folder import list_target_images, target_name
+from mani_monai.apps.adapt.target_images import FEWEST, survey
 from mani_monai.apps.prepare.domain_pair import Domains, pair_domains
 from mani_monai.apps.prepare.preparation import prepare
 from mani_monai.data.datalists import load_source_list

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.request import REQUEST
-from mani_monai.apps.adapt.target_images import target_name
+from mani_monai.apps.adapt.target_folder import target_name
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object

@@ -30,17 +30,8 @@ from mani_monai.apps.adapt.statistics_choice import (
     judge_candidate,
     measure_candidate,
 )
-from mani_monai.apps.adapt.target_images import (
-    FEWEST,
-    TargetImage,
-    images_of,
-    list_target_images,
-    named_sizes,
-    prepared_mpp,
-    shown_pixel_sizes,
-    survey,
-    target_name,
-)
+from mani_monai.apps.adapt.target_folder import images_of, list_target_images, prepared_mpp, target_name
+from mani_monai.apps.adapt.target_images import FEWEST, TargetImage, named_sizes, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, write_report
 from mani_monai.apps.export.documents import terms_of_use
 from mani_monai.apps.export.export_bundle import Exported, export_bundle

@@ -13,6 +13,7 @@ from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
 from mani_monai.utils.json_files import read_object
+from mani_monai.utils.subfolders import remedy_below
 
 RECORD, IMAGES = "dataset.json", "images"
 GENERIC = ("images", "image", "tissue images", "tiles", "patches")
@@ -50,7 +51,8 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
         else:
             problems.append(f"{shown(path)}: {fault}")
     if not found and not problems:
-        raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); name the folder that does.")
+        remedy = remedy_below(place, IMAGE_ENDINGS, "name the folder that does", masks=False)
+        raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); {remedy}.")
     masks = {stem for stem in found if is_mask_name(stem, found)}
     left_out = [f"{path}: is named like a mask of another file and was not opened" for m in masks for path in found[m]]
     for stem, paths in found.items():

@@ -1,11 +1,8 @@
-"""The images of an unlabelled folder: which they are, told by names alone, and which may not speak for the tissue."""
+"""The images of a target, looked at one by one: what a frame of black hides, and which may not speak for the tissue."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,107 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mani_monai.apps.adapt.black_frame import is_black, without_black_frame
 from mani_monai.data.pixel_size import PixelSize, scale_for, size_of, unsized
-from mani_monai.data.readers.rasters import IMAGE_ENDINGS, read_image
-from mani_monai.data.readers.records import Listing, Record
+from mani_monai.data.readers.rasters import read_image
 from mani_monai.transforms.rescaling import LEAST_SIDE, rescaled
 from mani_monai.transforms.stain_normalisation import TissueColours
-from mani_monai.transforms.tissue import tissue_mask
+from mani_monai.transforms.tissue import SUPPORT, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
-from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
-from mani_monai.utils.json_files import read_object
-from mani_monai.utils.subfolders import remedy_below
 
 FEWEST = 3
 """Target images that an adaptation needs at least: fewer say nothing of a tissue, and nothing of the result."""
-RECORD, IMAGES = "dataset.json", "images"
-GENERIC = ("images", "image", "tissue images", "tiles", "patches")
-WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
-MASK_NAMES = (
-    re.compile(rf"(?P<image>.+)[ _.-]({WORDS})", re.IGNORECASE),
-    re.compile(rf"({WORDS})[ _.-](?P<image>.+)", re.IGNORECASE),
-)
-
-
-def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
-    """Lists the images of one folder as targets without labels; its subfolders are not searched.
-
-    Masks that lie among the images are left out by their names alone: ``a_mask.png`` beside ``a.tif``, and both of two
-    files that stand for the same image, since nobody could tell the image from its mask without opening them.
-
-    Args:
-        folder: PNG, TIFF, JPEG or BMP, or a data set that ``mani prepare`` wrote.
-        licence: for the record.
-
-    Returns:
-        a record for every image, none with a mask.
-
-    Raises:
-        InputError: no such folder, or no images in it.
-    """
-    place = images_of(folder)
-    found: dict[str, list[Path]] = defaultdict(list)
-    problems = []
-    for path in paths_in(place):
-        if path.suffix.lower() not in IMAGE_ENDINGS:
-            continue
-        if (fault := name_fault(path.name)) is None:
-            found[unicodedata.normalize("NFC", path.stem)].append(path)
-        else:
-            problems.append(f"{shown(path)}: {fault}")
-    if not found and not problems:
-        remedy = remedy_below(place, IMAGE_ENDINGS, "name the folder that does", masks=False)
-        raise InputError(f"{place}: holds no images ({', '.join(IMAGE_ENDINGS)}); {remedy}.")
-    masks = {stem for stem in found if is_mask_name(stem, found)}
-    left_out = [f"{path}: is named like a mask of another file and was not opened" for m in masks for path in found[m]]
-    for stem, paths in found.items():
-        if stem not in masks and len(paths) > 1:
-            names = " and ".join(path.name for path in paths)
-            problems.append(f"{place / stem}: {names} stand for the same image, so none of them was opened.")
-    records = [Record(stem, stem, paths[0]) for stem, paths in found.items() if stem not in masks and len(paths) == 1]
-    return Listing("folder", tuple(records), str(licence), left_out=tuple(sorted(left_out)), problems=tuple(problems))
-
-
-def images_of(folder: str | Path) -> Path:
-    """The folder of a target's images: itself, or the images of a prepared data set.
-
-    Raises:
-        InputError: no such folder.
-    """
-    place = check_folder(folder, "the unlabelled images")
-    prepared = (place / RECORD).is_file() and (place / IMAGES).is_dir()
-    return place / IMAGES if prepared else place
-
-
-def prepared_mpp(folder: str | Path) -> float | None:
-    """Micrometres per pixel that a prepared data set says of its images; None of any other folder."""
-    record = images_of(folder).parent / RECORD
-    if not record.is_file() or images_of(folder) == Path(str(folder)).expanduser():
-        return None
-    return read_object(record, "prepare the data set again").get("mpp")
-
-
-def is_mask_name(stem: str, stems: Container[str]) -> bool:
-    """Whether a file's stem is that of another file with a word for masks before or behind it.
-
-    Args:
-        stem: without the ending.
-        stems: all stems of the folder, anything with ``in``.
-    """
-    matches = (pattern.fullmatch(stem) for pattern in MASK_NAMES)
-    return any(match and match["image"] in stems for match in matches)
-
-
-def target_name(target: str | Path, source: str) -> str:
-    """A data set's name for a folder: its own, or its parent's where it is called "images"."""
-    place = Path(str(target)).expanduser().absolute()
-    name = place.parent.name if place.name.lower() in GENERIC else place.name
-    name = re.sub(r"[^\w.-]+", "_", name).strip("._-") or "target"
-    return f"{name}_target" if name == source else name
-
-
 FIELD = 512
 """Side of the field of an image that statistics and scores are taken from, in pixels of the network."""
 LEAST_TISSUE = 0.1
@@ -124,6 +30,12 @@ pigment."""
 FAR, FAR_TIMES, LEAST_JUDGED = 15.0, 4.0, 5
 """An image's mean tissue colour is far from the others' where its CIELAB distance to the median is above ``FAR`` and
 above ``FAR_TIMES`` that of the median image; not judged of less than ``LEAST_JUDGED`` images."""
+BLACK, GREY = 70, 25
+"""A pixel without a channel above ``BLACK`` whose channels lie within ``GREY`` is black, as pigment, ink and folds are
+and nuclei are not."""
+WIDE = 2 * SUPPORT
+"""Rows or columns from which on a black border is wide."""
+_DARK, _MOST = 90, 0.9  # largest channel, and part of a row or column: what JPEG leaves of black, in whatever colour
 _GLASS = 212  # grey value that CIELAB's lightness of 85 has
 _STRIDE = 4
 
@@ -295,3 +207,42 @@ def _distances(images: Sequence[TargetImage]) -> NDArray[np.float64]:
     """CIELAB distance of each image's tissue to the median of all."""
     colours = np.array([image.colour for image in images]).reshape(-1, 3)
     return np.linalg.norm(colours - np.median(colours, axis=0), axis=1) if len(colours) else np.zeros(0)
+
+
+def is_black(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture is black.
+
+    Args:
+        picture: HW3 RGB.
+
+    Returns:
+        HW.
+    """
+    brightest = picture.max(axis=2).astype(np.int16)
+    return (brightest < BLACK) & (brightest - picture.min(axis=2) < GREY)
+
+
+def without_black_frame(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture without the outermost rows and columns that are black from end to end.
+
+    A side that has ``WIDE`` of them or more keeps them: ``tissue_mask`` knows a wide border by itself, and would not
+    know what was left of it. Pigment is never as long as the picture is wide.
+
+    Args:
+        picture: HW3 RGB, of more than two times ``WIDE`` rows and columns; a smaller one stays as it is.
+
+    Returns:
+        a view of it.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) <= 2 * WIDE:
+        return picture
+    sides = picture, picture[::-1], picture.swapaxes(0, 1), picture[:, ::-1].swapaxes(0, 1)
+    top, bottom, left, right = (_thickness(side[:WIDE]) for side in sides)
+    return picture[top : height - bottom, left : width - right]
+
+
+def _thickness(rows: NDArray[np.uint8]) -> int:
+    """How many rows are black, from the first on; 0 where all are."""
+    black = (rows.max(axis=2) < _DARK).mean(axis=1) >= _MOST
+    return int(black.argmin())

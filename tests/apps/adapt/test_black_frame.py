@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mani_monai.apps.adapt.black_frame import is_black, without_black_frame
+from mani_monai.apps.adapt.target_images import is_black, without_black_frame
 
 PICTURE = np.random.default_rng(0).integers(120, 250, (60, 80, 3), dtype=np.uint8)
 
