@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from html import escape
-from string import Template
 
 from mani_monai.apps.adapt.evidence import NucleiFigures, plausible
-from mani_monai.apps.adapt.html_parts import bullet_list, figure, table
+from mani_monai.apps.adapt.html_parts import PAGE, bullet_list, figure, table
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_scorer import SHARE
@@ -33,54 +32,6 @@ ONE = (
 """Heading and legend of the pictures, of two models and of one that is kept."""
 COLOURS = {USE: "#dff2df", LOOK: "#fff3cd", KEEP: "#f8d7da"}
 _CALM = "#e9ecef"  # there is no adapted model to warn of
-
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.verdict { padding: .8rem 1.2rem; border-radius: .4rem; background: $colour; }
-.verdict p { margin: .3rem 0; } .verdict strong { font-size: 1.15rem; }
-table { border-collapse: collapse; } th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; } figure { margin: 1rem 0; } figcaption, .small { color: #555; font-size: .9rem; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-<div class="verdict">
-$verdict
-</div>
-<h2>What to do next</h2>
-$commands
-<p class="small">No label of the target chose anything, so nothing here is a proof: a good score without labels goes
-with a good segmentation often, not always. The pictures are the better judge.</p>
-$notes
-<h2>$pictures</h2>
-<p class="small">$legend</p>
-$fields
-<h2>Nuclei by image</h2>
-$images
-$unsure
-$check
-<h2>Nuclei in all</h2>
-$nuclei
-$sizes
-<h2>Does a model agree with itself?</h2>
-$scores
-$candidates
-<h2>Settings</h2>
-$curves
-$settings
-<h2>Left out</h2>
-$left_out
-</body>
-</html>
-""")
 
 
 def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | None, sizes: bytes) -> str:
