@@ -53,7 +53,7 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
         if KEY in metadata:
             declaration = Declaration.from_metadata(metadata)
             if not is_hashed(folder, "configs/inference.json"):  # whose export wrote both, perhaps another version's
-                from mani_monai.config_match import check_same_steps
+                from mani_monai.config_difference import check_same_steps
 
                 check_same_steps(folder, declaration)
             declaration = declaration.of_weights(weights)

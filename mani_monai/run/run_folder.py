@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mani_monai.config_match import first_difference, plain, shown_at
+from mani_monai.config_difference import first_difference, plain, shown_at
 from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ignite.distributed as idist
 
-from mani_monai.config_match import first_difference, plain
+from mani_monai.config_difference import first_difference, plain
 from mani_monai.data.datalists import type_names
 from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config, with_channels

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mani_monai.apps.export.trained_run import FACTS, ORACLE, Domain, TrainedRun
 from mani_monai.bundle_files import opened_bundle
-from mani_monai.config_match import check_same_steps
+from mani_monai.config_difference import check_same_steps
 from mani_monai.data.pixel_size import alike, given_pixel_size
 from mani_monai.declaration import ROWS, Declaration
 from mani_monai.model import Model

@@ -14,7 +14,7 @@ from small_bundles import FEATURES, small_unet, write_unet_bundle
 
 from mani_monai import Model
 from mani_monai.apps.export.read_run import read_run
-from mani_monai.config_match import check_same_steps, first_difference
+from mani_monai.config_difference import check_same_steps, first_difference
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.run.start_run import declare_anew
