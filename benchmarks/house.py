@@ -25,7 +25,7 @@ FLOWS = {
 PARTS = ("mani_monai", "scripts", "label_app", "studies")
 
 
-def house(root: str = ".") -> None:
+def house(root: str = ".", flow: str | None = None) -> None:
     """Prints lines and modules by part, and the closure of each flow: every module that it imports, in turn.
 
     The first two columns count imports at the top of a module: what every call needs. The last two count imports
@@ -33,8 +33,12 @@ def house(root: str = ".") -> None:
 
     Args:
         root: the repository.
+        flow: prints the modules of this flow in place of all figures: lines, what each is for, and who needs it.
     """
     place = Path(root)
+    if flow is not None:
+        print_modules(place, flow)
+        return
     print(f"{'part':<16}{'modules':>8}{'lines':>8}")
     for part in PARTS:
         files = sorted((place / part).rglob("*.py"))
@@ -49,6 +53,28 @@ def house(root: str = ".") -> None:
                     closure(place, file, found, deep)
             figures += f"{len(found):>8}{sum(map(lines_of, found)):>8}"
         print(f"{flow:<16}{figures}")
+
+
+def print_modules(root: Path, flow: str) -> None:
+    """Prints the modules that every call of a flow needs: lines, name, first sentence, and the modules that import it.
+
+    Args:
+        root: the repository.
+        flow: one of ``FLOWS``.
+    """
+    if flow not in FLOWS:
+        sys.exit(f"--flow {flow}: choose among {', '.join(FLOWS)}.")
+    found: set[Path] = set()
+    for file in filter(None, (file_of(root, start) for start in FLOWS[flow])):
+        closure(root, file, found)
+    needed: dict[Path, list[str]] = {file: [] for file in found}
+    for file in sorted(found):
+        for imported in set(imported_by(root, file)):
+            needed[imported].append(file.stem)
+    for file in sorted(found):
+        said = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        by = ", ".join(needed[file]) or "the command"
+        print(f"{lines_of(file):>4} {file.relative_to(root).with_suffix('')}: {said} Needed by {by}.")
 
 
 def lines_of(file: Path) -> int:
