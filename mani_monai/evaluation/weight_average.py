@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mani_monai.utils import InputError
+from mani_monai.utils.errors import counted
 from mani_monai.utils.files import load_tensors, weights_file
 
 
@@ -31,7 +32,7 @@ def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
     if not weights_file(run_dir).exists():
         raise InputError(f"{run_dir}: holds no finished training to average; train there first.")
     if len(late) < 2:
-        raise InputError(f"{run_dir}: has {len(late)} snapshots to average; train for longer.")
+        raise InputError(f"{run_dir}: has {counted(len(late), 'snapshot')} to average; train for longer.")
     return mean_state(late)
 
 

@@ -31,5 +31,5 @@ def test_the_later_half_is_averaged(tmp_path):
 def test_one_snapshot_is_nothing_to_average(tmp_path):
     for place in ("models/model.pt", "snapshots/iteration_000001.pt"):
         save_atomically({"weight": torch.zeros(1)}, tmp_path / place)
-    with pytest.raises(InputError, match="has 1 snapshots to average"):
+    with pytest.raises(InputError, match="has 1 snapshot to average"):
         averaged_weights(tmp_path)
