@@ -19,8 +19,8 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
     no plug-in for it: exchange GeoJSON with them, by mani infer --outputs geojson and mani prepare folder.
 
     Args:
-        bundles: an exported bundle's folder or zip, or a folder that holds some, e.g. dist; several with commas
-            between. One that an inspection finds dangerous is not served.
+        bundles: a training's folder, an exported bundle's folder or zip, or a folder that holds some, e.g. dist;
+            several with commas between. One that an inspection finds dangerous is not served.
         images: the folder of the images; labels go into its labels/, what is trained into its trained/.
         host: the address it listens on; by default for this machine alone. It has no password: anyone who reaches it
             may read, label and delete these images.

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 import torch
+from finished_runs import finished_run
 from hostile import Evil
-from small_bundles import write_older_bundle, write_unet_bundle
+from small_bundles import FEATURES, small_unet, write_older_bundle, write_unet_bundle
 
 from mani_monai.apps.label.served_bundles import serve_bundles
 from mani_monai.utils import InputError
@@ -31,6 +32,13 @@ def test_a_folder_beside_its_own_zip_is_one_model(dist):
 def test_a_zip_alone_and_a_bundle_alone(dist):
     for place in (dist / "mani_unet_v1.0.0.zip", dist / "mani_unet"):
         assert list(serve_bundles([place]).models) == ["mani_unet"]
+
+
+def test_a_runs_folder_alone(tmp_path, toy_dir):
+    run = finished_run(tmp_path / "run", small_unet().state_dict(), toy_dir, network={"features": FEATURES})
+    found = serve_bundles([run])
+    assert (list(found.models), found.refused) == (["mani_unet"], [])
+    assert list(found.models["mani_unet"].declaration.network["features"]) == list(FEATURES)
 
 
 def test_another_version_has_its_version_in_its_name(dist):
