@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.config_index import DESCRIPTION
+from mani_monai.utils.files import weights_file
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser, ConfigWorkflow
@@ -29,6 +31,22 @@ def running_workflow() -> ConfigWorkflow:
             return owner
         frame = frame.f_back
     raise RuntimeError("this function is for an expression of a bundle's config, which a workflow evaluates.")
+
+
+def folder_of_run(written: str) -> str:
+    """The folder of the run whose ``inference.json`` is running: one that was moved is where its config is.
+
+    Args:
+        written: where the run was made.
+
+    Returns:
+        the folder that holds the config's, where that has weights; else ``written``, as of a config that was copied.
+    """
+    try:
+        folder = Path(running_workflow().config_root_path).absolute().parent
+    except RuntimeError:
+        return written
+    return str(folder) if weights_file(folder).is_file() else written
 
 
 def resolved_config(parser: ConfigParser) -> dict[str, Any]:

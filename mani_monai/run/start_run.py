@@ -82,7 +82,7 @@ def move_run(folder: Path, place: Path) -> None:
     write_config({**read_train_config(folder), "output_dir": str(place)}, folder)
     metadata = read_object(metadata_file(folder), "train anew")
     if KEY in metadata:
-        _write(folder / "configs" / "inference.json", inference_config(_declared(metadata), str(place)))
+        _write(folder / "configs" / "inference.json", _inference(metadata, place))
 
 
 def declare_anew(folder: Path, declaration: Declaration) -> None:
@@ -243,9 +243,16 @@ def _write_both(folder: Path, metadata: Mapping[str, Any]) -> None:
         return
     path = folder / "configs" / "inference.json"
     with replacing(path) as inference, replacing(metadata_file(folder)) as partial:
-        inference.write_text(config_text(inference_config(_declared(metadata), str(folder))), encoding="utf-8")
+        inference.write_text(config_text(_inference(metadata, folder)), encoding="utf-8")
         partial.write_text(config_text(metadata), encoding="utf-8")
         path.unlink(missing_ok=True)
+
+
+def _inference(metadata: Mapping[str, Any], place: Path) -> dict[str, Any]:
+    """``inference.json`` of a run at a place, which finds its weights after it was moved, too."""
+    written = repr(str(place)).replace("@", r"\x40")  # which begins a reference in an expression
+    config = inference_config(_declared(metadata), f"$folder_of_run({written})")
+    return {**config, "imports": [*config["imports"], "$from mani_monai.run.running_workflow import folder_of_run"]}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -49,7 +49,7 @@ def test_all_of_it_is_there_before_any_weights(make_workflow, toy_dir, tmp_path)
     assert declaration.network["features"] == [4, 4, 4, 4, 4, 4]
     assert [step["_target_"] for step in declaration.preprocessing] == ["mani_monai.transforms.NormaliseStainsd"]
     inference = said(tmp_path / "run", "inference")
-    assert inference["bundle_root"] == str(tmp_path / "run")
+    assert inference["bundle_root"] == f"$folder_of_run({str(tmp_path / 'run')!r})"
     assert inference["features"] == [4, 4, 4, 4, 4, 4]
     training = metadata["training"]
     assert (training["source"], training["target"], training["seed"]) == ("toy_source", "toy_target", 3)
@@ -205,7 +205,35 @@ def test_earlier_licences_stay(make_workflow, tmp_path):
 def test_a_moved_run(finished, tmp_path):
     move_run(finished, tmp_path / "elsewhere")
     assert said(finished, "train")["output_dir"] == str(tmp_path / "elsewhere")
-    assert said(finished, "inference")["bundle_root"] == str(tmp_path / "elsewhere")
+    assert said(finished, "inference")["bundle_root"] == f"$folder_of_run({str(tmp_path / 'elsewhere')!r})"
+
+
+def _root(config: Path, **options) -> str:
+    """What ``bundle_root`` comes to where MONAI runs a config."""
+    workflow = ConfigWorkflow(str(config), logging_file=False, workflow_type="infer", run=["$@bundle_root"], **options)
+    workflow.initialize()
+    return workflow.run()[0]
+
+
+def test_a_run_that_a_person_moved_has_its_own_weights(finished, whole, tmp_path, monkeypatch):
+    """Another run may lie where it was made: those weights are not its own."""
+    config = finished / "configs" / "inference.json"
+    made = {**said(finished, "inference"), "bundle_root": f"$folder_of_run({str(whole)!r})", "initialize": []}
+    config.write_text(json.dumps(made))
+    assert _root(config) == str(finished)
+    assert _root(config, bundle_root="given") == "given"
+    monkeypatch.chdir(finished / "configs")
+    assert Path(_root(Path("inference.json"))).resolve() == finished.resolve()
+    copied = Path(shutil.copy(config, tmp_path))
+    assert _root(copied) == str(whole), "a copy of the config alone is of the run that wrote it"
+
+
+def test_a_place_with_a_sign_of_a_reference(finished, tmp_path):
+    move_run(finished, place := tmp_path / "me@home")
+    copied = Path(shutil.copy(finished / "configs" / "inference.json", tmp_path))
+    config = json.loads(copied.read_text())
+    copied.write_text(json.dumps({**config, "initialize": []}))
+    assert _root(copied) == str(place)
 
 
 def test_records_are_united_and_sizes_compared():
