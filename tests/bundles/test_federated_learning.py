@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 import torch
 from bundle_files import REPOSITORY
@@ -53,6 +56,24 @@ def test_a_round_starts_from_the_servers_weights_and_adapts(make_client, bundle)
     assert equal(dict(load_tensors(folder / "models/model.pt")), weights_of(client))
     assert domains_of(folder)[0]["name"] == "toy_source"
     assert not equal(weights_of(client), server)
+
+
+def test_the_pages_lines_run(tiny, tmp_path, monkeypatch):
+    """From any folder: with settings of a tiny training in the place of the page's."""
+    page = (REPOSITORY / "docs" / "sharing.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(from copy.*?)```", page, re.DOTALL)
+
+    class Tiny(MonaiAlgo):
+        def __init__(self, train_kwargs, **others):
+            settings = {**train_kwargs, **tiny, "source": "toy_source", "target": "toy_target"}
+            super().__init__(train_kwargs=settings, **others)
+
+    monkeypatch.setattr("monai.fl.client.MonaiAlgo", Tiny)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(lines, names)
+    assert names["update"].weight_type == WeightType.WEIGHT_DIFF
+    assert any(np.asarray(difference).any() for difference in names["update"].weights.values())
 
 
 def test_rounds_follow_each_other(make_client):

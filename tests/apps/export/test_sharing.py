@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
+import monai.bundle.__main__ as program
 import pytest
+from bundle_files import REPOSITORY
 from monai.bundle import push_to_hf_hub, scripts
 
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
+
+PARTS = ("docs", "bundles", "pretrained", "studies")
+"""Folders of pages."""
 
 
 @pytest.fixture
@@ -49,6 +55,13 @@ def test_a_pushed_bundle_is_whole_and_harmless(exported, hub, tmp_path):
         "README.md": "has no hash",
         "hashes.json": f"all {len(hashed)} files match",
     }
+
+
+def test_pages_name_commands_that_monais_program_has():
+    pages = [*REPOSITORY.glob("*.md"), *(p for part in PARTS for p in (REPOSITORY / part).rglob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"-m monai\.bundle\s+(?:\\\s+)?(\w+)", text))
+    assert {"run", "download"} <= named <= set(vars(program))
 
 
 def test_what_a_hub_does_not_add_is_still_dangerous(exported, tmp_path):
