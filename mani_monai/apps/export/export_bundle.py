@@ -90,7 +90,8 @@ def export_bundle(
         difference = _build(building, bundle, run, metadata, version, change, forms, compared)
         hashes = write_hashes(building)
         if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
-            raise InputError(f"{folder}: holds other weights or configs of version {version}; raise --version.")
+            remedy = "raise --version and pass --overwrite, or choose another --out"
+            raise InputError(f"{folder}: holds other weights, configs or scores of version {version}; {remedy}.")
         if overwrite or not folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
             building.rename(folder)

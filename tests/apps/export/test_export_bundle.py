@@ -119,7 +119,7 @@ def test_another_export_is_not_replaced_unasked(unet_run, tmp_path, quick):
     with pytest.raises(InputError, match=r"holds version 1\.0\.0, not 1\.1\.0"):
         export_bundle(UNET, unet_run, tmp_path, "1.1.0")
     other = replace(unet_run, state={name: value + 1 for name, value in unet_run.state.items()})
-    with pytest.raises(InputError, match=r"holds other weights or configs of version 1\.0\.0; raise --version"):
+    with pytest.raises(InputError, match=r"configs or scores of version 1\.0\.0; raise --version and"):
         export_bundle(UNET, other, tmp_path, "1.0.0")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mani_unet", "mani_unet_v1.0.0.zip"]
     export_bundle(UNET, other, tmp_path, "1.1.0", overwrite=True)
