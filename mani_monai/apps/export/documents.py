@@ -188,12 +188,14 @@ def terms_of_use(domains: Sequence[Domain]) -> str:
 
 
 def description(text: str, run: TrainedRun) -> str:
-    """The first sentence of a bundle's description, then what these weights were trained on, and how."""
+    """The first sentence of a bundle's description, then a network that is none of MONAI's, data, method and steps."""
+    module, _, network = str(run.declaration.network["_target_"]).rpartition(".")
+    own = f"The network is {network}, which is none of MONAI's. " if module else ""
     unlabelled = f" and {run.unlabelled} (unlabelled)" if run.unlabelled else ""
     data = f"Trained on {run.named('source')} (labelled){unlabelled}: {run.facts['method']}."
     names = [str(step["_target_"]).rpartition(".")[2] for step in run.declaration.preprocessing]
     steps = f"Inference applies {', '.join(names)} to an image first. " if names else ""
-    return f"{text.partition('. ')[0]}. {data} {steps}Inference needs MONAI and the packages named here."
+    return f"{text.partition('. ')[0]}. {own}{data} {steps}Inference needs MONAI and the packages named here."
 
 
 def sections(text: str, *headings: str) -> str:

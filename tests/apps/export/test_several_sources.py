@@ -59,3 +59,11 @@ def test_a_target_that_is_a_source_too_is_labelled(data, target):
     found = replace(found, facts={**found.facts, "target": target})
     assert "Trained on tnbc (labelled) and consep (unlabelled): seams." in description("A U-Net.", found)
     assert "test images of tnbc and consep, weights" in performance(found.scores)
+
+
+def test_a_network_that_is_none_of_monais_is_named(data):
+    found = read(data, source="tnbc", target="consep")
+    assert "network" not in description("A HoVer-Net. More.", found)
+    light = found.declaration.trained(network={"_target_": "mani_monai.networks.nets.LightHoVerNet"})
+    said = description("A HoVer-Net. More.", replace(found, declaration=light))
+    assert said.startswith("A HoVer-Net. The network is LightHoVerNet, which is none of MONAI's. Trained on tnbc ")
