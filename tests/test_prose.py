@@ -21,7 +21,7 @@ LONGEST = 20
 """Words a sentence, on the mean of a page."""
 WIDEST = 120
 """Characters a line, as in the code."""
-WRITTEN = [REPOSITORY / "pretrained" / name / "docs" / "README.md" for name in ("mani_unet", "mani_unet_any_stain")]
+WRITTEN = [*(REPOSITORY / "pretrained").glob("*/docs/README.md")]
 """Model cards, as ``mani export`` writes them."""
 
 

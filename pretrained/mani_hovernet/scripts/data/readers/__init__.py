@@ -1,0 +1,11 @@
+from .tissue_reader import LoadTissued
+from .tissue_reader import MarkTissued
+from .readable_images import ReadableImages
+from .tissue_reader import TissueReader
+
+__all__ = [
+    "LoadTissued",
+    "MarkTissued",
+    "ReadableImages",
+    "TissueReader",
+]

@@ -1,0 +1,169 @@
+"""Damage within an image file that decoders pass over: a part that is missing, zeros, other bytes than a checksum's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile
+from tifffile import COMPRESSION, TIFF, TiffPage
+
+from scripts.utils.errors import InputError
+
+_DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
+_ZEROS = re.compile(rb"\0{256,}")
+_BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
+_BLOCK = 8  # pixels of a block's edge
+_BAND = 1024  # rows that are compared at once
+_START, _FRAMES, _PROGRESSIVE, _SCAN, _END = b"\xff\xd8", (0xC0, 0xC1, 0xC2), 0xC2, 0xDA, 0xD9
+_COEFFICIENTS = 64  # of a block
+_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_RESTART, _FIRST_RESTART, _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]"), 0xD0, 8
+_CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
+"""Codes of which a scan makes the blocks that it lacks."""
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A segment of a JPEG: its marker, what it says, and where the codes behind it begin and end: in a scan alone."""
+
+    marker: int
+    words: bytes
+    start: int
+    end: int
+
+
+def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
+    """Refuses what Pillow decodes although it is damaged.
+
+    Without a checksum, as in TIFFs that are not packed, other bytes cannot be told.
+
+    Args:
+        path: the file.
+        image: decoded.
+        page: tifffile's view of it, of a TIFF.
+
+    Raises:
+        InputError: when a part of a TIFF is missing or differs from its checksum, or a JPEG is cut short, or has a
+            stretch of zeros that its picture does not account for.
+        SyntaxError: Pillow's, of a PNG whose chunk differs from its checksum.
+    """
+    if page is not None:
+        reason = _of_page(page)
+    elif image.format in ("JPEG", "MPO"):
+        content = path.read_bytes()[getattr(image, "offset", 0) :]  # of several pictures the one that was decoded
+        reason = _of_zeros(content, image) or _of_end(content, image)
+    else:
+        reason = ""
+        if image.format == "PNG":
+            with Image.open(path) as again:
+                again.verify()
+    if reason:
+        raise InputError(f"{path}: is damaged ({reason}); copy it again.")
+
+
+def _of_page(page: TiffPage) -> str:
+    if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
+        return "a part of its picture is missing"
+    if page.compression not in (*_DEFLATE, COMPRESSION.JPEG):
+        return ""
+    file = page.parent.filehandle
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(offset)
+        part = file.read(count)
+        if page.compression == COMPRESSION.JPEG:
+            if reason := _of_end((page.jpegtables or b"")[:-2] + part[2 if page.jpegtables else 0 :]):
+                return reason
+            continue
+        try:
+            TIFF.DECOMPRESSORS[page.compression](part)
+        except Exception:  # each library has its own
+            return "a part differs from its checksum"
+    return ""
+
+
+def _of_zeros(content: bytes, image: Image.Image) -> str:
+    """Codes of zeros alone stand for blocks of one shade: the picture has to show as many as a stretch is long."""
+    codes = (content[segment.start : segment.end] for segment in _segments(content))
+    longest = max((len(zeros.group()) for each in codes for zeros in _ZEROS.finditer(each)), default=0)
+    if not longest:
+        return ""
+    grey = np.asarray(image.convert("L"))
+    rows, columns = (side // _BLOCK for side in grey.shape)
+    blocks = grey[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+    flat = int((np.ptp(blocks, axis=(1, 3)) == 0).sum())
+    return f"{longest:,} of its bytes are zeros" if flat * _BITS < longest * 8 else ""
+
+
+def _of_end(content: bytes, image: Image.Image | None = None) -> str:
+    """A whole scan ends with its last block, so that further codes behind it change nothing in the picture.
+
+    Args:
+        content: a JPEG in Huffman's codes; of another kind nothing is said.
+        image: the same, decoded; by default it is decoded here.
+    """
+    segments = list(_segments(content)) if content.startswith(_START) else []
+    frame = next((each for each in segments if each.marker in _FRAMES), None)
+    if frame is None:
+        return ""
+    reason = "a part of its picture is missing"
+    if not _has_all_scans(frame, segments):
+        return reason
+    further, done = [], 0
+    for scan in segments:
+        if scan.marker == _SCAN:
+            restarts = [mark[1] - _FIRST_RESTART for mark in _RESTART.findall(content, scan.start, scan.end)]
+            if restarts != [number % _RESTARTS for number in range(len(restarts))]:
+                return reason
+            restart = bytes([0xFF, _FIRST_RESTART + len(restarts) % _RESTARTS])
+            further += [content[done : scan.end], _CODES, restart, _CODES]
+            done = scan.end
+    try:
+        image = _decoded(content) if image is None else image
+        other = _decoded(b"".join([*further, content[done:]]))
+    except OSError:
+        return reason
+    width, height = image.size
+    bands = ((0, top, width, min(top + _BAND, height)) for top in range(0, height, _BAND))
+    same = all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
+    return "" if same else reason
+
+
+def _has_all_scans(frame: _Segment, segments: list[_Segment]) -> bool:
+    """Whether every component comes, and of a progressive JPEG every coefficient with its last bit."""
+    coefficients = _COEFFICIENTS if frame.marker == _PROGRESSIVE else 1
+    missing = {(component, number) for component in frame.words[6::3] for number in range(coefficients)}
+    for scan in segments:
+        if scan.marker != _SCAN or len(scan.words) < 4:
+            continue
+        first, last, bits = scan.words[-3:]
+        if frame.marker != _PROGRESSIVE:
+            first, last, bits = 0, 0, 0
+        if bits & 15 == 0:
+            missing -= {(component, number) for component in scan.words[1:-3:2] for number in range(first, last + 1)}
+    return not missing
+
+
+def _decoded(content: bytes) -> Image.Image:
+    parser = ImageFile.Parser()
+    parser.feed(content)
+    return parser.close()
+
+
+def _segments(content: bytes) -> Iterator[_Segment]:
+    """The segments of a JPEG's first picture; the codes of a scan end at the next marker."""
+    place = 2
+    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != _END:
+        marker, start = content[place + 1], place + 2
+        if marker == 0xFF:  # before a marker there may be more of them
+            place += 1
+            continue
+        place = start + int.from_bytes(content[start : start + 2], "big")
+        words, start = content[start + 2 : place], place
+        if marker == _SCAN:
+            following = _MARKER.search(content, place)
+            place = following.start() if following else len(content)
+        yield _Segment(marker, words, start, place)

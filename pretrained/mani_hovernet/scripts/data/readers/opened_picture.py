@@ -1,0 +1,254 @@
+"""Open an image file and find the one picture in it, whatever else the file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
+
+from scripts.utils.errors import InputError
+from scripts.utils.folders import FETCH, is_lfs_pointer
+
+from .damage import check_damage
+from .pages import check_hidden_stack, shows, tiff_pages
+
+MOST_PIXELS = 178_956_970
+"""Pixels of the largest image that is decoded: Pillow's own limit, whatever a program has made of that."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM")
+"""What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
+_TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
+_MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
+_LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
+_STORE = "store it with 8 bits per channel as RGB, in PNG or TIFF"
+_BYTE = 255
+_J2K_SIZES, _J2K_HEADER = b"\xff\x4f\xff\x51", 1 << 16  # start of a codestream, and bytes within which it stands
+_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class OpenedPicture:
+    """An image file that is open.
+
+    Attributes:
+        path: the file.
+        image: Pillow's, at the page that holds the picture; not decoded yet. None where Pillow cannot, of a TIFF alone.
+        page: tifffile's view of that page; None where the file is no TIFF.
+        pages: how many pages the file has.
+        number: of that page, from 0.
+        description: what a TIFF says of that page in words; where its first page speaks for all, as in OME, that.
+        aside: numbers of the pages that are no tissue by their tags: transparency, Aperio's label and macro picture.
+        bits: per channel, as the file holds them: Pillow itself reduces 16-bit colour to 8 bits without a word.
+    """
+
+    path: Path
+    image: Image.Image | None
+    page: TiffPage | None = None
+    pages: int = 1
+    bits: int = 8
+    number: int = 0
+    description: str = ""
+    aside: frozenset[int] = frozenset()
+
+    def decoded(self, remedy: str = _STORE) -> Image.Image:
+        """The picture, decoded, once it is clear that the file holds no other and is shown as it is stored.
+
+        Args:
+            remedy: where its pixels are of a kind that Pillow has not.
+
+        Raises:
+            InputError: several pictures, pixels that are to be shown turned, a damaged file.
+        """
+        if self.turned:
+            turned = f"EXIF orientation {self.turned}"
+            raise InputError(f"{self.path}: is stored turned or mirrored ({turned}); save it upright.")
+        if self.image is None:
+            kind = f"{self.tiff.samplesperpixel} x {self.tiff.dtype or 'unknown'} a pixel"
+            if self.tiff.dtype == "uint8" and self.tiff.samplesperpixel == 3:  # so that the remedy would be what it is
+                order = "big-endian" if self.tiff.parent.byteorder == ">" else "little-endian"
+                parts = (self.tiff.photometric, self.tiff.compression)
+                layout = " ".join([*(str(getattr(part, "name", part)) for part in parts), order])
+                raise InputError(f"{self.path}: is a TIFF of a rare layout ({layout}); save it as PNG.")
+            raise InputError(f"{self.path}: holds {kind}; {remedy}.")
+        with _failures_named(self.path):
+            self.image.load()
+            check_damage(self.path, self.image, self.page)
+            if self.pages == 1:
+                return self.image
+            picture = self.image.copy()  # without the file's facts: the largest page stays the file's own
+            picture.format = self.image.format
+            self._check_others(self.image, picture)
+            return picture
+
+    def stored(self) -> NDArray:
+        """The values of a TIFF's page as they are stored, HW or HWC.
+
+        Raises:
+            InputError: a damaged file.
+        """
+        with _failures_named(self.path):
+            values = self.tiff.asarray()
+        return np.moveaxis(values, 0, -1) if self.tiff.axes.startswith("S") else values
+
+    @property
+    def tiff(self) -> TiffPage:
+        """The page of a TIFF, which another file has not."""
+        assert self.page is not None
+        return self.page
+
+    @property
+    def turned(self) -> int:
+        """The EXIF orientation where it is another than upright, else 0."""
+        with _failures_named(self.path):  # of a PNG, all is decoded to get there
+            exif = self.image.getexif() if self.page is None and self.image is not None else {}
+            turned = exif.get(ExifTags.Base.Orientation, 1) if self.page is None else self.page.tags.valueof(274, 1)
+        return 0 if turned in (0, 1) else int(turned)
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Whether its compression changes values, as those of JPEG's kind do."""
+        inner = self.page is not None and self.page.compression in _LOSSY
+        return inner or (self.image is not None and self.image.format in ("JPEG", "MPO", "JPEG2000", "WEBP"))
+
+    @property
+    def notes(self) -> tuple[tuple[str, int], ...]:
+        """Which of several pages was taken."""
+        return () if self.pages == 1 else ((f"the largest of {self.pages} pages", 1),)
+
+    def _check_others(self, image: Image.Image, picture: Image.Image) -> None:
+        own = image.tell()
+        for number in range(self.pages):
+            if number == own or number in self.aside:
+                continue
+            try:
+                image.seek(number)
+                same = image.size != picture.size and shows(picture, image)
+            except Exception:  # a page that cannot be decoded is not known to show the same
+                same = False
+            if not same:
+                raise InputError(
+                    f"{self.path}: is a stack of {self.pages} pages; store each picture as an image of its own, its "
+                    "channels as one RGB image, or its nuclei as one mask of numbers."
+                )
+
+
+@contextmanager
+def opened_picture(path: str | Path) -> Iterator[OpenedPicture]:
+    """Opens an image file at its largest page.
+
+    Raises:
+        InputError: missing, unreadable, no image, a pointer of Git LFS, or too large.
+    """
+    path = Path(path)
+    with ExitStack() as stack:
+        with _failures_named(path):
+            opened = _opened(path, stack)
+        yield opened
+
+
+def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
+    if path.exists() and not path.is_file() and not path.is_dir():  # whose opening may wait for ever
+        raise InputError(f"{path}: is a pipe or a device; name an image.")
+    stream = stack.enter_context(path.open("rb"))
+    header = stream.read(25)
+    stream.seek(0)
+    if header[:4] in _SIGNATURES:
+        return _opened_tiff(path, stream, stack)
+    image = stack.enter_context(Image.open(stream, formats=FORMATS))
+    pages, sizes = getattr(image, "n_frames", 1), []
+    for number in range(pages):
+        image.seek(number)
+        sizes.append(image.size)
+    if pages > 1:
+        image.seek(_largest(sizes))
+    _check_size(path, image.size)
+    return OpenedPicture(path, image, None, pages, _bits_of(path, image, stream, header))
+
+
+def _bits_of(path: Path, image: ImageFile.ImageFile, stream: BinaryIO, header: bytes) -> int:
+    """Bits per channel of a file that is no TIFF."""
+    if image.format == "PNG":
+        return header[24]
+    if image.format == "PPM":
+        args = image.tile[0][3]
+        return 16 if image.mode == "I" or (isinstance(args, tuple) and args[1] > _BYTE) else 8
+    if image.format == "JPEG2000":
+        stream.seek(0)
+        _, _, sizes = stream.read(_J2K_HEADER).partition(_J2K_SIZES)
+        depths = {*sizes[38 : 38 + 3 * int.from_bytes(sizes[36:38], "big") : 3]}  # bits less one, and 128 of a sign
+        if depths != {7}:
+            raise InputError(f"{path}: is a JPEG 2000 of other than 8 bits; {_STORE}.")
+    return 8
+
+
+def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPicture:
+    tiff = stack.enter_context(TiffFile(stream))
+    pages = tiff_pages(path, tiff)
+    if not pages:
+        raise TiffFileError("no page")
+    largest = _largest([(page.imagewidth, page.imagelength) for page in pages])
+    page = pages[largest]
+    _check_size(path, (page.imagewidth, page.imagelength))
+    check_hidden_stack(path, page, pages)
+    stream.seek(0)
+    try:
+        image = stack.enter_context(Image.open(stream, formats=FORMATS))
+        if largest:
+            image.seek(largest)
+    except UnidentifiedImageError:
+        image = None
+    aside = frozenset(number for number, page in enumerate(pages) if _is_aside(page))
+    words = [str(each.description).strip("\0\ufeff \r\n") for each in (pages[0], page)]
+    description = words[0] if "<OME" in words[0] or ":OME" in words[0] else words[1]
+    return OpenedPicture(path, image, page, len(pages), _bits(page), largest, description, aside)
+
+
+def _is_aside(page: TiffPage) -> bool:
+    text = str(page.description)[:200].lower()
+    return bool(page.subfiletype & _MASK) or page.subfiletype == _MACRO or "\nlabel " in text or "\nmacro " in text
+
+
+def _bits(page: TiffPage) -> int:
+    return max(page.bitspersample) if isinstance(page.bitspersample, tuple) else int(page.bitspersample)
+
+
+def _largest(sizes: Sequence[tuple[int, int]]) -> int:
+    return max(range(len(sizes)), key=lambda number: sizes[number][0] * sizes[number][1])
+
+
+def _check_size(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MOST_PIXELS:
+        raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {_TOO_LARGE}")
+
+
+@contextmanager
+def _failures_named(path: Path) -> Iterator[None]:
+    """Turns what the libraries raise into one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: does not exist.") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; mend its permissions, or those of its folder.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name an image.") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path}: has {_TOO_LARGE}") from None
+    except UnidentifiedImageError:
+        if is_lfs_pointer(path):
+            raise InputError(f"{path}: {FETCH}.") from None
+        remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
+        raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit into memory; cut it into tiles, or use mani slides.") from None
+    except Exception as error:  # of a damaged file the libraries raise whatever they stumble over
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be decoded ({reason}); copy it again, or save it as PNG.") from error

@@ -1,0 +1,95 @@
+"""The pages of a file: those of a TIFF, each once, what they hide, and whether one shows what the largest one shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tifffile import COMPRESSION, TiffFile, TiffPage
+
+from scripts.utils.errors import InputError
+
+_ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
+_SHADES = 1.0  # product of standard deviations below which one of two pages is of one shade
+_SHADE = 4.0  # grey values by which two shades differ
+_PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
+_FEW = 8  # grey values up to which a page is a mask
+
+
+def tiff_pages(path: Path, tiff: TiffFile) -> list[TiffPage]:
+    """All pages of a file.
+
+    A page names the place of the next one. In a damaged file that may be an earlier page, so that there is no end.
+
+    Args:
+        path: the file, for the message.
+        tiff: the same, open.
+
+    Raises:
+        InputError: when a page follows itself.
+    """
+    pages: list[TiffPage] = []
+    places: set[int] = set()
+    for page in tiff.pages:
+        if not isinstance(page, TiffPage):
+            continue
+        if page.offset in places:
+            raise InputError(f"{path}: is damaged (page {len(pages)} leads back to an earlier one); copy it again.")
+        places.add(page.offset)
+        pages.append(page)
+    return pages
+
+
+def check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) -> None:
+    """Refuses what pages hold of a stack: planes, images of ImageJ or MetaMorph behind the first, and inner pages.
+
+    Args:
+        path: the file, for the message.
+        page: its largest page.
+        pages: all of them.
+
+    Raises:
+        InputError: when it is one.
+    """
+    within = [each for outer in pages for each in outer.pages or () if isinstance(each, TiffPage)]
+    if any(each.imagewidth * each.imagelength >= page.imagewidth * page.imagelength for each in within):
+        raise InputError(f"{path}: holds its picture within a page (SubIFD); save it as a TIFF of one page.")
+    images = 1
+    if page.is_imagej and len(pages) == 1:
+        found = [line for line in str(page.description).splitlines() if line.startswith("images=")]
+        images = int(found[0].partition("=")[2]) if found and found[0].partition("=")[2].strip().isdigit() else 1
+    elif page.is_shaped and len(pages) == 1 and page.compression == COMPRESSION.NONE:  # tifffile may write one page
+        facts = next(iter(page.parent.shaped_metadata or ()), {})
+        planes = math.prod(facts.get("shape", ())) // math.prod(page.shape)
+        there = page.dataoffsets[0] + planes * page.nbytes <= page.parent.filehandle.size  # or the text is of another
+        images = planes if there else 1
+    metamorph = page.tags.get(_PLANES)
+    if (planes := max(images, page.imagedepth, metamorph.count if metamorph else 1)) > 1:
+        raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
+
+
+def shows(large: Image.Image, small: Image.Image) -> bool:
+    """Whether a smaller page is the largest one reduced.
+
+    Args:
+        large: the largest page.
+        small: the other one.
+    """
+    small = _grey(small)
+    reduced = _grey(large).resize(small.size, Image.Resampling.BOX)
+    first, second = (np.asarray(image, np.float64) for image in (reduced, small))
+    if (most := max(first.max(), second.max())) < _FEW:  # a mask of 0 and 1 is no picture of one shade
+        first, second = (values * 255 / max(most, 1) for values in (first, second))
+    spread = first.std() * second.std()
+    if spread < _SHADES:  # one of them is of one shade
+        return bool(abs(first - second).mean() < _SHADE)
+    return bool(((first - first.mean()) * (second - second.mean())).mean() / spread > _ALIKE)
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """A picture in one channel; of more than 8 bits as they are, where Pillow would cut them off at 255."""
+    deep = image.mode.startswith(("I", "F"))
+    return Image.fromarray(np.asarray(image, np.float32)) if deep else image.convert("L").convert("F")
