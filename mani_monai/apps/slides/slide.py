@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.apps.slides.dicom_series import DICOM_ENDING, levels_of_slide
-from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels, open_levels
+from mani_monai.apps.slides.opened_levels import open_levels
+from mani_monai.apps.slides.slide_levels import PICTURES, TIFFS, Levels
 from mani_monai.data.pixel_size import LARGEST, SMALLEST, PixelSize, read_pixel_size, scale_for, with_doubt
 from mani_monai.large_picture import Window
 from mani_monai.transforms.rescaling import grid_shape, ratio_of, resized

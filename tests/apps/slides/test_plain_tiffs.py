@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from mani_monai.apps.slides.slide_levels import open_levels
+from mani_monai.apps.slides.opened_levels import open_levels
 from mani_monai.utils import InputError
 
 pytest.importorskip("openslide")

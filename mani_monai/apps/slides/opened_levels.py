@@ -1,0 +1,70 @@
+"""Open a slide with the library that reads it best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mani_monai.apps.slides.plain_tiffs import check_values, is_odd_tiff
+from mani_monai.apps.slides.slide_levels import (
+    PICTURES,
+    TIFFS,
+    Levels,
+    OpenSlideLevels,
+    PictureLevels,
+    TiffSlideLevels,
+    short_reason,
+)
+from mani_monai.data.readers.opened_picture import MOST_PIXELS
+from mani_monai.utils import InputError
+
+INSTALL = 'needs the packages for slides: pip install "mani-monai[slides]"'
+_MIRAX_INDEX = "Slidedat.ini"
+
+
+def open_levels(path: Path) -> Levels:
+    """Opens a slide with what reads it best.
+
+    Args:
+        path: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, OME-TIFF, another TIFF, or a plain picture.
+
+    Raises:
+        InputError: when it is missing, damaged or no slide, or a package is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
+    ending = path.suffix.lower()
+    if ending in PICTURES:
+        return PictureLevels.read(path)
+    if ending == ".mrxs" and not (path.with_suffix("") / _MIRAX_INDEX).is_file():
+        raise InputError(f"{path}: its folder {path.stem} with {_MIRAX_INDEX} is not beside it; copy both.")
+    try:
+        import openslide
+    except ImportError as error:
+        raise InputError(f"{path}: {INSTALL}.") from error
+    try:
+        levels = OpenSlideLevels(path)
+    except openslide.OpenSlideUnsupportedFormatError as error:
+        if ending not in TIFFS:
+            raise InputError(f"{path}: is damaged or no slide of a known format; copy the slide again.") from error
+        levels = None
+    except (openslide.OpenSlideError, ValueError) as error:
+        raise InputError(f"{path}: cannot be opened ({short_reason(error)}); copy the slide again.") from error
+    if ending in TIFFS:
+        single = levels is None or len(levels.sizes) == 1
+        pyramid = _pyramid(path, large=levels is None) if single else None
+        if (levels is None or levels.is_plain) and is_odd_tiff(path, several=single and pyramid is None):
+            return PictureLevels.read(path)
+        return pyramid or levels or PictureLevels.read(path)
+    assert levels is not None
+    check_values(path)
+    return levels
+
+
+def _pyramid(path: Path, large: bool) -> TiffSlideLevels | None:
+    """tiffslide's view where it sees several levels, or a picture that is too large to be decoded at once."""
+    try:
+        levels = TiffSlideLevels(path)
+    except Exception:  # its ways to say that this is not its format are many
+        return None
+    height, width = levels.sizes[0]
+    return levels if len(levels.sizes) > 1 or (large and height * width > MOST_PIXELS) else None
