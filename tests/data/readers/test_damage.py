@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from mani_monai.data.readers.damage import check_damage, tile_fault
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 
@@ -62,6 +66,66 @@ def test_one_changed_byte_of_a_png_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match="copy it again"):
         read_image(path)
+
+
+def png(rows, width, height, bits, kind, interlaced=0):
+    """A PNG whose checksums are right, whatever its rows."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, interlaced)
+    chunks = [(b"IHDR", header), (b"PLTE", bytes(range(256)) * 3)][: 2 if kind == 3 else 1]
+    packed = zlib.compress(rows)
+    chunks += [(b"IDAT", packed[start : start + 999]) for start in range(0, len(packed), 999)] + [(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("bits", "kind", "pixel"), [(8, 2, 3), (8, 0, 1), (1, 0, 0.125), (4, 3, 0.5), (16, 0, 2), (16, 2, 6), (8, 6, 4)]
+)
+@pytest.mark.parametrize(("width", "height"), [(37, 45), (2, 3), (1, 1)])
+def test_a_png_of_too_few_rows_is_refused_though_its_checksums_are_right(
+    tmp_path, interlaced, bits, kind, pixel, width, height
+):
+    sizes = [(-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in PASSES]
+    parts = [size for size in sizes if min(size) > 0] if interlaced else [(width, height)]
+    high = b"\xf0" if kind == 3 else b"\xff"
+    rows = [b"\0" + high * math.ceil(columns * pixel) for columns, count in parts for _ in range(count)]
+    path = tmp_path / "a.png"
+    path.write_bytes(png(b"".join(rows), width, height, bits, kind, int(interlaced)))
+    with Image.open(path) as image:
+        image.load()
+    check_damage(path, image, None)
+    for missing in (rows[:-1], rows[: len(rows) // 2], [*rows[:-1], rows[-1][:-1]]):
+        path.write_bytes(png(b"".join(missing), width, height, bits, kind, int(interlaced)))
+        with pytest.raises((InputError, OSError), match=r"a part of its picture is missing|truncated"):
+            check_damage(path, image, None)
+        with pytest.raises(InputError, match="copy it again"):
+            read_image(path)
+
+
+def test_bytes_behind_the_rows_of_a_png_are_no_damage(tmp_path):
+    rows = b"".join(b"\0" + row.tobytes() for row in PICTURE)
+    path = tmp_path / "a.png"
+    path.write_bytes(png(rows + bytes(500), 400, 300, 8, 2))
+    np.testing.assert_array_equal(read_image(path).pixels, PICTURE)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "optimised.jpg", "progressive.jpg"])
+def test_a_tile_that_was_cut_is_told_by_the_means_of_its_blocks(name, tmp_path):
+    content = saved(tmp_path / name).read_bytes()
+    assert tile_fault(content) == ""
+    half = len(content) // 2
+    assert tile_fault(content[:half]) == "a part of its picture is missing"
+    assert tile_fault(content[:half] + b"\xff\xd9") == "a part of its picture is missing"
+    assert tile_fault(content[:half] + bytes(half)) != ""
+    assert tile_fault(content[:half] + bytes(300) + content[half + 300 :]) == "300 of its bytes are zeros"
+    assert tile_fault(b"\xff\x4f\xff\x51" + content) == ""  # JPEG 2000
+    glass = saved(tmp_path / name, np.full((512, 512, 3), 244, np.uint8)).read_bytes()
+    assert tile_fault(glass) == ""
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "optimised.jpg", "progressive.jpg"])
