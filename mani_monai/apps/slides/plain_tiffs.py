@@ -10,6 +10,7 @@ from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.pages import tiff_pages
 from mani_monai.utils import InputError
 
+_ALPHA = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
 _ORIENTATION = 274  # TIFF tag
 _REDUCED, _MASK = 1, 4  # NewSubfileType: a smaller copy, a transparency mask
 
@@ -70,7 +71,7 @@ def _oddity(page: TiffPage) -> str:
     if turned not in (0, 1):
         return f"is stored turned or mirrored (orientation {turned})"
     channels = page.samplesperpixel
-    further = channels == 2 or channels > 4 or (channels == 4 and EXTRASAMPLE.UNSPECIFIED in page.extrasamples)
+    further = channels == 2 or channels > 4 or (channels == 4 and not _ALPHA.intersection(page.extrasamples))
     return _values(page) or (f"holds {channels} channels" if further else "")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from bare_tiffs import bare_tiff
 
 from mani_monai.apps.slides.opened_levels import open_levels
 from mani_monai.utils import InputError
@@ -56,6 +57,13 @@ def test_a_channel_beside_red_green_and_blue_is_not_taken_for_what_is_transparen
     values = np.concatenate([PICTURE, channels], axis=-1)
     tifffile.imwrite(tmp_path / "a.tif", values, **TILED, extrasamples=["unspecified"] * extra, planarconfig="contig")
     np.testing.assert_array_equal(shown(tmp_path / "a.tif"), PICTURE)
+
+
+def test_a_fourth_channel_that_is_not_said_to_be_transparent_is_not_taken_for_it(tmp_path):
+    values = np.concatenate([PICTURE, PICTURE[..., :1]], axis=-1)
+    path = bare_tiff(tmp_path / "a.tif", values, {258: [8] * 4, 262: [2], 277: [4]})
+    with pytest.raises(InputError, match=r"a\.tif: does not say what its fourth channel is"):
+        open_levels(path)
 
 
 @pytest.mark.parametrize(

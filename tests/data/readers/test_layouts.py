@@ -10,9 +10,10 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from bare_tiffs import bare_tiff
 from PIL import Image
 
-from mani_monai.data.readers.rasters import read_image
+from mani_monai.data.readers.rasters import read_image, read_mask
 from mani_monai.utils import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -104,3 +105,76 @@ def test_a_dark_ppm_of_16_bits_is_refused(tmp_path):
         read_image(path)
     Image.fromarray(COLOURS).save(path, format="PPM")
     np.testing.assert_array_equal(read_image(path).pixels, COLOURS)
+
+
+GREY = RANDOM.integers(0, 256, (20, 32)).astype(np.uint8)
+ONE_BIT = np.packbits(GREY > 127, axis=1)
+BLACK_IS_ZERO = {262: [1]}
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+@pytest.mark.parametrize("packed", [None, zlib.compress(GREY.tobytes())], ids=["raw", "deflate"])
+@pytest.mark.parametrize("values", [GREY, GREY.astype("<u2")], ids=["8 bits", "16 bits"])
+def test_a_tiff_that_does_not_say_its_bits_is_refused(tmp_path, read, packed, values):
+    path = bare_tiff(tmp_path / "a.tif", values, {**BLACK_IS_ZERO, 259: [1 if packed is None else 8]}, packed)
+    with pytest.raises(InputError, match=r"a\.tif: does not say how many bits a pixel has; save it anew, as PNG"):
+        read(path)
+
+
+def test_bits_that_are_not_said_are_one_where_the_data_are_as_few(tmp_path):
+    path = bare_tiff(tmp_path / "a.tif", GREY, BLACK_IS_ZERO, ONE_BIT.tobytes())
+    np.testing.assert_array_equal(read_mask(path).values, GREY > 127)
+    np.testing.assert_array_equal(read_image(path).pixels[..., 0], (GREY > 127) * 255)
+    tifffile.imwrite(path, GREY > 127, compression="zlib", photometric="minisblack")
+    np.testing.assert_array_equal(read_mask(path).values, GREY > 127)
+    fax = Image.fromarray(GREY > 127)
+    fax.save(tmp_path / "fax.tif", compression="group4")
+    np.testing.assert_array_equal(read_mask(tmp_path / "fax.tif").values, GREY > 127)
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_tiff_that_does_not_say_whether_zero_is_black_is_refused(tmp_path, read):
+    path = bare_tiff(tmp_path / "a.tif", GREY, {258: [8]})
+    with pytest.raises(InputError, match=r"a\.tif: does not say whether 0 is black or white"):
+        read(path)
+    np.testing.assert_array_equal(read(bare_tiff(path, GREY, {258: [8], 262: [1]})).notes, read(path).notes)
+
+
+def test_a_mask_of_colours_that_do_not_say_how_many_they_are_is_refused(tmp_path):
+    path = bare_tiff(tmp_path / "a.tif", COLOURS, {258: [8, 8, 8], 262: [2]})
+    with pytest.raises(InputError, match=r"a\.tif: does not say how many channels it has"):
+        read_mask(path)
+
+
+@pytest.mark.parametrize("ranges", [(), ((0, 1), (255, 1), (128, 1), (255, 1), (128, 1), (255, 1))])
+@pytest.mark.parametrize("packed", [False, True])
+def test_luminance_and_colour_differences_without_jpeg_are_refused(tmp_path, ranges, packed):
+    values = np.asarray(Image.fromarray(COLOURS).convert("YCbCr"))
+    tags = {
+        258: [8, 8, 8],
+        262: [6],
+        277: [3],
+        530: [1, 1],
+        259: [8 if packed else 1],
+        **({532: ranges} if ranges else {}),
+    }
+    path = bare_tiff(tmp_path / "a.tif", values, tags, zlib.compress(values.tobytes()) if packed else None)
+    with pytest.raises(InputError, match=r"a\.tif: holds YCbCr that is no JPEG; store it as 8-bit RGB"):
+        read_image(path)
+    smooth = np.full((64, 64, 3), (200, 120, 180), np.uint8)
+    tifffile.imwrite(tmp_path / "b.tif", smooth, photometric="rgb", compression="jpeg")
+    assert np.abs(read_image(tmp_path / "b.tif").pixels.astype(int) - smooth).max() < 4
+
+
+def test_a_fourth_channel_that_nothing_is_said_of_is_refused_where_it_says_something(tmp_path):
+    tags = {258: [8] * 4, 262: [2], 277: [4]}
+    same = np.concatenate([COLOURS, np.full((20, 30, 1), 255, np.uint8)], axis=2)
+    np.testing.assert_array_equal(read_image(bare_tiff(tmp_path / "a.tif", same, tags)).pixels, COLOURS)
+    infrared = np.concatenate([COLOURS, COLOURS[..., :1]], axis=2)
+    path = bare_tiff(tmp_path / "b.tif", infrared, tags)
+    with pytest.raises(InputError, match=r"b\.tif: does not say what its fourth channel is; store it as 8-bit RGB"):
+        read_image(path)
+    half = np.where(np.arange(30)[:, None] < 15, same, same * [1, 1, 1, 0]).astype(np.uint8)
+    pixels = read_image(bare_tiff(tmp_path / "c.tif", half, {**tags, 338: [2]})).pixels
+    np.testing.assert_array_equal(pixels[:, :15], COLOURS[:, :15])
+    assert (pixels[:, 15:] == 255).all()
