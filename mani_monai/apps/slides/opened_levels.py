@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
+from mani_monai.apps.slides.level_pictures import check_levels
 from mani_monai.apps.slides.plain_tiffs import check_values, is_odd_tiff
 from mani_monai.apps.slides.slide_levels import (
     PICTURES,
@@ -14,6 +16,7 @@ from mani_monai.apps.slides.slide_levels import (
     TiffSlideLevels,
     short_reason,
 )
+from mani_monai.apps.slides.tiff_pictures import picture_notes
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.utils import InputError
 
@@ -22,14 +25,24 @@ _MIRAX_INDEX = "Slidedat.ini"
 
 
 def open_levels(path: Path) -> Levels:
-    """Opens a slide with what reads it best.
+    """Opens a slide with what reads it best, and sees to it that its levels show one picture.
 
     Args:
         path: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, OME-TIFF, another TIFF, or a plain picture.
 
     Raises:
-        InputError: when it is missing, damaged or no slide, or a package is missing.
+        InputError: when it is missing, damaged, no slide or several pictures, or a package is missing.
     """
+    levels = _opened(path)
+    if isinstance(levels, PictureLevels):
+        return levels
+    tiles = JpegTiles.of(path, levels.sizes)
+    whole = levels if tiles is None else WholeLevels(path, levels, tiles)
+    check_levels(path, whole)
+    return whole
+
+
+def _opened(path: Path) -> OpenSlideLevels | TiffSlideLevels | PictureLevels:
     if not path.is_file():
         raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
     ending = path.suffix.lower()
@@ -54,7 +67,12 @@ def open_levels(path: Path) -> Levels:
         pyramid = _pyramid(path, large=levels is None) if single else None
         if (levels is None or levels.is_plain) and is_odd_tiff(path, several=single and pyramid is None):
             return PictureLevels.read(path)
-        return pyramid or levels or PictureLevels.read(path)
+        found = pyramid or levels
+        if found is None:
+            return PictureLevels.read(path)
+        if isinstance(found, TiffSlideLevels) or found.is_plain:
+            found.notes = picture_notes(path, found)
+        return found
     assert levels is not None
     check_values(path)
     return levels

@@ -17,7 +17,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
-FORM = 6
+FORM = 7
 """Counted up whenever other shards would come of the same key."""
 COMPRESSION = "zstd"
 _UNREAD, _TILES = b"unread", b"tiles"

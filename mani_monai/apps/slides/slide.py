@@ -146,6 +146,8 @@ class Slide:
         except InputError:
             rows, columns = part.shape
             if max(rows, columns) <= _LEAST:
+                if level:  # whose damage is not the finer one's
+                    return self._averaged(level - 1, shape, part)
                 return np.full((rows, columns, 3), UNREAD, np.uint8)
         if rows >= columns:
             middle = part.top + rows // 2

@@ -28,6 +28,7 @@ class Levels(Protocol):
         steps: pixels of the finest level along a pixel of each level.
         stated: what the file's header says of a pixel's width and height in um; None where it says nothing.
         background: colour of what was not scanned.
+        notes: what was left out or converted.
     """
 
     @property
@@ -41,6 +42,9 @@ class Levels(Protocol):
 
     @property
     def background(self) -> tuple[int, int, int]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels of a level; the cut lies within it."""
@@ -84,6 +88,7 @@ class OpenSlideLevels:
         self.stated = _pair(facts, "openslide.mpp-x", "openslide.mpp-y")
         colour = facts.get("openslide.background-color", "FFFFFF")
         self.background = (int(colour[:2], 16), int(colour[2:4], 16), int(colour[4:6], 16))
+        self.notes: tuple[str, ...] = ()
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels of a level.
@@ -98,7 +103,7 @@ class OpenSlideLevels:
                 region = self._slide.read_region(place, level, (width, height))
             except self._error as error:
                 self._reopen()  # OpenSlide's error stays with the handle
-                raise _unread(self.path, round(top * step), round(left * step), error) from error
+                raise unread(self.path, round(top * step), round(left * step), short_reason(error)) from error
         canvas = Image.new("RGB", region.size, self.background)
         canvas.paste(region, mask=region.getchannel("A"))
         return canvas
@@ -129,6 +134,7 @@ class TiffSlideLevels:
         self.sizes = tuple((height, width) for width, height in self._slide.level_dimensions)
         self.steps = tuple(self._slide.level_downsamples)
         self.stated = _pair(self._slide.properties, "tiffslide.mpp-x", "tiffslide.mpp-y")
+        self.notes: tuple[str, ...] = ()
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels of a level.
@@ -142,7 +148,7 @@ class TiffSlideLevels:
             with self._lock:
                 return self._slide.read_region(place, level, (width, height)).convert("RGB")
         except Exception as error:  # zarr, imagecodecs and tifffile have errors of their own
-            raise _unread(self.path, place[1], place[0], error) from error
+            raise unread(self.path, place[1], place[0], short_reason(error)) from error
 
 
 class PictureLevels:
@@ -150,12 +156,13 @@ class PictureLevels:
 
     Args:
         pixels: HW3 RGB.
+        notes: what was converted.
     """
 
     steps, stated, background = (1.0,), None, WHITE
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self._pixels = pixels
+    def __init__(self, pixels: NDArray[np.uint8], notes: tuple[str, ...] = ()) -> None:
+        self._pixels, self.notes = pixels, notes
         height, width = pixels.shape[:2]
         self.sizes = ((height, width),)
 
@@ -166,7 +173,8 @@ class PictureLevels:
         Raises:
             InputError: when it is no picture.
         """
-        return cls(read_image(path).pixels)
+        image = read_image(path)
+        return cls(image.pixels, tuple(note for note, _ in image.notes))
 
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels."""
@@ -180,10 +188,9 @@ def _pair(facts: Any, x: str, y: str) -> tuple[float, float] | None:
         return None
 
 
-def _unread(path: Path, top: int, left: int, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: cannot be read at row {top}, column {left} ({short_reason(error)}); copy the slide again."
-    )
+def unread(path: Path, top: int, left: int, reason: str) -> InputError:
+    """That a slide cannot be read at a place in pixels of its finest level, and why."""
+    return InputError(f"{path}: cannot be read at row {top}, column {left} ({reason}); copy the slide again.")
 
 
 def short_reason(error: Exception) -> str:

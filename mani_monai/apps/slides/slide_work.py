@@ -171,7 +171,7 @@ class SlideWork:
             return SlideResult(**{**written["result"], "status": status})
         counts = finish(task, store, folder, self.outputs, self.annotate)
         area = region_mm2(task.region, slide)
-        notes = [slide.size.doubt, *(counts.unread or ([] if area else ["no tissue was found"]))]
+        notes = [slide.size.doubt, *slide.levels.notes, *(counts.unread or ([] if area else ["no tissue was found"]))]
         result = SlideResult(
             slide.path.name,
             INCOMPLETE if counts.unread else DONE,
