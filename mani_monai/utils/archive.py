@@ -7,10 +7,12 @@ import os
 import zipfile
 from pathlib import Path
 
+from mani_monai.utils.errors import InputError
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import read_object
 
 HASHES = "hashes.json"
+_METADATA = "configs/metadata.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 STORED = {".pt", ".ts", ".onnx"}  # numbers hardly shrink
 
@@ -19,6 +21,30 @@ def files_of(folder: Path) -> dict[str, Path]:
     """A folder's files by their names in it, with slashes, sorted."""
     paths = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
+
+
+def check_outside(out: str | Path, held: str | Path | None = None) -> None:
+    """Refuses a folder for outputs that lies within an exported bundle, or within what is exported.
+
+    A bundle with further files is refused wherever it is opened; a training's own files would be mixed with others.
+
+    Args:
+        out: the folder for outputs.
+        held: the folder of a training or a bundle that is exported, where there is one.
+
+    Raises:
+        InputError: when it lies in one of them.
+    """
+    try:
+        place = Path(out).resolve()
+        inside = held is not None and Path(held).is_dir() and place.is_relative_to(Path(held).resolve())
+        bundles = [
+            each for each in (place, *place.parents) if (each / HASHES).is_file() and (each / _METADATA).is_file()
+        ]
+    except (OSError, RuntimeError, ValueError):  # a name that no folder can have is refused where it is made
+        return
+    if inside or bundles:
+        raise InputError(f"{out}: lies within {held if inside else bundles[0]}; name another folder with --out.")
 
 
 def write_hashes(folder: Path) -> dict[str, str]:

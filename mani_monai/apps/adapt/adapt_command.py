@@ -69,6 +69,7 @@ def adapt(
     """
     from mani_monai.apps.adapt.request import SELF_TRAINING, SOURCE_FREE, STATISTICS
     from mani_monai.utils import InputError
+    from mani_monai.utils.archive import check_outside
 
     if options is not None and not isinstance(options, dict):
         raise InputError(f"--options {options}: is no dictionary; write it as \"{{'iterations': 3000}}\".")
@@ -83,6 +84,7 @@ def adapt(
     for folder in (target, f"{target}/images", source, check, masks):
         if folder is not None and Path(out).is_dir() and Path(folder).is_dir() and Path(out).samefile(folder):
             raise InputError(f"{out}: holds the images; name another folder with --out.")
+    check_outside(out)
     settled = {name: str(value) for name, value in (options or {}).items()}
     with lasting_output():
         _adapt(target, Path(out), source, model, method, preset, settled, seed, licence, mpp, check, masks, device)

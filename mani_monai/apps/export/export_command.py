@@ -56,9 +56,11 @@ def export(
         bias: likewise.
     """
     from mani_monai.utils import InputError
+    from mani_monai.utils.archive import check_outside
 
     if format not in FORMATS:
         raise InputError(f"--format {format}: choose from {', '.join(FORMATS)}.")
+    check_outside(out, run if bundle is None else bundle)
     if format == "qupath":
         asked = {"changelog": changelog, "method": method, "evaluation": evaluation, "selection": selection}
         asked |= {"overwrite": overwrite, "forms": forms != FORMS, "zoo": zoo, "zoo_url": zoo_url}

@@ -14,6 +14,7 @@ from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.model import Model
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import check_outside
 from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, name_fault, paths_in, shown
 from mani_monai.utils.overlapped import AHEAD, overlapped
 from mani_monai.utils.subfolders import remedy_below
@@ -59,6 +60,7 @@ def infer_folder(
     folder = place.parent if alone else check_folder(place, "the images")
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: holds the images; name another folder with --out.")
+    check_outside(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder with --out.")
     twins: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from PIL import Image
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from mani_monai.apps.slides.slide_levels import Levels, unread
-from mani_monai.data.readers.damage import tile_fault
+from mani_monai.data.readers.damage import jpeg_fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,9 @@ class JpegTiles:
                 content = self._stream.read(count)
             if tiles.tables:
                 content = tiles.tables[:-2] + content[2:]
-            tiles.known[number] = tile_fault(content) if count else ""  # a tile of no bytes is one that was not scanned
+            tiles.known[number] = (
+                jpeg_fault(content, _means) if count else ""
+            )  # a tile of no bytes is one that was not scanned
         return tiles.known[number]
 
 
@@ -122,6 +125,14 @@ class WholeLevels:
             row, column = (round(place * self.steps[level]) for place in fault[:2])
             raise unread(self.path, row, column, fault[2])
         return self._levels.cut(level, top, left, height, width)
+
+
+def _means(content: bytes) -> Image.Image:
+    """The means of a JPEG's blocks, for a quarter of the time that decoding it takes: what is missing shows in them."""
+    image = Image.open(io.BytesIO(content), formats=("JPEG",))
+    image.draft(None, (1, 1))
+    image.load()
+    return image
 
 
 def _all_pages(tiff: TiffFile) -> list[TiffPage]:

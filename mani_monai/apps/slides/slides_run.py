@@ -20,6 +20,7 @@ from mani_monai.apps.slides.window_reach import total_reach
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.model import Model
 from mani_monai.utils import InputError
+from mani_monai.utils.archive import check_outside
 from mani_monai.utils.folders import make_folder
 
 MOST_REGIONS = 1000
@@ -71,6 +72,7 @@ def run_slides(
     out = Path(out)
     if out.is_file() or out.resolve() == Path(slides).resolve():
         raise InputError(f"{out}: holds the slides, or is a file; name another folder with --out.")
+    check_outside(out)
     model = bundle if isinstance(bundle, Model) else Model.open(bundle, device, precision)
     make_folder(out)
     reach = total_reach(model)
