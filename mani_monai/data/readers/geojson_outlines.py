@@ -23,6 +23,7 @@ from .outlines import Outline, OutlinedNuclei, rasterised
 OUTLINE_ENDINGS = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip", ".zip")
 _NO_NUCLEI = {"tile", "tma_core", "tmacore", "root"}  # QuPath's kinds of objects, in lower case
 _MOST_BYTES = 2**31  # of a file that is unpacked
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"  # a packed file's first bytes
 _MOST_REGIONS = 10**8  # bytes of a file of regions
 _FAILURES = (
     OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error, EOFError,
@@ -133,15 +134,17 @@ def _text(path: Path, most: int) -> str:
     content = _content(path, most)
     if len(content) > most:
         raise InputError(f"{path}: holds more than {most // 10**6} MB of outlines; draw fewer points, or split it.")
-    return content.decode("utf-8-sig")
+    return content.decode(json.detect_encoding(content))
 
 
 def _content(path: Path, most: int) -> bytes:
-    """The first bytes of a file, unpacked, up to one more than is allowed."""
-    if path.suffix.lower() == ".gz":
+    """The first bytes of a file, unpacked, up to one more than is allowed; browsers unpack without another name."""
+    with open(path, "rb") as stream:
+        start = stream.read(4)
+    if start.startswith(_GZIP):
         with gzip.open(path, "rb") as stream:
             return stream.read(most + 1)
-    elif path.suffix.lower() == ".zip":
+    elif start == _ZIP:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith((".geojson", ".json"))]
             names = [name for name in names if not is_leftover(Path(name), Path())]
@@ -173,12 +176,18 @@ def _outline(feature: Mapping[str, Any]) -> Outline | None:
         return None
     properties = feature.get("properties") or {}
     kind = str(properties.get("objectType", properties.get("object_type", ""))).lower()
-    classification = properties.get("classification") or {}
-    name = classification.get("name") if isinstance(classification, Mapping) else str(classification)
-    names = classification.get("names") if isinstance(classification, Mapping) else None
     number = _number(properties)
     is_region = True if kind in _NO_NUCLEI else False if kind == "detection" and number is not None else None
-    return Outline(polygons, number, name or (": ".join(names) if names else None), is_region, kind)
+    return Outline(polygons, number, _class(properties.get("classification")), is_region, kind)
+
+
+def _class(classification: Any) -> str | None:
+    """The class's name, as an object's, in a list of several, or bare; what no file can hold is replaced."""
+    if isinstance(classification, Mapping):
+        classification = classification.get("name") or classification.get("names")
+    names = classification if isinstance(classification, list) else [classification]
+    words = ": ".join(str(name) for name in names if name not in (None, ""))
+    return words.encode("utf-8", "replace").decode() or None
 
 
 def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:
@@ -194,9 +203,9 @@ def _polygons(geometry: Mapping[str, Any] | None) -> Iterator[list[NDArray]]:
         for rings in [coordinates] if kind == "Polygon" else coordinates:
             if not rings or not rings[0]:  # as shapely writes what is empty
                 continue
-            polygon = [np.asarray(ring, float)[:, :2] for ring in rings]
-            if not all(np.isfinite(ring).all() for ring in polygon):
-                raise ValueError("a polygon without finite coordinates")
+            polygon = [np.asarray(ring, float)[:, :2] for ring in rings if ring]
+            if not all(np.isfinite(ring).all() and ring.shape[1] == 2 for ring in polygon):
+                raise ValueError("a polygon without finite coordinates x and y")
             yield polygon
     elif kind not in ("Point", "MultiPoint", "LineString", "MultiLineString"):
         raise ValueError(f"a geometry of type {kind}")

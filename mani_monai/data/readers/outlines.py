@@ -23,6 +23,8 @@ _MOST_ALIKE = 2  # of them that are half as large as the largest one
 _FAR = 2.0**31  # pixels: coordinates beyond are none of an image
 _MOST = 0.5  # share of the image from which an outline is a region
 _HUGE, _KNOWN = 50.0, 5  # times the median of more than so many outlines, from which an outline is a region
+_LEAST = 1.0  # square pixels of a bounding box, below which the median outline is in another unit
+_FLAT = 1e-9  # share of an outline's length squared, up to which its points lie on a line
 _LARGE = 5.0  # times the median area: an outline of that size that holds even one other is a region
 
 
@@ -91,18 +93,24 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
         shape: height and width of the image; what reaches beyond is cut off.
 
     Raises:
-        InputError: when outlines are there, but none is a nucleus of this image.
+        InputError: when outlines are there, but none is a nucleus of this image, or most are smaller than a pixel.
     """
     notes: Counter[str] = Counter()
     drawn: list[_Pixels] = []
+    areas: list[float] = []
     for outline in _parted(outlines, notes):
         rows, columns = _pixels_of(outline, shape)
-        if not len(rows):
+        areas.append(_area(outline))
+        if not areas[-1]:
+            notes["outlines without an area left out"] += 1
+        elif not len(rows):
             notes["outlines beyond the image left out"] += 1
         elif outline.is_region or (outline.is_region is None and is_region_name(outline.kind or "")):
             notes["regions left out"] += 1
         else:
             drawn.append(_Pixels(outline, rows, columns))
+    if len(areas) > 1 and np.median(areas) < _LEAST:
+        raise InputError(f"{path}: most of its outlines are smaller than a pixel; export them in this image's pixels.")
     regions = _regions(drawn, shape)
     notes["regions left out"] += len(regions)
     nuclei = [each for number, each in enumerate(drawn) if number not in regions]
@@ -136,6 +144,18 @@ def pixels_within(rings: Sequence[NDArray], shape: tuple[int, int]) -> tuple[NDA
 def is_region_name(kind: str) -> bool:
     """Whether a class says that its outlines are no nuclei."""
     return kind.endswith("*") or kind.lower() in REGION_NAMES
+
+
+def _area(outline: Outline) -> float:
+    """Of the bounding boxes of its outer rings, in square pixels; 0 where their points lie on a line."""
+    total = 0.0
+    for ring, *_ in outline.polygons:
+        points = np.clip(ring, -_FAR, _FAR)
+        points = points - points[0]
+        far = points[np.square(points).sum(axis=1).argmax()]
+        off = np.abs(points[:, 0] * far[1] - points[:, 1] * far[0]).max()  # from the line through two of them
+        total += float(np.ptp(points, axis=0).prod()) if off > _FLAT * np.square(far).sum() else 0.0
+    return total
 
 
 def _parted(outlines: Sequence[Outline], notes: Counter[str]) -> Iterator[Outline]:
