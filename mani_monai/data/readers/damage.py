@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +26,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of an interlaced PNG's passes: the first pixel's column and row, and the steps."""
-_UNPACKED = 1 << 20  # bytes at once
 _MISSING = "a part of its picture is missing"
 _CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
 """Codes of which a scan makes the blocks that it lacks."""
@@ -74,13 +71,12 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         raise InputError(f"{path}: is damaged ({reason}); copy it again.")
 
 
-def tile_fault(content: bytes) -> str:
-    """What is wrong with a tile of JPEG that decoders fill with grey; empty where nothing is, or its codes are rare.
-
-    It costs a part of decoding the tile: what is missing shows in its blocks' means.
+def jpeg_fault(content: bytes, decoded: Callable[[bytes], Image.Image] | None = None) -> str:
+    """What is wrong with a JPEG that decoders fill with grey; empty where nothing is, or its codes are rare.
 
     Args:
-        content: with its tables.
+        content: the JPEG, with its tables.
+        decoded: gives its picture, or a smaller one in which a missing part shows; Pillow's by default.
     """
     if _ZEROS.search(content):
         try:
@@ -89,7 +85,7 @@ def tile_fault(content: bytes) -> str:
             return _MISSING
         if reason:
             return reason
-    return _of_end(content, reduced=True)
+    return _of_end(content, decoded=decoded)
 
 
 def _of_page(page: TiffPage) -> str:
@@ -114,17 +110,19 @@ def _of_page(page: TiffPage) -> str:
 
 def _of_png(content: bytes) -> str:
     """Whether the rows of a PNG end before its picture: Pillow fills what is missing with zeros."""
-    header, place, unpacked, count = b"", len(_PNG), zlib.decompressobj(), 0
+    header, packed, place = b"", [], len(_PNG)
     while place + 8 <= len(content):
         size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
-        part = content[place + 8 : place + 8 + size]
-        place += 12 + size
         if kind == b"IHDR":
-            header = part
-        while kind == b"IDAT" and part and not unpacked.eof:
-            count += len(unpacked.decompress(part, _UNPACKED))
-            part = unpacked.unconsumed_tail
-    return _MISSING if count + len(unpacked.flush()) < _png_bytes(header) else ""
+            header = content[place + 8 : place + 8 + size]
+        elif kind == b"IDAT":
+            packed.append(content[place + 8 : place + 8 + size])
+        place += 12 + size
+    try:
+        rows = TIFF.DECOMPRESSORS[COMPRESSION.DEFLATE](b"".join(packed))
+    except Exception:  # each library has its own; Pillow has said what it could not unpack
+        return ""
+    return _MISSING if len(rows) < _png_bytes(header) else ""
 
 
 def _png_bytes(header: bytes) -> int:
@@ -151,13 +149,15 @@ def _of_zeros(content: bytes, image: Image.Image) -> str:
     return f"{longest:,} of its bytes are zeros" if flat * _BITS < longest * 8 else ""
 
 
-def _of_end(content: bytes, image: Image.Image | None = None, reduced: bool = False) -> str:
+def _of_end(
+    content: bytes, image: Image.Image | None = None, decoded: Callable[[bytes], Image.Image] | None = None
+) -> str:
     """A whole scan ends with its last block, so that further codes behind it change nothing in the picture.
 
     Args:
         content: a JPEG in Huffman's codes; of another kind nothing is said.
         image: the same, decoded; by default it is decoded here.
-        reduced: compare the means of its blocks alone.
+        decoded: decodes it, and what it is compared with.
     """
     segments = list(_segments(content)) if content.startswith(_START) else []
     frame = next((each for each in segments if each.marker in _FRAMES), None)
@@ -174,9 +174,10 @@ def _of_end(content: bytes, image: Image.Image | None = None, reduced: bool = Fa
             restart = bytes([0xFF, _FIRST_RESTART + len(restarts) % _RESTARTS])
             further += [content[done : scan.end], _CODES, restart, _CODES]
             done = scan.end
+    decoded = decoded or _decoded
     try:
-        image = _decoded(content, reduced) if image is None else image
-        other = _decoded(b"".join([*further, content[done:]]), reduced)
+        image = decoded(content) if image is None else image
+        other = decoded(b"".join([*further, content[done:]]))
     except OSError:
         return _MISSING
     width, height = image.size
@@ -200,13 +201,7 @@ def _has_all_scans(frame: _Segment, segments: list[_Segment]) -> bool:
     return not missing
 
 
-def _decoded(content: bytes, reduced: bool = False) -> Image.Image:
-    """A JPEG's picture, or the mean of each of its blocks."""
-    if reduced:
-        image = Image.open(io.BytesIO(content), formats=("JPEG",))
-        image.draft(None, (1, 1))
-        image.load()
-        return image
+def _decoded(content: bytes) -> Image.Image:
     parser = ImageFile.Parser()
     parser.feed(content)
     return parser.close()

@@ -113,8 +113,10 @@ def tables_of(tile):
 @pytest.mark.parametrize("shared", [False, True])
 def test_whole_tiles_are_whole_and_each_is_looked_at_once(tmp_path, monkeypatch, shared):
     looked = []
-    genuine = damage.tile_fault
-    monkeypatch.setattr("mani_monai.apps.slides.jpeg_tiles.tile_fault", lambda tile: looked.append(0) or genuine(tile))
+    genuine = damage.jpeg_fault
+    monkeypatch.setattr(
+        "mani_monai.apps.slides.jpeg_tiles.jpeg_fault", lambda *given: looked.append(0) or genuine(*given)
+    )
     path = svs(tmp_path / "a.svs")
     levels = open_levels(with_shared_tables(path) if shared else path)
     assert isinstance(levels, WholeLevels)

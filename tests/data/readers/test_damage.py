@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mani_monai.data.readers.damage import check_damage, tile_fault
+from mani_monai.data.readers.damage import check_damage, jpeg_fault
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 
@@ -115,17 +115,17 @@ def test_bytes_behind_the_rows_of_a_png_are_no_damage(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "optimised.jpg", "progressive.jpg"])
-def test_a_tile_that_was_cut_is_told_by_the_means_of_its_blocks(name, tmp_path):
+def test_a_jpeg_of_a_larger_file_is_told_whole_from_cut(name, tmp_path):
     content = saved(tmp_path / name).read_bytes()
-    assert tile_fault(content) == ""
+    assert jpeg_fault(content) == ""
     half = len(content) // 2
-    assert tile_fault(content[:half]) == "a part of its picture is missing"
-    assert tile_fault(content[:half] + b"\xff\xd9") == "a part of its picture is missing"
-    assert tile_fault(content[:half] + bytes(half)) != ""
-    assert tile_fault(content[:half] + bytes(300) + content[half + 300 :]) == "300 of its bytes are zeros"
-    assert tile_fault(b"\xff\x4f\xff\x51" + content) == ""  # JPEG 2000
+    assert jpeg_fault(content[:half]) == "a part of its picture is missing"
+    assert jpeg_fault(content[:half] + b"\xff\xd9") == "a part of its picture is missing"
+    assert jpeg_fault(content[:half] + bytes(half)) != ""
+    assert jpeg_fault(content[:half] + bytes(300) + content[half + 300 :]) == "300 of its bytes are zeros"
+    assert jpeg_fault(b"\xff\x4f\xff\x51" + content) == ""  # JPEG 2000
     glass = saved(tmp_path / name, np.full((512, 512, 3), 244, np.uint8)).read_bytes()
-    assert tile_fault(glass) == ""
+    assert jpeg_fault(glass) == ""
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "optimised.jpg", "progressive.jpg"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,11 @@ _START, _FRAMES, _PROGRESSIVE, _SCAN, _END = b"\xff\xd8", (0xC0, 0xC1, 0xC2), 0x
 _COEFFICIENTS = 64  # of a block
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _RESTART, _FIRST_RESTART, _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]"), 0xD0, 8
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of an interlaced PNG's passes: the first pixel's column and row, and the steps."""
+_MISSING = "a part of its picture is missing"
 _CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
 """Codes of which a scan makes the blocks that it lacks."""
 
@@ -48,7 +53,7 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
 
     Raises:
         InputError: when a part of a TIFF is missing or differs from its checksum, or a JPEG is cut short, or has a
-            stretch of zeros that its picture does not account for.
+            stretch of zeros that its picture does not account for, or a PNG has fewer rows than its picture.
         SyntaxError: Pillow's, of a PNG whose chunk differs from its checksum.
     """
     if page is not None:
@@ -61,13 +66,31 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         if image.format == "PNG":
             with Image.open(path) as again:
                 again.verify()
+            reason = _of_png(path.read_bytes())
     if reason:
         raise InputError(f"{path}: is damaged ({reason}); copy it again.")
 
 
+def jpeg_fault(content: bytes, decoded: Callable[[bytes], Image.Image] | None = None) -> str:
+    """What is wrong with a JPEG that decoders fill with grey; empty where nothing is, or its codes are rare.
+
+    Args:
+        content: the JPEG, with its tables.
+        decoded: gives its picture, or a smaller one in which a missing part shows; Pillow's by default.
+    """
+    if _ZEROS.search(content):
+        try:
+            reason = _of_zeros(content, _decoded(content))
+        except OSError:
+            return _MISSING
+        if reason:
+            return reason
+    return _of_end(content, decoded=decoded)
+
+
 def _of_page(page: TiffPage) -> str:
     if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
-        return "a part of its picture is missing"
+        return _MISSING
     if page.compression not in (*_DEFLATE, COMPRESSION.JPEG):
         return ""
     file = page.parent.filehandle
@@ -85,6 +108,34 @@ def _of_page(page: TiffPage) -> str:
     return ""
 
 
+def _of_png(content: bytes) -> str:
+    """Whether the rows of a PNG end before its picture: Pillow fills what is missing with zeros."""
+    header, packed, place = b"", [], len(_PNG)
+    while place + 8 <= len(content):
+        size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
+        if kind == b"IHDR":
+            header = content[place + 8 : place + 8 + size]
+        elif kind == b"IDAT":
+            packed.append(content[place + 8 : place + 8 + size])
+        place += 12 + size
+    try:
+        rows = TIFF.DECOMPRESSORS[COMPRESSION.DEFLATE](b"".join(packed))
+    except Exception:  # each library has its own; Pillow has said what it could not unpack
+        return ""
+    return _MISSING if len(rows) < _png_bytes(header) else ""
+
+
+def _png_bytes(header: bytes) -> int:
+    """Bytes of the rows of all passes, each with one for its filter."""
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * _PNG_CHANNELS[header[9]]
+    total = 0
+    for left, top, across, down in _ADAM7 if header[12] else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        total += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
+    return total
+
+
 def _of_zeros(content: bytes, image: Image.Image) -> str:
     """Codes of zeros alone stand for blocks of one shade: the picture has to show as many as a stretch is long."""
     codes = (content[segment.start : segment.end] for segment in _segments(content))
@@ -98,38 +149,41 @@ def _of_zeros(content: bytes, image: Image.Image) -> str:
     return f"{longest:,} of its bytes are zeros" if flat * _BITS < longest * 8 else ""
 
 
-def _of_end(content: bytes, image: Image.Image | None = None) -> str:
+def _of_end(
+    content: bytes, image: Image.Image | None = None, decoded: Callable[[bytes], Image.Image] | None = None
+) -> str:
     """A whole scan ends with its last block, so that further codes behind it change nothing in the picture.
 
     Args:
         content: a JPEG in Huffman's codes; of another kind nothing is said.
         image: the same, decoded; by default it is decoded here.
+        decoded: decodes it, and what it is compared with.
     """
     segments = list(_segments(content)) if content.startswith(_START) else []
     frame = next((each for each in segments if each.marker in _FRAMES), None)
     if frame is None:
         return ""
-    reason = "a part of its picture is missing"
     if not _has_all_scans(frame, segments):
-        return reason
+        return _MISSING
     further, done = [], 0
     for scan in segments:
         if scan.marker == _SCAN:
             restarts = [mark[1] - _FIRST_RESTART for mark in _RESTART.findall(content, scan.start, scan.end)]
             if restarts != [number % _RESTARTS for number in range(len(restarts))]:
-                return reason
+                return _MISSING
             restart = bytes([0xFF, _FIRST_RESTART + len(restarts) % _RESTARTS])
             further += [content[done : scan.end], _CODES, restart, _CODES]
             done = scan.end
+    decoded = decoded or _decoded
     try:
-        image = _decoded(content) if image is None else image
-        other = _decoded(b"".join([*further, content[done:]]))
+        image = decoded(content) if image is None else image
+        other = decoded(b"".join([*further, content[done:]]))
     except OSError:
-        return reason
+        return _MISSING
     width, height = image.size
     bands = ((0, top, width, min(top + _BAND, height)) for top in range(0, height, _BAND))
     same = all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
-    return "" if same else reason
+    return "" if same else _MISSING
 
 
 def _has_all_scans(frame: _Segment, segments: list[_Segment]) -> bool:
