@@ -15,10 +15,11 @@ from mani_monai.declaration import KEY, Declaration
 from mani_monai.provenance import training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import is_hashed
-from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.utils.files import load_network
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import read_object
 from mani_monai.utils.places import shipped
+from mani_monai.utils.whole_tensors import load_whole
 
 if TYPE_CHECKING:
     from mani_monai.apps.inspect.findings import Finding
@@ -61,7 +62,7 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
             from mani_monai.older_exports import older_declaration
 
             declaration = older_declaration(read_object(folder / "configs" / "inference.json", _AGAIN), metadata)
-        state = load_tensors(file := folder / "models" / weights)
+        state = load_whole(file := folder / "models" / weights)
         with torch.device("meta"):  # random weights would take seconds, and are replaced
             network = declaration.build_network()
         load_network(network, state, file, assign=True, remedy=_AGAIN)

@@ -19,10 +19,11 @@ from mani_monai.evaluation.predictions import PredictionWriter
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
 from mani_monai.evaluation.weights_scorer import Scores, WeightsScorer, scores_of
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_tensors, weights_file
+from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import safe_cells, save_json
 from mani_monai.utils.printing import phase
+from mani_monai.utils.whole_tensors import load_whole
 
 ORACLE = "oracle"
 LABEL_FREE = "label_free"
@@ -160,7 +161,7 @@ def _best(oracle: Evaluator, network: nn.Module, snapshots: Sequence[Path]) -> P
         return snapshots[0]
     validation = {}
     for path in tqdm(snapshots, desc="scoring snapshots for the oracle", unit="snapshot"):
-        scores = scores_of(oracle, network, load_tensors(path), path)
+        scores = scores_of(oracle, network, load_whole(path), path)
         mean = _mean(scores[oracle.state.key_metric_name])
         validation[path] = -math.inf if mean is None else mean
     return max(snapshots, key=validation.__getitem__)

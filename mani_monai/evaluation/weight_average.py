@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
-from mani_monai.utils.files import load_tensors, weights_file
+from mani_monai.utils.files import weights_file
+from mani_monai.utils.whole_tensors import load_whole
 
 
 def snapshots_of(run_dir: str | Path) -> list[Path]:
@@ -44,7 +45,7 @@ def mean_state(paths: Sequence[Path]) -> dict[str, Tensor]:
     """
     mean = {}
     for number, path in enumerate(paths, start=1):
-        for key, value in load_tensors(path).items():
+        for key, value in load_whole(path).items():
             averages = value.is_floating_point() and key in mean
             mean[key] = mean[key].lerp(value, 1 / number) if averages else value
     return mean

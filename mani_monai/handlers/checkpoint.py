@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..data.samplers import IterationBatchSampler
 from ..utils import InputError
-from ..utils.files import load_network, load_tensors, save_atomically
+from ..utils.files import load_network, save_atomically
+from ..utils.whole_tensors import load_whole
 from .best_model import BestModelHandler
 
 
@@ -116,7 +117,7 @@ class CheckpointHandler(Checkpoint):
     def _start(self, engine: Engine) -> None:
         if not self.path.exists():
             return
-        checkpoint = load_tensors(self.path)
+        checkpoint = load_whole(self.path)
         iteration, iterations = checkpoint["iteration"], self.sampler.iterations
         if not self.resume:
             if iteration < checkpoint.get("iterations", iterations):

@@ -30,9 +30,10 @@ from mani_monai.run.running_workflow import component, resolved_config, running_
 from mani_monai.run.trained_domains import common_pixel_size, domains_of, read_domains, united
 from mani_monai.transforms.part_nucleid import CONTOUR
 from mani_monai.utils import InputError
-from mani_monai.utils.files import load_tensors, weights_file
+from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
+from mani_monai.utils.whole_tensors import load_whole
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -228,7 +229,7 @@ def _as_calibrated(folder: Path, declaration: Declaration, iterations: int) -> D
         return declaration
     if earlier.parting == declaration.parting or earlier.uncalibrated().parting != declaration.parting:
         return declaration
-    trains_on = load_tensors(folder / CHECKPOINT).get("iteration", 0) < iterations
+    trains_on = load_whole(folder / CHECKPOINT).get("iteration", 0) < iterations
     return declaration if trains_on else declaration.trained(parting=earlier.parting)
 
 

@@ -25,9 +25,10 @@ from mani_monai.model import Model
 from mani_monai.run.launching import Launcher
 from mani_monai.run.run_folder import read_train_config
 from mani_monai.transforms.sure_nuclei import UNSURE_ID, sure_label
-from mani_monai.utils.files import load_network, load_tensors, weights_file, write_state
+from mani_monai.utils.files import load_network, weights_file, write_state
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
+from mani_monai.utils.whole_tensors import load_whole
 
 FIELDS = 48
 """Fields that train, at most, each of an image of its own."""
@@ -106,7 +107,7 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
     make = TrainingMaker(str(folder), folder, launcher=job.launcher or Launcher(), device=job.device)
     train(make, [training])
     run, network = make.folder(training), model.declaration.build_network()
-    load_network(network, load_tensors(weights_file(run)), weights_file(run))
+    load_network(network, load_whole(weights_file(run)), weights_file(run))
     trained = with_carried_certainty(replace(model, network=network), model, [image.field for image in taken])
     return SelfTrained(trained, int(read_train_config(run)["iterations"]), said)
 

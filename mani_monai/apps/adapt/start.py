@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from mani_monai.utils.files import load_network, load_tensors
+from mani_monai.utils.files import load_network
 from mani_monai.utils.json_files import save_json
+from mani_monai.utils.whole_tensors import load_whole
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -42,7 +43,7 @@ def started_from(network: nn.Module, path: str) -> nn.Module:
     Raises:
         InputError: when the file is missing, or holds another network.
     """
-    load_network(network, load_tensors(path), path)
+    load_network(network, load_whole(path), path)
     return network
 
 

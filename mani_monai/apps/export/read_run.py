@@ -17,8 +17,9 @@ from mani_monai.model import Model
 from mani_monai.provenance import training_of
 from mani_monai.run.run_folder import metadata_file, read_train_config
 from mani_monai.utils import InputError
-from mani_monai.utils.files import fingerprint, load_tensors, weights_file
+from mani_monai.utils.files import fingerprint, weights_file
 from mani_monai.utils.json_files import read_object
+from mani_monai.utils.whole_tensors import load_whole
 
 FURTHER = ("prototypes",)
 """Facts that a training need not have."""
@@ -56,7 +57,7 @@ def read_run(
     metadata = read_object(metadata_file(folder), "train anew")
     training = _training_of(metadata, metadata_file(folder), "train anew")
     path = folder / weights if weights.startswith("snapshots/") else weights_file(folder, weights)
-    state = load_tensors(path)
+    state = load_whole(path)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{path}: holds no state dictionary of tensors alone; name model.pt or a snapshot.")
     declaration = Declaration.from_metadata(metadata, str(metadata_file(folder)))
@@ -112,7 +113,7 @@ def _scores(
         held = ", ".join(selections) or "none"
         raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
     if weights.stem.endswith(REESTIMATED):  # an evaluation with AdaBN loads what these were made from
-        state = load_tensors(weights.with_stem(weights.stem.removesuffix(REESTIMATED)))
+        state = load_whole(weights.with_stem(weights.stem.removesuffix(REESTIMATED)))
     if "digest" in selections[selection] and not _is_of(selections[selection], weights.name, state):
         remedy = "score them with evaluate.json, or name another --selection"
         raise InputError(f"{path}: its selection {selection!r} is of other weights than {weights}; {remedy}.")
@@ -148,7 +149,7 @@ def read_exported(
     state = model.state
     with opened_bundle(path) as folder:
         if model.declaration.axes == ROWS:  # the file's own bytes
-            state = load_tensors(folder / "models" / "model.pt")
+            state = load_whole(folder / "models" / "model.pt")
         metadata = read_object(folder / "configs" / "metadata.json", remedy)
         scores = read_object(folder / "metrics.json", remedy) or None
     training = _training_of(metadata, path, remedy)

@@ -116,6 +116,8 @@ def read_region(path: str | Path, slide: Slide) -> Region:
             share = 1 - region.area / drawn.area
             raise InputError(f"{path}: {share:.0%} of its regions lie beyond the slide of {size}; {remedy}")
     region = _surfaces(region)
+    if not region.is_empty and region.area < 1:
+        raise InputError(f"{path}: its regions are smaller than a pixel of the slide of {size}; {remedy}")
     if region.is_empty:
         raise InputError(f"{path}: no region lies within the slide of {size}; {remedy}")
     return region

@@ -23,6 +23,7 @@ from .outlines import Outline, OutlinedNuclei, rasterised
 OUTLINE_ENDINGS = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip", ".zip")
 _NO_NUCLEI = {"tile", "tma_core", "tmacore", "root"}  # QuPath's kinds of objects, in lower case
 _MOST_BYTES = 2**31  # of a file that is unpacked
+_FOUND = {"detection", "cell"}  # objects that a program found
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"  # a packed file's first bytes
 _MOST_REGIONS = 10**8  # bytes of a file of regions
 _FAILURES = (
@@ -90,7 +91,7 @@ def read_objects(path: Path) -> tuple[list[Outline], int]:
 
 
 def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[list[NDArray]]:
-    """Reads the polygons of all features, whatever these are: regions that a person drew.
+    """Reads the polygons of all features but detections and cells: regions that a person drew.
 
     Args:
         path: as for :func:`read_outlines`.
@@ -105,9 +106,10 @@ def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[lis
     path = Path(path)
     with _refusing(path, "of regions"):
         features = _features(json.loads(_text(path, most_bytes)))
-        polygons = [polygon for feature in features for polygon in _polygons(feature["geometry"])]
+        drawn = [feature for feature in features if _kind(feature.get("properties") or {}) not in _FOUND]
+        polygons = [polygon for feature in drawn for polygon in _polygons(feature["geometry"])]
         if not polygons:
-            raise ValueError("no polygon")
+            raise ValueError("no polygon of an annotation")
     return polygons
 
 
@@ -175,10 +177,14 @@ def _outline(feature: Mapping[str, Any]) -> Outline | None:
     if not polygons:
         return None
     properties = feature.get("properties") or {}
-    kind = str(properties.get("objectType", properties.get("object_type", ""))).lower()
+    kind = _kind(properties)
     number = _number(properties)
     is_region = True if kind in _NO_NUCLEI else False if kind == "detection" and number is not None else None
     return Outline(polygons, number, _class(properties.get("classification")), is_region, kind)
+
+
+def _kind(properties: Mapping[str, Any]) -> str:
+    return str(properties.get("objectType", properties.get("object_type", ""))).lower()
 
 
 def _class(classification: Any) -> str | None:

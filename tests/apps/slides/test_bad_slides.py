@@ -130,6 +130,7 @@ def box(left, top, right, bottom):
         ([[0, 0], [float("nan"), 10], [10, 10], [0, 0]], "is no GeoJSON of regions .*without finite coordinates"),
         ([[0, 0], [1e12, 10], [10, 1e12], [0, 0]], "regions lie beyond the slide|no region lies within"),
         ([[0, 0], [0, 0], [0, 0], [0, 0]], "no region lies within"),
+        (box(0.2, 0.3, 0.5, 0.8), "its regions are smaller than a pixel of the slide of 500x640 pixels"),
     ],
 )
 def test_regions_that_cannot_be_are_refused(slide, tmp_path, ring, words):

@@ -131,7 +131,7 @@ NAN, DEEP = float("nan"), b'{"type":"GeometryCollection","geometries":[' * 5000
         collection({"type": "Feature", "geometry": {"type": "Circle", "coordinates": [3, 3]}, "properties": {}}),
         collection({"type": "Feature", "geometry": {"rings": [ring(5, 5)]}}),
         {"type": "FeatureCollection", "features": {"a": 1}}, {}, None, 3, "text",
-        three(measurements="x"), TEXT.encode()[:-30], b"", DEEP + b"null" + b"]}" * 5000,
+        TEXT.encode()[:-30], b"", DEEP + b"null" + b"]}" * 5000,
         gzip.compress(TEXT.encode())[:-12], TEXT.encode() + b"\0\0",
     ],
 )  # fmt: skip
@@ -139,8 +139,16 @@ NAN, DEEP = float("nan"), b'{"type":"GeometryCollection","geometries":[' * 5000
 def test_what_is_no_such_file_is_one_line(tmp_path, content, read_file):
     path = tmp_path / "a.geojson"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    if read_file is read_polygons and b"measurements" in path.read_bytes():
-        pytest.skip("a region has no measurements")
     with pytest.raises(InputError, match=r"a\.geojson: is no GeoJSON .*; export it again\.$") as caught:
         read_file(path)
     assert "\n" not in str(caught.value)
+
+
+def test_regions_are_what_a_person_drew(tmp_path):
+    drawn, found = feature(ring(5, 5), objectType="annotation"), feature(ring(30, 10), objectType="detection")
+    (tmp_path / "a.geojson").write_text(json.dumps(collection(drawn, found, feature(ring(60, 50)))))
+    corners = [polygon[0][0].tolist() for polygon in read_polygons(tmp_path / "a.geojson")]
+    assert corners == [[5, 5], [60, 50]]
+    (tmp_path / "a.geojson").write_text(json.dumps(collection(found)))
+    with pytest.raises(InputError, match="no polygon of an annotation"):
+        read_polygons(tmp_path / "a.geojson")
