@@ -89,7 +89,7 @@ def test_a_hovernet_with_types(tmp_path, monkeypatch):
     with torch.device("meta"):
         shapes = ConcatHoVerNet(out_classes=3).state_dict()
     state = {name: torch.ones((), dtype=value.dtype).expand(value.shape) for name, value in shapes.items()}
-    monkeypatch.setattr("mani_monai.bundle_files.load_tensors", lambda path: state)
+    monkeypatch.setattr("mani_monai.bundle_files.load_whole", lambda path: state)
     model = Model.open(tmp_path, "cpu", "bfloat16")
     assert (model.name, model.mpp) == ("mani_hovernet", None)
     assert model.declaration.class_names == ("background", "a", "b")
