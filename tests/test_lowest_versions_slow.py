@@ -1,4 +1,4 @@
-"""The package with the lowest versions that it names, on the oldest Python that is there: nuclei of the sample."""
+"""The package with the lowest versions that it names, on the oldest Python: nuclei of the sample, and an export."""
 
 from __future__ import annotations
 
@@ -27,18 +27,23 @@ def oldest_python() -> str:
     return sys.executable
 
 
+def mani(python: str, folder: Path, words: list[str]) -> None:
+    """Runs a command of the repository's package in a folder, by an environment's Python."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    line = [python, "-m", "mani_monai", *words]
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def count(python: str, folder: Path) -> int:
     """Nuclei of the sample by an environment's package, from an empty folder."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    mani = [python, "-m", "mani_monai"]
     bundle = str(REPOSITORY / "pretrained" / "mani_unet")
     options = ["--device", "cpu", "--precision", "float32"]
     for words in (
         ["sample", "--out", "tissue"],
         ["infer", "--bundle", bundle, "--images", "tissue", "--out", "nuclei", *options],
     ):
-        done = subprocess.run([*mani, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        mani(python, folder, words)
     with open(folder / "nuclei" / "summary.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     return int(row["nuclei"])
@@ -68,3 +73,8 @@ def test_the_lowest_versions_find_the_same_nuclei(tmp_path):
     old, new = count(python, tmp_path / "old"), count(sys.executable, tmp_path / "new")
     assert new > 0
     assert abs(old - new) <= MOST_APART * new
+    options = "{'iterations': 4, 'warmup': 1, 'val_interval': 2, 'num_workers': 0}"
+    sets = ["--source", "toy_source", "--target", "toy_target", "--budget", "quick"]
+    for words in (["train", *sets, "--options", options, "--out", "run"], ["export", "--run", "run", "--out", "dist"]):
+        mani(python, tmp_path / "old", words)
+    assert (tmp_path / "old" / "dist" / "mani_unet" / "models" / "model.onnx").is_file()
