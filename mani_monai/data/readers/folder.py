@@ -17,6 +17,9 @@ from .records import KINDS, Listing, Record, pair, read_csv
 
 _NO_GROUP = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?"}
 """What programs write, in lower case, where a cell is empty: images of one patient they are not."""
+_PADDING = re.compile(r"(?<![\d.])0+(?=\d)")  # zeros before a number
+_WHOLE = re.compile(r"^(\d+)\.0+$")  # as spreadsheets write a whole number
+_SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _JUDGED = 5  # pairs that say whether two folders are swapped
 
 
@@ -129,9 +132,16 @@ def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
 
 
 def _check_spelling(table: Path, groups: Iterable[str]) -> None:
-    """Refuses groups that differ by capitals or spaces alone: of one patient, folds would part them."""
+    """Refuses groups that differ by what people and spreadsheets write in several ways: folds would part a patient.
+
+    These are capitals, spaces, kinds of dashes, characters that nobody sees, leading zeros and a decimal 0.
+    """
     spelled: dict[str, str] = {}
     for group in groups:
-        key = "".join(unicodedata.normalize("NFKC", group).casefold().split())
-        if spelled.setdefault(key, group) != group:
-            raise InputError(f"{table}: names both {spelled[key]} and {group} as groups; write each group one way.")
+        seen = "".join(
+            letter for letter in unicodedata.normalize("NFKC", group) if unicodedata.category(letter) != "Cf"
+        )
+        text = _WHOLE.sub(r"\1", _PADDING.sub("", seen.casefold().strip()))
+        for key in ("".join(text.split()), _SEPARATORS.sub("-", text)):
+            if spelled.setdefault(key, group) != group:
+                raise InputError(f"{table}: names both {spelled[key]} and {group} as groups; write each group one way.")

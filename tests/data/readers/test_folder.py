@@ -133,7 +133,9 @@ def test_names_in_other_capitals_are_named(tmp_path):
         read_folder(tmp_path, groups=tmp_path / "groups.csv")
 
 
-@pytest.mark.parametrize("other", ["pat 1", "Pat  1", "Pat\u00a01", "PAT1"])
+@pytest.mark.parametrize(
+    "other", ["pat 1", "Pat  1", "Pat\u00a01", "PAT1", "Pat_1", "Pat-1", "Pat\u20131", "Pat 1\u200b", "Pat 01"]
+)
 def test_one_group_in_two_spellings_is_refused(tmp_path, other):
     """Folds would part its images, and scores be too good."""
     for name in "ab":
@@ -141,6 +143,25 @@ def test_one_group_in_two_spellings_is_refused(tmp_path, other):
     (tmp_path / "groups.csv").write_text(f"image,group\na,Pat 1\nb,{other}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"groups\.csv: names both Pat 1 and .* as groups; write each group one way"):
         read_folder(tmp_path, groups=tmp_path / "groups.csv")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1", "1.0", True), ("7", "007", True), ("a-1", "a_1", True), ("10", "1", False), ("1.05", "1.5", False),
+        ("1-11", "11-1", False), ("1.10", "1.1", False), ("P10", "P1", False), ("0", "1", False),
+    ],
+)  # fmt: skip
+def test_what_spreadsheets_make_of_a_number_is_a_spelling(tmp_path, one, other, same):
+    for name in "ab":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\na,{one}\nb,{other}\n")
+    if same:
+        with pytest.raises(InputError, match=rf"names both {one} and {other} as groups"):
+            read_folder(tmp_path, groups=tmp_path / "groups.csv")
+    else:
+        groups = {record.group for record in read_folder(tmp_path, groups=tmp_path / "groups.csv").records}
+        assert groups == {one, other}
 
 
 def test_a_groups_normal_form_is_no_spelling(tmp_path):
