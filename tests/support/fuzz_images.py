@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from bare_tiffs import bare_tiff
 from PIL import Image
 
 SAME, REFUSED, EITHER = "same", "refused", "either"
@@ -145,6 +146,26 @@ def _thin(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
     return EITHER
 
 
+def _rows_missing(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
+    """A PNG whose checksums are right, and whose rows end early."""
+    path = stem.with_suffix(".png")
+    Image.fromarray(picture).save(path)
+    content = path.read_bytes()
+    rows = b"".join(b"\0" + row.tobytes() for row in picture[: int(random.integers(1, len(picture)))])
+    parts = [(b"IHDR", content[16:29]), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = (len(d).to_bytes(4, "big") + k + d + zlib.crc32(k + d).to_bytes(4, "big") for k, d in parts)
+    path.write_bytes(content[:8] + b"".join(chunks))
+    return REFUSED
+
+
+def _bare(change: Callable[[np.ndarray], np.ndarray], tags: dict[int, list[int]]) -> Writer:
+    def write(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
+        bare_tiff(stem.with_suffix(".tif"), change(picture), tags)
+        return REFUSED
+
+    return write
+
+
 KINDS: dict[str, Writer] = {
     "png": _saved(".png"),
     "bmp": _saved(".bmp"),
@@ -179,5 +200,12 @@ KINDS: dict[str, Writer] = {
     "huge": _huge,
     "no file": _no_file,
     "thin": _thin,
+    "rows that end early": _rows_missing,
+    "bits that are not said": _bare(lambda p: p[..., 0], {262: [1]}),
+    "black or white is not said": _bare(lambda p: p[..., 0], {258: [8]}),
+    "a fourth channel of which nothing is said": _bare(
+        lambda p: np.dstack([p, p[..., :1]]), {258: [8] * 4, 262: [2], 277: [4]}
+    ),
+    "YCbCr without JPEG": _bare(lambda p: p, {258: [8] * 3, 262: [6], 277: [3], 530: [1, 1]}),
 }
 """By name: writes ``stem`` with an ending and says what is right."""

@@ -53,6 +53,25 @@ def _outlines(change: Callable[[dict, np.random.Generator], object], right: int 
     return write
 
 
+def _in_shares(content: dict, random: np.random.Generator) -> dict:
+    for feature in content["features"]:
+        rings = feature["geometry"]["coordinates"]
+        feature["geometry"]["coordinates"] = [[[x / 96, y / 80] for x, y in ring] for ring in rings]
+    return content
+
+
+def _odd_class(content: dict, random: np.random.Generator) -> dict:
+    odd = ["a", ["a", "b"], {"name": 3}, {"names": "a"}, {"names": [1, None]}, 2, [], "\ud800"]
+    for feature in content["features"]:
+        feature["properties"]["classification"] = odd[int(random.integers(len(odd)))]
+    return content
+
+
+def _utf_16(stem: Path, ids: np.ndarray, random: np.random.Generator) -> int:
+    stem.with_suffix(".geojson").write_bytes(json.dumps(_features(stem, ids)).encode("utf-16"))
+    return _count(ids)
+
+
 def _same_number(content: dict, random: np.random.Generator) -> dict:
     for feature in content["features"]:
         feature["properties"].setdefault("measurements", {})["id"] = int(random.integers(0, 2))
@@ -128,6 +147,9 @@ MASKS: dict[str, MaskWriter] = {
     "noise": _png(lambda i: np.random.default_rng(0).integers(0, 9, i.shape).astype(np.uint8), REFUSED),
     "empty": _png(lambda i: i.astype(np.uint16) * 0, REFUSED),
     "outlines": _outlines(lambda content, random: content),
+    "outlines in shares of the image": _outlines(_in_shares, REFUSED),
+    "outlines of odd classes": _outlines(_odd_class),
+    "outlines in UTF-16": _utf_16,
     "outlines as a list": _outlines(lambda content, random: content["features"]),
     "outlines of one number": _outlines(_same_number),
     "outlines of odd numbers": _outlines(_odd_number),
@@ -146,6 +168,8 @@ GROUPS: dict[str, tuple[str, bool | None]] = {
     "other columns, too": ("group,x,image\np,1,a\np,2,b\nq,3,c\n", True),
     "a contradiction": ("image,group\na,p\na,q\nb,p\nc,q\n", False),
     "one is missing": ("image,group\na,p\nb,p\n", False),
+    "a dash in two kinds": ("image,group\na,p-1\nb,p\u20131\nc,q\n", False),
+    "a number with and without a decimal": ("image,group\na,1.0\nb,1\nc,2\n", False),
     "an empty group": ("image,group\na,\nb,p\nc,q\n", False),
     "no header": ("a,p\nb,p\nc,q\n", False),
     "nothing": ("", False),
