@@ -1,10 +1,14 @@
 """Tiles of JPEG that were cut short: named by their place, and the rest is done."""
 
+import io
+
 import numpy as np
 import pytest
 import tifffile
 from made_slides import dark_model, made_picture
+from PIL import Image
 
+from mani_monai.apps.slides import jpeg_tiles
 from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
 from mani_monai.apps.slides.opened_levels import open_levels
 from mani_monai.apps.slides.slides_run import run_slides
@@ -125,6 +129,17 @@ def test_whole_tiles_are_whole_and_each_is_looked_at_once(tmp_path, monkeypatch,
     assert len(looked) == 44
     with pytest.raises(InputError, match="row 128, column 512"):
         open_levels(harmed(path, ended)).cut(0, 0, 0, 512, 1408)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_tile_without_its_last_codes_is_cut(progressive):
+    stream = io.BytesIO()
+    Image.fromarray(PICTURE[:256, :256]).save(stream, "JPEG", quality=90, progressive=progressive)
+    content = stream.getvalue()
+    assert damage.jpeg_fault(content, jpeg_tiles._means) == ""
+    for share in (0.5, 0.8, 0.95):
+        cut = content[: int(share * len(content))] + b"\xff\xd9"
+        assert damage.jpeg_fault(cut, jpeg_tiles._means) == "a part of its picture is missing"
 
 
 def test_glass_is_no_damage(tmp_path):
