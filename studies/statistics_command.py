@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mani_monai import Model
 from mani_monai.data.datalists import data_set_names
+from mani_monai.declaration import UNET
 from mani_monai.utils import InputError
 from studies.kept_pairs import KeptPairs, named_bundles, pair_of, settings_of
 from studies.statistics_page import pair_table, rules_table
@@ -35,13 +36,15 @@ def statistics(
             share of nuclei of their labels. With it, these and the mean of all candidates' probabilities are measured.
 
     Raises:
-        InputError: when two bundles have one name, no tissue has enough images, or the file holds a pair with other
-            weights, another split or another number of images.
+        InputError: when two bundles have one name, no tissue has enough images, a model with ``sources`` is none of
+            mani_unet, or the file holds a pair with other weights, another split or another number of images.
     """
     kept = KeptPairs(out)
     share = None if sources is None else nuclei_share(dataset_dir, data_set_names(sources), split)
     for bundle in named_bundles(bundles):
         model = Model.open(bundle)
+        if share is not None and model.name != UNET:
+            raise InputError(f"{bundle}: class-balanced statistics are those of {UNET} alone; leave --sources out.")
         settings = settings_of(model, split, most)
         for name in data_set_names(data):
             for tissue, items in tissues_of_set(dataset_dir, name, split, most).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import torch
-from small_bundles import write_unet_bundle
+from small_bundles import write_hovernet_bundle, write_unet_bundle
 
 from mani_monai import Model
 from mani_monai.apps.adapt.rules import judge
@@ -87,3 +87,11 @@ def test_pairs_are_not_made_again(options, bundle, tmp_path, capsys, monkeypatch
 def test_a_tissue_of_few_images(bundle, toy_dir):
     with pytest.raises(InputError, match="no tissue has 3 labelled images"):
         statistics(str(bundle), "toy_source", str(toy_dir), most=2)
+
+
+def test_hovernets_candidates_are_the_three(toy_dir, tmp_path):
+    bundle, out = write_hovernet_bundle(tmp_path / "hovernet"), tmp_path / "statistics.csv"
+    with pytest.raises(InputError, match="class-balanced statistics are those of mani_unet alone; leave --sources out"):
+        statistics(str(bundle), "toy_source", str(toy_dir), out=str(out), most=3, sources="toy_source")
+    statistics(str(bundle), "toy_source", str(toy_dir), out=str(out), most=3)
+    assert list(pd.read_csv(out)["candidate"]) == ["source", "half", "target"]
