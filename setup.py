@@ -12,5 +12,5 @@ SHARED = {
 setup(
     packages=[*find_packages(include=["mani_monai*"]), *(f"mani_monai.share.{name}" for name in SHARED)],
     package_dir={f"mani_monai.share.{name}": name for name in SHARED},
-    package_data={f"mani_monai.share.{name}": files for name, files in SHARED.items()},
+    package_data={"": ["*.jinja"], **{f"mani_monai.share.{name}": files for name, files in SHARED.items()}},
 )

@@ -77,6 +77,9 @@ def test_it_holds_the_bundles_and_the_weights_but_nothing_of_a_working_folder(wh
         "model.ts",
     }
     assert not [name for name in names if name.startswith("mani_monai/share/bundles/") and name.endswith(".pt")]
+    templates = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "mani_monai").rglob("*.jinja")}
+    assert "mani_monai/apps/adapt/report.html.jinja" in templates
+    assert templates <= {*names}
 
 
 def test_demo_and_infer_and_inspect(run):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mani_monai.apps.export.trained_run import ORACLE, Domain, TrainedRun
 from mani_monai.data.datalists import data_set_names
+from mani_monai.utils.templates import render_template
 
 ALLOWED = "The licences of the images allow commercial use."
 _NON_COMMERCIAL = re.compile(r"non[ -]?commercial|[ -]nc\b", re.I)
@@ -31,63 +33,8 @@ def allows_commercial_use(licence: str) -> bool | None:
     return True if all(_OPEN.fullmatch(part) or part.endswith(ALLOWED) for part in parts) else None
 
 
-CARD = """# Model Overview
-
-{description}
-
-{name} {version}. {use}
-
-## Files
-
-| file | what |
-|---|---|
-{weights}
-| `configs/` | `inference.json`, `metadata.json`, `logging.conf` |
-| `hashes.json` | SHA-256 of every other file |
-| `docs/data_license.txt` | licences of the images that the weights were trained on |
-
-{agreement}Training is not part of the bundle: it needs the mani-monai package.
-
-## Commands
-
-From this folder, with `monai=={monai}` and {packages}:
-
-```
-python -m monai.bundle run --config_file configs/inference.json --image_dir path/to/images --output_dir path/to/results
-```
-
-In Python, from this folder as well:
-
-```
-from monai.bundle import create_workflow, load
-workflow = create_workflow(config_file="configs/inference.json", workflow_type="infer", image_dir="path/to/images")
-network = load("{folder}", bundle_dir="..", workflow_type="inference")
-```
-
-## Performance
-
-{performance}
-
-## Input and output
-
-{formats}
-
-{pixels}
-
-{rest}
-
-# License
-
-Apache License 2.0 for configs and code, see `LICENSE`. Weights: `docs/data_license.txt`.
-"""
-
-
-FORMS = {
-    "pt": "| `models/model.pt` | state dictionary, tensors only: load it with `weights_only=True` |",
-    "ts": "| `models/model.ts` | TorchScript |",
-    "onnx": "| `models/model.onnx` | ONNX, input `image`, output `pred` |",
-}
-"""Forms of the weights by the ending of their file, and what the model card says of each."""
+FORMS = ("pt", "ts", "onnx")
+"""Forms of the weights, by the ending of their file."""
 
 
 def model_card(
@@ -95,7 +42,7 @@ def model_card(
     metadata: Mapping[str, Any],
     folder: str,
     run: TrainedRun,
-    forms: Sequence[str] = tuple(FORMS),
+    forms: Sequence[str] = FORMS,
     compared: bool = True,
 ) -> str:
     """``docs/README.md`` of an export.
@@ -108,16 +55,14 @@ def model_card(
         forms: of the weights that it holds.
         compared: whether all forms were made and compared.
     """
-    left_out = "" if len(forms) == len(FORMS) else " This bundle leaves some of them out, for their size."
     packages = ", ".join(f"`{name}=={version}`" for name, version in metadata["required_packages_version"].items())
-    return CARD.format(
-        description=metadata["description"],
-        name=metadata["name"],
-        version=metadata["version"],
+    return render_template(
+        Path(__file__).with_name("model_card.md.jinja"),
+        metadata=metadata,
         use=terms_of_use(run.domains),
-        weights="\n".join(FORMS[form] for form in FORMS if form in forms),
-        agreement=f"State dictionary, TorchScript and ONNX agree to 1e-4.{left_out} " if compared else "",
-        monai=metadata["monai_version"],
+        forms=forms,
+        left_out=len(forms) < len(FORMS),
+        compared=compared,
         packages=packages,
         folder=folder,
         performance=performance(run.scores),

@@ -52,7 +52,7 @@ def export_bundle(
     version: str | None = None,
     change: str | None = None,
     overwrite: bool = False,
-    forms: Sequence[str] = tuple(FORMS),
+    forms: Sequence[str] = FORMS,
     compared: bool = True,
 ) -> Exported:
     """Writes ``<out>/<bundle>/`` and ``<out>/<bundle>_v<version>.zip``.
@@ -153,7 +153,7 @@ def _build(
     from mani_monai.apps.export.formats import write_further_forms  # an adaptation makes none
 
     difference = write_further_forms(folder, network, example, multiple)
-    for form in FORMS.keys() - {*forms}:
+    for form in {*FORMS} - {*forms}:
         (folder / "models" / f"model.{form}").unlink()
     return difference
 

@@ -13,7 +13,6 @@ from monai.utils.module import version_leq
 
 from mani_monai.apps.export.documents import performance, section, sections, terms_of_use
 from mani_monai.apps.export.trained_run import Domain
-from mani_monai.apps.export.zoo_texts import CARD, UNIT_TEST
 from mani_monai.declaration import KEY
 from mani_monai.provenance import TRAINING
 from mani_monai.transforms.save_nuclei import ENDINGS
@@ -21,6 +20,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, files_of, write_hashes
 from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
+from mani_monai.utils.templates import render_template
 
 LARGEST = 25 * 2**20
 """Bytes of the largest file that the zoo keeps itself."""
@@ -93,15 +93,12 @@ def zoo_card(card: str, metadata: Mapping[str, Any], scores: Mapping[str, Any] |
         scores: what ``metrics.json`` holds; None where nothing was scored.
     """
     domains = [Domain(**domain) for domain in metadata[TRAINING]["domains"]]
-    rows = [f"| {domain.name} | {domain.role} | {domain.licence} |" for domain in domains]
-    steps = [str(step["_target_"]).rpartition(".")[2] for step in metadata[KEY]["preprocessing"]]
-    return CARD.format(
-        title=metadata["name"],
-        authors=metadata["authors"],
-        description=metadata["description"],
-        data="\n".join(["| data set | part | licence |", "|---|---|---|", *dict.fromkeys(rows)]),
+    return render_template(
+        Path(__file__).with_name("zoo_card.md.jinja"),
+        metadata=metadata,
+        domains=list({(domain.name, domain.role, domain.licence): domain for domain in domains}.values()),
         terms=terms_of_use(domains),
-        steps=f"Every image passes {', '.join(steps)} first." if steps else "No step stands before that.",
+        steps=[str(step["_target_"]).rpartition(".")[2] for step in metadata[KEY]["preprocessing"]],
         performance=performance(scores),
         formats=sections(card, "### Input", "### Output").replace("### ", "#### "),
         limits=section(card, "## Intended use and limits").partition("\n")[2].strip(),
@@ -144,4 +141,5 @@ def _large_files(large: Mapping[str, Path], url: str) -> str:
 def _unit_test(exported: Path) -> str:
     config = json.loads((exported / "configs" / "inference.json").read_text(encoding="utf-8"))
     title = "".join(word.capitalize() for word in exported.name.split("_"))
-    return UNIT_TEST.format(name=exported.name, title=title, ending=ENDINGS[config["outputs"][0]])
+    template = Path(__file__).with_name("zoo_unit_test.py.jinja")
+    return render_template(template, name=exported.name, title=title, ending=ENDINGS[config["outputs"][0]])

@@ -16,7 +16,7 @@ from mani_monai.apps.adapt.rules import KEEP, LOOK, NOT_ADAPTED, USE, judge
 from mani_monai.apps.adapt.shown_fields import UnsureField
 from mani_monai.apps.adapt.statistics_choice import AS_IT_IS
 
-EVIL = '<script>alert("1")</script> & $title'
+EVIL = '<script>alert("1")</script> & $title {{ 7 * 7 }} {% endif %}'
 PNG = b"\x89PNG picture"
 
 
@@ -57,7 +57,7 @@ def test_every_name_is_escaped(outcome):
     reader = Reader.of(page)
     assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "iframe", "link", "object"})
     assert not any("onerror" in attributes for _, attributes in reader.tags)
-    assert "".join(reader.words).count(EVIL) == 20, "a name is shown as it is, dollar signs too"
+    assert "".join(reader.words).count(EVIL) == 20, "a name is shown as it is, braces too"
 
 
 def test_the_page_needs_no_other_file(outcome):
