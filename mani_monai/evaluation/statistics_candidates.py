@@ -69,7 +69,8 @@ def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) 
     Returns:
         BCHW.
     """
-    side = min(crop, *(min(image.shape[1:]) // _STEP * _STEP for image in images))
+    smallest = min(min(image.shape[1:]) for image in images)
+    side = crop if crop <= smallest else smallest // _STEP * _STEP
     parts = [_parts(image, side) for image in images]
     deepest = max(len(crops) for crops in parts)
     mixed = [crops[place] for place in range(deepest) for crops in parts if place < len(crops)]

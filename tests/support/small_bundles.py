@@ -62,11 +62,11 @@ def write_unet_bundle(
     return _write_declared(folder, declaration, metadata, third_weights(state) if third else state)
 
 
-def write_hovernet_bundle(folder: Path, seed: int = 0, **changes: Any) -> Path:
+def write_hovernet_bundle(folder: Path, seed: int = 0, window: int = 64, **changes: Any) -> Path:
     """Writes the light network of HoVer-Net's pipeline, narrow, as an export."""
     metadata = json.loads((REPOSITORY / "bundles" / "mani_hovernet" / "configs" / "metadata.json").read_text())
     light = {"_target_": "mani_monai.networks.nets.LightHoVerNet", "features": FEATURES, "output": 48}
-    declaration = Declaration.from_metadata(metadata).trained(network=light, window=64, **changes)
+    declaration = Declaration.from_metadata(metadata).trained(network=light, window=window, **changes)
     torch.manual_seed(seed)
     network = LightHoVerNet(FEATURES, 48)
     network.train()(as_input(picture(96, 96, seed)))  # the running statistics of a picture

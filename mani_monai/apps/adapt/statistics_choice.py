@@ -17,7 +17,7 @@ from mani_monai.apps.adapt.measurement import SCORED, Measured, compared, label_
 from mani_monai.apps.adapt.rules import Verdict, judge, kept
 from mani_monai.apps.adapt.target_images import TargetImage
 from mani_monai.data.pixel_size import PixelSize
-from mani_monai.declaration import ROWS
+from mani_monai.declaration import HOVERNET, ROWS
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.evaluation.statistics_candidates import (
     SOURCE_SHARES,
@@ -124,7 +124,24 @@ def target_batches(
     """
     estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
     images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
-    return list(zip(*(crop_batches(maps) for maps in zip(*images_and_masks, strict=True)), strict=True))
+    window = upright.declaration.window if upright.name == HOVERNET else None
+    return list(zip(*(_crops(maps, window) for maps in zip(*images_and_masks, strict=True)), strict=True))
+
+
+def _crops(maps: Sequence[Tensor], window: int | None) -> list[Tensor]:
+    """Batches of crops; of a network that answers for the middle of its window, crops are of that very size."""
+    if window is None:
+        return crop_batches(maps)
+    return crop_batches([_mirrored(image, window) for image in maps], window)
+
+
+def _mirrored(image: Tensor, side: int) -> Tensor:
+    """A CHW image that is ``side`` high and wide at least, mirrored at its borders as in an inference."""
+    missing = [max(side - extent, 0) for extent in image.shape[1:]]
+    if not any(missing):
+        return image
+    padded = np.pad(image.cpu().numpy(), [(0, 0), *((one // 2, one - one // 2) for one in missing)], mode="reflect")
+    return torch.from_numpy(padded).to(image.device)
 
 
 def _tissue_of(picture: NDArray[np.uint8], model: Model) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from small_bundles import write_hovernet_bundle, write_older_bundle, write_unet_
 from mani_monai.apps.adapt import source_free, statistics_choice
 from mani_monai.apps.adapt.outcome import Slides
 from mani_monai.apps.adapt.source_free import SourceFree, adapt_statistics
+from mani_monai.apps.adapt.statistics_choice import target_batches, upright_model
 from mani_monai.apps.infer.folder_run import infer_folder
+from mani_monai.evaluation.statistics_candidates import candidate_states
 from mani_monai.model import Model
 from mani_monai.utils import InputError, devices
 
@@ -232,3 +235,29 @@ def test_hovernet_is_not_trained_further(target, tmp_path, method):
     with pytest.raises(InputError, match="is an export of mani_hovernet; only mani_unet is trained here"):
         adapt_statistics(job(target, tmp_path / "out", bundle, method=method))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("window", [64, 72])
+def test_hovernets_crops_are_its_windows(tmp_path, window):
+    """It answers for the middle of its window: a smaller image is mirrored, and spoils no crop of the others."""
+    bundle = write_hovernet_bundle(tmp_path / "mani_hovernet", window=window, mpp=0.25)
+    fields = [picture(150, 150, 0), picture(40, 56, 1), picture(window, window, 2)]
+    images = [SimpleNamespace(field=field) for field in fields]
+    batches = target_batches(upright_model(Model.open(bundle, "cpu")), images, progress=False)
+    assert {tuple(part.shape[2:]) for batch in batches for part in batch} == {(window, window)}
+    assert sum(len(images) for images, _ in batches) == 4 + 1 + 1
+
+
+def test_a_small_image_leaves_hovernets_statistics(target, tmp_path, towards_target):
+    """One of four fields below the window moves the target's statistics by its share, and not by orders."""
+    bundle = write_hovernet_bundle(tmp_path / "mani_hovernet", mpp=0.25)
+    upright = upright_model(Model.open(bundle, "cpu"))
+    large = [SimpleNamespace(field=picture(96, 112, number)) for number in range(3)]
+    small = SimpleNamespace(field=picture(44, 44, 3))
+    states = [
+        candidate_states(upright.network, target_batches(upright, images, progress=False))["target"]
+        for images in (large, [*large, small])
+    ]
+    names = [name for name in states[0] if name.endswith("running_var")]
+    ratios = torch.cat([(states[1][name] / states[0][name]).flatten() for name in names])
+    assert 0.5 < ratios.median() < 2
