@@ -20,8 +20,8 @@ from mani_monai.transforms import hover_maps
 from mani_monai.utils.memory import keep_freed_memory
 
 SMALL, LONG = (16, 16, 32, 64, 128, 16), (32, 32, 64, 128, 256, 32)
-SHIPPED = "shipped"
-NETWORKS = (SHIPPED, "narrow", "long", "light_hovernet")
+SHIPPED = {"shipped": BUNDLE, "shipped_hovernet": BUNDLE.with_name("mani_hovernet")}
+NETWORKS = (*SHIPPED, "narrow", "long", "light_hovernet")
 WINDOW, OUTPUT = 256, 208  # of the light HoVer-Net
 NUCLEUS, STROMA, MIDDLES, RANGE = 170, 230, (110, 170), 25  # red of both; green and blue tell offsets by their middles
 PITCH = 45.0  # pixels from nucleus to nucleus: 484 in 1000x1000, as many as in MoNuSeg's median tile
@@ -42,8 +42,8 @@ def main(
     Args:
         size: edge of the picture in pixels.
         pairs: how many times each is measured, in turn; the fastest counts.
-        networks: shipped (the weights that come along), narrow (their width), long (the U-Net of budgets/long.json),
-            light_hovernet.
+        networks: shipped, shipped_hovernet (the weights that come along), narrow (their width), long (the U-Net of
+            budgets/long.json), light_hovernet.
         precisions: of the network.
     """
     keep_freed_memory()
@@ -52,7 +52,7 @@ def main(
     paint, tissue = painted(made_nuclei(size, PITCH)), made_tissue(size)
     for name in [networks] if isinstance(networks, str) else networks:
         for precision in [precisions] if isinstance(precisions, str) else precisions:
-            _measure(name, precision, tissue if name == SHIPPED else paint, pairs)
+            _measure(name, precision, tissue if name in SHIPPED else paint, pairs)
 
 
 def painted(instances: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -113,7 +113,7 @@ def _asked(model: Model, picture: NDArray[np.uint8]) -> tuple[nn.Module, list[Te
 
 
 def _measure(name: str, precision: str, picture: NDArray[np.uint8], pairs: int) -> None:
-    model = Model.open(str(BUNDLE), "cpu", precision) if name == SHIPPED else _model(name, precision)
+    model = Model.open(SHIPPED[name], "cpu", precision) if name in SHIPPED else _model(name, precision)
     inner, windows = _asked(model, picture)
     count = len(model(picture))
 

@@ -101,10 +101,13 @@ def test_an_edit_of_places_and_files_is_none(places, tmp_path):
     assert Model.open(bundle, "cpu").declaration.window == 64
 
 
-@pytest.mark.parametrize("bundle", ["bundles/mani_unet", "bundles/mani_hovernet", "pretrained/mani_unet"])
+COME_ALONG = [path.parents[1] for path in sorted(REPOSITORY.glob("*/mani_*/configs/inference.json"))]
+
+
+@pytest.mark.parametrize("bundle", COME_ALONG, ids=lambda path: "/".join(path.parts[-2:]))
 def test_what_comes_along_agrees(bundle, tmp_path):
     """Without its hashes, which would spare it the comparison."""
-    shutil.copytree(REPOSITORY / bundle / "configs", tmp_path / "configs")
+    shutil.copytree(bundle / "configs", tmp_path / "configs")
     check_same_steps(tmp_path, Declaration.from_metadata(json.loads((tmp_path / "configs/metadata.json").read_text())))
 
 

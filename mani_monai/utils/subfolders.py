@@ -12,7 +12,9 @@ DEEPEST = 3
 """How far below a folder is looked: ``kidney/patient_1/slide_1/images`` is a person's deepest."""
 _MOST_FOLDERS = 300
 _SHOWN = 5
-_MASKS = re.compile(r"(^|[^a-z])(masks?|labels?|instances?|seg|segmentations?|gt|annotations?)([^a-z]|$)")
+MASK_WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentations?|gt|ground_?truth|annotations?|annotated"
+"""What names of masks, or of their folders, have beside an image's name."""
+_MASKS = re.compile(rf"(^|[^a-z])({MASK_WORDS})([^a-z]|$)")
 
 
 def remedy_below(

@@ -26,7 +26,7 @@ def test_a_folder_of_the_other_kind_is_better_than_none(tmp_path):
     assert folders_below(tmp_path, (".png",)) == [tmp_path / "gt_2020"]
 
 
-@pytest.mark.parametrize("name", ["labels", "a_label", "Ground GT", "instances-2", "annotations"])
+@pytest.mark.parametrize("name", ["labels", "a_label", "Ground GT", "instances-2", "annotations", "ground_truth"])
 def test_names_of_masks(tmp_path, name):
     touch(tmp_path, f"{name}/a.png", "tissue/a.png")
     assert folders_below(tmp_path, (".png",), masks=False) == [tmp_path / "tissue"]

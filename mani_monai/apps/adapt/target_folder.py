@@ -13,14 +13,13 @@ from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
 from mani_monai.utils.json_files import read_object
-from mani_monai.utils.subfolders import remedy_below
+from mani_monai.utils.subfolders import MASK_WORDS, remedy_below
 
 RECORD, IMAGES = "dataset.json", "images"
 GENERIC = ("images", "image", "tissue images", "tiles", "patches")
-WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentation|gt|ground_?truth|annotations?|annotated"
 MASK_NAMES = (
-    re.compile(rf"(?P<image>.+)[ _.-]({WORDS})", re.IGNORECASE),
-    re.compile(rf"({WORDS})[ _.-](?P<image>.+)", re.IGNORECASE),
+    re.compile(rf"(?P<image>.+)[ _.-]({MASK_WORDS})", re.IGNORECASE),
+    re.compile(rf"({MASK_WORDS})[ _.-](?P<image>.+)", re.IGNORECASE),
 )
 
 

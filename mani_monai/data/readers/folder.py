@@ -19,6 +19,7 @@ _NO_GROUP = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?"}
 """What programs write, in lower case, where a cell is empty: images of one patient they are not."""
 _PADDING = re.compile(r"(?<![\d.])0+(?=\d)")  # zeros before a number
 _WHOLE = re.compile(r"^(\d+)\.0+$")  # as spreadsheets write a whole number
+_SPACES = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # but between two numbers
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _JUDGED = 5  # pairs that say whether two folders are swapped
 
@@ -119,7 +120,7 @@ def _groups(table: Path, images: dict[str, Path]) -> dict[str, str]:
         ending = next((e for e in IMAGE_ENDINGS if name.lower().endswith(e)), "")
         stem = name[: len(name) - len(ending)]
         for known in {name, stem, re.split(r"[/\\]", stem)[-1]}:  # of a path, its last part
-            if group_of.setdefault(known, group) != group:
+            if group_of.setdefault(known, group) != group and known in images:
                 groups = f"{group_of[known]} and {group}"
                 raise InputError(f"{table}: gives {row['image']} the groups {groups}; keep one of the two lines.")
     missing = [name for name in images if group_of.get(name, "").lower() in _NO_GROUP]
@@ -142,6 +143,6 @@ def _check_spelling(table: Path, groups: Iterable[str]) -> None:
             letter for letter in unicodedata.normalize("NFKC", group) if unicodedata.category(letter) != "Cf"
         )
         text = _WHOLE.sub(r"\1", _PADDING.sub("", seen.casefold().strip()))
-        for key in ("".join(text.split()), _SEPARATORS.sub("-", text)):
+        for key in (_SPACES.sub("", text), _SEPARATORS.sub("-", text)):
             if spelled.setdefault(key, group) != group:
                 raise InputError(f"{table}: names both {spelled[key]} and {group} as groups; write each group one way.")

@@ -109,7 +109,8 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
             notes["regions left out"] += 1
         else:
             drawn.append(_Pixels(outline, rows, columns))
-    if len(areas) > 1 and np.median(areas) < _LEAST:
+    sizes = [area for area in areas if area]
+    if len(sizes) > 1 and np.median(sizes) < _LEAST:
         raise InputError(f"{path}: most of its outlines are smaller than a pixel; export them in this image's pixels.")
     regions = _regions(drawn, shape)
     notes["regions left out"] += len(regions)

@@ -126,6 +126,25 @@ def test_groups_of_paths(tmp_path, place):
     assert [record.group for record in read_folder(tmp_path, groups=tmp_path / "groups.csv").records] == ["p1"]
 
 
+def test_names_of_other_images_may_stand_in_several_folders(tmp_path):
+    """The table of a whole cohort, of which a few images are here."""
+    write(tmp_path / "a.png")
+    table = tmp_path / "groups.csv"
+    table.write_text("image,group\na.png,p1\nx/tile.png,p1\ny/tile.png,p2\n")
+    assert [record.group for record in read_folder(tmp_path, groups=table).records] == ["p1"]
+    write(tmp_path / "tile.png")
+    with pytest.raises(InputError, match=r"gives y/tile\.png the groups p1 and p2; keep one of the two lines"):
+        read_folder(tmp_path, groups=table)
+
+
+@pytest.mark.parametrize("groups", [("1 12", "11 2"), ("P1 12", "P11 2"), ("1 12", "112")])
+def test_numbers_that_a_space_parts_are_two_groups(tmp_path, groups):
+    for name in "ab":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "groups.csv").write_text(f"image,group\na,{groups[0]}\nb,{groups[1]}\n", encoding="utf-8")
+    assert [r.group for r in read_folder(tmp_path, groups=tmp_path / "groups.csv").records] == list(groups)
+
+
 def test_names_in_other_capitals_are_named(tmp_path):
     write(tmp_path / "a1.png")
     (tmp_path / "groups.csv").write_text("image,group\nA1.PNG,p1\n")

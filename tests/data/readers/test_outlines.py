@@ -257,6 +257,14 @@ def test_an_empty_polygon_spoils_no_file(tmp_path, coordinates):
     assert nuclei.notes == (("points and lines left out", 1),)
 
 
+def test_outlines_without_an_area_do_not_make_the_others_small(tmp_path):
+    line = [[5, 5], [9, 5], [5, 5], [5, 5]]
+    flat = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [line]}, "properties": {}}
+    nuclei = read(tmp_path, [square(2, 2), square(2, 20), flat, flat, flat])
+    assert len(numbers(nuclei)) == 2
+    assert ("outlines without an area left out", 3) in nuclei.notes
+
+
 def test_a_region_whose_hole_holds_the_nuclei_is_a_region(tmp_path):
     around = region()
     around["geometry"]["coordinates"].append([[1, 1], [59, 1], [59, 39], [1, 39], [1, 1]])
