@@ -205,12 +205,13 @@ def test_regions_of_interest_decide_and_tissue_can_be_given_back(slides, tmp_pat
     assert result.region_mm2 == pytest.approx(240 * 240 * 0.0625e-6, abs=1e-4)
     run(slides, tmp_path / "again", tissue=str(tmp_path / "all" / "a" / "tissue.geojson"))
     assert nuclei_of(tmp_path / "again") == everything
-    (result,) = run(slides, tmp_path / "below", tissue=str(tmp_path))
-    assert result.note == f"{tmp_path}: has no a.geojson or a.png for a.png; add it."
-    (tmp_path / "drawn").mkdir()
-    (tmp_path / "drawn" / "a.geojson").write_text(json.dumps(feature))
-    (result,) = run(slides, tmp_path / "below", tissue=str(tmp_path))
-    assert result.note.endswith(f"; name {tmp_path / 'drawn'}, where there are some.")
+    regions = tmp_path / "regions"
+    (regions / "drawn").mkdir(parents=True)
+    (result,) = run(slides, tmp_path / "below", tissue=str(regions))
+    assert result.note.endswith(f"{regions}: has no a.geojson or a.png for a.svs; add it.")
+    (regions / "drawn" / "a.geojson").write_text(json.dumps(feature))
+    (result,) = run(slides, tmp_path / "below", tissue=str(regions))
+    assert result.note.endswith(f"; name {regions / 'drawn'}, where there are some.")
     far = {"type": "Polygon", "coordinates": [[[5000, 5000], [5100, 5000], [5100, 5100], [5000, 5000]]]}
     (tmp_path / "far.geojson").write_text(json.dumps(far))
     (result,) = run(slides, tmp_path / "far", roi=str(tmp_path / "far.geojson"))
