@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from mani_monai.data.readers import opened_picture
 from mani_monai.transforms import rescaling
 from mani_monai.transforms.rescaling import Frame, grid_shape, ratio_of, rescaled, sampled
 from mani_monai.utils import InputError
@@ -85,3 +86,8 @@ def test_smooth_maps_keep_a_plane():
     expected = np.add.outer((np.arange(16) + 0.5) / 2 - 0.5, (np.arange(12) + 0.5) - 1)
     np.testing.assert_allclose(found[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-5)
     assert Frame.of((8, 6), 1).smooth(plane) is plane
+
+
+def test_what_may_be_decoded_may_be_rescaled():
+    """Carried modules import no transform, and transforms no reader: the bound stands in both, and is one."""
+    assert rescaling.MOST_PIXELS == opened_picture.MOST_PIXELS
