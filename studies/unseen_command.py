@@ -31,6 +31,7 @@ def unseen(
     temperature: float = 1.0,
     bias: float = 0.0,
     weights: str = "model.pt",
+    least_certainty: float = 0.0,
 ) -> None:
     """Prints Dice, AJI, PQ, DQ, SQ and counts of nuclei by tissue, beside the baseline that learned nothing.
 
@@ -48,6 +49,10 @@ def unseen(
         temperature: of the scores, fitted on other images.
         bias: of the scores, likewise.
         weights: the file in each bundle's models.
+        least_certainty: nuclei of a lower certainty, by the model's own calibration, are left out.
+
+    Raises:
+        InputError: when a model has no calibration, and nuclei are to be left out by it.
     """
     if downscale != 1 and mpp is None:
         raise InputError("--downscale: needs --mpp, the micrometres per pixel of the images as they are.")
@@ -60,7 +65,11 @@ def unseen(
     measured = {TITLE: measure(items, haematoxylin_nuclei, downscale)}
     for bundle in paths:
         model = Model.open(bundle, weights=weights)
-        measured[Path(bundle).name] = measure(items, lambda image, model=model: _found(model, image, size), downscale)
+        if least_certainty > 0 and not model.declaration.calibration:
+            raise InputError(f"{bundle}: its nuclei have no certainty; see mani calibrate, or drop --least_certainty.")
+        measured[Path(bundle).name] = measure(
+            items, lambda image, model=model: _found(model, image, size, least_certainty), downscale
+        )
     summaries = {name: summarise(found.rows) for name, found in measured.items()}
     print(scores_table(summaries))
     for name, found in measured.items():
@@ -93,9 +102,14 @@ def haematoxylin(
     table.round(6).to_csv(out, index=False, lineterminator="\n")
 
 
-def _found(model: Model, image: NDArray[np.uint8], mpp: float | None) -> Found:
+def _found(model: Model, image: NDArray[np.uint8], mpp: float | None, least_certainty: float) -> Found:
     nuclei = model(image, mpp=mpp)
-    return Found(nuclei.instances, nuclei.table["mean_probability"])
+    instances, scores = nuclei.instances, nuclei.table["mean_probability"]
+    if least_certainty > 0:
+        sure = nuclei.table["certainty"] >= least_certainty
+        instances = np.where(np.isin(instances, nuclei.table["id"][sure]), instances, 0)
+        scores = scores[sure]
+    return Found(instances, scores)
 
 
 def reliability_lines(name: str, found: Measured, temperature: float, bias: float = 0.0) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
+from mani_monai import Model
+from mani_monai.data.datalists import load_source_list
 from mani_monai.utils import InputError
 from studies.stain_baseline import METRICS, TITLE
 from studies.unseen_command import haematoxylin, reliability_lines, unseen
@@ -25,6 +30,30 @@ def test_every_image_is_measured_by_both_ways(toy_dir, tmp_path, capsys, monkeyp
     means = rows.groupby("model")["pq"].mean()
     assert f"| {means['mani_unet']:.3f} |" in printed
     assert rows["true"].gt(0).all()
+
+
+def test_unsure_nuclei_are_left_out(toy_dir, tmp_path, monkeypatch, request):
+    """As many as the tables of the nuclei hold below that certainty."""
+    monkeypatch.chdir(request.config.rootpath)
+    model = Model.open(BUNDLE)
+    items = load_source_list(str(toy_dir), "toy_source", "split_0", "test")
+    certainties = np.concatenate([model(item["image"], mpp=0.25).table["certainty"] for item in items])
+    least, out = float(np.median(certainties)), tmp_path / "figures.csv"
+    unseen(BUNDLE, "toy_source", str(toy_dir), part="test", out=str(out), mpp=0.25, least_certainty=least)
+    rows = pd.read_csv(out)
+    found = int(rows[rows["model"] == "mani_unet"]["found"].sum())
+    assert found == (certainties >= least).sum()
+    assert 0 < found < len(certainties)
+
+
+def test_a_model_without_certainties_leaves_no_nuclei_out(toy_dir, monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+    plain = {name: value for name, value in Model.open(BUNDLE).declaration.parting.items() if name == "_target_"}
+    opened = Model.open(BUNDLE)
+    model = opened.declared(replace(opened.declaration, parting=plain))
+    monkeypatch.setattr("studies.unseen_command.Model.open", lambda *_, **__: model)
+    with pytest.raises(InputError, match="mani_unet: its nuclei have no certainty; see mani calibrate"):
+        unseen(BUNDLE, "toy_source", str(toy_dir), part="test", mpp=0.25, least_certainty=0.5)
 
 
 def test_the_stain_alone_is_kept_for_every_image(toy_dir, tmp_path):
