@@ -138,7 +138,9 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     means = {key: float(np.nanmean([row[key] for row in rows])) for key in FIGURES}
     counts = {key: sum(row[key] for row in rows) for key in ("found", "true")}
-    error = float(np.nanmedian([row["count_error"] for row in rows]))
+    found, true = (np.array([row[key] for row in rows], float) for key in ("found", "true"))
+    true[true == 0] = np.nan
+    error = float(np.nanmedian(np.abs(found - true) / true))  # "count_error" of a file is rounded already
     return {"images": len(rows), **means, **counts, "median_count_error": error}
 
 

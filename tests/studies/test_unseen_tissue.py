@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studies.unseen_tissue import Found, haematoxylin_nuclei, measure, parting_errors, scores_table, summarise
+from studies.unseen_tissue import FIGURES, Found, haematoxylin_nuclei, measure, parting_errors, scores_table, summarise
 
 NUCLEI, STROMA = (90, 60, 140), (240, 190, 215)
 
@@ -62,6 +62,13 @@ def test_figures_by_tissue_are_means_over_images(items):
     assert colon["median_count_error"] == pytest.approx(0.25)
     assert (summary["liver"]["pq"], summary["liver"]["median_count_error"]) == (0, 1)
     assert summary["all"]["aji"] == pytest.approx(np.mean([1, 0.5, 0]))
+
+
+def test_the_median_error_follows_from_whole_numbers_of_nuclei():
+    """A file keeps four digits of an error, so that one of .08352 would be printed as 8.3 %."""
+    row = {"tissue": "skin", **dict.fromkeys(FIGURES, 0.5), "found": 2, "true": 3, "count_error": 0.3}
+    empty = {**row, "found": 1, "true": 0, "count_error": float("nan")}
+    assert summarise([row, empty])["all"]["median_count_error"] == pytest.approx(1 / 3)
 
 
 def test_a_table_has_a_row_a_tissue(items):
