@@ -12,7 +12,7 @@ GLOSSARY = REPOSITORY / "docs" / "glossary.md"
 NO_LINKS = ("glossary.md", "methods.md", "architecture.md", "adding_a_method.md")
 """Its own page, a generated one, and two for programmers."""
 PAGES = [REPOSITORY / "README.md", *(p for p in sorted(GLOSSARY.parent.glob("*.md")) if p.name not in NO_LINKS)]
-EVERYDAY = {"adaptation", "average", "control", "instance", "run", "shift", "source", "target"}
+EVERYDAY = {"adaptation", "average", "control", "instance", "run", "shift", "source", "target", "weights"}
 """Words that pages use in their everyday sense, too."""
 OTHER = re.compile(r"^ *```[\s\S]*?^ *```|`[^`]*`|^#.*$|^\|.*\n\|[-|]+$|!?\[[^\]]*\]\((?![^)]*glossary)[^)]*\)", re.M)
 """What is no prose: code, headings, heads of tables, pictures and links to other pages."""

@@ -69,7 +69,7 @@ def infer_folder(
         raise InputError(f"{folder}: is a bundle, and no folder of images; are --bundle and --images swapped?")
     if not paths and not twins:
         remedy = remedy_below(folder, IMAGE_ENDINGS, "name their folder with --images, or use mani slides", masks=False)
-        raise InputError(f"{folder}: no PNG, TIFF, JPEG or BMP images there; {remedy}.")
+        raise InputError(f"{folder}: holds no PNG, TIFF, JPEG or BMP images; {remedy}.")
     model = Model.open(bundle, device, precision)
     outputs = _checked(outputs, model)
     make_folder(out)

@@ -131,7 +131,7 @@ def _written(slide: Slide, folder: Path, um: float, count: int, edge: int, seed:
         corners = {side: value * ratio for side, value in asdict(window).items()}
         places[name] = {"slide": slide.path.name, **corners}
     if not places:
-        raise InputError(f"{slide.path}: has no tissue that can be read.")
+        raise InputError(f"{slide.path}: has no tissue that can be read; leave it out.")
     return places
 
 

@@ -39,7 +39,7 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
                 twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
     if not found and not twins:
         remedy = remedy_below(path, ENDINGS, "name another", masks=False)
-        raise InputError(f"{path}: no slides there (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, pictures); {remedy}.")
+        raise InputError(f"{path}: holds no slides (SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, TIFF, pictures); {remedy}.")
     return sorted(found.values()), twins
 
 

@@ -28,7 +28,7 @@ def slides(
 
     Args:
         bundle: a run's folder, or an exported folder or zip.
-        slides: a slide or a folder of slides: SVS, NDPI, MRXS, SCN, BIF, DICOM, OME-TIFF or plain pictures.
+        slides: a slide or a folder of slides: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, OME-TIFF or plain pictures.
         out: the folder for results, one folder a slide.
         mpp: micrometres per pixel of all slides, for files that do not say it, or say it wrongly.
         tissue: GeoJSON or PNG of the tissue, or a folder of these named as the slides; it is found by default.

@@ -84,7 +84,8 @@ def source_prototypes(model: Model, items: Sequence[Mapping[str, str]], progress
             vector = masked_mean(features, part)[0]
             found[name].append([float(f"{value:.4g}") for value in vector.tolist()])
     if not found["nuclei"]:
-        raise InputError("no source image has both nuclei and background; name another run.")
+        folder = Path(items[0]["image"]).parent if items else model.name
+        raise InputError(f"{folder}: holds no image with both nuclei and background; name another run.")
     return found
 
 

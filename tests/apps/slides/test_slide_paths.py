@@ -38,7 +38,7 @@ def test_a_name_with_a_line_break(tmp_path, alone):
 
 
 def test_no_slides(tmp_path):
-    with pytest.raises(InputError, match="no slides there"):
+    with pytest.raises(InputError, match="holds no slides"):
         slide_paths(tmp_path)
     with pytest.raises(InputError, match="is not there"):
         slide_paths(tmp_path / "none")

@@ -47,7 +47,7 @@ def test_vectors_are_means_of_what_enters_the_head(items, tmp_path):
 
 def test_no_image_with_both_classes(items, tmp_path):
     model = Model.open(write_unet_bundle(tmp_path / "mani_unet", mpp=0.25), "cpu", "float32")
-    with pytest.raises(InputError, match="no source image has both nuclei and background"):
+    with pytest.raises(InputError, match="holds no image with both nuclei and background"):
         source_prototypes(model, items[2:], progress=False)
 
 
