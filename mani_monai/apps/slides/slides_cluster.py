@@ -93,8 +93,8 @@ def _run_array(
     try:
         submitted = executor.map_array(ShardTask(dict(options)), shards)
     except Exception as error:  # of submitit, such as what sbatch says of a partition
-        reason = reason_of(error)
-        raise InputError(f"--cluster {cluster}: nothing was submitted ({reason}); look at --cluster_options.") from error
+        line = f"--cluster {cluster}: nothing was submitted ({reason_of(error)}); look at --cluster_options."
+        raise InputError(line) from error
     failures = []
     for shard, job in zip(shards, submitted, strict=True):
         try:

@@ -32,7 +32,8 @@ def slides(tmp_path_factory):
 
 def test_every_slide_gives_as_many_windows_which_are_its_pixels(slides, tmp_path):
     problems = sample_windows(slides, tmp_path / "out", 0.25, count=9, edge=128)
-    assert [line.rpartition("/")[2] for line in problems] == ["glass.svs: has no tissue that can be read; leave it out."]
+    (problem,) = problems
+    assert problem.endswith("/glass.svs: has no tissue that can be read; leave it out.")
     content = json.loads((tmp_path / "out" / "windows.json").read_text())
     names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
     assert sorted(content["windows"]) == names
