@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from bundle_files import REPOSITORY
+from fire.docstrings import parse
 
 from mani_monai.__main__ import COMMANDS, ENVIRONMENT, command, listing, main, read_names_as_utf8
 from mani_monai.utils.one_line import BROKEN_PIPE
@@ -52,6 +55,24 @@ def test_help_says_what_a_command_takes(name, answers):
     assert answers["statuses"][name] == 0
     assert f"mani {name}" in text
     assert "DESCRIPTION" in text or "COMMAND --help says" in text
+
+
+def functions():
+    """Every command's function, those of its parts among them."""
+    for name in COMMANDS:
+        found = command(name)
+        yield from found.values() if isinstance(found, dict) else [found]
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.__name__)
+def test_help_holds_all_that_is_said_of_an_option(function):
+    """Fire takes a line with a colon for another option, and drops it with what follows."""
+    text = inspect.getdoc(function) or ""
+    told = {each.name: " ".join((each.description or "").split()) for each in parse(text).args or []}
+    section = re.search(r"Args:\n(.*?)(\n\n|\Z)", text, re.S)
+    options = re.split(r"\n(?= {4}\S)", section[1]) if section else []
+    words = [" ".join(option.split()).partition(": ") for option in options]
+    assert told == {name: said for name, _, said in words}
 
 
 def test_help_and_the_listing_import_nothing_heavy(answers):

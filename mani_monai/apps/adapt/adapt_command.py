@@ -50,11 +50,11 @@ def adapt(
             mani_hovernet the batch statistics are chosen, and nothing is trained. With --source, training starts from
             the weights of a mani_unet that has the channels of the preset's, else anew; weights go on with the
             preprocessing that they were trained with.
-        method: of a training: stain_adabn, the default (trained on normalised stains, then averaged weights with the
-            target's batch statistics), mean_teacher_stain_augmentation, adabn (the source-only training with the
-            target's batch statistics), mani (the paper's) or source_only (no adaptation). Without --source:
-            self_training, the default, where 50 nuclei are sure; statistics, which trains nothing; or source_free_mani,
-            a self-training with MaNi's bound on vectors of the source, as mani prototypes noted them.
+        method: with --source stain_adabn, mean_teacher_stain_augmentation, adabn, mani or source_only. The default,
+            stain_adabn, has normalised stains, averaged weights and the target's batch statistics. adabn is source_only
+            with these statistics, mani is the paper's, and source_only adapts nothing. Without --source self_training
+            is the default, where 50 nuclei are sure. statistics trains nothing. source_free_mani is a self-training
+            with MaNi's bound on vectors of the source, as mani prototypes noted them.
         preset: of a training: small (two cores can pay it), quick (smaller still) or paper (needs a GPU).
         options: of a training: further settings of the bundle's train.json, e.g. "{'iterations': 3000}".
         seed: of the trainings.

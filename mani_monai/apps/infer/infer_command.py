@@ -16,8 +16,8 @@ def infer(
     """Finds the nuclei in images: masks, GeoJSON for QuPath, tables, overlays, and a summary.
 
     Nothing of the bundle is executed. Bad images are named at the end, and the exit status is then 1. What is done is
-    not done again, so a run that was stopped goes on. Images whose pixels differ by more than a tenth from those that
-    the network was trained on are rescaled for it; all outputs are of the image's own size.
+    not done again, so a run that was stopped goes on. Images are rescaled for the network where their pixels differ by
+    more than a tenth from its own. All outputs have the image's own size.
 
     Args:
         bundle: a training's folder, or the folder or zip of an export, of mani_unet or mani_hovernet.

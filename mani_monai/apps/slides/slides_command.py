@@ -41,8 +41,7 @@ def slides(
         precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
         cluster: slurm, or local to try the same on this machine: the work as jobs of submitit. Or ray: an actor a GPU.
         jobs: of the cluster, a part of the work each.
-        cluster_options: what a job asks for, e.g. "{'slurm_partition': 'gpu', 'gpus_per_node': 1, 'cpus_per_task': 4}";
-            of Ray, where it is, e.g. "{'address': 'auto'}".
+        cluster_options: such as "{'slurm_partition': 'gpu', 'cpus_per_task': 4}", or "{'address': 'auto'}" of a Ray.
     """
     from mani_monai.apps.slides.slide_result import FAILED, INCOMPLETE, UNFINISHED, last_line
     from mani_monai.apps.slides.slides_run import run_slides
