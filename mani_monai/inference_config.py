@@ -36,7 +36,7 @@ _PROJECT_IMPORTS = (
     "$from mani_monai.utils.overrides import check_overrides",
 )
 _CHECKS = (
-    "$@images or exit(@image_dir + ': no PNG, TIFF or JPEG images there; name their folder with --image_dir.')",
+    "$@images or exit(@images.refusal)",
     "$len({Path(p).stem for p in @images}) == len(@images) or "
     "exit(@image_dir + ': two images differ in suffix alone.')",
     "$Path(@output_dir).resolve() != Path(@image_dir).resolve() or "
@@ -45,6 +45,7 @@ _CHECKS = (
     "\"[\\'geojson\\']\".')",
     "$Path(@ckpt).is_file() or exit(@ckpt + ': no such weights; train first or name them with --ckpt.')",
 )
+_LEFT_OUT = "$@images.left_out and print(@images.left_out)"
 _LAST = "$@dataset.last_lines and exit(@dataset.last_lines)"
 _HOVERNET_CHECKS = (
     "$@class_names is None or len(@class_names) == max(@out_classes, 1) or "
@@ -90,7 +91,12 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
         **(_hovernet_settings(declaration, named) if hovernet else {**named, "window": declaration.window}),
         "outputs": list(declaration.outputs),
         "suffixes": list(SUFFIXES),
-        "images": "$sorted(str(p) for p in Path(@image_dir).glob('[!.]*') if p.suffix.lower() in @suffixes)",
+        "images": {
+            "_target_": "mani_monai.data.readers.FolderImages",
+            "folder": "@image_dir",
+            "suffixes": "@suffixes",
+            "output_dir": "@output_dir",
+        },
         "network_def": {**network, **{name: f"@{key}" for name, key in keys.items() if name in network}},
         "network": "$@network_def.to(@device)",
         "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(declaration)},
@@ -119,7 +125,7 @@ def inference_config(declaration: Declaration, bundle_root: str, dataset_dir: st
             *(["$check_overrides()"] if hovernet else []),
             "$setattr(torch.backends.cudnn, 'benchmark', True)",
         ],
-        "run": [*_CHECKS, *_checks(declaration, named), "$@evaluator.run()", _LAST],
+        "run": [*_CHECKS, *_checks(declaration, named), "$@evaluator.run()", _LEFT_OUT, _LAST],
     }
 
 

@@ -1,11 +1,12 @@
-"""Where below a folder lies what was looked for in it: the remedy of a refusal."""
+"""Where below a folder lies what is looked for in it: the remedy of a refusal, and what a command leaves out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mani_monai.utils.errors import counted
 from mani_monai.utils.folders import is_leftover, shown
 
 DEEPEST = 3
@@ -14,6 +15,8 @@ _MOST_FOLDERS = 300
 _SHOWN = 5
 MASK_WORDS = "masks?|labels?|labelled|instances?|inst|seg|segmentations?|gt|ground_?truth|annotations?|annotated"
 """What names of masks, or of their folders, have beside an image's name."""
+_RESULTS = {"summary.json", "dataset.json", "request.json"}
+"""Files in folders that this program wrote: their pictures are made of others."""
 _MASKS = re.compile(rf"(^|[^a-z])({MASK_WORDS})([^a-z]|$)")
 
 
@@ -56,6 +59,52 @@ def folders_below(folder: Path, wanted: Callable[[str], bool] | Sequence[str], m
         if found:
             return found
     return []
+
+
+def left_below(
+    folder: Path,
+    wanted: Callable[[str], bool] | Sequence[str],
+    noun: str,
+    option: str,
+    besides: Iterable[Path] = (),
+    read: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """What a command leaves out that reads a folder and not its subfolders.
+
+    Folders of masks, and those that this program wrote, are passed over.
+
+    Args:
+        folder: the one that is read.
+        wanted: as in :func:`folders_below`.
+        noun: of one file that is counted, such as "image".
+        option: names another folder, such as "--images".
+        besides: further folders to pass over, such as that of the results.
+        read: endings in lower case of files that are read one folder below, too.
+
+    Returns:
+        one line or none, such as "5 images in a (2), b/c (3): subfolders are not searched; name one with --images.".
+    """
+    passed = {place.resolve() for place in besides}
+    counts: dict[Path, int] = {}
+    level, all_seen = [folder], True
+    for depth in range(DEEPEST):
+        level = [each for place in level for each in _subfolders(place) if not _is_passed(folder, each, passed)]
+        all_seen &= len(level) <= _MOST_FOLDERS
+        level = level[:_MOST_FOLDERS]
+        for place in level:
+            names = [name for name in _names(place) if _fits(name, wanted)]
+            counts[place] = sum(depth > 0 or not name.lower().endswith(tuple(read)) for name in names)
+    places = sorted(place for place, count in counts.items() if count)
+    if not places:
+        return ()
+    named = [f"{shown(place.relative_to(folder))} ({counts[place]:,})" for place in places[:_SHOWN]]
+    more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+    total = f"{'' if all_seen else 'at least '}{counted(sum(counts.values()), noun)}"
+    return (f"{total} in {', '.join(named)}{more}: subfolders are not searched; name one with {option}.",)
+
+
+def _is_passed(folder: Path, place: Path, passed: set[Path]) -> bool:
+    return _is_of_masks(folder, place) or place.resolve() in passed or not _RESULTS.isdisjoint(_names(place))
 
 
 def _fits(name: str, wanted: Callable[[str], bool] | Sequence[str]) -> bool:

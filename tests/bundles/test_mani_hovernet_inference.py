@@ -132,9 +132,9 @@ def test_types_by_one_override(tmp_path):
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        (None, {}, "images: no PNG, TIFF or JPEG images there; name their folder"),
-        ([], {}, "no PNG, TIFF or JPEG images there"),
-        ([".hidden.png", "notes.txt"], {}, "no PNG, TIFF or JPEG images there"),
+        (None, {}, "images: no PNG, TIFF, JPEG or BMP images there; name their folder"),
+        ([], {}, "no PNG, TIFF, JPEG or BMP images there"),
+        ([".hidden.png", "notes.txt"], {}, "no PNG, TIFF, JPEG or BMP images there"),
         (["a.png", "a.tif"], {}, "two images differ in suffix alone"),
         (["a.png"], {"output_dir": "images"}, "images: holds the images; name another folder"),
         (["a.PNG"], {}, r"nothing\.pt: no such weights"),

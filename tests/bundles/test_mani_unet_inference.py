@@ -188,6 +188,20 @@ def test_prediction_is_a_class_map_though_the_file_shows_255(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(saved)), pred.numpy() * 255)
 
 
+def test_images_in_subfolders_are_said_and_named(network, tmp_path, capsys):
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    (tmp_path / "images" / "late").mkdir(parents=True)
+    Image.fromarray(picture(64, 80, 0)).save(tmp_path / "images" / "late" / "b.png")
+    settings = {"ckpt": str(tmp_path / "model.pt"), "outputs": ["mask"], "output_dir": str(tmp_path / "images" / "out")}
+    with pytest.raises(SystemExit, match=f"; name {tmp_path}/images/late, where there are some"):
+        make_inference(image_dir=str(tmp_path / "images"), **settings).run()
+    Image.fromarray(picture(64, 80, 0)).save(tmp_path / "images" / "a.png")
+    make_inference(image_dir=str(tmp_path / "images"), **settings).run()
+    line = "left out: 1 image in late (1): subfolders are not searched; name one with --image_dir.\n"
+    assert line in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "images" / "out").iterdir()] == ["a_mask.png"]
+
+
 @pytest.mark.parametrize("good", [["a.png", "c.bmp"], []])
 def test_a_bad_image_is_named_and_the_others_are_done(good, network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "model.pt")
@@ -211,8 +225,8 @@ def test_a_bad_image_is_named_and_the_others_are_done(good, network, tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([], "no PNG, TIFF or JPEG images there"),
-        ([".hidden.png", "notes.txt"], "no PNG, TIFF or JPEG images there"),
+        ([], "no PNG, TIFF, JPEG or BMP images there"),
+        ([".hidden.png", "notes.txt"], "no PNG, TIFF, JPEG or BMP images there"),
         (["a.png", "a.tif"], "two images differ in suffix alone"),
         (["a.PNG"], r"nothing\.pt: no such weights"),
     ],

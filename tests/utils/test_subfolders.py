@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.utils.subfolders import folders_below, remedy_below
+from mani_monai.utils import subfolders
+from mani_monai.utils.subfolders import folders_below, left_below, remedy_below
 
 
 def touch(top, *names):
@@ -50,3 +51,31 @@ def test_folders_can_be_wanted_too(tmp_path):
     touch(tmp_path, "download/CoNSeP/Train/Images/a.png")
     found = folders_below(tmp_path, {"Train", "Test"}.__contains__)
     assert found == [tmp_path / "download" / "CoNSeP"]
+
+
+def test_what_is_left_out_below_is_counted_by_folder(tmp_path):
+    touch(tmp_path, "a.png", "notes/b.txt", "p1/a.png", "p1/b.PNG", "p1/deep/c.tif", "p2/d.png", "p2/._d.png")
+    (line,) = left_below(tmp_path, (".png", ".tif"), "image", "--images")
+    assert line == "4 images in p1 (2), p1/deep (1), p2 (1): subfolders are not searched; name one with --images."
+
+
+def test_one_is_one_and_of_many_folders_a_few_are_named(tmp_path):
+    touch(tmp_path, "q/a.png")
+    assert left_below(tmp_path, (".png",), "image", "--images")[0].startswith("1 image in q (1): ")
+    touch(tmp_path, *(f"p{k}/a.png" for k in range(7)))
+    (line,) = left_below(tmp_path, (".png",), "image", "--images")
+    assert line.startswith("8 images in p0 (1), p1 (1), p2 (1), p3 (1), p4 (1) and 3 more: ")
+
+
+def test_a_count_that_is_not_whole_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(subfolders, "_MOST_FOLDERS", 2)
+    touch(tmp_path, *(f"p{k}/a.png" for k in range(3)))
+    assert left_below(tmp_path, (".png",), "image", "--images")[0].startswith("at least 2 images in p0 (1), p1 (1): ")
+
+
+def test_masks_results_and_folders_that_are_read_are_not_left_out(tmp_path):
+    touch(tmp_path, "masks/a.png", "out/deep/a.png", "nuclei/summary.json", "nuclei/a_mask.png", "1/a.dcm", "1/2/b.dcm")
+    (line,) = left_below(tmp_path, (".png", ".dcm"), "slide file", "--slides", (tmp_path / "out",), (".dcm",))
+    assert line.startswith("1 slide file in 1/2 (1): ")
+    touch(tmp_path / "none", "masks/a.png")
+    assert left_below(tmp_path / "none", (".png",), "image", "--images") == ()

@@ -36,6 +36,7 @@ def pictures_of(
     """
     try:
         from mani_monai.apps.slides.sampled_windows import holds_slides, sample_windows
+        from mani_monai.apps.slides.slide_paths import slides_below
     except ImportError:  # the packages for slides are no part of the base
         return target, mpp, None
     if not holds_slides(target):
@@ -47,7 +48,7 @@ def pictures_of(
     place = Path(str(target)).expanduser()
     folder = out / FOLDER / target_name(place.with_suffix("") if place.is_file() else place, "")
     held = read_object(out / REQUEST, "choose another --out, or delete the folder").get("target", ())
-    for line in sample_windows(target, folder, um, otherwise=size, held=held):
+    for line in (*slides_below(place, (out,)), *sample_windows(target, folder, um, otherwise=size, held=held)):
         print(f"left out: {line}", flush=True)
     return str(folder), um, Slides(str(target), None if size is None or _say_their_size(target) else size.um)
 

@@ -13,7 +13,7 @@ from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
 from mani_monai.utils.json_files import read_object
-from mani_monai.utils.subfolders import MASK_WORDS, remedy_below
+from mani_monai.utils.subfolders import MASK_WORDS, left_below, remedy_below
 
 RECORD, IMAGES = "dataset.json", "images"
 GENERIC = ("images", "image", "tissue images", "tiles", "patches")
@@ -59,7 +59,9 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
             names = " and ".join(path.name for path in paths)
             problems.append(f"{place / stem}: {names} stand for the same image, so none of them was opened.")
     records = [Record(stem, stem, paths[0]) for stem, paths in found.items() if stem not in masks and len(paths) == 1]
-    return Listing("folder", tuple(records), str(licence), left_out=tuple(sorted(left_out)), problems=tuple(problems))
+    below = left_below(place, IMAGE_ENDINGS, "image", "--target")
+    left = (*below, *sorted(left_out))
+    return Listing("folder", tuple(records), str(licence), left_out=left, problems=tuple(problems))
 
 
 def images_of(folder: str | Path) -> Path:

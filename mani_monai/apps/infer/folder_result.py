@@ -65,12 +65,14 @@ class FolderResult:
         images: one result an image, by name.
         left_out: files in the folder that are no images by their names.
         summary: the CSV.
+        below: a line on images in subfolders, which are left out, where there are some.
     """
 
     facts: Mapping[str, Any]
     images: Sequence[ImageResult]
     left_out: int
     summary: Path
+    below: Sequence[str] = ()
     failed: Sequence[ImageResult] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +124,8 @@ def report(result: FolderResult) -> None:
             f"left out: {counted(result.left_out, 'other file')}, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
             file=sys.stderr,
         )
+    for line in result.below:
+        print(f"left out: {line}", file=sys.stderr)
     name_failed(result)
     print(result.last_line)
 

@@ -17,7 +17,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.archive import check_outside
 from mani_monai.utils.folders import check_folder, files_by_stem, make_folder, name_fault, paths_in, shown
 from mani_monai.utils.overlapped import AHEAD, overlapped
-from mani_monai.utils.subfolders import remedy_below
+from mani_monai.utils.subfolders import left_below, remedy_below
 
 SUMMARY = "summary.csv"
 
@@ -83,7 +83,8 @@ def infer_folder(
     results.sort(key=lambda result: result.image)
     files = len(results) if alone else len(paths_in(folder))
     facts = {"bundle": str(bundle), "version": model.version, **steps.facts, "device": str(model.device)}
-    finished = FolderResult(facts, results, files - len(results), out / SUMMARY)
+    below = () if alone else left_below(folder, IMAGE_ENDINGS, "image", "--images", (out,))
+    finished = FolderResult(facts, results, files - len(results), out / SUMMARY, below)
     try:
         write_summary(finished)
     except InputError:  # of a full disk, say: what failed is said all the same

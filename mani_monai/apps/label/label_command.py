@@ -52,15 +52,20 @@ def label(bundles: str, images: str, host: str = "127.0.0.1", port: int = 8000, 
 
 
 def _check_images(folder: Path) -> None:
-    """Refuses a folder whose images lie in a folder below; an empty one is taken, since a viewer may send images."""
+    """Refuses a folder whose images lie in a folder below, and says which lie there where it has some, too.
+
+    An empty one is taken, since a viewer may send images.
+    """
     from mani_monai.data.readers.rasters import IMAGE_ENDINGS
     from mani_monai.utils import InputError
     from mani_monai.utils.folders import paths_in, shown
-    from mani_monai.utils.subfolders import folders_below
+    from mani_monai.utils.subfolders import folders_below, left_below
 
-    if any(path.name.lower().endswith(IMAGE_ENDINGS) for path in paths_in(folder)):
-        return
     own = {"labels", "trained"}  # what the server writes
+    if any(path.name.lower().endswith(IMAGE_ENDINGS) for path in paths_in(folder)):
+        for line in left_below(folder, IMAGE_ENDINGS, "image", "--images", [folder / name for name in own]):
+            print(f"left out: {line}")
+        return
     below = [place for place in folders_below(folder, IMAGE_ENDINGS) if place.relative_to(folder).parts[0] not in own]
     if below:
         raise InputError(f"--images {folder}: holds no images; name {shown(below[0])}, where there are some.")

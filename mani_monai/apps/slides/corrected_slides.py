@@ -10,7 +10,7 @@ import numpy as np
 from mani_monai.apps.slides.drawn_regions import OBJECTS, DrawnRegion, drawn_regions
 from mani_monai.apps.slides.slide import Slide, open_slide
 from mani_monai.apps.slides.slide_files import TRAINING_ENDING
-from mani_monai.apps.slides.slide_paths import OUTLINES, files_for, slide_paths
+from mani_monai.apps.slides.slide_paths import OUTLINES, files_for, slide_paths, slides_below
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
 from mani_monai.data.readers.outlines import OutlinedNuclei, rasterised
@@ -18,9 +18,10 @@ from mani_monai.data.readers.records import FORTY_TIMES, Listing, RawImage, RawM
 from mani_monai.data.writers.tables import NUCLEUS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, paths_in, shown
-from mani_monai.utils.subfolders import folders_below
+from mani_monai.utils.subfolders import folders_below, left_below
 
 ENDINGS = (*OUTLINES, TRAINING_ENDING)
+_GEOJSON = tuple(ending for ending in OUTLINES if "geojson" in ending)  # JSON may be anything
 _MOST_CLASSES = 255
 
 
@@ -56,7 +57,8 @@ def read_corrected_slides(
     paths, problems = slide_paths(Path(slides))
     folder = check_folder(geojson, "GeoJSON files named as the slides")
     drawn: list[tuple[Slide, Path, float, DrawnRegion]] = []
-    left_out, used = [], set()
+    left_out = [*slides_below(Path(slides), (folder,)), *left_below(folder, _GEOJSON, "GeoJSON file", "--geojson")]
+    used: set[Path] = set()
     for path in paths:
         files = files_for(path, folder, ENDINGS)
         used |= set(files)

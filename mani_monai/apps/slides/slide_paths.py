@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mani_monai.apps.slides.dicom_series import DICOM_ENDING, dicom_files, slides_of_series
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, shown
-from mani_monai.utils.subfolders import remedy_below
+from mani_monai.utils.subfolders import left_below, remedy_below
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
 OUTLINES = (".geojson", ".geojson.gz", ".json", ".json.gz", ".geojson.zip")
@@ -41,6 +42,18 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
         remedy = remedy_below(path, ENDINGS, "name another", masks=False)
         raise InputError(f"{path}: holds no slides (SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, TIFF, pictures); {remedy}.")
     return sorted(found.values()), twins
+
+
+def slides_below(path: Path, besides: Iterable[Path] = ()) -> tuple[str, ...]:
+    """A line on files of slides in subfolders, which :func:`slide_paths` does not read, where there are some.
+
+    Args:
+        path: a slide or a folder of slides.
+        besides: folders to pass over, such as that of the results.
+    """
+    if not path.is_dir():
+        return ()
+    return left_below(path, ENDINGS, "slide file", "--slides", besides, read=(DICOM_ENDING,))
 
 
 def files_for(slide: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:

@@ -43,6 +43,9 @@ def slides(
         jobs: of the cluster, a part of the work each.
         cluster_options: such as "{'slurm_partition': 'gpu', 'cpus_per_task': 4}", or "{'address': 'auto'}" of a Ray.
     """
+    from pathlib import Path
+
+    from mani_monai.apps.slides.slide_paths import slides_below
     from mani_monai.apps.slides.slide_result import FAILED, INCOMPLETE, UNFINISHED, last_line
     from mani_monai.apps.slides.slides_run import run_slides
     from mani_monai.utils import InputError
@@ -69,6 +72,8 @@ def slides(
         raise InputError(f"stopped: the same command goes on in {out}.") from None
     for line in failures:
         print(line)
+    for line in slides_below(Path(slides), (Path(out),)):
+        print(f"left out: {line}")
     for result in results:
         if result.status in (FAILED, INCOMPLETE, UNFINISHED):
             print(f"{result.slide}: {result.status}: {result.note}")

@@ -3,6 +3,7 @@ from mani_monai.utils.one_line import is_bundle_run
 
 from .consep import read_consep
 from .folder import read_folder
+from .folder_images import FolderImages
 from .kirc import read_kirc
 from .monuseg import read_monuseg
 from .pannuke import read_pannuke
@@ -16,6 +17,7 @@ if is_bundle_run():  # which has no code of the project around it
     quiet_decoders.__enter__()
 
 __all__ = [
+    "FolderImages",
     "Listing",
     "LoadTissued",
     "MarkTissued",

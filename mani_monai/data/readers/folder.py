@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mani_monai.utils import InputError
 from mani_monai.utils.folders import check_folder, files_by_stem
-from mani_monai.utils.subfolders import remedy_below
+from mani_monai.utils.subfolders import left_below, remedy_below
 
 from .mask_folder import MASK_SUFFIXES, masks_of, read_mask_of
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, read_image, read_mask
@@ -75,7 +75,8 @@ def read_folder(
             for name in pair(found, named, problems, looked_for)
         ]
     kind = "image" if groups is None else "group"
-    return Listing("folder", tuple(records), str(licence), kind, problems=tuple(problems))
+    below = left_below(folder, IMAGE_ENDINGS, "image", "--images", () if masks is None else (Path(str(masks)),))
+    return Listing("folder", tuple(records), str(licence), kind, below, tuple(problems))
 
 
 def _check_not_swapped(images: Path, masks: Path, found: dict[str, Path], named: dict[str, Path]) -> None:

@@ -76,3 +76,12 @@ def test_a_prepared_data_set_is_a_folder_of_images(tmp_path):
     assert prepared_mpp(tmp_path / "kidney") == 0.5
     assert prepared_mpp(images) is None, "the files themselves say nothing"
     assert target_name(tmp_path / "kidney", "") == "kidney"
+
+
+def test_images_in_subfolders_are_said_to_be_left_out(tmp_path):
+    (tmp_path / "late").mkdir()
+    fill(tmp_path, "a.png", "a_mask.png")
+    fill(tmp_path / "late", "b.png", "c.tif")
+    below, mask = list_target_images(tmp_path).left_out
+    assert below == "2 images in late (2): subfolders are not searched; name one with --target."
+    assert "was not opened" in mask

@@ -98,6 +98,8 @@ def test_all_files_of_an_image_agree(exported, images, tmp_path):
 
 def test_the_summary_says_it(exported, images, tmp_path, capsys):
     out = tmp_path / "out"
+    (images / "late").mkdir()
+    (images / "late" / "b.png").touch()
     result = infer_folder(exported.folder, images, out, **OPTIONS)
     rows = rows_of(out / "summary.csv")
     assert [row["image"] for row in rows] == sorted(SIZES)
@@ -116,6 +118,7 @@ def test_the_summary_says_it(exported, images, tmp_path, capsys):
     assert printed.err.splitlines() == [
         "warning: 4 images have no pixel size, e.g. small.png: taken as the network's 0.25 um; name it with --mpp.",
         "left out: 1 other file, no PNG, TIFF, JPEG or BMP; mani slides reads slides.",
+        "left out: 1 image in late (1): subfolders are not searched; name one with --images.",
     ]
 
 

@@ -49,7 +49,7 @@ def test_a_place_that_is_not_there_is_refused(tmp_path):
         label(str(tmp_path), str(tmp_path / "none"))
 
 
-def test_images_that_lie_in_a_folder_below_are_found_for_the_user(started, tmp_path):
+def test_images_that_lie_in_a_folder_below_are_found_for_the_user(started, tmp_path, capsys):
     """What the server itself wrote is nobody's image."""
     for name in ("labels/final/a.png", "trained/mani_unet/a.png"):
         (tmp_path / name).parent.mkdir(parents=True)
@@ -60,6 +60,11 @@ def test_images_that_lie_in_a_folder_below_are_found_for_the_user(started, tmp_p
     (tmp_path / "images" / "a.png").touch()
     with pytest.raises(InputError, match=f"--images {tmp_path}: holds no images; name {tmp_path / 'images'}, where"):
         label(str(tmp_path), str(tmp_path))
+    (tmp_path / "b.png").touch()
+    label(str(tmp_path), str(tmp_path))
+    assert "left out: 1 image in images (1): subfolders are not searched; name one with --images.\n" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("place", ["README.md", "docs/index.md", "docs/monai_label.md", "docs/qupath.md"])

@@ -206,3 +206,11 @@ def test_the_command_says_what_it_changed(slides, tmp_path, capsys):
     assert "overlaps resolved, the smaller nucleus on top: 1" in printed
     assert "1 by slide" in printed
     assert (tmp_path / "data" / "mine" / "labels" / "a_x100_y50.png").is_file()
+
+
+def test_what_lies_in_subfolders_is_said(slides, tmp_path):
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "b.geojson").touch()
+    listing = listing_of(slides, tmp_path, [REGION, nucleus(110, 60, 120, 70)])
+    (line,) = listing.left_out
+    assert line == "1 GeoJSON file in later (1): subfolders are not searched; name one with --geojson."

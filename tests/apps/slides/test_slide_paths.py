@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mani_monai.apps.slides.slide_paths import slide_paths
+from mani_monai.apps.slides.slide_paths import slide_paths, slides_below
 from mani_monai.utils import InputError
 
 
@@ -46,3 +46,10 @@ def test_no_slides(tmp_path):
     (tmp_path / "batch" / "slides" / "a.svs").touch()
     with pytest.raises(InputError, match=f"; name {tmp_path / 'batch' / 'slides'}, where there are some"):
         slide_paths(tmp_path)
+
+
+def test_slides_in_subfolders_are_said_to_be_left_out(tmp_path):
+    touch(tmp_path / "a.svs", tmp_path / "series" / "1.dcm", tmp_path / "week" / "b.svs", tmp_path / "out" / "o.jpg")
+    (line,) = slides_below(tmp_path, (tmp_path / "out",))
+    assert line == "1 slide file in week (1): subfolders are not searched; name one with --slides."
+    assert slides_below(tmp_path / "a.svs") == ()

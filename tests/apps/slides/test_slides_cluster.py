@@ -103,3 +103,12 @@ def test_what_cannot_be_is_refused(slide, tmp_path, options, words):
 def test_options_of_a_cluster_need_one(options, word, tmp_path):
     with pytest.raises(InputError, match=rf"^{word}.*: is of a cluster; name one with --cluster"):
         slides("x", "y", str(tmp_path), **options)
+
+
+def test_slides_in_subfolders_are_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mani_monai.apps.slides.slides_run.run_slides", lambda **options: [])
+    (tmp_path / "slides" / "week").mkdir(parents=True)
+    (tmp_path / "slides" / "week" / "b.svs").touch()
+    assert slides("x", str(tmp_path / "slides"), str(tmp_path / "out")) == 0
+    said = "left out: 1 slide file in week (1): subfolders are not searched; name one with --slides."
+    assert capsys.readouterr().out.splitlines()[0] == said

@@ -218,3 +218,13 @@ def test_a_word_for_an_empty_cell_is_no_group(tmp_path, word):
     (tmp_path / "groups.csv").write_text(f"image,group\na,{word}\nb,{word}\n")
     with pytest.raises(InputError, match=r"groups\.csv: gives no group for a \(2 such\)"):
         read_folder(tmp_path, groups=tmp_path / "groups.csv")
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_images_in_subfolders_are_said_to_be_left_out(tmp_path, with_masks):
+    for name in ("a.png", "late/b.png", "drawn/a.png"):
+        write(tmp_path / name)
+    masks = tmp_path / "drawn" if with_masks else None
+    (line,) = read_folder(tmp_path, masks).left_out
+    said = "1 image in late (1)" if with_masks else "2 images in drawn (1), late (1)"
+    assert line == f"{said}: subfolders are not searched; name one with --images."

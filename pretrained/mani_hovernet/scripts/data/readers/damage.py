@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +12,22 @@ from tifffile import COMPRESSION, TIFF, TiffPage
 
 from scripts.utils.errors import InputError
 
+from .jpeg_means import holds_means, zeros_fit
+from .jpeg_segments import FIRST_RESTART, FRAMES, PROGRESSIVE, RESTART, RESTARTS, SCAN, START, Segment, segments_of
+
 _DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
 _ZEROS = re.compile(rb"\0{256,}")
 _BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
 _BLOCK = 8  # pixels of a block's edge
 _BAND = 1024  # rows that are compared at once
-_START, _FRAMES, _PROGRESSIVE, _SCAN, _END = b"\xff\xd8", (0xC0, 0xC1, 0xC2), 0xC2, 0xDA, 0xD9
 _COEFFICIENTS = 64  # of a block
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_RESTART, _FIRST_RESTART, _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]"), 0xD0, 8
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of an interlaced PNG's passes: the first pixel's column and row, and the steps."""
+_MISSING = "a part of its picture is missing"
 _CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
 """Codes of which a scan makes the blocks that it lacks."""
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """A segment of a JPEG: its marker, what it says, and where the codes behind it begin and end: in a scan alone."""
-
-    marker: int
-    words: bytes
-    start: int
-    end: int
 
 
 def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
@@ -48,7 +42,7 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
 
     Raises:
         InputError: when a part of a TIFF is missing or differs from its checksum, or a JPEG is cut short, or has a
-            stretch of zeros that its picture does not account for.
+            stretch of zeros that its picture does not account for, or a PNG has fewer rows than its picture.
         SyntaxError: Pillow's, of a PNG whose chunk differs from its checksum.
     """
     if page is not None:
@@ -61,13 +55,31 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         if image.format == "PNG":
             with Image.open(path) as again:
                 again.verify()
+            reason = _of_png(path.read_bytes())
     if reason:
         raise InputError(f"{path}: is damaged ({reason}); copy it again.")
 
 
+def jpeg_fault(content: bytes, decoded: Callable[[bytes], Image.Image] | None = None) -> str:
+    """What is wrong with a JPEG that decoders fill with grey; empty where nothing is, or its codes are rare.
+
+    Args:
+        content: the JPEG, with its tables.
+        decoded: gives its picture, or a smaller one in which a missing part shows; Pillow's by default.
+    """
+    if _ZEROS.search(content):
+        try:
+            reason = _of_zeros(content, _decoded(content))
+        except OSError:
+            return _MISSING
+        if reason:
+            return reason
+    return _of_end(content, decoded=decoded)
+
+
 def _of_page(page: TiffPage) -> str:
     if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
-        return "a part of its picture is missing"
+        return _MISSING
     if page.compression not in (*_DEFLATE, COMPRESSION.JPEG):
         return ""
     file = page.parent.filehandle
@@ -85,10 +97,47 @@ def _of_page(page: TiffPage) -> str:
     return ""
 
 
+def _of_png(content: bytes) -> str:
+    """Whether the rows of a PNG end before its picture: Pillow fills what is missing with zeros."""
+    header, packed, place = b"", [], len(_PNG)
+    while place + 8 <= len(content):
+        size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
+        if kind == b"IHDR":
+            header = content[place + 8 : place + 8 + size]
+        elif kind == b"IDAT":
+            packed.append(content[place + 8 : place + 8 + size])
+        place += 12 + size
+    try:
+        rows = TIFF.DECOMPRESSORS[COMPRESSION.DEFLATE](b"".join(packed))
+    except Exception:  # each library has its own; Pillow has said what it could not unpack
+        return ""
+    return _MISSING if len(rows) < _png_bytes(header) else ""
+
+
+def _png_bytes(header: bytes) -> int:
+    """Bytes of the rows of all passes, each with one for its filter."""
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * _PNG_CHANNELS[header[9]]
+    total = 0
+    for left, top, across, down in _ADAM7 if header[12] else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        total += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
+    return total
+
+
 def _of_zeros(content: bytes, image: Image.Image) -> str:
     """Codes of zeros alone stand for blocks of one shade: the picture has to show as many as a stretch is long."""
-    codes = (content[segment.start : segment.end] for segment in _segments(content))
-    longest = max((len(zeros.group()) for each in codes for zeros in _ZEROS.finditer(each)), default=0)
+    segments = list(segments_of(content))
+    frame = next((each for each in segments if each.marker in FRAMES), None)
+    longest = 0
+    for scan in segments:
+        stretches = [len(zeros.group()) for zeros in _ZEROS.finditer(content, scan.start, scan.end)]
+        if not stretches:
+            continue
+        if frame is None or not holds_means(frame, scan):
+            longest = max(longest, *stretches)
+        elif not zeros_fit(content, image, segments, frame, scan, _ZEROS):
+            return f"{max(stretches):,} of its bytes are zeros"
     if not longest:
         return ""
     grey = np.asarray(image.convert("L"))
@@ -98,49 +147,52 @@ def _of_zeros(content: bytes, image: Image.Image) -> str:
     return f"{longest:,} of its bytes are zeros" if flat * _BITS < longest * 8 else ""
 
 
-def _of_end(content: bytes, image: Image.Image | None = None) -> str:
+def _of_end(
+    content: bytes, image: Image.Image | None = None, decoded: Callable[[bytes], Image.Image] | None = None
+) -> str:
     """A whole scan ends with its last block, so that further codes behind it change nothing in the picture.
 
     Args:
         content: a JPEG in Huffman's codes; of another kind nothing is said.
         image: the same, decoded; by default it is decoded here.
+        decoded: decodes it, and what it is compared with.
     """
-    segments = list(_segments(content)) if content.startswith(_START) else []
-    frame = next((each for each in segments if each.marker in _FRAMES), None)
+    segments = list(segments_of(content)) if content.startswith(START) else []
+    frame = next((each for each in segments if each.marker in FRAMES), None)
     if frame is None:
         return ""
-    reason = "a part of its picture is missing"
     if not _has_all_scans(frame, segments):
-        return reason
+        return _MISSING
     further, done = [], 0
     for scan in segments:
-        if scan.marker == _SCAN:
-            restarts = [mark[1] - _FIRST_RESTART for mark in _RESTART.findall(content, scan.start, scan.end)]
-            if restarts != [number % _RESTARTS for number in range(len(restarts))]:
-                return reason
-            restart = bytes([0xFF, _FIRST_RESTART + len(restarts) % _RESTARTS])
+        if scan.marker == SCAN:
+            restarts = [mark[1] - FIRST_RESTART for mark in RESTART.findall(content, scan.start, scan.end)]
+            if restarts != [number % RESTARTS for number in range(len(restarts))]:
+                return _MISSING
+            restart = bytes([0xFF, FIRST_RESTART + len(restarts) % RESTARTS])
             further += [content[done : scan.end], _CODES, restart, _CODES]
             done = scan.end
+    decoded = decoded or _decoded
     try:
-        image = _decoded(content) if image is None else image
-        other = _decoded(b"".join([*further, content[done:]]))
+        image = decoded(content) if image is None else image
+        other = decoded(b"".join([*further, content[done:]]))
     except OSError:
-        return reason
+        return _MISSING
     width, height = image.size
     bands = ((0, top, width, min(top + _BAND, height)) for top in range(0, height, _BAND))
     same = all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
-    return "" if same else reason
+    return "" if same else _MISSING
 
 
-def _has_all_scans(frame: _Segment, segments: list[_Segment]) -> bool:
+def _has_all_scans(frame: Segment, segments: list[Segment]) -> bool:
     """Whether every component comes, and of a progressive JPEG every coefficient with its last bit."""
-    coefficients = _COEFFICIENTS if frame.marker == _PROGRESSIVE else 1
+    coefficients = _COEFFICIENTS if frame.marker == PROGRESSIVE else 1
     missing = {(component, number) for component in frame.words[6::3] for number in range(coefficients)}
     for scan in segments:
-        if scan.marker != _SCAN or len(scan.words) < 4:
+        if scan.marker != SCAN or len(scan.words) < 4:
             continue
         first, last, bits = scan.words[-3:]
-        if frame.marker != _PROGRESSIVE:
+        if frame.marker != PROGRESSIVE:
             first, last, bits = 0, 0, 0
         if bits & 15 == 0:
             missing -= {(component, number) for component in scan.words[1:-3:2] for number in range(first, last + 1)}
@@ -151,19 +203,3 @@ def _decoded(content: bytes) -> Image.Image:
     parser = ImageFile.Parser()
     parser.feed(content)
     return parser.close()
-
-
-def _segments(content: bytes) -> Iterator[_Segment]:
-    """The segments of a JPEG's first picture; the codes of a scan end at the next marker."""
-    place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != _END:
-        marker, start = content[place + 1], place + 2
-        if marker == 0xFF:  # before a marker there may be more of them
-            place += 1
-            continue
-        place = start + int.from_bytes(content[start : start + 2], "big")
-        words, start = content[start + 2 : place], place
-        if marker == _SCAN:
-            following = _MARKER.search(content, place)
-            place = following.start() if following else len(content)
-        yield _Segment(marker, words, start, place)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tifffile import EXTRASAMPLE, PLANARCONFIG, SAMPLEFORMAT
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG, SAMPLEFORMAT, TIFF, TiffPage
 
 from scripts.utils.errors import InputError
 
@@ -15,13 +15,25 @@ from .opened_picture import OpenedPicture
 
 _BYTE = 255
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
+_BITS, _PHOTOMETRIC = 258, 262  # TIFF tags
+_FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
 _BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 
 
 def check_layout(opened: OpenedPicture) -> None:
-    """Refuses signed numbers, planes of 16 bits, a second channel, and one value of few or many bits as transparent."""
+    """Refuses pixels that would be shown otherwise than they are meant.
+
+    Signed numbers, planes of 16 bits, a second channel, one value of few or many bits as transparent, luminance and
+    colour differences without JPEG, and a fourth channel of which nothing says that it is what is transparent.
+    """
     check_channels(opened)
     page, image = opened.page, opened.image
+    if page and page.photometric == PHOTOMETRIC.YCBCR and not opened.is_jpeg:  # whose range Pillow passes over
+        raise InputError(f"{opened.path}: holds YCbCr that is no JPEG; store it as 8-bit RGB.")
+    if page and image is not None and image.mode == "RGBA" and not page.extrasamples:
+        alpha = np.asarray(image.getchannel("A"))
+        if alpha.min() != alpha.max():
+            raise InputError(f"{opened.path}: does not say what its fourth channel is; store it as 8-bit RGB.")
     if image is not None and image.mode != "P" and "transparency" in image.info and opened.bits not in (1, 8):
         bits = f"{opened.bits} bits"
         raise InputError(f"{opened.path}: names one value of {bits} as transparent; save it as 8-bit RGB.")
@@ -32,11 +44,40 @@ def check_layout(opened: OpenedPicture) -> None:
 
 
 def check_channels(opened: OpenedPicture) -> None:
-    """Refuses two channels of which the second is no alpha: one of them would be lost."""
+    """Refuses two channels of which the second is no alpha, and a TIFF that does not say how it is to be read.
+
+    One of the channels would be lost. Without its tag a pixel has one bit, and Pillow takes zero for white.
+    """
     page = opened.page
+    if page is not None and (missing := _missing(page)):
+        raise InputError(f"{opened.path}: does not say {missing}; save it anew, as PNG.")
     alpha = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
     if page is not None and page.samplesperpixel == 2 and not alpha.intersection(page.extrasamples):
         raise InputError(f"{opened.path}: holds two channels; store an image as 8-bit RGB, a mask as one grey channel.")
+
+
+def _missing(page: TiffPage) -> str:
+    """What the tags of a TIFF's page do not say, though its pixels need it."""
+    if _PHOTOMETRIC not in page.tags:
+        return "whether 0 is black or white"
+    if page.photometric == PHOTOMETRIC.RGB and page.samplesperpixel < 3:
+        return "how many channels it has"
+    if _BITS in page.tags or page.compression in _FAX:
+        return ""
+    return "" if _holds_bits(page) else "how many bits a pixel has"
+
+
+def _holds_bits(page: TiffPage) -> bool:
+    """Whether the first part of a page has as few bytes as pixels of one bit need."""
+    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    needed = min(rows, page.imagelength) * -(-columns * page.samplesperpixel // 8)
+    page.parent.filehandle.seek(page.dataoffsets[0])
+    part = page.parent.filehandle.read(page.databytecounts[0])
+    try:
+        unpacked = TIFF.DECOMPRESSORS[page.compression](part) if page.compression != COMPRESSION.NONE else part
+    except Exception:  # each library has its own
+        return False
+    return len(unpacked) < 2 * needed
 
 
 def beyond_colours(opened: OpenedPicture) -> int:

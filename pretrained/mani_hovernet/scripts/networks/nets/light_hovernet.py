@@ -69,7 +69,12 @@ class LightHoVerNet(nn.Module):
         Returns:
             "nucleus_prediction", B2hw logits of background and nuclei; "horizontal_vertical", B2hw offsets;
             "type_prediction", BChw logits, where there are types; h = w = ``output``.
+
+        Raises:
+            ValueError: when an image is smaller than the answer.
         """
+        if min(x.shape[2:]) < self.output:
+            raise ValueError(f"images must be {self.output} pixels high and wide at least, got {tuple(x.shape[2:])}.")
         top, left = (x.shape[2] - self.output) // 2, (x.shape[3] - self.output) // 2
         features = self.trunk(x)[:, :, top : top + self.output, left : left + self.output]
         answers = {

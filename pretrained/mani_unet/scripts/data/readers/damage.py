@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,15 @@ from tifffile import COMPRESSION, TIFF, TiffPage
 
 from scripts.utils.errors import InputError
 
+from .jpeg_means import holds_means, zeros_fit
+from .jpeg_segments import FIRST_RESTART, FRAMES, PROGRESSIVE, RESTART, RESTARTS, SCAN, START, Segment, segments_of
+
 _DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
 _ZEROS = re.compile(rb"\0{256,}")
 _BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
 _BLOCK = 8  # pixels of a block's edge
 _BAND = 1024  # rows that are compared at once
-_START, _FRAMES, _PROGRESSIVE, _SCAN, _END = b"\xff\xd8", (0xC0, 0xC1, 0xC2), 0xC2, 0xDA, 0xD9
 _COEFFICIENTS = 64  # of a block
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_RESTART, _FIRST_RESTART, _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]"), 0xD0, 8
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -29,16 +28,6 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _MISSING = "a part of its picture is missing"
 _CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
 """Codes of which a scan makes the blocks that it lacks."""
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """A segment of a JPEG: its marker, what it says, and where the codes behind it begin and end: in a scan alone."""
-
-    marker: int
-    words: bytes
-    start: int
-    end: int
 
 
 def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
@@ -138,8 +127,17 @@ def _png_bytes(header: bytes) -> int:
 
 def _of_zeros(content: bytes, image: Image.Image) -> str:
     """Codes of zeros alone stand for blocks of one shade: the picture has to show as many as a stretch is long."""
-    codes = (content[segment.start : segment.end] for segment in _segments(content))
-    longest = max((len(zeros.group()) for each in codes for zeros in _ZEROS.finditer(each)), default=0)
+    segments = list(segments_of(content))
+    frame = next((each for each in segments if each.marker in FRAMES), None)
+    longest = 0
+    for scan in segments:
+        stretches = [len(zeros.group()) for zeros in _ZEROS.finditer(content, scan.start, scan.end)]
+        if not stretches:
+            continue
+        if frame is None or not holds_means(frame, scan):
+            longest = max(longest, *stretches)
+        elif not zeros_fit(content, image, segments, frame, scan, _ZEROS):
+            return f"{max(stretches):,} of its bytes are zeros"
     if not longest:
         return ""
     grey = np.asarray(image.convert("L"))
@@ -159,19 +157,19 @@ def _of_end(
         image: the same, decoded; by default it is decoded here.
         decoded: decodes it, and what it is compared with.
     """
-    segments = list(_segments(content)) if content.startswith(_START) else []
-    frame = next((each for each in segments if each.marker in _FRAMES), None)
+    segments = list(segments_of(content)) if content.startswith(START) else []
+    frame = next((each for each in segments if each.marker in FRAMES), None)
     if frame is None:
         return ""
     if not _has_all_scans(frame, segments):
         return _MISSING
     further, done = [], 0
     for scan in segments:
-        if scan.marker == _SCAN:
-            restarts = [mark[1] - _FIRST_RESTART for mark in _RESTART.findall(content, scan.start, scan.end)]
-            if restarts != [number % _RESTARTS for number in range(len(restarts))]:
+        if scan.marker == SCAN:
+            restarts = [mark[1] - FIRST_RESTART for mark in RESTART.findall(content, scan.start, scan.end)]
+            if restarts != [number % RESTARTS for number in range(len(restarts))]:
                 return _MISSING
-            restart = bytes([0xFF, _FIRST_RESTART + len(restarts) % _RESTARTS])
+            restart = bytes([0xFF, FIRST_RESTART + len(restarts) % RESTARTS])
             further += [content[done : scan.end], _CODES, restart, _CODES]
             done = scan.end
     decoded = decoded or _decoded
@@ -186,15 +184,15 @@ def _of_end(
     return "" if same else _MISSING
 
 
-def _has_all_scans(frame: _Segment, segments: list[_Segment]) -> bool:
+def _has_all_scans(frame: Segment, segments: list[Segment]) -> bool:
     """Whether every component comes, and of a progressive JPEG every coefficient with its last bit."""
-    coefficients = _COEFFICIENTS if frame.marker == _PROGRESSIVE else 1
+    coefficients = _COEFFICIENTS if frame.marker == PROGRESSIVE else 1
     missing = {(component, number) for component in frame.words[6::3] for number in range(coefficients)}
     for scan in segments:
-        if scan.marker != _SCAN or len(scan.words) < 4:
+        if scan.marker != SCAN or len(scan.words) < 4:
             continue
         first, last, bits = scan.words[-3:]
-        if frame.marker != _PROGRESSIVE:
+        if frame.marker != PROGRESSIVE:
             first, last, bits = 0, 0, 0
         if bits & 15 == 0:
             missing -= {(component, number) for component in scan.words[1:-3:2] for number in range(first, last + 1)}
@@ -205,19 +203,3 @@ def _decoded(content: bytes) -> Image.Image:
     parser = ImageFile.Parser()
     parser.feed(content)
     return parser.close()
-
-
-def _segments(content: bytes) -> Iterator[_Segment]:
-    """The segments of a JPEG's first picture; the codes of a scan end at the next marker."""
-    place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != _END:
-        marker, start = content[place + 1], place + 2
-        if marker == 0xFF:  # before a marker there may be more of them
-            place += 1
-            continue
-        place = start + int.from_bytes(content[start : start + 2], "big")
-        words, start = content[start + 2 : place], place
-        if marker == _SCAN:
-            following = _MARKER.search(content, place)
-            place = following.start() if following else len(content)
-        yield _Segment(marker, words, start, place)
