@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from mani_monai.apps.prepare.alignment import Alignment, alignment
+from mani_monai.apps.prepare.mask_doubts import ACCEPT
 from mani_monai.apps.prepare.masks import count_types, to_instances
 from mani_monai.apps.prepare.windows import WindowGrid
+from mani_monai.data.pixel_size import read_pixel_size
+from mani_monai.data.readers.outline_sizes import OutlinedMask
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.readers.records import Listing, RawMask, Record
 from mani_monai.transforms.rescaling import LEAST_SIDE
@@ -176,10 +180,24 @@ def read_instances(record: Record, size: tuple[int, int], accept_doubtful: bool 
     if raw.values.shape != size:
         sizes = f"is {size[0]}x{size[1]} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
         raise InputError(f"{record.image}: {sizes}; give it its own mask.")
+    if not accept_doubtful and (doubt := _unit_doubt(raw, record.image)):
+        raise InputError(f"{record.image}: the mask is doubtful: {doubt}, or insist with {ACCEPT}.")
     try:
         return to_instances(raw, accept_doubtful)
     except ValueError as error:
         raise InputError(f"{record.image}: {error}.") from error
+
+
+def _unit_doubt(raw: RawMask, image: Path) -> str:
+    """Why outlines are not believed to be in pixels; empty where they may be, or nobody says how large pixels are."""
+    if not isinstance(raw, OutlinedMask) or raw.sizes is None:
+        return ""
+    um = raw.sizes.um
+    if um is None:
+        with suppress(InputError):  # of pixels that are not square
+            size = read_pixel_size(image)
+            um = size.um if size else None
+    return raw.sizes.doubt(um) if um else ""
 
 
 def _write(

@@ -25,7 +25,7 @@ class PreparationOptions:
         skip_bad: where images fail, write the others. The failures are listed and the exit status is 1 either way;
             without this flag nothing is written then.
         accept_doubtful: take masks that cannot be what they say (ids that repeat, levels of a map, one nucleus over
-            everything), and masks of which most do not fit their images.
+            everything, outlines in micrometres), and masks of which most do not fit their images.
         seed: split k is drawn with SEED + k, the folds with SEED.
         window: cut every image into windows of WINDOW x WINDOW pixels, which splits and folds keep together; images
             stay whole by default.

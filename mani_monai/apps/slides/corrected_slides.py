@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from shapely import Polygon
 
 from mani_monai.apps.slides.drawn_regions import OBJECTS, DrawnRegion, drawn_regions
 from mani_monai.apps.slides.slide import Slide, open_slide
@@ -13,6 +14,7 @@ from mani_monai.apps.slides.slide_files import TRAINING_ENDING
 from mani_monai.apps.slides.slide_paths import OUTLINES, files_for, slide_paths, slides_below
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.opened_picture import MOST_PIXELS
+from mani_monai.data.readers.outline_sizes import OutlinedMask, OutlineSizes
 from mani_monai.data.readers.outlines import OutlinedNuclei, rasterised
 from mani_monai.data.readers.records import FORTY_TIMES, Listing, RawImage, RawMask, Record
 from mani_monai.data.writers.tables import NUCLEUS
@@ -56,7 +58,7 @@ def read_corrected_slides(
     wanted, stated = given_pixel_size(mpp), given_pixel_size(slide_mpp, "--slide_mpp")
     paths, problems = slide_paths(Path(slides))
     folder = check_folder(geojson, "GeoJSON files named as the slides")
-    drawn: list[tuple[Slide, Path, float, DrawnRegion]] = []
+    drawn: list[tuple[Slide, Path, float, DrawnRegion, OutlineSizes]] = []
     left_out = [*slides_below(Path(slides), (folder,)), *left_below(folder, _GEOJSON, "GeoJSON file", "--geojson")]
     used: set[Path] = set()
     for path in paths:
@@ -69,19 +71,30 @@ def read_corrected_slides(
         try:
             slide = open_slide(path, stated)
             ratio = slide.ratio(wanted.um if wanted else None)
-            drawn += [(slide, files[0], ratio, each) for each in drawn_regions(files[0], slide, ratio, objects)]
+            regions = drawn_regions(files[0], slide, ratio, objects)
+            outlined = _outlined(slide, ratio, regions)
+            drawn += [(slide, files[0], ratio, each, outlined) for each in regions]
         except InputError as error:
             problems.append(str(error))
     unknown = [path for path in paths_in(folder) if path.name.lower().endswith(OUTLINES) and path not in used]
     problems += [f"{path}: has no slide of its name in {slides}; rename it, or remove it." for path in unknown]
     if not used and not unknown and (below := folders_below(folder, OUTLINES)):
         raise InputError(f"{folder}: holds no GeoJSON; name {shown(below[0])} with --geojson.")
-    names = _names([region for *_, region in drawn], classes)
-    parted = any(region.part != "training" for *_, region in drawn)
+    names = _names([region for *_, region, _ in drawn], classes)
+    parted = any(region.part != "training" for *_, region, _ in drawn)
     records = tuple(_record(*each, names, parted) for each in drawn)
-    sizes = {round(slide.size.um * ratio, 4) for slide, _, ratio, _ in drawn}
+    sizes = {round(slide.size.um * ratio, 4) for slide, _, ratio, *_ in drawn}
     made = sizes.pop() if len(sizes) == 1 else mpp
     return Listing("qupath", records, str(licence), "slide", tuple(left_out), tuple(problems), names, made)
+
+
+def _outlined(slide: Slide, ratio: float, regions: Sequence[DrawnRegion]) -> OutlineSizes:
+    """Sizes of all nuclei of a file, and where its rectangles lie."""
+    outlines = {id(each): each for region in regions for each in region.nuclei}.values()
+    areas = [sum(Polygon(rings[0], rings[1:]).area for rings in outline.polygons) for outline in outlines]
+    far = (max(region.window.bottom for region in regions), max(region.window.right for region in regions))
+    reach = [edge * ratio / side for edge, side in zip(far, slide.shape, strict=True)]
+    return OutlineSizes(np.array(areas) * ratio**2, (reach[0], reach[1]), slide.size.um)
 
 
 def _names(regions: Sequence[DrawnRegion], classes: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +115,13 @@ def _is_class(name: str | None) -> bool:
 
 
 def _record(
-    slide: Slide, file: Path, ratio: float, region: DrawnRegion, names: tuple[str, ...], parted: bool
+    slide: Slide,
+    file: Path,
+    ratio: float,
+    region: DrawnRegion,
+    sizes: OutlineSizes,
+    names: tuple[str, ...],
+    parted: bool,
 ) -> Record:
     window = region.window
     place = f"x{round(window.left * ratio)}_y{round(window.top * ratio)}"
@@ -115,7 +134,8 @@ def _record(
 
     def read_mask(size: tuple[int, int]) -> RawMask:
         nuclei = rasterised(file, region.nuclei, size)
-        return RawMask(nuclei.ids, "ids", (*region.notes, *nuclei.notes), _types(nuclei, names) if names else None)
+        types = _types(nuclei, names) if names else None
+        return OutlinedMask(nuclei.ids, "ids", (*region.notes, *nuclei.notes), types, sizes)
 
     part = region.part if parted else None
     return Record(f"{slide.path.stem}_{place}", slide.path.stem, slide.path, read_mask, read_image, part=part)

@@ -11,6 +11,7 @@ from pathlib import Path
 from mani_monai.utils.folders import file_hash, name_fault, paths_in, shown
 
 from .geojson_outlines import OUTLINE_ENDINGS, read_outlines
+from .outline_sizes import OutlinedMask, OutlineSizes
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
 from .records import RawMask
 
@@ -66,7 +67,8 @@ def read_mask_of(path: Path, kind: str) -> Callable[[tuple[int, int]], RawMask]:
 
     def read(shape: tuple[int, int]) -> RawMask:
         nuclei = read_outlines(path, shape)
-        return RawMask(nuclei.ids, "ids", (("outlines to ids", 1), *nuclei.notes))
+        notes = (("outlines to ids", 1), *nuclei.notes)
+        return OutlinedMask(nuclei.ids, "ids", notes, sizes=OutlineSizes.of_ids(nuclei.ids))
 
     return read
 

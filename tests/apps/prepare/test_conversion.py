@@ -1,12 +1,13 @@
+import json
 from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.apps.prepare.conversion import convert, convert_all
+from mani_monai.apps.prepare.conversion import convert, convert_all, read_instances
 from mani_monai.apps.prepare.windows import WindowGrid
-from mani_monai.data.readers import Listing, RawImage, RawMask, Record
+from mani_monai.data.readers import Listing, RawImage, RawMask, Record, read_folder
 from mani_monai.utils import InputError
 
 HEIGHT, WIDTH = 24, 40
@@ -103,3 +104,29 @@ def test_each_failure_is_a_line(folder):
     assert [conversion.image.id for conversion in conversions] == ["a"]
     assert len(failures) == 2
     assert "all.npy: is 24x40 (height x width) but its mask 40x24" in failures[0]
+
+
+@pytest.mark.parametrize("scale", [1, 0.25])
+def test_outlines_in_micrometres_are_doubted_where_the_image_says_its_pixel_size(tmp_path, scale):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "images" / "a.png", dpi=(101600, 101600))  # 0.25 um
+    boxes = [(20 + 30 * k, 40 + 20 * k, 36 + 30 * k, 54 + 20 * k) for k in range(4)]
+    write_geojson(tmp_path / "masks" / "a.geojson", boxes, scale)
+    (record,) = read_folder(tmp_path / "images", tmp_path / "masks").records
+    if scale == 1:
+        assert read_instances(record, (160, 160)).values.max() == 4
+        return
+    with pytest.raises(InputError, match=r"a\.png: the mask is doubtful: .* um2 at 0\.25 um"):
+        read_instances(record, (160, 160))
+    assert read_instances(record, (160, 160), accept_doubtful=True).values.max() == 4
+
+
+def write_geojson(path, boxes, scale):
+    rings = [[[x, y], [right, y], [right, low], [x, low], [x, y]] for x, y, right, low in boxes]
+    features = [
+        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [(np.array(ring) * scale).tolist()]}}
+        for ring in rings
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_slides import made_picture, write_slide
 
+from mani_monai.apps.prepare.conversion import read_instances
 from mani_monai.apps.prepare.prepare_command import COMMANDS
 from mani_monai.apps.slides.corrected_slides import read_corrected_slides
 from mani_monai.utils import InputError
@@ -214,3 +215,19 @@ def test_what_lies_in_subfolders_is_said(slides, tmp_path):
     listing = listing_of(slides, tmp_path, [REGION, nucleus(110, 60, 120, 70)])
     (line,) = listing.left_out
     assert line == "1 GeoJSON file in later (1): subfolders are not searched; name one with --geojson."
+
+
+def test_outlines_in_micrometres_are_refused_where_nobody_insists(slides, tmp_path):
+    """Nuclei of 14 to 18 um2, and their rectangle, at a quarter of their places."""
+    drawn = [(110 + 22 * column, 60 + 22 * row, 14 + column, 16 + row) for row in range(3) for column in range(3)]
+    for scale in (1, 0.25):
+        features = [region(*(scale * edge for edge in (100, 50, 200, 130)))]
+        features += [nucleus(*(scale * edge for edge in (x, y, x + w, y + h))) for x, y, w, h in drawn]
+        (record,) = listing_of(slides, tmp_path, features).records
+        size = record.read_image().pixels.shape[:2]
+        if scale == 1:
+            assert read_instances(record, size).values.max() == 9
+            continue
+        with pytest.raises(InputError, match=r"a median of 1 um2 at 0\.25 um .* or insist with --accept_doubtful"):
+            read_instances(record, size)
+        assert read_instances(record, size, accept_doubtful=True).values.max() == 9
