@@ -60,7 +60,7 @@ def _say_their_size(slides: str) -> bool:
 
     for path in slide_paths(Path(str(slides)).expanduser())[0]:
         try:
-            open_slide(path)
+            open_slide(path).close()
         except InputError:
             continue
         return True

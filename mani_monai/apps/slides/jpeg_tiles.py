@@ -86,6 +86,11 @@ class JpegTiles:
                     return max(row * down, top), max(column * right, left), reason
         return None
 
+    def close(self) -> None:
+        """Lets go of the file, once nobody reads it."""
+        with self._lock:
+            self._stream.close()
+
     def _looked_at(self, tiles: JpegLevel, number: int) -> str:
         if number not in tiles.known:
             offset, count = tiles.places[number]
@@ -125,6 +130,11 @@ class WholeLevels:
             row, column = (round(place * self.steps[level]) for place in fault[:2])
             raise unread(self.path, row, column, fault[2])
         return self._levels.cut(level, top, left, height, width)
+
+    def close(self) -> None:
+        """Lets go of the file, of which both have a handle."""
+        self._tiles.close()
+        self._levels.close()
 
 
 def _means(content: bytes) -> Image.Image:

@@ -38,7 +38,11 @@ def open_levels(path: Path) -> Levels:
         return levels
     tiles = JpegTiles.of(path, levels.sizes)
     whole = levels if tiles is None else WholeLevels(path, levels, tiles)
-    check_levels(path, whole)
+    try:
+        check_levels(path, whole)
+    except BaseException:
+        whole.close()
+        raise
     return whole
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def sample_windows(
         each = max(count // max(len(paths), 1), 1)
         for path in paths:
             try:
-                windows |= _written(open_slide(path, otherwise=otherwise), new, um, each, edge, seed)
+                with closing(open_slide(path, otherwise=otherwise)) as slide:
+                    windows |= _written(slide, new, um, each, edge, seed)
             except InputError as error:
                 problems.append(str(error))
         if not windows:

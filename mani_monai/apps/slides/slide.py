@@ -44,6 +44,10 @@ class Slide:
     size: PixelSize
     known_hash: str | None = None
 
+    def close(self) -> None:
+        """Lets go of the file; nothing can be read afterwards."""
+        self.levels.close()
+
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels of the finest level, of what was scanned."""

@@ -50,6 +50,10 @@ class Levels(Protocol):
         """RGB pixels of a level; the cut lies within it."""
         ...
 
+    def close(self) -> None:
+        """Lets go of the file; nothing can be cut afterwards."""
+        ...
+
 
 class OpenSlideLevels:
     """What OpenSlide reads. Transparent pixels take the background colour; the scanned bounds are the slide.
@@ -108,6 +112,11 @@ class OpenSlideLevels:
         canvas.paste(region, mask=region.getchannel("A"))
         return canvas
 
+    def close(self) -> None:
+        """Lets go of the file, once nobody reads it."""
+        with self._lock:
+            self._slide.close()
+
     def _reopen(self) -> None:
         try:
             self._slide.close()
@@ -150,6 +159,11 @@ class TiffSlideLevels:
         except Exception as error:  # zarr, imagecodecs and tifffile have errors of their own
             raise unread(self.path, place[1], place[0], short_reason(error)) from error
 
+    def close(self) -> None:
+        """Lets go of the file, once nobody reads it."""
+        with self._lock:
+            self._slide.close()
+
 
 class PictureLevels:
     """A plain picture: a slide of one level, held in memory.
@@ -179,6 +193,9 @@ class PictureLevels:
     def cut(self, level: int, top: int, left: int, height: int, width: int) -> Image.Image:
         """RGB pixels."""
         return Image.fromarray(self._pixels[top : top + height, left : left + width])
+
+    def close(self) -> None:
+        """There is no file any more."""
 
 
 def _pair(facts: Any, x: str, y: str) -> tuple[float, float] | None:

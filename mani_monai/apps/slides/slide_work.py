@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -77,12 +78,13 @@ class SlideWork:
     def slide(self, path: Path) -> SlideResult:
         """Does this process's shards of a slide, and its files once all shards are there; never raises for a slide."""
         try:
-            return self._slide(path)
+            with closing(open_slide(path, self.mpp)) as slide:
+                return self._slide(slide)
         except Exception as error:
             return SlideResult(path.name, FAILED, note=file_line(path, error))
 
-    def _slide(self, path: Path) -> SlideResult:
-        slide = open_slide(path, self.mpp)
+    def _slide(self, slide: Slide) -> SlideResult:
+        path = slide.path
         if DICOM in self.outputs:
             check_dicom(slide)
         ratio = slide.ratio(self.model.mpp)

@@ -1,6 +1,9 @@
 """Tiles of JPEG that were cut short: named by their place, and the rest is done."""
 
+import gc
 import io
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +11,10 @@ import tifffile
 from made_slides import dark_model, made_picture
 from PIL import Image
 
-from mani_monai.apps.slides import jpeg_tiles
+from mani_monai.apps.slides import jpeg_tiles, opened_levels
 from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
 from mani_monai.apps.slides.opened_levels import open_levels
+from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.data.readers import damage
 from mani_monai.utils import InputError
@@ -157,3 +161,30 @@ def test_tiles_of_another_kind_or_another_file_are_left_to_their_decoder(tmp_pat
     tiles = JpegTiles.of(svs(tmp_path / "b.svs"), [(512, 1408)])
     assert tiles.fault(0, 0, 0, 512, 1408) is None
     assert tiles.fault(1, 0, 0, 512, 1408) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists open files there")
+@pytest.mark.parametrize("make", [svs, pyramid])
+def test_a_slide_that_is_closed_or_refused_holds_no_file(tmp_path, make, monkeypatch):
+    path = make(tmp_path / ("a.svs" if make is svs else "a.ome.tif")).resolve()
+
+    def is_open():
+        return any(link.exists() and link.resolve() == path for link in Path("/proc/self/fd").iterdir())
+
+    gc.disable()
+    try:
+        with closing(open_slide(path)) as slide:
+            assert isinstance(slide.levels, WholeLevels)
+            slide.levels.cut(0, 0, 0, 10, 10)
+            assert is_open()
+        assert not is_open()
+        monkeypatch.setattr(opened_levels, "check_levels", refuse)
+        with pytest.raises(InputError, match="no picture"):
+            open_slide(path)
+        assert not is_open()
+    finally:
+        gc.enable()
+
+
+def refuse(path, levels):
+    raise InputError(f"{path}: no picture.")
