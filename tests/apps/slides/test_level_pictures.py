@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from made_slides import dark_model, made_picture, write_slide
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from mani_monai.apps.slides.level_pictures import check_levels
 from mani_monai.apps.slides.opened_levels import open_levels
@@ -86,8 +86,38 @@ def test_what_is_all_glass_is_one_picture_and_what_cannot_be_read_is_left_to_its
     check_levels("a.svs", Drawn(glass))
     check_levels("a.svs", Drawn([PICTURE, OTHER[::2, ::2]], unreadable={1}))
     glass[2] = glass[2] - 20
+    check_levels("a.svs", Drawn(glass))
+    glass[2] = glass[2] - 60
     with pytest.raises(InputError, match="level 2 shows another picture than level 1"):
         check_levels("a.svs", Drawn(glass))
+
+
+def on_glass(share):
+    """A picture of tissue on glass, 1024 x 1536."""
+    whole = np.full((1024, 1536, 3), 244, np.uint8)
+    side = int(512 * share)
+    whole[300 : 300 + side, 200 : 200 + side] = PICTURE[:side, :side]
+    return np.clip(whole + np.random.default_rng(0).normal(0, 3, (*whole.shape[:2], 1)), 0, 255).astype(np.uint8)
+
+
+def toned(picture, bright, gamma):
+    return np.clip(255 * (np.clip(picture * bright, 0, 255) / 255) ** gamma, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("share", [0.25, 1])
+@pytest.mark.parametrize(("bright", "gamma"), [(1, 1), (0.9, 1), (0.85, 1.15), (1.15, 0.85)])
+def test_a_level_may_be_brighter_darker_or_blurred_and_show_no_other_picture(share, bright, gamma):
+    fine = on_glass(share)
+    blurred = Image.fromarray(fine).filter(ImageFilter.GaussianBlur(3))
+    coarse, coarsest = fine[::4, ::4], toned(np.asarray(blurred)[::16, ::16], bright, gamma)
+    check_levels("a.svs", Drawn([fine, coarse, coarsest]))
+    check_levels("a.svs", Drawn([fine, toned(coarse, bright, gamma), np.asarray(blurred)[::16, ::16]]))
+    blank, halved = np.full_like(coarsest, 244), coarsest.copy()
+    halved[28:] = 244  # of the tissue's 32 rows at most
+    others = [coarsest[::-1], coarsest[:, ::-1], toned(blank, bright, gamma)] + ([halved] if share == 1 else [])
+    for other in others:
+        with pytest.raises(InputError, match="its level 2 shows another picture than level 1"):
+            check_levels("a.svs", Drawn([fine, coarse, np.ascontiguousarray(other)]))
 
 
 def test_few_and_small_tissue_is_compared_where_it_lies():
