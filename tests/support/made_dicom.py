@@ -1,16 +1,26 @@
-"""Made DICOM slides: an instance a level, tiles without compression."""
+"""Made DICOM slides: an instance a level, tiles without compression, or of JPEG."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 EDGE = 128  # of a frame
 
 
 def write_dicom(
-    folder: Path, picture: np.ndarray, mpp: float = 0.25, levels: int = 1, name: str = "level", seed: int = 0
+    folder: Path,
+    picture: np.ndarray,
+    mpp: float = 0.25,
+    levels: int = 1,
+    name: str = "level",
+    seed: int = 0,
+    harm: Mapping[int, Callable[[bytes], bytes]] | None = None,
 ) -> list[Path]:
     """Writes a slide as VL Whole Slide Microscopy images, the finest level first; the next are every second pixel.
 
@@ -21,6 +31,7 @@ def write_dicom(
         levels: how many.
         name: of the files, before the level's number.
         seed: of the unique identifiers.
+        harm: makes the tiles JPEG, and what it says of those of the finest level, by number; None packs none.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, VLWholeSlideMicroscopyImageStorage, generate_uid
@@ -71,6 +82,23 @@ def write_dicom(
         groups.PixelMeasuresSequence = [measures]
         dataset.SharedFunctionalGroupsSequence = [groups]
         dataset.PixelData = frames.tobytes()
+        if harm is not None:
+            pack(dataset, frames.reshape(-1, EDGE, EDGE, 3), harm if level == 0 else {})
         paths.append(folder / f"{name}{level}.dcm")
         dataset.save_as(paths[-1], enforce_file_format=True)
     return paths
+
+
+def pack(dataset: Any, frames: np.ndarray, harm: Mapping[int, Callable[[bytes], bytes]]) -> None:
+    """Gives a data set frames of JPEG."""
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import JPEGBaseline8Bit
+
+    streams = [io.BytesIO() for _ in frames]
+    for stream, frame in zip(streams, frames, strict=True):
+        Image.fromarray(frame).save(stream, "JPEG", quality=85)
+    coded = [harm.get(number, bytes)(stream.getvalue()) for number, stream in enumerate(streams)]
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PhotometricInterpretation, dataset.LossyImageCompression = "YBR_FULL_422", "01"
+    dataset.PixelData = encapsulate(coded)
+    dataset["PixelData"].VR = "OB"

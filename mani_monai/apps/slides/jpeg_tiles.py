@@ -5,45 +5,28 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
+from mani_monai.apps.slides.dicom_series import DICOM_ENDING
+from mani_monai.apps.slides.dicom_tiles import dicom_levels
+from mani_monai.apps.slides.jpeg_level import JpegLevel
 from mani_monai.apps.slides.slide_levels import Levels, unread
 from mani_monai.data.readers.damage import jpeg_fault
-
-
-@dataclass(frozen=True, eq=False)
-class JpegLevel:
-    """Where the tiles of a level lie in a TIFF.
-
-    Attributes:
-        edges: height and width of a tile in pixels.
-        across: tiles a row.
-        places: of each tile in the file, with how many bytes it has.
-        tables: the JPEG tables that all share; may be empty.
-        known: what was found of a tile that was looked at, by its number.
-    """
-
-    edges: tuple[int, int]
-    across: int
-    places: Sequence[tuple[int, int]]
-    tables: bytes
-    known: dict[int, str] = field(default_factory=dict)
 
 
 class JpegTiles:
     """The tiles of a slide's levels, each looked at when it is first read.
 
     Args:
-        path: a TIFF of any name.
         levels: those of its levels that are tiles of JPEG, by number.
     """
 
-    def __init__(self, path: Path, levels: dict[int, JpegLevel]) -> None:
-        self._stream, self._levels, self._lock = path.open("rb"), levels, threading.Lock()
+    def __init__(self, levels: dict[int, JpegLevel]) -> None:
+        self._levels, self._lock = levels, threading.Lock()
+        self._streams = {path: path.open("rb") for path in {level.path for level in levels.values()}}
 
     @classmethod
     def of(cls, path: Path, sizes: Sequence[tuple[int, int]]) -> JpegTiles | None:
@@ -54,16 +37,19 @@ class JpegTiles:
             sizes: height and width of its levels in pixels.
 
         Returns:
-            None where no level is known to be made of tiles of JPEG, as of other formats than TIFF.
+            None where no level is known to be made of tiles of JPEG, as of other formats than TIFF and DICOM.
         """
         try:
+            if path.suffix.lower() == DICOM_ENDING:
+                levels = dicom_levels(path, sizes)
+                return cls(levels) if levels else None
             with TiffFile(path) as tiff:
                 pages = [page for page in _all_pages(tiff) if page.is_tiled and page.compression == COMPRESSION.JPEG]
                 found = {level: [page for page in pages if page.shape[:2] == size] for level, size in enumerate(sizes)}
-                levels = {level: _tiles(same[0]) for level, same in found.items() if len(same) == 1}
-        except Exception:  # no TIFF, or one that tifffile cannot read
+                levels = {level: _tiles(path, same[0]) for level, same in found.items() if len(same) == 1}
+        except Exception:  # no such file, or one that tifffile or pydicom cannot read, or the latter is missing
             return None
-        return cls(path, levels) if levels else None
+        return cls(levels) if levels else None
 
     def fault(self, level: int, top: int, left: int, height: int, width: int) -> tuple[int, int, str] | None:
         """The first row and column of a cut, in pixels of the level, that a damaged tile has, and what is wrong.
@@ -89,14 +75,16 @@ class JpegTiles:
     def close(self) -> None:
         """Lets go of the file, once nobody reads it."""
         with self._lock:
-            self._stream.close()
+            for stream in self._streams.values():
+                stream.close()
 
     def _looked_at(self, tiles: JpegLevel, number: int) -> str:
         if number not in tiles.known:
             offset, count = tiles.places[number]
             with self._lock:
-                self._stream.seek(offset)
-                content = self._stream.read(count)
+                stream = self._streams[tiles.path]
+                stream.seek(offset)
+                content = stream.read(count)
             if tiles.tables:
                 content = tiles.tables[:-2] + content[2:]
             tiles.known[number] = (
@@ -154,7 +142,7 @@ def _all_pages(tiff: TiffFile) -> list[TiffPage]:
     return pages + [inner for page in pages for inner in page.pages or () if isinstance(inner, TiffPage)]
 
 
-def _tiles(page: TiffPage) -> JpegLevel:
+def _tiles(path: Path, page: TiffPage) -> JpegLevel:
     across = -(-page.imagewidth // page.tilewidth)
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-    return JpegLevel((page.tilelength, page.tilewidth), across, places, page.jpegtables or b"")
+    return JpegLevel(path, (page.tilelength, page.tilewidth), across, places, page.jpegtables or b"")
