@@ -122,6 +122,8 @@ def _refusing(path: Path, what: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: is not there; name a file that is.") from None
     except _FAILURES as error:
         reason = f"{type(error).__name__} {error}".splitlines()[0]
         raise InputError(f"{path}: is no GeoJSON {what} ({reason}); export it again.") from error

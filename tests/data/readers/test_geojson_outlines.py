@@ -152,3 +152,9 @@ def test_regions_are_what_a_person_drew(tmp_path):
     (tmp_path / "a.geojson").write_text(json.dumps(collection(found)))
     with pytest.raises(InputError, match="no polygon of an annotation"):
         read_polygons(tmp_path / "a.geojson")
+
+
+def test_a_file_that_is_not_there_is_no_damaged_one(tmp_path):
+    for read in (read_polygons, lambda path: read_outlines(path, (4, 5))):
+        with pytest.raises(InputError, match=r"none\.geojson: is not there; name a file that is\.$"):
+            read(tmp_path / "none.geojson")

@@ -213,5 +213,5 @@ def test_what_is_no_collection_of_polygons_is_one_line(tmp_path, text):
 
 
 def test_a_missing_file_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"none\.geojson: is no GeoJSON .*No such file"):
+    with pytest.raises(InputError, match=r"none\.geojson: is not there; name a file that is"):
         read_geojson(tmp_path / "none.geojson", (3, 4))
