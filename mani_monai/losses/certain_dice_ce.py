@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from monai.losses import DiceCELoss
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from ..transforms.sure_nuclei import UNSURE
+from .pixel_cross_entropy import pixel_cross_entropy
 
 _BACKGROUND = 30.0  # a logit whose softmax is 1
 
@@ -41,7 +41,5 @@ class CertainDiceCELoss(DiceCELoss):
         mask = target.masked_fill(unsure, 0)
         found = torch.zeros_like(input)
         found[:, 0] = _BACKGROUND
-        entropy = cross_entropy(input, mask[:, 0].long(), reduction="none")
-        sure = ~unsure[:, 0]
-        mean = (entropy * sure).sum() / sure.sum().clamp(min=1)
+        mean = pixel_cross_entropy(self, input, mask, (~unsure[:, 0]).to(input.dtype))
         return self.lambda_dice * self.dice(torch.where(unsure, found, input), mask) + self.lambda_ce * mean

@@ -74,7 +74,7 @@ class ConsistencyLoss(AdaptationLoss):
             the mean over pixels, a scalar >= 0.
         """
         domains = [target, source] if self.source else [target]
-        return torch.stack([self._compare_on(domain.image, network) for domain in domains]).mean()
+        return torch.stack([self._compare_on(domain.clean, network) for domain in domains]).mean()
 
     def compare(self, logits: Tensor, probability: Tensor) -> Tensor:
         """Returns the term, a scalar, of the student's B2HW logits and the teacher's B2HW probabilities."""

@@ -150,7 +150,7 @@ class CyclicPseudoLabelLoss(AdaptationLoss):
         Returns:
             cross-entropy and weighted squared error, each a mean over its certain pixels, 0 where there are none.
         """
-        labels = self.label(target.image)
+        labels = self.label(target.clean)
         certain = (labels.nuclei != IGNORED).sum().clamp(min=1)
         loss = cross_entropy(target.logits, labels.nuclei, ignore_index=IGNORED, reduction="sum") / certain
         if self.hover_branch is None or labels.offsets is None or labels.hover is None:

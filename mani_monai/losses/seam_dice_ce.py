@@ -6,9 +6,9 @@ from typing import Any
 
 from monai.losses import DiceCELoss
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from ..transforms.nuclei_seams import SEAM
+from .pixel_cross_entropy import pixel_cross_entropy
 
 
 class SeamDiceCELoss(DiceCELoss):
@@ -43,6 +43,5 @@ class SeamDiceCELoss(DiceCELoss):
         seams = target == SEAM
         mask = target.masked_fill(seams, 0)
         weight = 1 + (self.seam_weight - 1) * seams[:, 0].to(input.dtype)
-        entropy = cross_entropy(input, mask[:, 0].long(), reduction="none")
-        mean = (entropy * weight).sum() / weight.sum()
+        mean = pixel_cross_entropy(self, input, mask, weight)
         return self.lambda_dice * self.dice(input, mask) + self.lambda_ce * mean

@@ -19,6 +19,7 @@ from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.model import Model
 from mani_monai.transforms import dense_crf, normalise_stains, swap_low_frequencies
+from mani_monai.transforms.nuclei_seams import mark_seams
 from mani_monai.utils.files import load_tensors
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
@@ -170,3 +171,20 @@ def test_inference_sees_what_training_saw_to_the_last_bit(make_workflow, tmp_pat
         picture = np.asarray(Image.open(item["image"]))
         assert torch.equal(model.image(picture), expected["image"])
     assert len(shown)
+
+
+# labels that are more than a mask
+
+
+@pytest.mark.parametrize("overlay", ["seams", "contour", "distance", "self_training"])
+def test_scores_are_against_the_labels_own_mask(make_workflow, tmp_path, overlay):
+    """A seam of background is marked above 0, and would count as nuclei in Dice and in the choice by it."""
+    parser = make_workflow(tmp_path, overlay, "evaluate", initialize=[]).parser
+    marked = 0
+    for name in ("validate::dataset", "evaluate::test_dataset", "evaluate::oracle_dataset"):
+        dataset = parser.get_parsed_content(name)
+        for item, made in zip(dataset.data, dataset, strict=True):
+            ids = np.asarray(Image.open(item["label"]))
+            np.testing.assert_array_equal(made["label"][0], ids > 0)
+            marked += ((mark_seams(ids) > 0) & (ids == 0)).sum()
+    assert marked > 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.losses import DiceCELoss
 
-from mani_monai.losses import CertainDiceCELoss
+from mani_monai.losses import CertainDiceCELoss, SeamDiceCELoss
 
 OPTIONS = {"include_background": False, "to_onehot_y": True, "softmax": True, "smooth_nr": 1, "smooth_dr": 1}
 
@@ -23,6 +23,15 @@ def labels():
 
 def test_a_sure_label_gives_the_stock_loss(logits, labels):
     torch.testing.assert_close(CertainDiceCELoss(**OPTIONS)(logits, labels), DiceCELoss(**OPTIONS)(logits, labels))
+
+
+@pytest.mark.parametrize("option", [{"weight": torch.tensor([1.0, 3.0])}, {"label_smoothing": 0.2}])
+def test_every_option_of_the_stock_loss_counts(logits, labels, option):
+    options = {**OPTIONS, "include_background": True, **option}
+    plain, stock = CertainDiceCELoss(**OPTIONS)(logits, labels), DiceCELoss(**options)(logits, labels)
+    torch.testing.assert_close(CertainDiceCELoss(**options)(logits, labels), stock)
+    torch.testing.assert_close(SeamDiceCELoss(**options)(logits, labels), stock)
+    assert stock.item() != pytest.approx(plain.item(), rel=1e-3)
 
 
 def test_what_is_unsure_might_as_well_not_be_there(logits, labels):

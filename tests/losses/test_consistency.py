@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +15,9 @@ from torch.nn.functional import cross_entropy
 from mani_monai.losses import ConsistencyLoss, DomainBatch, MaskedConsistencyLoss
 from mani_monai.transforms import BlockMask, NoisePerturbation, Symmetry
 
-BOTH = [ConsistencyLoss, MaskedConsistencyLoss]
+MASKED = partial(MaskedConsistencyLoss, confidence=0.0)
+"""By default no pixel of these networks is sure: all terms would be 0, and equal."""
+BOTH = [ConsistencyLoss, MASKED]
 
 
 def network(seed: int = 0) -> nn.Sequential:
@@ -71,6 +75,16 @@ def test_teacher_on_the_clean_image_against_student_on_the_perturbed_one(batch_s
         expected = deepcopy(teacher).train(batch_statistics)(target.image).softmax(1)
         answer = deepcopy(student)(0.5 * target.image + 0.1).softmax(1)
     assert value.item() == pytest.approx((answer - expected).square().mean().item(), abs=1e-7)
+
+
+@pytest.mark.parametrize("loss", BOTH)
+def test_images_are_compared_as_they_were_before_the_networks_own_pass_perturbed_them(loss):
+    clean, values = domain(), []
+    perturbed = replace(clean, image=1 - clean.image, unperturbed=clean.image)
+    for target in (clean, perturbed):
+        torch.manual_seed(0)
+        values.append(loss(network(1))(None, target, network(0)).item())
+    assert values[0] == values[1]
 
 
 @pytest.mark.parametrize("symmetry", [Symmetry(1, False), Symmetry(3, True), Symmetry(2, False)])

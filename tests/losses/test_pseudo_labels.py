@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,6 +185,16 @@ def test_the_teacher_runs_through_the_inferer():
     plain, halved = (CyclicPseudoLabelLoss(teacher, threshold=0.55, inferer=inferer) for inferer in (None, Halved()))
     assert torch.equal(halved.label(image).nuclei, plain.label(image / 2).nuclei)
     assert not torch.equal(halved.label(image).nuclei, plain.label(image).nuclei)
+
+
+def test_the_teacher_labels_images_as_they_were_before_a_perturbation():
+    teacher = nn.Conv2d(3, 2, 1)
+    nn.init.constant_(teacher.weight[1], 1.0)
+    image, logits = torch.rand(1, 3, 8, 8), torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    loss = CyclicPseudoLabelLoss(teacher, threshold=0.55)
+    clean, perturbed = domain(logits, image=image), domain(logits, image=1 - image)
+    assert loss(None, replace(perturbed, unperturbed=image)).item() == loss(None, clean).item()
+    assert loss(None, perturbed).item() != loss(None, clean).item()
 
 
 def target_batch(count: int) -> tuple[torch.Tensor, torch.Tensor]:
