@@ -6,11 +6,11 @@ No PanNuke figure goes without its rule and aggregation, and the others beside i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mani_monai.evaluation.image_names import image_names
 from mani_monai.metrics import CLASS_COUNTS, FIGURES, PanopticCounts
 from mani_monai.metrics.empty_rules import EMPTY_RULES, HEADLINE_RULE
 from mani_monai.metrics.pannuke_scores import AGGREGATIONS, HEADLINE_AGGREGATION, PanNukeScores, compute_pannuke_scores
@@ -24,7 +24,7 @@ def tissues_of(items: Sequence[Mapping[str, str]]) -> dict[str, str]:
     Args:
         items: ``{"image": path, "tissue": name, ...}``.
     """
-    return {Path(item["image"]).stem: item.get("tissue", UNKNOWN) for item in items}
+    return {name: item.get("tissue", UNKNOWN) for name, item in zip(image_names(items), items, strict=True)}
 
 
 def instance_report(result: Mapping[str, Any], aggregation: str = HEADLINE_AGGREGATION, selection: str = "last") -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mani_monai.data.writers.instance_maps import write_instance_map, write_mask
+from mani_monai.evaluation.image_names import image_names
 
 
 class PredictionWriter:
@@ -24,11 +25,14 @@ class PredictionWriter:
         folder: where to.
         items: the evaluator's items, ``{"image": path, ...}``, in order and one a batch.
         key: of a prediction in the evaluator's output: one-hot CHW, C > 1, background first; or 1HW ids.
+
+    Raises:
+        InputError: when two images have one name.
     """
 
     def __init__(self, folder: str | Path, items: Sequence[Mapping[str, str]], key: str = "pred") -> None:
         self.folder = Path(folder)
-        self.items = items
+        self.names = image_names(items)
         self.key = key
 
     @contextmanager
@@ -47,12 +51,12 @@ class PredictionWriter:
             engine: an evaluator that has just done an image; its output is a list of one.
         """
         (output,) = cast("Sequence[Mapping[str, Tensor]]", engine.state.output)
-        stem = Path(self.items[engine.state.iteration - 1]["image"]).stem
+        name = self.names[engine.state.iteration - 1]
         prediction = self._plane(output[self.key])
         if len(output[self.key]) == 1:
-            write_instance_map(self.folder / f"{stem}_instances.tif", prediction.astype(np.int64))
+            write_instance_map(self.folder / f"{name}_instances.tif", prediction.astype(np.int64))
         else:
-            write_mask(self.folder / f"{stem}_mask.png", prediction)
+            write_mask(self.folder / f"{name}_mask.png", prediction)
 
     def _plane(self, prediction: Tensor) -> NDArray[np.generic]:
         plane = prediction[0] if len(prediction) == 1 else prediction.argmax(dim=0)

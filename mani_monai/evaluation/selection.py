@@ -14,6 +14,7 @@ from monai.engines import Evaluator
 from torch import nn
 from tqdm import tqdm
 
+from mani_monai.evaluation.image_names import image_names
 from mani_monai.evaluation.label_free_scorer import LabelFreeScorer
 from mani_monai.evaluation.predictions import PredictionWriter
 from mani_monai.evaluation.weight_average import second_half, snapshots_of
@@ -76,7 +77,7 @@ def evaluate_selections(
             "prepare the target with --masks. mani infer needs none."
         )
     run, out = Path(run_dir), Path(out_dir)
-    images = [Path(item["image"]).stem for item in items]
+    images = image_names(items)
     snapshots = snapshots_of(run)
     late = second_half(snapshots)
     last, source_validation = weights_file(run), weights_file(run, "model_source_val.pt")

@@ -15,7 +15,7 @@ from mani_monai.utils.whole_tensors import load_whole
 
 def snapshots_of(run_dir: str | Path) -> list[Path]:
     """Weights of a training's course, in order; none where there are none."""
-    return sorted(Path(run_dir).glob("snapshots/iteration_*.pt"))
+    return sorted(Path(run_dir).glob("snapshots/iteration_*.pt"), key=lambda path: (len(path.name), path.name))
 
 
 def second_half(snapshots: Sequence[Path]) -> list[Path]:

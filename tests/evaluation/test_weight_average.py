@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mani_monai.evaluation.weight_average import averaged_weights, mean_state
+from mani_monai.evaluation.weight_average import averaged_weights, mean_state, snapshots_of
 from mani_monai.utils import InputError
 from mani_monai.utils.files import save_atomically
 
@@ -33,3 +33,11 @@ def test_one_snapshot_is_nothing_to_average(tmp_path):
         save_atomically({"weight": torch.zeros(1)}, tmp_path / place)
     with pytest.raises(InputError, match="has 1 snapshot to average"):
         averaged_weights(tmp_path)
+
+
+def test_the_course_of_a_million_iterations_is_in_order(tmp_path):
+    """The numbers in the names have six digits up to there, and seven from there on."""
+    paths = [tmp_path / "snapshots" / f"iteration_{number:06d}.pt" for number in (500, 999_500, 1_000_000)]
+    for path in paths:
+        save_atomically({}, path)
+    assert snapshots_of(tmp_path) == paths
