@@ -24,6 +24,8 @@ from mani_monai.utils.whole_tensors import load_whole
 FURTHER = ("prototypes",)
 """Facts that a training need not have."""
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
+STATISTICS, OF_TARGET = "statistics", "target"
+"""What an evaluation says of the batch statistics that it scored with, and what adabn.json has it say."""
 AGAIN = "write it again"
 
 
@@ -77,7 +79,7 @@ def read_run(
         declaration,
         tuple(map(Domain.of, training["domains"])),
         {**facts, "method": method or training["method"]},
-        _scores(metrics, path, state, selection, scored),
+        _scores(metrics, path, state, selection, scored, evaluation is not None),
     )
 
 
@@ -98,9 +100,17 @@ def _metrics_file(folder: Path, evaluation: str | None) -> Path:
 
 
 def _scores(
-    metrics: Mapping[str, Any], weights: Path, state: Mapping[str, Tensor], selection: str | None, path: Path
+    metrics: Mapping[str, Any],
+    weights: Path,
+    state: Mapping[str, Tensor],
+    selection: str | None,
+    path: Path,
+    named: bool,
 ) -> dict[str, Any] | None:
-    """The scores of a selection, by default of one that is these very weights, best without target labels."""
+    """The scores of a selection, by default of one that is these very weights, best without target labels.
+
+    An evaluation of an earlier version does not say its batch statistics: one that was ``named`` is believed.
+    """
     selections = metrics.get("selections", {})
     if not isinstance(selections, Mapping) or not all(isinstance(found, Mapping) for found in selections.values()):
         raise InputError(f"{path}: its 'selections' are no objects; {AGAIN}.")
@@ -113,6 +123,9 @@ def _scores(
         held = ", ".join(selections) or "none"
         raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
     if weights.stem.endswith(REESTIMATED):  # an evaluation with AdaBN loads what these were made from
+        if metrics.get(STATISTICS, OF_TARGET if named else None) != OF_TARGET:
+            remedy = "evaluate the run with the overlay adabn, and name that --evaluation"
+            raise InputError(f"{path}: was not made with {weights.name}'s batch statistics; {remedy}.")
         state = load_whole(weights.with_stem(weights.stem.removesuffix(REESTIMATED)))
     if "digest" in selections[selection] and not _is_of(selections[selection], weights.name, state):
         remedy = "score them with evaluate.json, or name another --selection"

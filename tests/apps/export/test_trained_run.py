@@ -109,7 +109,24 @@ def test_scores_of_earlier_weights_are_not_taken_for_these(run):
     assert "digest" not in read_run(run).scores["figures"]
     torch.save({"weight": torch.zeros(2)}, weights_file(run, "model_adabn.pt"))
     assert read_run(run, weights="model_adabn.pt").scores is None
-    assert read_run(run, weights="model_adabn.pt", selection="last").scores["figures"]["dice_mean"] == 0.5
+
+
+def test_scores_without_its_statistics_are_not_those_of_reestimated_weights(run):
+    """An evaluation with AdaBN, too, loads the weights as they were: its digests are those of the plain one."""
+    selections = {
+        name: {**found, "digest": fingerprint({"weight": torch.zeros(2)})} for name, found in SELECTIONS.items()
+    }
+    torch.save({"weight": torch.ones(2)}, weights_file(run, "model_adabn.pt"))
+    asked = {"weights": "model_adabn.pt", "selection": "last"}
+    for place, statistics in {"evaluation": {}, "plain": "source", "half": "half", "adabn": "target"}.items():
+        said = {"statistics": statistics} if statistics else {}
+        write(run / place / "metrics.json", {"selections": selections, **said})
+    for options in ({}, {"evaluation": str(run / "plain")}, {"evaluation": str(run / "half")}):
+        with pytest.raises(InputError, match=r"not made with model_adabn\.pt's batch statistics; evaluate .* adabn"):
+            read_run(run, **asked, **options)
+    for place in ("adabn", "evaluation"):
+        scores = read_run(run, **asked, evaluation=str(run / place)).scores
+        assert scores["figures"]["dice_mean"] == 0.5
 
 
 @pytest.mark.parametrize(
