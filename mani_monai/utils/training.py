@@ -48,7 +48,7 @@ def announce_cost(
         inferer: what runs it in training.
         device: where training runs.
         iterations: training steps.
-        warmup: those without a target batch.
+        warmup: those without a target batch; all of them where nothing adapts.
         batch_size: images of a domain in a step.
         crop_size: edge of an image in pixels.
         probe_size: edge of the one image that is timed; networks of a fixed input size need theirs.
@@ -73,8 +73,9 @@ def announce_cost(
     seconds = min(duration_of_a_step() for _ in range(PROBES)) * (crop_size / probe) ** 2 * images
     long = seconds > SHORT
     duration = f"{seconds / 3600:.1f} hours" if long else f"{max(seconds / 60, 1):.0f} min"
+    domains = "from each domain" if warmup < iterations else "of the source"
     print(
-        f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px from each domain take "
+        f"Training on CPU: {iterations} iterations of {batch_size} images of {crop_size} px {domains} take "
         f"about {duration} here, validation aside." + (f" {REMEDY}" if long else ""),
         flush=True,
     )

@@ -49,6 +49,7 @@ def test_cost_is_measured_times_what_is_to_do(capsys, monkeypatch, iterations, w
     assert line.count("\n") == 1
     assert f"{iterations} iterations of {batch_size} images of " in line
     assert f"about {duration} here" in line
+    assert ("from each domain" in line) is (warmup < iterations)
     assert ("quick" in line) is ("hours" in duration), "only somebody who would wait is told how not to"
 
 

@@ -34,10 +34,11 @@ def test_a_folder_that_was_moved_is_scored_as_it_was_trained(whole, tmp_path):
     assert found == folder / "evaluation"
     metrics = json.loads((found / "metrics.json").read_text())
     assert {"last", "source_validation", "average", "oracle"} == set(metrics["selections"])
-    assert metrics["source"] == "toy_source"
+    assert (metrics["source"], metrics["statistics"]) == ("toy_source", "source")
     assert not (whole / "evaluation").exists()
     adabn = evaluate_run(folder, ["adabn"], label_free_images=0, **FEW_BATCHES)
     assert adabn == folder / "evaluation_adabn"
+    assert json.loads((adabn / "metrics.json").read_text())["statistics"] == "target"
 
 
 def test_an_evaluation_tells_its_table_and_no_best_score(whole, tmp_path, capfd):
