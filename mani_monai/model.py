@@ -200,7 +200,9 @@ class Model:
         """
         same = isinstance(whole, np.ndarray) and whole.shape == picture.shape
         tissue = tissue_mask(picture)
-        image = self._image(shown_as_glass(picture, tissue), None if same else whole)
+        shown, whole = shown_as_glass(picture, tissue), None if same else whole
+        measured = whole is None and hasattr(next(iter(self._steps), None), "mask_key")
+        image = self._image(shown, whole, tissue_mask(shown, (picture, tissue)) if measured else None)
         with torch.inference_mode():
             answer = self.inferer(image.unsqueeze(0), self.network)[0]
         return off_tissue(self._turned(answer).contiguous().cpu().numpy(), tissue)
@@ -279,12 +281,16 @@ class Model:
         """
         return self._image(shown_as_glass(picture), whole)
 
-    def _image(self, picture: NDArray[np.uint8], whole: Whole) -> Tensor:
+    def _image(self, picture: NDArray[np.uint8], whole: Whole, mask: NDArray[np.bool_] | None = None) -> Tensor:
+        """As :meth:`image`, of a picture as the network is shown it, and its mask of tissue where that is known."""
         image = self.pixels(picture)
         seen = self.pixels(shown_as_glass(whole)) if isinstance(whole, np.ndarray) else whole
         shape = image.shape
         for step in self._steps:
-            image = step({"image": image} if seen is None else {"image": image, "whole": seen})["image"]
+            item: dict[str, Any] = {"image": image} if seen is None else {"image": image, "whole": seen}
+            if mask is not None:
+                item["mask_of_image"] = mask.T if self.declaration.axes == COLUMNS else mask
+            image, mask = step(item)["image"], None  # later steps see another picture
             seen = step({"image": seen})["image"] if isinstance(seen, Tensor) else seen
         if image.shape != shape:
             given = f"{tuple(image.shape)} of {tuple(shape)}"

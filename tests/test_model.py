@@ -13,6 +13,7 @@ from mani_monai import declaration as declarations
 from mani_monai import known_components
 from mani_monai.declaration import COLUMNS
 from mani_monai.known_components import PARTING
+from mani_monai.transforms import NormaliseStainsd, tissue_mask
 from mani_monai.utils import InputError
 
 STAINS = {"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}
@@ -88,6 +89,26 @@ def test_a_painted_quarter_changes_nothing_beside_it_and_holds_no_nuclei(colour,
     maps = model.maps(picture)
     np.testing.assert_allclose(maps[:, :, :60], part, atol=1e-5)
     assert (maps[0, :, 60:] > maps[1, :, 60:] + 20).all()
+
+
+@pytest.mark.parametrize("axes", ["rows_columns", COLUMNS])
+def test_the_mask_of_tissue_that_stains_are_measured_by_is_that_of_the_picture_shown(monkeypatch, axes):
+    masks = []
+    normalise = NormaliseStainsd.__call__
+    monkeypatch.setattr(
+        NormaliseStainsd, "__call__", lambda step, item: masks.append(dict(item)) or normalise(step, item)
+    )
+    picture = noise(300, 310).copy()
+    picture[20:60, 10:50], picture[:, 280:] = (15, 25, 120), 0
+    model = red_model(-1, axes=axes, preprocessing=[STAINS])
+    model.maps(picture)
+    image, mask = (masks[0][key] for key in ("image", "mask_of_image"))
+    np.testing.assert_array_equal(mask, tissue_mask(image.permute(1, 2, 0).numpy()))
+    assert 0.5 < mask.mean() < 1
+    smoothed = red_model(-1, preprocessing=[{"_target_": "GaussianSmoothd", "keys": "image", "sigma": 1.0}, STAINS])
+    smoothed.maps(picture)
+    model.maps(picture[:100], picture)
+    assert ["mask_of_image" in item for item in masks] == [True, False, False, False], "of the part, and of its whole"
 
 
 def test_a_step_that_is_declared_is_taken(monkeypatch):

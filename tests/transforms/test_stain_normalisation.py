@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from scipy.ndimage import gaussian_filter
 from skimage.color import lab2rgb, rgb2lab
 
-from mani_monai.transforms import NormaliseStainsd, normalise_stains
+from mani_monai.transforms import NormaliseStainsd, normalise_stains, tissue_mask
 from mani_monai.transforms.stain_normalisation import _MANY, REFERENCE_MEAN, REFERENCE_STD, TissueColours
 
 HAEMATOXYLIN, EOSIN = np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]])
@@ -185,6 +185,24 @@ def test_a_large_image_is_normalised_as_each_of_its_pixels_is(large):
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, (normalise_stains(image) * np.float32(255)).round())
     assert (result != large).any()
+
+
+def test_statistics_are_those_of_numpy_bit_for_bit(large):
+    """Sums in float32 depend on their order: that of numpy's along the pixels, which all figures were measured with."""
+    pixels = rgb2lab(np.moveaxis(large, 0, -1).astype(np.float32) / np.float32(255))
+    tissue = pixels[tissue_mask(np.moveaxis(large, 0, -1)) & (pixels[..., 0] < 85)]
+    found = TissueColours.of_image(large)
+    assert (found.mean, found.std) == (tuple(tissue.mean(axis=0).tolist()), tuple(tissue.std(axis=0).tolist()))
+
+
+def test_a_mask_that_is_known_takes_the_place_of_its_own():
+    image = (stained(amounts()) * 255).round().astype(np.uint8)
+    mask = tissue_mask(np.moveaxis(image, 0, -1))
+    np.testing.assert_array_equal(normalise_stains(image, mask=mask), normalise_stains(image))
+    mask[:, 32:] = False
+    found = NormaliseStainsd("image")({"image": image, "mask_of_image": mask})["image"]
+    np.testing.assert_array_equal(found, normalise_stains(image, TissueColours.of_image(image, mask)))
+    assert (found != normalise_stains(image)).any()
 
 
 def test_a_small_part_is_normalised_as_in_its_large_whole(large):

@@ -10,7 +10,7 @@ import torch
 from made_slides import made_picture
 from PIL import Image
 
-from mani_monai.transforms import BackgroundOffTissued, tissue_mask
+from mani_monai.transforms import BackgroundOffTissued, flat_grey, tissue, tissue_mask
 from mani_monai.transforms.tissue import GLASS, REACH, off_tissue, shown_as_glass
 
 KINDS = {
@@ -50,7 +50,7 @@ STAINS = {
 }
 
 
-def tissue(colour: tuple[int, int, int], noise: int = 9) -> np.ndarray:
+def shaded(colour: tuple[int, int, int], noise: int = 9) -> np.ndarray:
     """96x96 of a colour, lighter and darker by a little."""
     shade = np.random.default_rng(0).integers(-noise, noise + 1, (96, 96, 1))
     return np.clip(np.array(colour) + shade, 0, 255).astype(np.uint8)
@@ -58,7 +58,7 @@ def tissue(colour: tuple[int, int, int], noise: int = 9) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_painted_quarter_is_no_tissue(kind):
-    picture = tissue(STAINS["eosin"])
+    picture = shaded(STAINS["eosin"])
     picture[:, 72:] = KINDS[kind]
     mask = tissue_mask(picture)
     assert mask[:, :72].all()
@@ -83,7 +83,7 @@ def noisy(colour: tuple[int, int, int], spread: int, shape: tuple[int, int]) -> 
 @pytest.mark.parametrize("spread", [0, 3, 6])
 @pytest.mark.parametrize("kind", KINDS)
 def test_neither_noise_nor_jpeg_makes_tissue_of_it(kind, spread, quality):
-    picture = np.tile(tissue(STAINS["eosin"]), (1, 3, 1))
+    picture = np.tile(shaded(STAINS["eosin"]), (1, 3, 1))
     picture[:, 224:] = noisy(KINDS[kind], spread, (96, 64))
     mask = tissue_mask(through_jpeg(picture, quality))
     assert mask[:, 224:].mean() <= 0.05
@@ -98,8 +98,8 @@ def test_neither_noise_nor_jpeg_makes_ink_of_stains(stain, quality):
 
 @pytest.mark.parametrize("stain", STAINS)
 def test_stained_tissue_is_tissue(stain):
-    assert tissue_mask(tissue(STAINS[stain])).all()
-    assert tissue_mask(tissue(STAINS[stain], noise=0)).all()
+    assert tissue_mask(shaded(STAINS[stain])).all()
+    assert tissue_mask(shaded(STAINS[stain], noise=0)).all()
 
 
 def test_a_picture_in_grey_is_tissue():
@@ -108,7 +108,7 @@ def test_a_picture_in_grey_is_tissue():
 
 
 def test_dark_specks_in_a_nucleus_stay():
-    picture = tissue(STAINS["dark nucleus"])
+    picture = shaded(STAINS["dark nucleus"])
     picture[40:47, 40:47] = 5
     picture[60:67, 20:27] = 255
     assert tissue_mask(picture).all()
@@ -127,6 +127,32 @@ def test_windows_give_the_masks_of_the_whole():
     np.testing.assert_array_equal(tissue_mask(picture.transpose(1, 0, 2)), whole.T)
 
 
+def test_a_known_mask_is_taken_where_pictures_are_the_same(monkeypatch):
+    other = made_picture(600, 620)
+    other[:, 590:] = KINDS["black"]
+    known, picture = tissue_mask(other), other.copy()
+    picture[10:60, 10:60] = KINDS["blue pen"]
+    expected, asked = tissue_mask(picture), []
+    block = tissue._block_mask
+    monkeypatch.setattr(tissue, "_block_mask", lambda part: asked.append(part.shape) or block(part))
+    np.testing.assert_array_equal(tissue_mask(picture, (other, known)), expected)
+    assert (expected != known).any()
+    assert len(asked) == 1, "one of nine blocks differs"
+
+
+def test_greys_by_sums_of_every_square():
+    """Of differences up to 255, whose sums over a square do not fit into 16 bits."""
+    planes = np.random.default_rng(0).choice(np.array([0, 4, 255], np.int16), (3, 60, 70), p=[0.1, 0.1, 0.8])
+    planes[:, :, 35:] = planes[:, :, 35:] // 32
+    planes[0, :30] = 255
+    planes[1:, :30, :30] = 0
+    wide = np.pad(planes.astype(np.int64), [(0, 0), (7, 7), (7, 7)], mode="edge")
+    sums = np.lib.stride_tricks.sliding_window_view(wide, (15, 15), (1, 2)).sum(axis=(3, 4))
+    expected = np.ptp(sums, axis=0) <= 8 * 225
+    assert 0.1 < expected.mean() < 0.9
+    np.testing.assert_array_equal(flat_grey._is_grey(planes), expected)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (14, 200)])
 def test_small_pictures(shape):
     assert not tissue_mask(np.zeros((*shape, 3), np.uint8)).any()
@@ -139,7 +165,7 @@ def test_other_arrays_are_refused():
 
 
 def test_it_is_shown_as_glass():
-    picture = tissue(STAINS["eosin"])
+    picture = shaded(STAINS["eosin"])
     assert shown_as_glass(picture) is picture
     picture[:, 72:] = 0
     shown = shown_as_glass(picture)

@@ -22,7 +22,7 @@ _GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
 _LEAST_TISSUE = 0.01  # share of an image
 _LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
 _MOST_GAIN = 3.0  # so that noise is not blown up
-_MANY = 1 << 20  # pixels from which on a table of all colours pays
+_MANY = 1 << 17  # pixels from which on a table of all colours pays
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,22 +50,31 @@ class Lab:
             return cls((pixels * 255).round().clip(0, 255).astype(np.uint8), rgb2lab(pixels), None)
         if image[0].size < _MANY:
             return cls(pixels, rgb2lab(pixels.astype(np.float32) / np.float32(255)), None)
-        red, green, blue = (plane.astype(np.intp) for plane in image)
-        codes = red << 16 | green << 8 | blue
+        codes = image[0].astype(np.uint32)
+        for plane in image[1:]:
+            codes = codes << 8 | plane
+        codes = codes.astype(np.intp)
         occurs = np.zeros(1 << 24, bool)
         occurs[codes] = True
         found = np.flatnonzero(occurs)
         places = np.empty(len(occurs), np.int32)
         places[found] = np.arange(len(found), dtype=np.int32)
         colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1)[None]
-        return cls(pixels, rgb2lab(colours.astype(np.float32) / np.float32(255)), places[codes])
+        return cls(pixels, rgb2lab(colours.astype(np.float32) / np.float32(255)), np.take(places, codes))
 
-    def tissue(self) -> tuple[np.ndarray, int]:
-        """Colours of the pixels of tissue, N3, and how many pixels there are in all."""
-        tissue, dark = tissue_mask(self.picture), self.values[..., 0] < _GLASS
+    def tissue(self, mask: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+        """Colours of the pixels of tissue, 3N, and how many pixels there are in all.
+
+        Args:
+            mask: HW, the picture's :func:`tissue_mask` where that is known.
+        """
+        mask, dark = tissue_mask(self.picture) if mask is None else mask, self.values[..., 0] < _GLASS
+        values = self.values.reshape(-1, 3).T
         if self.places is None:
-            return self.values[tissue & dark], tissue.size
-        return self.values[0, self.places[tissue & np.take(dark[0], self.places)]], tissue.size
+            chosen = np.flatnonzero(mask & dark)
+        else:
+            chosen = self.places[mask & np.take(dark[0], self.places)]
+        return np.stack([np.take(plane, chosen) for plane in values]), mask.size
 
 
 @dataclass(frozen=True)
@@ -83,20 +92,22 @@ class TissueColours:
     share: float
 
     @classmethod
-    def of_image(cls, image: np.ndarray | Lab) -> TissueColours:
+    def of_image(cls, image: np.ndarray | Lab, mask: np.ndarray | None = None) -> TissueColours:
         """Measures one image in float32.
 
         Args:
             image: 3HW RGB, uint8 or in 0..1; or its CIELAB.
+            mask: HW, its :func:`tissue_mask` where that is known.
         """
-        tissue, pixels = (image if isinstance(image, Lab) else Lab.of(image)).tissue()
-        if not len(tissue):
+        tissue, pixels = (image if isinstance(image, Lab) else Lab.of(image)).tissue(mask)
+        count = tissue.shape[1]
+        if not count:
             return cls((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
-        middle, spread = (
-            cast("tuple[float, float, float]", tuple(values.tolist()))
-            for values in (tissue.mean(axis=0), tissue.std(axis=0))
-        )
-        return cls(middle, spread, len(tissue) / pixels)
+        mean = _sums(tissue) / np.float32(count)
+        tissue -= mean[:, None]
+        std = np.sqrt(_sums(np.multiply(tissue, tissue, out=tissue)) / np.float32(count))
+        middle, spread = (cast("tuple[float, float, float]", tuple(values.tolist())) for values in (mean, std))
+        return cls(middle, spread, count / pixels)
 
     @classmethod
     def of(cls, windows: Iterable[np.ndarray]) -> TissueColours:
@@ -110,19 +121,26 @@ class TissueColours:
         for window in windows:
             tissue, pixels = Lab.of(window).tissue()
             total += pixels
-            if len(tissue):
+            if found := tissue.shape[1]:
                 tissue = tissue.astype(np.float64)
-                own = tissue.mean(axis=0)
+                own = _sums(tissue) / found
                 step, before = own - mean, count
-                count += len(tissue)
-                mean = mean + step * len(tissue) / count
-                squares = squares + ((tissue - own) ** 2).sum(axis=0) + step**2 * before * len(tissue) / count
+                count += found
+                mean = mean + step * found / count
+                squares = squares + _sums((tissue - own[:, None]) ** 2) + step**2 * before * found / count
         std = np.sqrt(squares / max(count, 1))
         middle, spread = (cast("tuple[float, float, float]", tuple(values.tolist())) for values in (mean, std))
         return cls(middle, spread, count / max(total, 1))
 
 
-def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None = None) -> np.ndarray:
+def _sums(planes: np.ndarray) -> np.ndarray:
+    """C sums of CN, value after value: those that numpy makes along the first axis of NC, in half of the time."""
+    return np.array([np.cumsum(plane)[-1] for plane in planes])
+
+
+def normalise_stains(
+    image: np.ndarray, whole: np.ndarray | TissueColours | None = None, mask: np.ndarray | None = None
+) -> np.ndarray:
     """Gives the tissue of an H&E image the reference's mean and spread in CIELAB (Reinhard et al. 2001).
 
     Glass, ink and black take no part in the statistics. Glass is moved with the tissue: it often takes a pink
@@ -138,12 +156,16 @@ def normalise_stains(image: np.ndarray, whole: np.ndarray | TissueColours | None
         image: 3HW RGB, uint8 or in 0..1.
         whole: 3HW RGB, uint8 or in 0..1, that the image is a part of, whose tissue gives the statistics, or these;
             itself by default.
+        mask: HW, the image's own :func:`tissue_mask` where that is known.
 
     Returns:
         3HW RGB: uint8 of uint8, else float32 in 0..1.
     """
     own = Lab.of(image)
-    seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(own if whole is None else whole)
+    if whole is None:
+        seen = TissueColours.of_image(own, mask)
+    else:
+        seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(whole)
     mean, std = np.asarray(seen.mean, np.float32), np.asarray(seen.std, np.float32)
     if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
         return image if image.dtype == np.uint8 else image.astype(np.float32, copy=False)
@@ -170,6 +192,7 @@ class NormaliseStainsd(MapTransform):
         white: the images' largest value.
         whole_key: an image that those of ``keys`` are a part of, where an item has one: its tissue gives the
             statistics. Or these, as :class:`TissueColours`.
+        mask_key: HW, the :func:`tissue_mask` of an item's image as it comes here, where an item has it.
         allow_missing_keys: leave an item without the key as it is.
 
     Raises:
@@ -177,13 +200,19 @@ class NormaliseStainsd(MapTransform):
     """
 
     def __init__(
-        self, keys: KeysCollection, white: float = 255.0, whole_key: str = "whole", allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        white: float = 255.0,
+        whole_key: str = "whole",
+        allow_missing_keys: bool = False,
+        mask_key: str = "mask_of_image",
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if white <= 0:
             raise ValueError(f"white must be > 0, got {white}.")
         self.white = white
         self.whole_key = whole_key
+        self.mask_key = mask_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """
@@ -201,7 +230,7 @@ class NormaliseStainsd(MapTransform):
                 seen = self.image(seen)
         for key in self.key_iterator(item):
             image = self.image(item[key])
-            result = normalise_stains(image, seen)
+            result = normalise_stains(image, seen, item.get(self.mask_key))
             if image.dtype != np.uint8:
                 result = result * np.float32(self.white)
                 whole = not np.issubdtype(convert_data_type(item[key], np.ndarray)[0].dtype, np.floating)
