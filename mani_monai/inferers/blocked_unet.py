@@ -16,6 +16,8 @@ BLOCK = 256
 """Pixels of a block's edge, even: 16 channels of one are 4 MiB in float32."""
 LEAST = 32
 """Pixels of the smallest edge of a block; a smaller rest at the far edges goes with the block before."""
+MOST_KEPT = 1280**2
+"""Pixels of the largest image whose finest level is kept: 16 channels of it are 100 MiB in float32."""
 _REACH = 2  # pixels that two convolutions of 3 x 3 look at
 
 
@@ -54,7 +56,7 @@ def blocked_unet(unet: FoldedUNet, images: Tensor) -> Tensor:
     Every level is computed in blocks, with the two pixels around them that its convolutions look at. Values do not
     depend on where blocks end. So those of a part of an image are the whole's, beyond the network's reach.
 
-    The encoder's finest level is computed twice rather than kept: it would take most of the memory.
+    Of a large image the encoder's finest level is computed twice rather than kept: it would take most of the memory.
 
     Args:
         unet: the network.
@@ -81,7 +83,7 @@ def _answer(unet: FoldedUNet, level: int, source: Tensor) -> Tensor:
 
     def pooled(block: _Block) -> Tensor:
         maps = encoded(block)
-        if level:
+        if level or height * width <= MOST_KEPT:
             _put(kept, maps, block, height, width)
         return functional.max_pool2d(maps, 2)
 

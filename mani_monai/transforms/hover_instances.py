@@ -11,12 +11,12 @@ from scipy.special import erf
 from skimage.morphology import disk
 from skimage.segmentation import watershed
 
+from .holes import filled
 from .hover_borders import BorderMap, Scale, Window, tiles
 from .nucleus import connected_pieces, without_small
 
 LARGEST_HOLE = 64
 """Pixels of either edge of the largest hole that models fill, so that windows have the nuclei of the whole."""
-_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 _CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
 _BLUR_RADIUS = 4  # of MONAI's GaussianSmooth at sigma 1: four sigma
 
@@ -124,9 +124,8 @@ def check_settings(kernel_size: int, radius: int, tile: int | None) -> None:
 def _check_maps(probability: NDArray, hover: NDArray) -> None:
     if probability.ndim != 2 or hover.shape != (2, *probability.shape):
         raise ValueError(f"probability must be HW and hover_maps 2HW, got {probability.shape} and {hover.shape}.")
-    with np.errstate(invalid="ignore"):
-        if not np.isfinite(probability.sum(dtype=np.float64)):
-            raise ValueError("probability must be finite, got NaN or infinity.")
+    if not np.isfinite([probability.min(initial=0), probability.max(initial=0)]).all():
+        raise ValueError("probability must be finite, got NaN or infinity.")
 
 
 def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -136,27 +135,6 @@ def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
     for axis in (0, 1):
         ndimage.correlate1d(image, kernel, axis, output=image, mode="constant")
     return image
-
-
-def filled(mask: NDArray[np.bool_], largest: int | None = None) -> NDArray[np.bool_]:
-    """Fills what a mask encloses: background that does not reach the edge of the map, not even diagonally.
-
-    Args:
-        mask: HW.
-        largest: pixels of either edge of a hole that is filled; all are, by default.
-
-    Returns:
-        HW.
-    """
-    background, count = connected_pieces(~mask, _EIGHT_NEIGHBOURS)
-    enclosed = np.ones(count + 1, dtype=bool)
-    for edge in (background[0], background[-1], background[:, 0], background[:, -1]):
-        enclosed[edge] = False
-    if largest is not None:
-        for number, box in enumerate(ndimage.find_objects(background), 1):
-            enclosed[number] &= all(side.stop - side.start <= largest for side in box)
-    enclosed[0] = True  # the mask itself
-    return enclosed[background]
 
 
 def _opened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from .nucleus import THRESHOLD, connected_pieces, least_area, without_small
+from .holes import filled
+from .nucleus import THRESHOLD, least_area, without_small
 
-_ROWS = 64  # that are worked on together, so that they stay in the processor's cache
+_ROWS, _PIXELS = 64, 1 << 15  # that are worked on together, so that they stay in the processor's cache
 
 
 def capped_distance(mask: NDArray[np.bool_], cap: int) -> NDArray[np.float32]:
@@ -35,7 +37,6 @@ def capped_distance(mask: NDArray[np.bool_], cap: int) -> NDArray[np.float32]:
     if not 1 <= cap <= 127:
         raise ValueError(f"cap must be 1 to 127, got {cap}.")
     columns = _along_columns(mask, cap)
-    roots = np.sqrt(np.arange(cap**2 + 1, dtype=np.float32))
     distance = np.empty(mask.shape, np.float32)
     for start in range(0, len(mask), _ROWS):
         block = columns[start : start + _ROWS].astype(np.int16) ** 2
@@ -48,21 +49,22 @@ def capped_distance(mask: NDArray[np.bool_], cap: int) -> NDArray[np.float32]:
             np.minimum(nearest[:, :-step], shifted[:, step:], out=nearest[:, :-step])
             step += 1
             largest = int(nearest.max())
-        distance[start : start + _ROWS] = roots[nearest]
+        np.sqrt(nearest, out=distance[start : start + _ROWS], dtype=np.float32)
     return distance
 
 
 def _along_columns(mask: NDArray[np.bool_], cap: int) -> NDArray[np.uint8]:
-    """Steps up or down to the nearest pixel outside the mask, at most ``cap``."""
-    steps, inside = np.empty(mask.shape, np.uint8), mask.view(np.uint8)
-    last = np.full(mask.shape[1], cap, np.uint8)
-    for row in range(len(mask)):
-        last = np.minimum(last + np.uint8(1), cap, dtype=np.uint8) * inside[row]
-        steps[row] = last
-    last = np.full(mask.shape[1], cap, np.uint8)
-    for row in range(len(mask) - 1, -1, -1):
-        last = np.minimum(last + np.uint8(1), cap, dtype=np.uint8) * inside[row]
-        np.minimum(steps[row], last, out=steps[row])
+    """Steps up or down to the nearest pixel outside the mask, at most ``cap``: by one, then by two, by four and so on.
+
+    Any number of steps is a sum of some of these, all in one direction.
+    """
+    steps = mask.view(np.uint8) * np.uint8(cap)
+    step = 1
+    while step <= min(cap, len(mask) - 1):
+        far = steps + np.uint8(step)  # 190 at most
+        np.minimum(steps[step:], far[:-step], out=steps[step:])
+        np.minimum(steps[:-step], far[step:], out=steps[:-step])
+        step *= 2
     return steps
 
 
@@ -141,13 +143,12 @@ def part_nuclei(
     probability = np.asanyarray(probability)
     if probability.ndim != 2:
         raise ValueError(f"probability must be HW, got shape {probability.shape}.")
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not np.isfinite(probability.sum(dtype=np.float64)):
-            raise ValueError("probability must be finite, got NaN or infinity.")
+    if not np.isfinite([probability.min(initial=0), probability.max(initial=0)]).all():
+        raise ValueError("probability must be finite, got NaN or infinity.")
     for name, known in {"contour": contour, "distance": distance}.items():
         if known is not None and known.shape != probability.shape:
             raise ValueError(f"{name} must have the shape {probability.shape}, got {known.shape}.")
-    mask = _filled(probability > THRESHOLD, rule.hole)
+    mask = filled(probability > THRESHOLD, rule.hole)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
     if distance is None:
@@ -165,20 +166,6 @@ def part_nuclei(
     return instances
 
 
-def _filled(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
-    """Fills holes that fit into a small box; what touches the map's edge is none."""
-    background, count = connected_pieces(~mask, np.ones((3, 3), bool))
-    if not count:
-        return mask
-    hole = np.zeros(count + 1, bool)
-    for number, box in enumerate(ndimage.find_objects(background), start=1):
-        hole[number] = all(
-            side.stop - side.start <= largest and side.start > 0 and side.stop < length
-            for side, length in zip(box, mask.shape, strict=True)
-        )
-    return mask | hole[background] if hole.any() else mask
-
-
 @dataclass(frozen=True, eq=False)
 class _Basins:
     """What climbs to the same peak of the depth, and the necks between such basins.
@@ -190,7 +177,7 @@ class _Basins:
         neck: N, its depth, the deepest first.
     """
 
-    number: NDArray[np.int64]
+    number: NDArray[np.int32]
     peak: NDArray[np.float32]
     sides: NDArray[np.int64]
     neck: NDArray[np.float32]
@@ -198,55 +185,64 @@ class _Basins:
     @classmethod
     def of(cls, mask: NDArray[np.bool_], depth: NDArray[np.float32]) -> _Basins:
         """Lets every pixel climb to its highest neighbour; of equally high ones the first in raster order counts."""
-        padded = np.pad(np.where(mask, depth, np.float32(-1)), 1, constant_values=-1)
-        height, width = padded.shape
-        best, way = padded.copy(), np.zeros(padded.shape, np.int8)
-        rows, columns = slice(1, height - 1), slice(1, width - 1)
-        inner = best[rows, columns], way[rows, columns]
-        for number, (down, right) in enumerate(_STEPS[1:], start=1):
-            neighbour = padded[1 + down : height - 1 + down, 1 + right : width - 1 + right]
-            higher = neighbour > inner[0]
-            if down + right < 0:  # an equally high pixel that comes first is higher
-                higher |= (neighbour == inner[0]) & (inner[1] == 0)
-            np.maximum(inner[0], neighbour, out=inner[0])
-            np.copyto(inner[1], np.int8(number), where=higher)
-
-        pixels = np.flatnonzero(padded >= 0)
-        place = np.empty(padded.size, np.int64)
-        place[pixels] = np.arange(len(pixels))
+        padded = np.full([side + 2 for side in mask.shape], np.float32(-1))
+        padded[1:-1, 1:-1][mask] = depth[mask]
+        flat, width = padded.ravel(), padded.shape[1]
+        pixels = np.flatnonzero(flat >= 0)
         steps = np.array([down * width + right for down, right in _STEPS])
-        top = place[pixels + steps[way.ravel()[pixels]]]
-        while not np.array_equal(higher := top[top], top):
-            top = higher
+        place, top = np.full(len(flat), -1, np.int32), np.empty(len(pixels), np.int64)
+        is_peak = np.empty(len(pixels), bool)
+        place[pixels] = np.arange(len(pixels), dtype=np.int32)
+        for part in _parts(len(pixels)):
+            here = pixels[part]
+            best, way = flat[here], np.zeros(len(here), np.int8)
+            for number, step in enumerate(steps[1:], start=1):
+                neighbour = flat[here + step]
+                higher = neighbour > best
+                if step < 0:  # an equally high pixel that comes first is higher
+                    higher |= (neighbour == best) & (way == 0)
+                np.maximum(best, neighbour, out=best)
+                way[higher] = number
+            top[part], is_peak[part] = place[here + steps[way]], way == 0
+        climbing = np.flatnonzero(~is_peak[top])
+        while len(climbing):
+            top[climbing] = higher = top[top[climbing]]
+            climbing = climbing[~is_peak[higher]]
 
-        is_peak = top == np.arange(len(top))
-        number = (np.cumsum(is_peak) - 1)[top]
-        basin = np.full(padded.shape, -1, np.int32)
-        basin[padded >= 0] = number
-        return cls(number, padded.ravel()[pixels[is_peak]], *_necks(padded, basin))
+        number = (np.cumsum(is_peak, dtype=np.int32) - np.int32(1))[top]
+        place[pixels] = number
+        return cls(number, flat[pixels[is_peak]], *_necks(flat, place, pixels, width))
 
 
-def _necks(padded: NDArray[np.float32], basin: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _parts(count: int) -> Iterator[slice]:
+    """Slices of a list of pixels that are worked on together."""
+    return (slice(start, start + _PIXELS) for start in range(0, count, _PIXELS))
+
+
+def _necks(
+    depth: NDArray[np.float32], basin: NDArray[np.int32], pixels: NDArray[np.int64], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The deepest pair of neighbouring pixels between any two basins, the deepest first, then in raster order.
 
     Args:
-        padded: HW depths.
-        basin: HW, of every pixel; -1 where there is none.
+        depth: of a map with a rim, its rows one after another.
+        basin: of each pixel of it; -1 outside the mask.
+        pixels: where the mask is in it.
+        width: of a row.
     """
-    sides, necks = [], []
-    flat, depth = basin.ravel(), padded.ravel()
-    for here, there, step in (
-        (basin[:, :-1], basin[:, 1:], 1),
-        (basin[:-1], basin[1:], basin.shape[1]),
-    ):
-        border = np.zeros(basin.shape, bool)
-        border[: here.shape[0], : here.shape[1]] = (here != there) & (here >= 0) & (there >= 0)
-        first = np.flatnonzero(border)
-        sides.append(np.sort([flat[first], flat[first + step]], axis=0))
-        necks.append(np.minimum(depth[first], depth[first + step]))
-    sides, necks = np.concatenate(sides, axis=1).astype(np.int64), np.concatenate(necks)
+    firsts, others = [], []
+    for step in (1, width):
+        for part in _parts(len(pixels)):
+            here = pixels[part]
+            other = basin[here + step]
+            first = here[(other != basin[here]) & (other >= 0)]
+            firsts.append(first)
+            others.append(first + step)
+    first, other = np.concatenate(firsts), np.concatenate(others)
+    sides = np.sort([basin[first], basin[other]], axis=0).astype(np.int64)
+    necks = np.minimum(depth[first], depth[other])
     order = np.argsort(-necks, kind="stable")
-    pair = sides[0] * (int(flat.max()) + 1) + sides[1]
+    pair = sides[0] * (int(basin.max()) + 1) + sides[1]
     _, first = np.unique(pair[order], return_index=True)
     chosen = order[np.sort(first)]
     return sides[:, chosen], necks[chosen]

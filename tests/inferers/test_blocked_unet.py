@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from monai.networks.nets import BasicUNet
@@ -40,6 +42,20 @@ def test_blocks_of_all_sizes_give_the_same_values(monkeypatch, dtype):
             found.append(blocked_unet(folded, images))
     assert torch.equal(found[0], found[2])
     assert torch.equal(found[1], found[2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_finest_level_that_is_kept_has_the_values_of_one_that_is_computed_twice(monkeypatch, dtype):
+    folded, images, calls = FoldedUNet.of(unet(), dtype), image(300, 301), []
+    finest = folded.encoders[0]
+    counting = lambda maps: calls.append(1) or finest(maps)  # noqa: E731
+    folded = replace(folded, encoders=(counting, *folded.encoders[1:]))
+    with torch.inference_mode():
+        kept = blocked_unet(folded, images)
+        once = len(calls)
+        monkeypatch.setattr("mani_monai.inferers.blocked_unet.MOST_KEPT", 300 * 301 - 1)
+        assert torch.equal(kept, blocked_unet(folded, images))
+    assert len(calls) == 3 * once
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

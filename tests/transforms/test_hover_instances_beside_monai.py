@@ -15,8 +15,9 @@ from skimage.morphology import opening
 from skimage.segmentation import watershed
 
 from mani_monai.data.readers.consep import read_instance_map
+from mani_monai.transforms.holes import filled
 from mani_monai.transforms.hover_borders import sobel_kernels
-from mani_monai.transforms.hover_instances import _flooded, _opened, filled
+from mani_monai.transforms.hover_instances import _flooded, _opened
 
 DATA = Path(os.environ.get("MANI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "CoNSeP"
 pytestmark = pytest.mark.usefixtures("no_warning")

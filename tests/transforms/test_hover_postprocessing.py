@@ -114,7 +114,7 @@ def test_the_files_run_alone_beside_stock_monai(tmp_path):
     folder = REPOSITORY / "mani_monai" / "transforms"
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "__init__.py").touch()
-    names = ("hover_postprocessing", "hover_instances", "hover_borders")
+    names = ("hover_postprocessing", "hover_instances", "hover_borders", "holes")
     names += ("nuclei_table", "nuclei_shapes", "nucleus", "polygons")
     for name in names:
         (tmp_path / "scripts" / f"{name}.py").write_text((folder / f"{name}.py").read_text())

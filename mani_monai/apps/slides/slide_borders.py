@@ -13,7 +13,8 @@ from mani_monai.apps.slides.slide_stains import standing_windows
 from mani_monai.large_picture import BORDER_WINDOWS, with_borders
 from mani_monai.model import Model
 from mani_monai.nuclei import nuclei_probability
-from mani_monai.transforms.hover_instances import LARGEST_HOLE, filled
+from mani_monai.transforms.holes import filled
+from mani_monai.transforms.hover_instances import LARGEST_HOLE
 from mani_monai.transforms.nucleus import connected_pieces
 from mani_monai.transforms.rescaling import is_taken_whole
 from mani_monai.transforms.stain_normalisation import TissueColours

@@ -41,7 +41,7 @@ def test_renaming_leaves_other_words_alone():
             [
                 f"transforms.{name}"
                 for name in (
-                    *("hover_borders", "hover_instances", "hover_postprocessing"),
+                    *("holes", "hover_borders", "hover_instances", "hover_postprocessing"),
                     *("nuclei_shapes", "nuclei_table", "nucleus", "polygons"),
                 )
             ],
@@ -49,7 +49,7 @@ def test_renaming_leaves_other_words_alone():
         (
             "mani_monai.transforms.PartNucleid",
             [
-                *(f"transforms.{name}" for name in ("nuclei_shapes", "nuclei_table", "nucleus")),
+                *(f"transforms.{name}" for name in ("holes", "nuclei_shapes", "nuclei_table", "nucleus")),
                 *(f"transforms.{name}" for name in ("part_nuclei", "part_nucleid")),
                 "utils.errors",
             ],

@@ -14,8 +14,9 @@ from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slide_borders import clump_boxes, with_slide_borders
 from mani_monai.apps.slides.slides_run import run_slides
 from mani_monai.data.pixel_size import PixelSize
+from mani_monai.transforms.holes import filled
 from mani_monai.transforms.hover_borders import BorderMap, border_scale
-from mani_monai.transforms.hover_instances import filled, hover_instances
+from mani_monai.transforms.hover_instances import hover_instances
 
 HEIGHT, WIDTH = 500, 620
 

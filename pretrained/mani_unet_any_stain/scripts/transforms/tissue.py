@@ -13,14 +13,15 @@ from monai.utils import convert_data_type, convert_to_dst_type
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .box_sums import AVERAGED, averaged, box_sum
+from .flat_grey import FLAT, one_grey
+
 GLASS = 225
 """Grey of 255 that a network is shown for what is no tissue: glass as scanners see it.
 
 Saturated white, black and ink change a U-Net's answer a hundred pixels away; this changes it least."""
 SUPPORT = 9
 """Edge in pixels of the square that has to lie in ink, black or white but for a tenth."""
-FLAT = 15
-"""Edge in pixels of the square that has to be of one grey."""
 REACH = 2 * (FLAT // 2)
 """Pixels around a pixel that decide about it."""
 BLACK = 32
@@ -32,17 +33,15 @@ SURE_PROBABILITIES = (1.0, 0.0)
 
 _DARKEST_GLASS = 190  # of the least channel
 _WHITE = 245  # the least channel of saturated glass
-_AVERAGED = 3  # pixels of the edge of the square that noise is averaged over
-_GREY, _PURE = 8, 2  # the most that the channels of a grey differ by, and of one that is as pale as stroma
-_PALE = 170  # the largest channel of that
-_NOISE, _SMOOTH = 3, 2  # of a flat square: its standard deviation once averaged, and as it is
 _FADED = 48  # the largest channel of faded black; nuclei as dark as that are far from grey
 _BLOCK = 256  # pixels of the edge of what is worked on at once, so that it stays in the processor's cache
 _Part = tuple[slice, slice]
 _LIGHT_INK = (np.arange(256) ** 3 // 255**2).astype(np.int16)  # by blue: red of three times its optical density
 
 
-def tissue_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def tissue_mask(
+    picture: NDArray[np.uint8], known: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None = None
+) -> NDArray[np.bool_]:
     """Where a picture may be tissue.
 
     Four kinds are none: black, saturated white, inks in colours that no stain of H&E or DAB makes, and flat grey. Each
@@ -55,6 +54,7 @@ def tissue_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
     Args:
         picture: HW3 uint8 RGB, at about 40x.
+        known: another picture of this shape and its mask, which is taken wherever the two look the same.
 
     Returns:
         HW, False where there is no tissue.
@@ -66,18 +66,21 @@ def tissue_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
         raise ValueError(f"picture must be HW3 uint8, got {picture.dtype} of shape {picture.shape}.")
     tissue = np.empty(picture.shape[:2], bool)
     for block, around, within in _blocks(tissue.shape, REACH):
-        tissue[block] = _block_mask(picture[around])[within]
+        if known is not None and np.array_equal(picture[around], known[0][around]):
+            tissue[block] = known[1][block]
+        else:
+            tissue[block] = _block_mask(picture[around])[within]
     return tissue
 
 
 def _block_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The mask of a block, which is right at ``REACH`` pixels from where it is cut."""
     planes = np.ascontiguousarray(np.moveaxis(picture, -1, 0)).astype(np.int16)
-    averaged, odd = _average(planes), _odd_colours(planes)
-    ink = _mostly(odd | _odd_colours(averaged), SUPPORT)
+    even, odd = averaged(planes), _odd_colours(planes)
+    ink = _mostly(odd | _odd_colours(even), SUPPORT)
     if ink.any():  # an average takes in the first pixel beside ink
-        ink &= odd | np.asarray(ndimage.minimum_filter(ink, _AVERAGED, mode="nearest"), bool)
-    return ~(ink | _one_grey(planes, averaged))
+        ink &= odd | np.asarray(ndimage.minimum_filter(ink, AVERAGED, mode="nearest"), bool)
+    return ~(ink | one_grey(planes, even))
 
 
 def shown_as_glass(picture: NDArray[np.uint8], tissue: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
@@ -182,9 +185,10 @@ def _odd_colours(planes: NDArray[np.int16]) -> NDArray[np.bool_]:
     if int(spread.max(initial=0)) < 10:
         return odd
     cold = np.maximum(green, blue)
-    odd |= (blue - warm >= 30) & (blue >= 2 * warm) & (green >= red - 4)  # dark blue ink
-    odd |= (red <= _LIGHT_INK[blue]) & (blue - green >= 40) & (green >= red - 4)  # light blue ink
-    odd |= (blue - warm >= 80) & (blue >= 2 * warm)  # blue ink
+    bluer, not_violet = blue - warm, green >= red - 4
+    odd |= (bluer >= 30) & (blue >= 2 * warm) & (not_violet | (bluer >= 80))  # dark blue ink, blue ink
+    light = np.nonzero((blue - green >= 40) & not_violet)
+    odd[light] |= red[light] <= _LIGHT_INK[blue[light]]  # light blue ink
     odd |= green - np.maximum(red, blue) >= 10  # green
     odd |= np.minimum(green, blue) - red >= 45  # turquoise
     odd |= (red - cold >= 120) | (red - cold >= 80) & (red >= 4 * cold)  # red: blood is paler
@@ -195,9 +199,7 @@ def _odd_colours(planes: NDArray[np.int16]) -> NDArray[np.bool_]:
 
 def _mostly(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     """The union of the squares of which a mask leaves out a tenth at most: too little for a whole row."""
-    if not mask.any():
-        return mask
-    full = _box_sum(mask.view(np.uint8), edge, np.uint8) > 0.9 * edge * edge
+    full = box_sum(mask.view(np.uint8), edge, np.uint8) > 0.9 * edge * edge
     return np.asarray(ndimage.maximum_filter(full, edge, mode="nearest"), bool) if full.any() else full
 
 
@@ -207,63 +209,3 @@ def _opened(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
         return mask
     inside = np.asarray(ndimage.minimum_filter(mask, edge, mode="nearest"), bool)
     return np.asarray(ndimage.maximum_filter(inside, edge, mode="nearest"), bool) if inside.any() else inside
-
-
-def _one_grey(planes: NDArray[np.int16], averaged: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """The union of the squares of one grey, whatever a sensor's noise makes of it.
-
-    A picture in grey, whose channels are equal, is asked for less noise: pale stroma and dark nuclei are smooth there.
-    """
-    inner, count = FLAT - _AVERAGED + 1, FLAT * FLAT
-    sums = [_box_sum(plane, FLAT, np.uint16) for plane in planes]
-    most = np.maximum(np.maximum(sums[0], sums[1]), sums[2])
-    spread = most - np.minimum(np.minimum(sums[0], sums[1]), sums[2])
-    flat = spread <= _GREY * count
-    if flat.any():
-        flat &= _is_even(averaged[1], inner, _NOISE)
-    if flat.any():
-        flat &= _is_even(averaged[0], inner, _NOISE)
-        coloured = _box_sum(planes.max(axis=0) - planes.min(axis=0), FLAT)
-        noise = (10 * coloured >= count) & ((most < _PALE * count) | (spread <= _PURE * count))
-        flat &= noise | _is_even(planes[1], FLAT, _SMOOTH)
-    return np.asarray(ndimage.maximum_filter(flat, FLAT, mode="nearest"), bool) if flat.any() else flat
-
-
-def _is_even(plane: NDArray[np.integer], edge: int, deviation: int) -> NDArray[np.bool_]:
-    """Where the square around a pixel of HW in 0..255 has at most a standard deviation; in whole numbers."""
-    centred, count = plane.astype(np.int32) - 128, edge * edge  # so that 32 bits hold what follows
-    sums = _box_sum(centred, edge)
-    np.multiply(centred, centred, out=centred)
-    return count * _box_sum(centred, edge) - sums * sums <= deviation**2 * count**2
-
-
-def _average(planes: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Planes with their noise averaged over small squares."""
-    wide = np.pad(planes, [(0, 0), (1, 1), (1, 1)], mode="edge")
-    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    return (sums + _AVERAGED**2 // 2) // np.int16(_AVERAGED**2)
-
-
-def _box_sum(plane: NDArray[np.integer], edge: int, dtype: type[np.integer] = np.int32) -> NDArray[np.integer]:
-    """Sums over squares around every pixel of HW, which the type has to hold; the outermost pixels are repeated."""
-    wide = np.pad(plane, edge // 2, mode="edge").astype(dtype, copy=False)
-    return _running_sum(_running_sum(wide, edge, 0), edge, 1)
-
-
-def _running_sum(values: NDArray[np.integer], count: int, axis: int) -> NDArray[np.integer]:
-    """Sums of as many neighbours along an axis, made of sums of two, of four and so on."""
-
-    def part(sums: NDArray[np.integer], start: int, stop: int | None) -> NDArray[np.integer]:
-        return sums[start:stop] if axis == 0 else sums[:, start:stop]
-
-    length, start, size, total = values.shape[axis] - count + 1, 0, 1, None
-    while True:
-        if count & size:
-            found = part(values, start, start + length)
-            total = found if total is None else total + found
-            start += size
-        if 2 * size > count:
-            return values if total is None else total
-        values = part(values, 0, -size) + part(values, size, None)
-        size *= 2

@@ -1,0 +1,77 @@
+"""Squares of one grey, as grey cards and empty glass are, in a picture of tissue."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .box_sums import AVERAGED, box_sum
+
+FLAT = 15
+"""Edge in pixels of the square that has to be of one grey."""
+
+_GREY, _PURE = 8, 2  # the most that the channels of a grey differ by, and of one that is as pale as stroma
+_PALE = 170  # the largest channel of that
+_NOISE, _SMOOTH = 3, 2  # of a flat square: its standard deviation once averaged, and as it is
+_Part = tuple[slice, slice]
+
+
+def one_grey(planes: NDArray[np.int16], averaged: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """The union of the squares of one grey, whatever a sensor's noise makes of it.
+
+    A picture in grey, whose channels are equal, is asked for less noise: pale stroma and dark nuclei are smooth there.
+    """
+    flat = _is_grey(planes)
+    around, within = _surrounded(flat, FLAT // 2)  # few pixels of tissue are grey: the rest asks about these
+    planes, averaged = planes[:, around[0], around[1]], averaged[:, around[0], around[1]]
+    even, inner, count = flat[around][within], FLAT - AVERAGED + 1, FLAT * FLAT
+    for channel in (1, 0):
+        if even.any():
+            even &= _is_even(averaged[channel], inner, _NOISE)[within]
+    if even.any():
+        sums = [box_sum(plane, FLAT, np.uint16)[within] for plane in planes]
+        most = np.maximum(np.maximum(sums[0], sums[1]), sums[2])
+        spread = most - np.minimum(np.minimum(sums[0], sums[1]), sums[2])
+        coloured = box_sum(planes.max(axis=0) - planes.min(axis=0), FLAT)[within]
+        noise = (10 * coloured >= count) & ((most < _PALE * count) | (spread <= _PURE * count))
+        even &= noise | _is_even(planes[1], FLAT, _SMOOTH)[within]
+    found = np.zeros_like(flat)
+    if even.any():
+        found[around][within] = even
+        found[around] = ndimage.maximum_filter(found[around], FLAT, mode="nearest")
+    return found
+
+
+def _is_grey(planes: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where the sums of the channels of 3HW over the square around a pixel differ by little.
+
+    Sums of differences reach 225 x 255. In 16 bits those beyond 32,767 come out beyond 8,160 with the other sign, which
+    is no little either.
+    """
+    red, green, blue = planes
+    first, second = (box_sum(difference, FLAT, np.int16) for difference in (red - green, green - blue))
+    most, grey = np.int16(_GREY * FLAT * FLAT), np.ones(red.shape, bool)
+    for sums in (first, second, first + second):
+        grey &= (sums + most).view(np.uint16) <= np.uint16(2 * most)
+    return grey
+
+
+def _surrounded(mask: NDArray[np.bool_], reach: int) -> tuple[_Part, _Part]:
+    """The box of a mask's pixels with some pixels around it, as far as there are any, and where it lies in that."""
+    spans = []
+    for axis in (1, 0):
+        places = np.flatnonzero(mask.any(axis=axis))
+        start, stop = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+        first = max(start - reach, 0)
+        spans.append((slice(first, stop + reach), slice(start - first, stop - first)))
+    (rows, inner_rows), (columns, inner_columns) = spans
+    return (rows, columns), (inner_rows, inner_columns)
+
+
+def _is_even(plane: NDArray[np.integer], edge: int, deviation: int) -> NDArray[np.bool_]:
+    """Where the square around a pixel of HW in 0..255 has at most a standard deviation; in whole numbers."""
+    centred, count = plane.astype(np.int32) - 128, edge * edge  # so that 32 bits hold what follows
+    sums = box_sum(centred, edge)
+    np.multiply(centred, centred, out=centred)
+    return count * box_sum(centred, edge) - sums * sums <= deviation**2 * count**2
