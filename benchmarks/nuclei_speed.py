@@ -103,13 +103,12 @@ def _model(name: str, precision: str) -> Model:
 
 def _asked(model: Model, picture: NDArray[np.uint8]) -> tuple[nn.Module, list[Tensor]]:
     """A model's network, and what it is asked for a picture."""
-    if not isinstance(model.network, Answering):
-        return model.network, [model.image(picture).unsqueeze(0)]
+    network = model.network.network if isinstance(model.network, Answering) else model.network
     windows: list[Tensor] = []
-    hook = model.network.network.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0].clone()))
+    hook = network.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0].clone()))
     model(picture)
     hook.remove()
-    return model.network.network, windows
+    return network, windows or [model.image(picture).unsqueeze(0)]  # what is computed in blocks is never called
 
 
 def _measure(name: str, precision: str, picture: NDArray[np.uint8], pairs: int) -> None:
