@@ -140,18 +140,17 @@ def test_a_map_with_channels_is_refused():
 
 
 @pytest.mark.slow
-def test_four_times_the_area_takes_at_most_five_times_the_time():
-    """Of maps that are both too large for a processor's cache."""
+def test_nine_times_the_area_takes_at_most_eleven_times_the_time():
     noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((1000, 1000)), 5, mode="wrap")
     small = (1 / (1 + np.exp(-4 * (noise / noise.std() - 0.5)))).astype(np.float32)
-    maps = {"small": np.tile(small, (2, 2)), "large": np.tile(small, (4, 4))}
+    maps = {"small": small, "large": np.tile(small, (3, 3))}
     least = dict.fromkeys(maps, np.inf)
     for _ in range(15):  # others use the machine
         for name, probability in maps.items():
             start = time.process_time()
             part_nuclei(probability)
             least[name] = min(least[name], time.process_time() - start)
-        if least["large"] <= 5 * least["small"]:
+        if least["large"] <= 11 * least["small"]:
             return
     pytest.fail(f"least seconds of fifteen tries: {least}")
 
