@@ -18,6 +18,7 @@ from .nuclei_table import nuclei_table
 from .nucleus import connected_nuclei, least_area
 from .part_nuclei import part_nuclei
 from .part_nucleid import PartNucleid
+from .paste_nuclei import RandPasteNucleid
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
@@ -41,6 +42,7 @@ __all__ = [
     "NormaliseStainsd",
     "PartNucleid",
     "RandColourJitterd",
+    "RandPasteNucleid",
     "RandStainJitterd",
     "StainPerturbation",
     "Symmetry",
