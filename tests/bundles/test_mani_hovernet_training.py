@@ -34,7 +34,7 @@ from mani_monai.utils.files import load_tensors
 BUNDLE = Path(__file__).parents[2] / "bundles" / "mani_hovernet"
 TRAININGS = [None, "source_only", "target_statistics", "published_gradient", "quick", "small", "medium"]
 TRAININGS += ["grl", "weak_labels", "cyclic_pseudo_labels", "stain_augmentation", "stain_normalisation", "adabn_at_end"]
-TRAININGS += ["mean_teacher", "weight_average", "scale_augmentation"]
+TRAININGS += ["mean_teacher", "weight_average", "scale_augmentation", "pasted_nuclei"]
 OF_TINY_NETWORK = {
     name: {"adaptation_losses::domain_adversarial::channels": 64} for name in ("grl", "cyclic_pseudo_labels")
 }
