@@ -262,7 +262,7 @@ class Model:
 
     def pixels(self, picture: NDArray[np.uint8]) -> Tensor:
         """An HW3 picture as the declared steps take it: 3HW, in the order of the network's axes."""
-        return self._turned(torch.from_numpy(np.require(picture, requirements="W")).permute(2, 0, 1))
+        return self._turned(torch.from_numpy(np.require(picture, requirements=["C", "W"])).permute(2, 0, 1))
 
     def image(self, picture: NDArray[np.uint8], whole: Whole = None) -> Tensor:
         """A picture as the network takes it, after the declared steps, each of which sees the whole as it is by then.

@@ -198,11 +198,14 @@ def test_a_file_a_pil_image_and_an_array_are_alike(tmp_path):
     picture, model = reddened(round_nuclei(64, 90, DISCS) > 0), red_model()
     Image.fromarray(picture).save(tmp_path / "a.png")
     alpha = Image.fromarray(np.dstack([picture, np.full(picture.shape[:2], 7, np.uint8)]))
-    for image in (picture, Image.fromarray(picture), alpha, tmp_path / "a.png", str(tmp_path / "a.png")):
+    blue_first = np.ascontiguousarray(picture[..., ::-1])
+    images = (picture, blue_first[..., ::-1], Image.fromarray(picture), alpha, tmp_path / "a.png")
+    for image in (*images, str(tmp_path / "a.png")):
         found = model(image)
         assert len(found) == 3
         np.testing.assert_array_equal(found.picture, picture)
         assert "area_um2" not in found.table
+    np.testing.assert_array_equal(model.maps(blue_first[..., ::-1]), model.maps(picture))
 
 
 def test_an_image_is_rescaled_to_the_networks_pixel_size():

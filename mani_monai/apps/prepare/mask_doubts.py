@@ -20,6 +20,9 @@ _LINE = 3  # pixels from the edges of a line to its middle; nuclei that touch ar
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
 _FULL = 255  # the most ids that 8 bits hold
 _MOST_PIECES = 3.0  # pieces an id
+_POINT, _LEAST_POINTS = 2, 3  # pixels of a point or a speck, and nuclei of which most are points
+_MARK, _LEAST_MARKS = 100, 10  # pixels of a mark of a nucleus's place, and how many say that they are marks
+_SAME = 0.8  # share of nuclei with the very same area; of ten drawn ones it is a tenth
 
 
 def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
@@ -84,12 +87,23 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
     hollow = _hollow(instances, areas)
     if hollow >= many:
         return f"{hollow} of its {count} nuclei are hollow, as outlines are; fill them"
-    return None
+    return _points(areas) if instances.size >= _SMALL else None
 
 
 def is_full(stored: NDArray, count: int) -> bool:
     """Whether a mask has as many ids as 8 bits hold, so that the 256th would have been lost unseen."""
     return stored.dtype.itemsize == 1 and count == _FULL
+
+
+def _points(areas: NDArray[np.int64]) -> str | None:
+    """Why they are points, noise or marks of one size, with the remedy; None where they may be nuclei."""
+    count, areas_of_each = len(areas), np.bincount(areas)
+    area, alike = int(areas_of_each.argmax()), int(areas_of_each.max())
+    if count >= _LEAST_POINTS and np.median(areas) <= _POINT:
+        return f"most of its {count} nuclei have {_POINT} pixels or less, as points and noise do; draw them whole"
+    if count >= _LEAST_MARKS and area <= _MARK and alike >= _SAME * count:
+        return f"{alike} of its {count} nuclei have {area} pixels each, as marks of their places do; draw them whole"
+    return None
 
 
 def _alike(instances: NDArray, pieces: NDArray, count: int) -> int:

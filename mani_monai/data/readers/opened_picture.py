@@ -75,7 +75,7 @@ class OpenedPicture:
                 layout = " ".join([*(str(getattr(part, "name", part)) for part in parts), order])
                 raise InputError(f"{self.path}: is a TIFF of a rare layout ({layout}); save it as PNG.")
             raise InputError(f"{self.path}: holds {kind}; {remedy}.")
-        with _failures_named(self.path):
+        with failures_named(self.path):
             self.image.load()
             check_damage(self.path, self.image, self.page)
             if self.pages == 1:
@@ -91,7 +91,7 @@ class OpenedPicture:
         Raises:
             InputError: a damaged file.
         """
-        with _failures_named(self.path):
+        with failures_named(self.path):
             values = self.tiff.asarray()
         return np.moveaxis(values, 0, -1) if self.tiff.axes.startswith("S") else values
 
@@ -104,7 +104,7 @@ class OpenedPicture:
     @property
     def turned(self) -> int:
         """The EXIF orientation where it is another than upright, else 0."""
-        with _failures_named(self.path):  # of a PNG, all is decoded to get there
+        with failures_named(self.path):  # of a PNG, all is decoded to get there
             exif = self.image.getexif() if self.page is None and self.image is not None else {}
             turned = exif.get(ExifTags.Base.Orientation, 1) if self.page is None else self.page.tags.valueof(274, 1)
         return 0 if turned in (0, 1) else int(turned)
@@ -146,7 +146,7 @@ def opened_picture(path: str | Path) -> Iterator[OpenedPicture]:
     """
     path = Path(path)
     with ExitStack() as stack:
-        with _failures_named(path):
+        with failures_named(path):
             opened = _opened(path, stack)
         yield opened
 
@@ -214,8 +214,15 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _failures_named(path: Path) -> Iterator[None]:
-    """Turns what the libraries raise into one line."""
+def failures_named(path: Path) -> Iterator[None]:
+    """Turns what the libraries raise into one line.
+
+    Args:
+        path: what the line begins with.
+
+    Raises:
+        InputError: whatever they raise.
+    """
     try:
         yield
     except InputError:

@@ -51,7 +51,14 @@ LINED = np.where((np.indices(BINARY.shape) == 100).any(axis=0), 255, BINARY).ast
 FRAME = np.pad(BINARY[2:-2, 2:-2], 2, constant_values=255)
 THICK = ndimage.binary_dilation(LINES > 0).astype(np.uint8)  # three pixels wide
 
+POINTS = np.zeros((96, 96), np.uint8)
+POINTS[5::12, 5::12] = 255
+SPECKS = np.where(np.random.default_rng(0).random(BINARY.shape) < 0.01, 255, BINARY).astype(np.uint8)
+
 DOUBTFUL = {
+    "points": (POINTS, "most of its 64 nuclei have 2 pixels or less, as points and noise do; draw them whole"),
+    "noise of salt": (SPECKS, "have 2 pixels or less"),
+    "dots": (ndimage.grey_dilation(POINTS, 7), "64 of its 64 nuclei have 49 pixels each, as marks of their places do"),
     "outlines of three pixels": (THICK, "60 of its 60 nuclei are hollow"),
     "outlines": ((LINES > 0).astype(np.uint8) * 255, "60 of its 60 nuclei are hollow, as outlines are; fill them"),
     "outlines with ids": (LINES.astype(np.uint16), "60 of its 60 nuclei are hollow"),

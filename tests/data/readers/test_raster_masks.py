@@ -64,6 +64,8 @@ def test_mask_in_equal_channels_is_taken_once(tmp_path):
         (np.array([[0.0, 0.5]], np.float32), "fractions"),
         (np.array([[0, -1]], np.int32), "negative"),
         (np.array([[0, 1 + 1j]], np.complex64), "complex numbers"),
+        (np.array([[0, 2**24, 2**24 + 1]], np.float32), "so that ids merge"),
+        (np.array([[0, 2048, 2049]], np.float16), "so that ids merge"),
     ],
 )
 def test_what_is_no_mask_is_refused(tmp_path, values, fault):

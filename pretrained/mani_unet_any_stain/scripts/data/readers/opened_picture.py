@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,13 @@ from scripts.utils.errors import InputError
 from scripts.utils.folders import FETCH, is_lfs_pointer
 
 from .damage import check_damage
-from .pages import check_hidden_stack, shows, tiff_pages
+from .pages import bits_of, check_hidden_stack, is_aside, largest_of, shows, tiff_pages
 
 MOST_PIXELS = 178_956_970
 """Pixels of the largest image that is decoded: Pillow's own limit, whatever a program has made of that."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM")
 """What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
 _TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
-_MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _STORE = "store it with 8 bits per channel as RGB, in PNG or TIFF"
 _BYTE = 255
@@ -76,7 +75,7 @@ class OpenedPicture:
                 layout = " ".join([*(str(getattr(part, "name", part)) for part in parts), order])
                 raise InputError(f"{self.path}: is a TIFF of a rare layout ({layout}); save it as PNG.")
             raise InputError(f"{self.path}: holds {kind}; {remedy}.")
-        with _failures_named(self.path):
+        with failures_named(self.path):
             self.image.load()
             check_damage(self.path, self.image, self.page)
             if self.pages == 1:
@@ -92,7 +91,7 @@ class OpenedPicture:
         Raises:
             InputError: a damaged file.
         """
-        with _failures_named(self.path):
+        with failures_named(self.path):
             values = self.tiff.asarray()
         return np.moveaxis(values, 0, -1) if self.tiff.axes.startswith("S") else values
 
@@ -105,7 +104,7 @@ class OpenedPicture:
     @property
     def turned(self) -> int:
         """The EXIF orientation where it is another than upright, else 0."""
-        with _failures_named(self.path):  # of a PNG, all is decoded to get there
+        with failures_named(self.path):  # of a PNG, all is decoded to get there
             exif = self.image.getexif() if self.page is None and self.image is not None else {}
             turned = exif.get(ExifTags.Base.Orientation, 1) if self.page is None else self.page.tags.valueof(274, 1)
         return 0 if turned in (0, 1) else int(turned)
@@ -147,7 +146,7 @@ def opened_picture(path: str | Path) -> Iterator[OpenedPicture]:
     """
     path = Path(path)
     with ExitStack() as stack:
-        with _failures_named(path):
+        with failures_named(path):
             opened = _opened(path, stack)
         yield opened
 
@@ -166,7 +165,7 @@ def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
         image.seek(number)
         sizes.append(image.size)
     if pages > 1:
-        image.seek(_largest(sizes))
+        image.seek(largest_of(sizes))
     _check_size(path, image.size)
     return OpenedPicture(path, image, None, pages, _bits_of(path, image, stream, header))
 
@@ -192,7 +191,7 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
     pages = tiff_pages(path, tiff)
     if not pages:
         raise TiffFileError("no page")
-    largest = _largest([(page.imagewidth, page.imagelength) for page in pages])
+    largest = largest_of([(page.imagewidth, page.imagelength) for page in pages])
     page = pages[largest]
     _check_size(path, (page.imagewidth, page.imagelength))
     check_hidden_stack(path, page, pages)
@@ -203,23 +202,10 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
             image.seek(largest)
     except UnidentifiedImageError:
         image = None
-    aside = frozenset(number for number, page in enumerate(pages) if _is_aside(page))
+    aside = frozenset(number for number, page in enumerate(pages) if is_aside(page))
     words = [str(each.description).strip("\0\ufeff \r\n") for each in (pages[0], page)]
     description = words[0] if "<OME" in words[0] or ":OME" in words[0] else words[1]
-    return OpenedPicture(path, image, page, len(pages), _bits(page), largest, description, aside)
-
-
-def _is_aside(page: TiffPage) -> bool:
-    text = str(page.description)[:200].lower()
-    return bool(page.subfiletype & _MASK) or page.subfiletype == _MACRO or "\nlabel " in text or "\nmacro " in text
-
-
-def _bits(page: TiffPage) -> int:
-    return max(page.bitspersample) if isinstance(page.bitspersample, tuple) else int(page.bitspersample)
-
-
-def _largest(sizes: Sequence[tuple[int, int]]) -> int:
-    return max(range(len(sizes)), key=lambda number: sizes[number][0] * sizes[number][1])
+    return OpenedPicture(path, image, page, len(pages), bits_of(page), largest, description, aside)
 
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:
@@ -228,8 +214,15 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _failures_named(path: Path) -> Iterator[None]:
-    """Turns what the libraries raise into one line."""
+def failures_named(path: Path) -> Iterator[None]:
+    """Turns what the libraries raise into one line.
+
+    Args:
+        path: what the line begins with.
+
+    Raises:
+        InputError: whatever they raise.
+    """
     try:
         yield
     except InputError:

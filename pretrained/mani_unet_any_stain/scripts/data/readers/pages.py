@@ -15,6 +15,7 @@ from scripts.utils.errors import InputError
 _ALIKE = 0.8  # correlation from which a page shows what the largest one shows; of other places it is about 0
 _SHADES = 1.0  # product of standard deviations below which one of two pages is of one shade
 _SHADE = 4.0  # grey values by which two shades differ
+_MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
 _FEW = 8  # grey values up to which a page is a mask
 
@@ -69,6 +70,22 @@ def check_hidden_stack(path: Path, page: TiffPage, pages: Sequence[TiffPage]) ->
     metamorph = page.tags.get(_PLANES)
     if (planes := max(images, page.imagedepth, metamorph.count if metamorph else 1)) > 1:
         raise InputError(f"{path}: is a stack of {planes} planes; store each as an image of its own.")
+
+
+def is_aside(page: TiffPage) -> bool:
+    """Whether a page is no tissue by its tags: transparency, Aperio's label and macro picture."""
+    text = str(page.description)[:200].lower()
+    return bool(page.subfiletype & _MASK) or page.subfiletype == _MACRO or "\nlabel " in text or "\nmacro " in text
+
+
+def bits_of(page: TiffPage) -> int:
+    """The most bits that a channel of a page has."""
+    return max(page.bitspersample) if isinstance(page.bitspersample, tuple) else int(page.bitspersample)
+
+
+def largest_of(sizes: Sequence[tuple[int, int]]) -> int:
+    """The number of the largest page, by width and height of each."""
+    return max(range(len(sizes)), key=lambda number: sizes[number][0] * sizes[number][1])
 
 
 def shows(large: Image.Image, small: Image.Image) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from scripts.utils.errors import InputError
 
 from .layouts import beyond_colours, check_channels, check_depth, check_layout, mend_palette
-from .opened_picture import OpenedPicture, opened_picture
+from .opened_picture import OpenedPicture, failures_named, opened_picture
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
@@ -132,15 +132,26 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
         image: a PIL image of 8 bits a channel, or HW3 uint8.
 
     Raises:
-        InputError: for anything else.
+        InputError: for anything else, for a PIL image that is damaged or to be shown turned, and for masked pixels.
     """
     if isinstance(image, Image.Image):
         if image.mode not in READABLE:
             raise InputError(f"image: has the colour mode {image.mode}; convert it to 8-bit RGB.")
+        with failures_named(Path("image")):
+            image.load()
+            if (turned := image.getexif().get(ExifTags.Base.Orientation, 1)) not in (0, 1):
+                how = f"stored turned or mirrored (EXIF orientation {turned})"
+                raise InputError(f"image: is {how}; give PIL.ImageOps.exif_transpose(image).")
         return colours_of(image, [])
-    pixels = np.asarray(image)
+    wanted = "give HW3 uint8, a PIL image or a file"
+    if np.ma.is_masked(image):
+        raise InputError("image: has masked pixels; fill them with white, 255.")
+    try:
+        pixels = np.ascontiguousarray(image)  # PyTorch takes no negative strides
+    except (RuntimeError, TypeError, ValueError) as error:  # of a tensor on a GPU, or one with a gradient
+        raise InputError(f"image: is no array ({error}); {wanted}.") from error
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-        raise InputError(f"image: is {pixels.dtype} of shape {pixels.shape}; give HW3 uint8, a PIL image or a file.")
+        raise InputError(f"image: is {pixels.dtype} of shape {pixels.shape}; {wanted}.")
     return pixels
 
 
@@ -181,6 +192,10 @@ def read_mask(path: str | Path, kind: str = "auto") -> RawMask:
             raise InputError(
                 f"{path}: holds fractions, as a map of probabilities does; threshold it, and store whole numbers."
             )
+        exact = 2 ** (np.finfo(values.dtype).nmant + 1)
+        if values.max(initial=0) >= exact:
+            kind = f"{values.dtype} numbers from {exact} on, of which it has not each"
+            raise InputError(f"{path}: holds {kind}, so that ids merge; store ids as whole numbers of 32 bits.")
         values = values.astype(np.int64)
     if values.dtype.kind == "i" and values.min(initial=0) < 0:
         raise InputError(f"{path}: holds negative values; a mask has 0 as background and ids above it.")
