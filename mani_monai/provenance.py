@@ -11,6 +11,8 @@ from mani_monai.utils import InputError
 
 TRAINING = "training"
 """Key of ``metadata.json``: what the weights were trained on and how."""
+PROTOTYPES = "prototypes"
+"""Key in it: vectors of the source's nuclei and background, where they were noted."""
 RECORDED = ("name", "role", "licence")
 """Texts that a run's metadata hold of every data set that trained it."""
 

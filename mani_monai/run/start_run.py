@@ -14,6 +14,7 @@ from mani_monai.data.datalists import type_names
 from mani_monai.declaration import KEY, Declaration
 from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.provenance import TRAINING
+from mani_monai.run.measured_facts import as_calibrated, measured_facts, trains_nothing
 from mani_monai.run.run_folder import (
     CHECKPOINT,
     LENGTHS,
@@ -33,7 +34,6 @@ from mani_monai.utils import InputError
 from mani_monai.utils.files import weights_file
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import config_text, read_object
-from mani_monai.utils.whole_tensors import load_whole
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -48,7 +48,7 @@ def start_run() -> None:
     ``train.json``: the whole config. ``inference.json``: the same network and steps. ``metadata.json``: network,
     steps, data sets with their licences, those of an earlier start and of ``earlier_domains`` included.
     ``logging.conf``. All of it is there before any weights are. A finished run that is resumed and has nothing left to
-    train keeps its calibration.
+    train keeps its calibration and the vectors of its source.
 
     Raises:
         InputError: when the folder holds a finished run, unless it is resumed or ``overwrite`` is true; an unfinished
@@ -183,6 +183,9 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
     method = ", ".join(name.replace("_", " ") for name in parser.get("adaptation_losses"))
     training = {**facts, "method": method or "no adaptation loss", "domains": united(*earlier, now)}
     metadata = read_object(configs / "metadata.json", "mend it")
+    same = trains_nothing(folder, facts["iterations"])
+    if same:
+        training |= measured_facts(folder)
     if KEY in metadata:
         try:
             declaration = _trained(parser, _declared(metadata), common_pixel_size(now))
@@ -193,7 +196,7 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
             del metadata[KEY]
         else:
             metadata = with_channels(metadata, _channels(metadata, declaration), declaration.further_channels)
-            metadata[KEY] = _as_calibrated(folder, declaration, facts["iterations"]).as_dict()
+            metadata[KEY] = (as_calibrated(folder, declaration) if same else declaration).as_dict()
     return {**metadata, TRAINING: training}
 
 
@@ -217,20 +220,6 @@ def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) 
         names = type_names(content("dataset_dir"), content("source"), classes)
         changes["class_names"] = ("background", *names)
     return declaration.trained(**changes)
-
-
-def _as_calibrated(folder: Path, declaration: Declaration, iterations: int) -> Declaration:
-    """The declaration with the calibration that was fitted to the run's weights, where these stay as they are."""
-    if not (is_trained(folder) and (folder / CHECKPOINT).is_file()):
-        return declaration
-    try:
-        earlier = _declared(read_object(metadata_file(folder), "train anew"))
-    except InputError:  # of an earlier version; it is written anew
-        return declaration
-    if earlier.parting == declaration.parting or earlier.uncalibrated().parting != declaration.parting:
-        return declaration
-    trains_on = load_whole(folder / CHECKPOINT).get("iteration", 0) < iterations
-    return declaration if trains_on else declaration.trained(parting=earlier.parting)
 
 
 def _write_both(folder: Path, metadata: Mapping[str, Any]) -> None:

@@ -15,14 +15,13 @@ from mani_monai.data.pixel_size import alike, given_pixel_size
 from mani_monai.declaration import ROWS, Declaration
 from mani_monai.model import Model
 from mani_monai.provenance import training_of
+from mani_monai.run.measured_facts import MEASURED
 from mani_monai.run.run_folder import metadata_file, read_train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.files import fingerprint, weights_file
 from mani_monai.utils.json_files import read_object
 from mani_monai.utils.whole_tensors import load_whole
 
-FURTHER = ("prototypes",)
-"""Facts that a training need not have."""
 REESTIMATED = "_adabn"  # what reestimate.json adds to the name of the weights that it began with
 STATISTICS, OF_TARGET = "statistics", "target"
 """What an evaluation says of the batch statistics that it scored with, and what adabn.json has it say."""
@@ -72,7 +71,7 @@ def read_run(
         declaration = declaration.trained(mpp=size.um)
     scored = _metrics_file(folder, evaluation)
     metrics = read_object(scored, AGAIN)
-    facts = {name: training[name] for name in FACTS} | {name: training[name] for name in FURTHER if name in training}
+    facts = {name: training[name] for name in FACTS} | {name: training[name] for name in MEASURED if name in training}
     return TrainedRun(
         path,
         state,

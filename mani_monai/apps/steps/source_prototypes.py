@@ -17,13 +17,11 @@ from mani_monai.data.readers.rasters import read_image
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.model import Model
 from mani_monai.networks.layers import masked_mean
-from mani_monai.provenance import TRAINING, training_of
+from mani_monai.provenance import PROTOTYPES, TRAINING, training_of
 from mani_monai.run.run_folder import metadata_file, read_train_config
 from mani_monai.utils import InputError
 from mani_monai.utils.json_files import read_object, save_json
 
-KEY = "prototypes"
-"""Their key in the training's part of ``metadata.json``."""
 HEAD = "final_conv"
 """The layer whose input they are means of."""
 IMAGES = 32
@@ -52,7 +50,7 @@ def note_prototypes(run: str | Path) -> dict[str, Any]:
     found = source_prototypes(Model.open(folder), load_source_list(dataset_dir, source, split, "training"))
     metadata = read_object(metadata_file(folder), "train anew")
     training = training_of(metadata, metadata_file(folder), "train anew")
-    save_json(metadata_file(folder), {**metadata, TRAINING: {**training, KEY: found}})
+    save_json(metadata_file(folder), {**metadata, TRAINING: {**training, PROTOTYPES: found}})
     return found
 
 
