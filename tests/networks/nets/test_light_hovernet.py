@@ -47,6 +47,22 @@ def test_the_default_has_two_million_parameters_and_the_trunk_of_a_unet():
     assert {name for name in trunk if not name.startswith("final_conv")} == set(network.trunk.state_dict())
 
 
+@pytest.mark.parametrize("kind", [LightHoVerNet, ConcatLightHoVerNet])
+@pytest.mark.parametrize("size", [(31, 48), (48, 30), (33, 48), (48, 47), (8, 8)])
+def test_a_window_without_such_a_centre(kind, size):
+    """Slices of a smaller one would be of its lower right corner; an odd rest shifts the answer by half a pixel."""
+    network = kind(NARROW, output=32).eval()
+    with pytest.raises(ValueError, match="images must be 32 pixels high and wide, or an even number more, got "):
+        network(torch.rand(1, 3, *size))
+
+
+def test_the_scripted_network_refuses_it_too():
+    network = torch.jit.script(ConcatLightHoVerNet(NARROW, output=32).eval())
+    assert network(torch.rand(1, 3, 50, 32)).shape[2:] == (32, 32)
+    with pytest.raises(torch.jit.Error, match="images must be 32 pixels"):
+        network(torch.rand(1, 3, 28, 48))
+
+
 @pytest.mark.parametrize("options", [{"output": 0}, {"out_classes": 1}, {"out_classes": -1}])
 def test_what_makes_no_sense(options):
     with pytest.raises(ValueError, match="must be"):

@@ -71,11 +71,9 @@ class LightHoVerNet(nn.Module):
             "type_prediction", BChw logits, where there are types; h = w = ``output``.
 
         Raises:
-            ValueError: when an image is smaller than the answer.
+            ValueError: when an image is smaller than the answer, or larger by an odd number of pixels.
         """
-        if min(x.shape[2:]) < self.output:
-            raise ValueError(f"images must be {self.output} pixels high and wide at least, got {tuple(x.shape[2:])}.")
-        top, left = (x.shape[2] - self.output) // 2, (x.shape[3] - self.output) // 2
+        top, left = _margin(x.shape[2], self.output), _margin(x.shape[3], self.output)
         features = self.trunk(x)[:, :, top : top + self.output, left : left + self.output]
         answers = {
             HoVerNetBranch.NP.value: self.nucleus_prediction(features),
@@ -96,10 +94,21 @@ class ConcatLightHoVerNet(LightHoVerNet):
 
         Returns:
             B(2+2[+types])hw: logits of background and nuclei, horizontal and vertical offset, logits of the types.
+
+        Raises:
+            ValueError: as of ``LightHoVerNet``.
         """
-        top, left = (x.shape[2] - self.output) // 2, (x.shape[3] - self.output) // 2
+        top, left = _margin(x.shape[2], self.output), _margin(x.shape[3], self.output)
         features = self.trunk(x)[:, :, top : top + self.output, left : left + self.output]
         answers = [self.nucleus_prediction(features), self.horizontal_vertical(features)]
         if self.type_prediction is not None:
             answers.append(self.type_prediction(features))
         return torch.cat(answers, dim=1)
+
+
+def _margin(edge: int, output: int) -> int:
+    """Pixels of a window on either side of its answer; TorchScript compiles it."""
+    rest = edge - output
+    if rest < 0 or rest % 2 == 1:
+        raise ValueError(f"images must be {output} pixels high and wide, or an even number more, got {edge}.")
+    return rest // 2
