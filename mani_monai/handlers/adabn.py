@@ -8,7 +8,7 @@ from typing import Any, cast
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
-from mani_monai.networks.layers.batch_statistics import reestimate_statistics
+from mani_monai.networks.layers.batch_statistics import check_statistics, reestimate_statistics
 
 
 class AdaBNHandler:
@@ -30,7 +30,8 @@ class AdaBNHandler:
 
     Raises:
         ValueError: when there is no such event, or the share is outside 0..1.
-        InputError: when it is called and no batch has tissue; what evaluates or saves afterwards does not take place.
+        InputError: when the network has no batch statistics; when it is called and no batch has tissue. What evaluates
+            or saves afterwards does not take place.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class AdaBNHandler:
     ) -> None:
         if not 0 <= source_share <= 1:
             raise ValueError(f"source_share must be in 0..1, got {source_share}.")
+        check_statistics(network)
         self.network = network
         self.loader = loader
         self.key = key

@@ -107,6 +107,13 @@ def test_a_target_without_tissue_is_refused(network):
     assert torch.equal(network[0].running_mean, before)
 
 
+def test_a_network_without_batch_statistics_is_refused_before_anything_is_trained():
+    """Nothing would be estimated, and the result would say that it was."""
+    for norm in (nn.InstanceNorm2d(3), nn.BatchNorm2d(3, track_running_stats=False)):
+        with refusing("the network has no batch statistics to estimate again; leave out adabn"):
+            AdaBNHandler(nn.Sequential(norm, nn.Conv2d(3, 2, 1)), [], event="completed")
+
+
 def test_an_unknown_event_is_refused(network):
     with pytest.raises(ValueError, match="'finished' is not a valid Events"):
         AdaBNHandler(network, [], event="finished")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,6 +13,8 @@ from torch.nn.functional import adaptive_avg_pool2d, batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mani_monai.utils import InputError
+
+from .map_strides import MapStrides, stride_of
 
 LEAST_TISSUE = 0.01
 """Share of a batch's pixels; a batch of less tells nothing."""
@@ -40,6 +41,25 @@ def frozen_statistics(network: nn.Module, training: bool | None = None) -> Itera
             layer.training, layer.track_running_stats = mode, tracks
 
 
+def check_statistics(network: nn.Module) -> list[Any]:
+    """The layers of a network that keep running statistics of batches.
+
+    Args:
+        network: the network.
+
+    Raises:
+        InputError: when it has none, say as it normalises each image by itself.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in layers if layer.running_mean is not None]
+    if not layers:
+        raise InputError(
+            "the network has no batch statistics to estimate again; leave out adabn, reestimate and stain_adabn, or "
+            "train one with batch normalisation."
+        )
+    return layers
+
+
 @torch.no_grad()
 def reestimate_statistics(
     network: nn.Module, batches: Iterable[tuple[Tensor, Tensor | None]], device: torch.device | str | None = None
@@ -57,12 +77,9 @@ def reestimate_statistics(
         device: where the network is; that of the images by default.
 
     Raises:
-        InputError: when no batch is left; the statistics are then as they were.
+        InputError: when the network has no batch statistics, or no batch is left; the statistics are then as they were.
     """
-    layers: list[Any] = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
-    layers = [layer for layer in layers if layer.running_mean is not None]
-    if not layers:
-        return
+    layers = check_statistics(network)
     before = [({name: value.clone() for name, value in layer.named_buffers()}, layer.momentum) for layer in layers]
     training, count = network.training, 0
     network.train()
@@ -74,9 +91,11 @@ def reestimate_statistics(
             if tissue is not None and tissue.float().mean() < LEAST_TISSUE:
                 continue
             with ExitStack() as stack:
+                images = images.to(device)
                 if tissue is not None and not (tissue > 0).all():
                     stack.enter_context(_tissue_alone(layers, tissue.to(device)))
-                network(images.to(device))
+                    stack.enter_context(MapStrides(images))
+                network(images)
             count += 1
     finally:
         network.train(training)
@@ -105,7 +124,7 @@ def _tissue_alone(layers: list[_BatchNorm], tissue: Tensor) -> Iterator[None]:
 
 
 def _normalised(layer: Any, tissue: Tensor, features: Tensor) -> Tensor:
-    weights = _tissue_of(tissue, (features.shape[2], features.shape[3]))
+    weights = _tissue_of(tissue, (features.shape[2], features.shape[3]), stride_of(features))
     count = weights.sum()
     mean = (features * weights).sum((0, 2, 3)) / count
     variance = ((features - mean.view(1, -1, 1, 1)) ** 2 * weights).sum((0, 2, 3)) / count
@@ -116,12 +135,11 @@ def _normalised(layer: Any, tissue: Tensor, features: Tensor) -> Tensor:
     return batch_norm(features, mean, variance, layer.weight, layer.bias, False, 0.0, layer.eps)
 
 
-def _tissue_of(tissue: Tensor, size: tuple[int, int]) -> Tensor:
+def _tissue_of(tissue: Tensor, size: tuple[int, int], stride: float) -> Tensor:
     """The share of tissue in every pixel of a map, which shows the middle of the images where it is cropped."""
     middle = []
     for edge, length in zip(tissue.shape[-2:], size, strict=True):
-        stride = 2 ** max(int(math.log2(edge / length)), 0)
-        seen = min(length * stride, edge)
+        seen = min(round(length * stride), edge)
         middle.append(slice((edge - seen) // 2, (edge - seen) // 2 + seen))
     shares = adaptive_avg_pool2d(tissue[..., middle[0], middle[1]], size)
     return shares if shares.any() else torch.ones_like(shares)

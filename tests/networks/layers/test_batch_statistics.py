@@ -132,6 +132,20 @@ def test_without_any_tissue_nothing_is_estimated():
     assert same(state(layers), before)
 
 
+def test_a_network_that_has_none_is_refused():
+    with pytest.raises(InputError, match="the network has no batch statistics to estimate again"):
+        reestimate_statistics(nn.Sequential(nn.Conv2d(3, 4, 1), nn.InstanceNorm2d(4)), [(torch.rand(1, 3, 8, 8), None)])
+
+
+def test_a_small_map_of_full_resolution_is_the_middle_by_its_stride():
+    """As of HoVer-Net "original", whose 80 pixels of 270 are no half of their size: length alone would say so."""
+    layers, tissue = nn.Sequential(nn.ZeroPad2d(-6), nn.BatchNorm2d(3)), torch.zeros(1, 1, 16, 16)
+    tissue[..., 6:8, 6:8] = 1
+    images = torch.rand(1, 3, 16, 16)
+    found = reestimated(layers, [(images, tissue), (images, tissue)])
+    torch.testing.assert_close(found["1.running_mean"], images[0, :, 6:8, 6:8].mean((1, 2)))
+
+
 def test_a_map_that_sees_no_tissue_counts_whole():
     layers, tissue = nn.Sequential(nn.ZeroPad2d(-3), nn.BatchNorm2d(3)), torch.zeros(1, 1, 16, 16)
     tissue[..., :2, :] = 1
