@@ -59,7 +59,10 @@ def _between(source: Mapping[str, Tensor], target: Mapping[str, Tensor], share: 
 
 
 def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) -> list[Tensor]:
-    """Batches of crops that lie side by side in images and cover them, each batch of as many images as there are.
+    """Batches of crops that cover images, each batch of as many images as there are.
+
+    Crops are evenly spread from border to border. They overlap where a side is no multiple of theirs. A rest of less
+    than 16 pixels is left out.
 
     Args:
         images: CHW, or their masks 1HW, which are cropped alike.
@@ -82,9 +85,15 @@ def _parts(image: Tensor, side: int) -> list[Tensor]:
     height, width = image.shape[1:]
     return [
         image[:, row : row + side, column : column + side]
-        for row in range(0, height - side + 1, side)
-        for column in range(0, width - side + 1, side)
+        for row in _starts(height, side)
+        for column in _starts(width, side)
     ]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where crops begin along an edge, from its first pixel to its last."""
+    count = -(-(length - _STEP + 1) // side)
+    return np.linspace(0, length - side if count > 1 else 0, count).round().astype(int).tolist()
 
 
 def consistency(scores: Mapping[str, float]) -> float:

@@ -65,8 +65,17 @@ def test_crops_cover_the_images_and_every_batch_is_of_several():
 def test_crops_are_as_small_as_the_smallest_image_asks():
     ramp = torch.arange(50 * 70.0).reshape(1, 50, 70)
     (batch,) = crop_batches([ramp, torch.full((1, 40, 33), -1.0)], crop=256)
-    assert batch.shape == (3, 1, 32, 32), "two of the first image and one of the second"
-    assert batch[:, 0, 0, 0].tolist() == [0.0, -1.0, 32.0]
+    assert batch.shape == (5, 1, 32, 32), "four of the first image and one of the second"
+    assert batch[:, 0, 0, 0].tolist() == [0.0, -1.0, 38.0, 18 * 70.0, 18 * 70 + 38.0]
+
+
+@pytest.mark.parametrize(("edge", "starts"), [(512, [0, 256]), (1000, [0, 248, 496, 744]), (271, [0]), (272, [0, 16])])
+def test_crops_reach_the_right_and_the_bottom(edge, starts):
+    """Of 1000 pixels a side, crops side by side would leave out 41 % of the image."""
+    ramp = torch.arange(edge * edge).reshape(1, edge, edge)
+    corners = [int(crop[0, 0, 0]) for batch in crop_batches([ramp]) for crop in batch]
+    assert corners == [row * edge + column for row in starts for column in starts]
+    assert edge - (starts[-1] + 256) < 16
 
 
 def scores(stain, symmetry, share=0.2):
