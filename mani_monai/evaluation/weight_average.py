@@ -19,8 +19,15 @@ def snapshots_of(run_dir: str | Path) -> list[Path]:
 
 
 def second_half(snapshots: Sequence[Path]) -> list[Path]:
-    """The later half of some snapshots, the one in the middle included."""
-    return list(snapshots[len(snapshots) // 2 :])
+    """Those of a training's second half: their iteration is more than half of the last one's.
+
+    A training that went on to be longer has fewer snapshots of its later part, so that their number does not tell.
+
+    Args:
+        snapshots: of a training, as :func:`snapshots_of` names them.
+    """
+    iterations = [int(path.stem.removeprefix("iteration_")) for path in snapshots]
+    return [path for path, iteration in zip(snapshots, iterations, strict=True) if 2 * iteration > iterations[-1]]
 
 
 def averaged_weights(run_dir: str | Path) -> dict[str, Tensor]:
