@@ -16,7 +16,8 @@ class RankAverageHandler:
     """Averages over the ranks what ``DistributedDataParallel`` around the network leaves to each of them.
 
     After every backward pass: gradients of the adaptation losses' own networks, and running statistics of every
-    BatchNorm, so that all ranks hold the same state and rank 0's checkpoint is everybody's. The wrapper itself needs
+    BatchNorm, so that all ranks hold the same state and rank 0's checkpoint is everybody's. What is true on one rank is
+    true on all: a mean that one rank has seen is everybody's. The wrapper itself needs
     ``broadcast_buffers=False``: before the target pass it would put rank 0's statistics over those that each rank's
     source pass has just moved, and the mean would know rank 0's source images alone.
 
@@ -29,6 +30,7 @@ class RankAverageHandler:
         self.parameters = list(adaptation.parameters())
         buffers = [*network.buffers(), *adaptation.buffers()]
         self.statistics = [buffer for buffer in buffers if buffer.is_floating_point()]
+        self.facts = [buffer for buffer in buffers if buffer.dtype == torch.bool]
 
     def attach(self, engine: Engine) -> None:
         """
@@ -39,6 +41,8 @@ class RankAverageHandler:
 
     def __call__(self, engine: Engine) -> None:
         _average(self._gradients() + self.statistics)
+        for fact in self.facts:
+            fact.copy_(_summed(fact.float()) > 0)
 
     def _gradients(self) -> list[Tensor]:
         """Gradients that any rank has; zero where this one has none, since all its pairs were empty."""

@@ -146,7 +146,7 @@ class TargetSupportsLoss(AdaptationLoss):
             known, seen = bool(self.filled[place, number]), pixels.mean(number)
             if seen is None and not known:
                 return None
-            held = self.means[place, number].clone()
+            held = normalize(self.means[place, number], dim=0)  # a mean over ranks is shorter
             if seen is None:
                 prototypes.append(held)
                 continue

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from mani_monai.handlers import RankAverageHandler
+from mani_monai.losses import TargetSupportsLoss
+from mani_monai.losses.class_pixels import ClassPixels
 
 
 class Exchange:
@@ -89,6 +91,23 @@ def test_what_no_rank_trains_stays_without_gradient(average):
     average(ranks)
     assert all(parameter.grad is None for _, adaptation in ranks for parameter in adaptation.parameters())
     assert all(torch.equal(network[1].running_mean, torch.full((2,), 3.0)) for network, _ in ranks)
+
+
+def test_a_class_that_one_rank_has_seen_is_known_to_all(average):
+    """A rank whose crops have no sure nucleus counted as a mean of nought, and alone left the term out."""
+    losses = [TargetSupportsLoss(2, nn.Identity(), dimensions=2) for _ in range(2)]
+    losses[0].means[1, 1] = torch.tensor([0.0, 1.0])
+    losses[0].filled[1, 1] = True
+    for loss, mean in zip(losses, ([1.0, 0.0], [0.0, 1.0]), strict=True):
+        loss.means[1, 0] = torch.tensor(mean)
+        loss.filled[1, 0] = True
+    average([(nn.Conv2d(1, 1, 1), loss) for loss in losses])
+    for loss in losses:
+        assert loss.filled.tolist() == [[False, False], [True, True]]
+        background = ClassPixels(torch.tensor([[0.6, -0.8]]), torch.tensor([0]))
+        held, seen = torch.full((2,), 0.5**0.5), torch.tensor([0.6, -0.8])
+        expected = torch.stack([nn.functional.normalize(held + seen, dim=0), torch.tensor([0.0, 1.0])])
+        torch.testing.assert_close(loss._prototypes(background, 1), expected)
 
 
 def test_source_only_has_statistics_alone(average):
