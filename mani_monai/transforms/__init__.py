@@ -22,7 +22,7 @@ from .paste_nuclei import RandPasteNucleid
 from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
-from .sure_nuclei import MarkUnsured, mark_unsure, sure_label
+from .sure_nuclei import LeaveUnsureOutd, MarkUnsured, mark_unsure, sure_label
 from .symmetry import Symmetry
 from .tissue import BackgroundOffTissued, tissue_mask
 
@@ -33,6 +33,7 @@ __all__ = [
     "FourierStyled",
     "HoVerNetInstancesd",
     "HoVerTargetsd",
+    "LeaveUnsureOutd",
     "MarkContoursd",
     "MarkDistancesd",
     "MarkSeamsd",

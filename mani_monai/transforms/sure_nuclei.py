@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from monai.utils import convert_data_type, convert_to_dst_type
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import regionprops
@@ -104,6 +108,38 @@ def mark_unsure(label: NDArray[np.integer]) -> NDArray[np.uint8]:
         HW: 0 background, 1 nuclei, 2 unsure (``UNSURE``).
     """
     return np.where(label == UNSURE_ID, UNSURE, label > 0).astype(np.uint8)
+
+
+class LeaveUnsureOutd(MapTransform):
+    """Takes unsure pixels out of a score: background in the label, and no tissue, where ``BackgroundOffTissued`` has
+    the prediction be background, too.
+
+    Args:
+        keys: keys of 1HW classes, as of :class:`MarkUnsured`; they become 0 background, 1 nuclei.
+        tissue_key: 1HW, nought where there is no tissue; all of an item without it is.
+        allow_missing_keys: leave an item without the key as it is.
+    """
+
+    def __init__(self, keys: KeysCollection, tissue_key: str = "tissue", allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.tissue_key = tissue_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """
+        Args:
+            data: an item.
+
+        Returns:
+            the item with its labels, of the type that they had, and its tissue.
+        """
+        item = dict(data)
+        for key in self.key_iterator(item):
+            classes = convert_data_type(item[key], np.ndarray)[0]
+            sure = classes != UNSURE
+            item[key] = convert_to_dst_type((classes > 0) & sure, item[key])[0]
+            tissue = torch.as_tensor(sure, dtype=torch.uint8)
+            item[self.tissue_key] = tissue * item[self.tissue_key] if self.tissue_key in item else tissue
+        return item
 
 
 class MarkUnsured(MarkSeamsd):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mani_monai.transforms import MarkUnsured, sure_label
+from mani_monai.transforms import BackgroundOffTissued, LeaveUnsureOutd, MarkUnsured, sure_label
 from mani_monai.transforms.sure_nuclei import UNSURE_ID
 
 
@@ -82,3 +82,16 @@ def test_the_transform_makes_three_classes():
     item = {"image": torch.zeros(3, 1, 4), "label": torch.tensor([[[0, 7, UNSURE_ID, 7]]], dtype=torch.int32)}
     assert MarkUnsured("label")(item)["label"].tolist() == [[[0, 1, 2, 1]]]
     assert "label" not in MarkUnsured("label", allow_missing_keys=True)({"image": item["image"]})
+
+
+def test_unsure_pixels_take_no_part_in_a_score():
+    label = torch.tensor([[[0, 1, 2], [2, 1, 0]]], dtype=torch.uint8)
+    item = LeaveUnsureOutd("label")({"label": label, "tissue": torch.tensor([[[1, 1, 1], [1, 0, 1]]])})
+    assert item["label"].tolist() == [[[0, 1, 0], [0, 1, 0]]]
+    assert item["label"].dtype == torch.uint8
+    assert item["tissue"].tolist() == [[[1, 1, 0], [0, 0, 1]]]
+    prediction = torch.stack([torch.full((2, 3), -1.0), torch.full((2, 3), 1.0)])
+    nuclei = BackgroundOffTissued()({"pred": prediction, **item})["pred"].argmax(dim=0)
+    assert nuclei.tolist() == [[1, 1, 0], [0, 0, 1]]
+    alone = LeaveUnsureOutd(["label", "missing"], allow_missing_keys=True)({"label": label})
+    assert alone["tissue"].tolist() == [[[1, 1, 0], [0, 1, 1]]]
