@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from monai.transforms import Compose
 from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, keep_killed, snapshots
 
 from mani_monai.utils.files import load_tensors
@@ -96,3 +98,34 @@ def test_the_loader_says_where_the_target_has_tissue(make_workflow, tmp_path, bu
     image, tissue = batch["target_image"], batch["target_tissue"]
     assert tissue.shape == (len(image), 1, *image.shape[2:])
     assert set(tissue.unique().tolist()) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("bundle", "overlays"),
+    [
+        ("mani_unet", ("mean_teacher_stain_augmentation",)),
+        ("mani_unet", ("unseen_tissue",)),
+        ("mani_unet", ("authors_code",)),
+        ("mani_hovernet", ()),
+        ("mani_hovernet", ("scale_augmentation", "stain_augmentation")),
+    ],
+)
+def test_the_loader_shows_the_target_as_it_is(make_workflow, tmp_path, bundle, overlays):
+    """Every window of three by three pixels stands in an image, turned or reflected: no change of colour or size."""
+    workflow = make_workflow(tmp_path, *overlays, bundle=bundle, initialize=[])
+    parser = workflow.parser
+    decode = Compose(parser.get_parsed_content("transforms::load") + parser.get_parsed_content("transforms::finish"))
+    known: set[bytes] = set()
+    for item in parser.get_parsed_content("train::target_items"):
+        known.update(neighbourhoods(decode({"image": item["image"]})["image"]))
+    batch = next(iter(parser.get_parsed_content("adabn_loader")))
+    shown = {part for image in batch["target_image"] for part in neighbourhoods(image)}
+    assert shown <= known
+
+
+def neighbourhoods(image) -> set[bytes]:
+    """Sums of four pixels in a ring and of the one within, which no turn changes."""
+    values = np.rint(np.asarray(image) * 255).astype(np.uint16)
+    ring = values[:, :-2, 1:-1] + values[:, 2:, 1:-1] + values[:, 1:-1, :-2] + values[:, 1:-1, 2:]
+    both = np.concatenate([values[:, 1:-1, 1:-1], ring]).reshape(6, -1).T
+    return {row.tobytes() for row in np.unique(both, axis=0)}
