@@ -32,6 +32,7 @@ def unseen(
     bias: float = 0.0,
     weights: str = "model.pt",
     least_certainty: float = 0.0,
+    precision: str = "auto",
 ) -> None:
     """Prints Dice, AJI, PQ, DQ, SQ and counts of nuclei by tissue, beside the baseline that learned nothing.
 
@@ -50,6 +51,7 @@ def unseen(
         bias: of the scores, likewise.
         weights: the file in each bundle's models.
         least_certainty: nuclei of a lower certainty, by the model's own calibration, are left out.
+        precision: float32, bfloat16, or auto: bfloat16 where the machine computes in it.
 
     Raises:
         InputError: when a model has no calibration, and nuclei are to be left out by it.
@@ -64,7 +66,8 @@ def unseen(
     size = None if mpp is None else mpp * downscale
     measured = {TITLE: measure(items, haematoxylin_nuclei, downscale)}
     for bundle in paths:
-        model = Model.open(bundle, weights=weights)
+        model = Model.open(bundle, precision=precision, weights=weights)
+        print(f"{Path(bundle).name}: computed in {model.precision}", flush=True)
         if least_certainty > 0 and not model.declaration.calibration:
             raise InputError(f"{bundle}: its nuclei have no certainty; see mani calibrate, or drop --least_certainty.")
         measured[Path(bundle).name] = measure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from monai.transforms import Compose
 from trainings import FEW_BATCHES, assert_equal, assert_same_results, equal, keep_killed, snapshots
 
@@ -129,3 +130,15 @@ def neighbourhoods(image) -> set[bytes]:
     ring = values[:, :-2, 1:-1] + values[:, 2:, 1:-1] + values[:, 1:-1, :-2] + values[:, 1:-1, 2:]
     both = np.concatenate([values[:, 1:-1, 1:-1], ring]).reshape(6, -1).T
     return {row.tobytes() for row in np.unique(both, axis=0)}
+
+
+@pytest.mark.parametrize("side", [16, 40, 100])
+def test_images_smaller_than_hovernets_window_are_mirrored(make_workflow, tmp_path, side):
+    workflow = make_workflow(tmp_path, bundle="mani_hovernet", initialize=[], window=256)
+    transform = Compose(workflow.parser.get_parsed_content("transforms::plain"))
+    image = torch.arange(3 * side * side, dtype=torch.float32).reshape(3, side, side)
+    tissue = torch.ones(1, side, side, dtype=torch.uint8)
+    made = transform({"image": image, "tissue": tissue})
+    assert made["image"].shape == (3, 256, 256)
+    assert set(made["image"].unique().tolist()) == set(image.unique().tolist())
+    assert made["tissue"].all()
