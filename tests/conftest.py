@@ -45,6 +45,24 @@ SHORT = {
 }
 
 
+def checkout_files() -> set[Path]:
+    """What tests could leave in the checkout: all files of the bundles and exports, and whatever lies beside them."""
+    files = {path for path in REPOSITORY.iterdir() if not path.name.startswith(".")}
+    for name in ("bundles", "pretrained"):
+        for folder, _, names in os.walk(REPOSITORY / name):
+            files.update(Path(folder, name) for name in names if not name.endswith(".pyc"))
+    return files
+
+
+@pytest.fixture(scope="module", autouse=True)
+def checkout_unchanged() -> Iterator[None]:
+    """A test writes into temporary folders alone."""
+    before = checkout_files()
+    yield
+    added = [str(path.relative_to(REPOSITORY)) for path in sorted(checkout_files() - before)]
+    assert not added, f"came into the checkout while these tests ran: {', '.join(added)}; write into tmp_path."
+
+
 @pytest.fixture(scope="session")
 def toy_dir(tmp_path_factory) -> Path:
     """toy_source and toy_target of six images each, 64x64: four for training, one for validation, one for the test."""

@@ -70,12 +70,13 @@ def test_paper_sized_network_fits_its_metadata():
     )
 
 
-def test_training_has_the_required_properties(tiny):
+def test_training_has_the_required_properties(tiny, tmp_path):
     workflow = ConfigWorkflow(
         config_file=str(CONFIGS / "train.json"),
         meta_file=str(METADATA),
         logging_file=False,
         workflow_type="train",
+        output_dir=str(tmp_path),
         **tiny,
     )
     workflow.initialize()
