@@ -28,6 +28,7 @@ TINY = {
             "out_classes": "@out_classes",
             "freeze_encoder": "@freeze_encoder",
         },
+        "freeze_encoder": False,  # there are no weights to freeze
         "window": 48,
         "output_size": 32,
         "patch_size": 64,
@@ -82,7 +83,7 @@ def tiny(toy_dir) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def tiny_hovernet(toy_dir) -> dict[str, object]:
     """The same for the HoVer-Net bundle, on a network of its form; all its layers train."""
-    return {**SHORT, **TINY["mani_hovernet"], "freeze_encoder": False, "dataset_dir": str(toy_dir)}
+    return {**SHORT, **TINY["mani_hovernet"], "dataset_dir": str(toy_dir)}
 
 
 @pytest.fixture(scope="session")

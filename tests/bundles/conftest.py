@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,8 @@ from trainings import run
 
 @pytest.fixture
 def make_hovernet(make_workflow):
-    """``make_workflow`` for the HoVer-Net bundle, its encoder trained, since nothing here has weights to freeze."""
-
-    def make(folder, *overlays, **overrides):
-        return make_workflow(folder, *overlays, bundle="mani_hovernet", **{"freeze_encoder": False, **overrides})
-
-    return make
+    """``make_workflow`` for the HoVer-Net bundle."""
+    return partial(make_workflow, bundle="mani_hovernet")
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,5 @@ def test_a_target_that_no_pass_sees_costs_nothing(
     """Of three iterations one is the warm-up. Where nothing adapts the others leave the target out, too."""
     told = []
     monkeypatch.setattr(training, "announce_cost", lambda *arguments: told.append(arguments))
-    make_workflow(tmp_path, *overlays, bundle=bundle, iterations=3, warmup=1, quiet=False, **UNFROZEN[bundle])
+    make_workflow(tmp_path, *overlays, bundle=bundle, iterations=3, warmup=1, quiet=False)
     assert [arguments[3:5] for arguments in told] == [(3, without_target)]
-
-
-UNFROZEN = {"mani_unet": {}, "mani_hovernet": {"freeze_encoder": False}}

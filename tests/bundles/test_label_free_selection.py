@@ -110,7 +110,7 @@ def test_scores_are_of_reestimated_statistics(metrics_of, plain, make_workflow, 
 
 
 def test_hovernet_scores_its_nuclei_branch_where_it_is_asked_to(make_workflow, tmp_path):
-    run(make_workflow(tmp_path, bundle="mani_hovernet", iterations=4, freeze_encoder=False))
+    run(make_workflow(tmp_path, bundle="mani_hovernet", iterations=4))
     for images in (0, 2):
         workflow = make_workflow(tmp_path, "evaluate", bundle="mani_hovernet", label_free_images=images)
         workflow.run()

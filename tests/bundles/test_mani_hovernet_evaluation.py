@@ -21,7 +21,7 @@ def finished(make_workflow, tmp_path_factory) -> Path:
     """A run long enough to predict nuclei."""
     folder = tmp_path_factory.mktemp("finished")
     settings = {"iterations": 80, "warmup": 40, "val_interval": 40, "learning_rate": 0.02, "rate_epochs": 80}
-    run(make_workflow(folder, bundle="mani_hovernet", freeze_encoder=False, **settings))
+    run(make_workflow(folder, bundle="mani_hovernet", **settings))
     return folder
 
 

@@ -12,7 +12,7 @@ from trainings import assert_same_results, equal, keep_killed, run
 
 from mani_monai.utils.files import load_tensors
 
-TINY = {"freeze_encoder": False, "adaptation_losses::domain_adversarial::channels": 64}
+TINY = {"adaptation_losses::domain_adversarial::channels": 64}
 STOPS = (5, 7)
 SURE_OF_MUCH = {"adaptation_losses::pseudo_labels::threshold": 0.55}
 

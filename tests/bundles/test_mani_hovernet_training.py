@@ -115,7 +115,7 @@ def test_every_overlay_trains_and_leaves_the_cached_images(make_hovernet, tmp_pa
 
 
 def test_batches_hold_what_the_branches_are_to_learn(make_hovernet, tmp_path):
-    workflow = make_hovernet(tmp_path, iterations=1)
+    workflow = make_hovernet(tmp_path, iterations=1, warmup=0)
     run(workflow)
     batch = workflow.parser.get_parsed_content("train::trainer").state.batch
     shapes = {key: tuple(value.shape) for key, value in batch.items() if isinstance(value, torch.Tensor)}
@@ -151,7 +151,7 @@ def test_encoder_weights_are_loaded(make_workflow, tmp_path):
     source = HoVerNet("fast")
     torch.save(source.state_dict(), tmp_path / "encoder.pt")
     options = {"network_def": {"_target_": "HoVerNet", "freeze_encoder": "@freeze_encoder"}, "window": 256}
-    options |= {"encoder_weights": str(tmp_path / "encoder.pt"), "quiet": True}
+    options |= {"encoder_weights": str(tmp_path / "encoder.pt"), "freeze_encoder": True, "quiet": True}
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*random weights.*")
         workflow = make_workflow(tmp_path, bundle="mani_hovernet", **options)

@@ -202,6 +202,7 @@ def test_images_in_subfolders_are_said_and_named(network, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "images" / "out").iterdir()] == ["a_mask.png"]
 
 
+@pytest.mark.filterwarnings("ignore:`dataloader` is empty")  # MONAI's
 @pytest.mark.parametrize("good", [["a.png", "c.bmp"], []])
 def test_a_bad_image_is_named_and_the_others_are_done(good, network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "model.pt")

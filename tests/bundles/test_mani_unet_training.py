@@ -90,7 +90,8 @@ def test_warmup_knows_nothing_of_the_target(make_workflow, tmp_path):
 
 
 def test_warmup_is_source_only(make_workflow, tmp_path):
-    run(make_workflow(tmp_path / "warmup", iterations=3, warmup=3))
+    with pytest.warns(UserWarning, match="the warm-up of 3 takes all of this training: nothing adapts"):
+        run(make_workflow(tmp_path / "warmup", iterations=3, warmup=3))
     run(make_workflow(tmp_path / "source", "source_only", iterations=3, warmup=0))
     models = [dict(load_tensors(tmp_path / name / "models/model.pt")) for name in ("warmup", "source")]
     assert equal(*models)
@@ -160,7 +161,7 @@ def test_the_weight_of_the_loss_counts(make_workflow, tmp_path):
 
 
 def test_images_smaller_than_the_crop_are_taken_whole(make_workflow, tmp_path):
-    workflow = make_workflow(tmp_path, crop_size=512, iterations=1)
+    workflow = make_workflow(tmp_path, crop_size=512, iterations=1, warmup=0)
     assert len(run(workflow)) == 1
     batch = workflow.parser.get_parsed_content("train::trainer").state.batch
     assert [batch[key].shape for key in ("image", "label", "target_image")] == [

@@ -37,6 +37,7 @@ def evaluate(tissue):
     return run
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # MONAI's, of the image without nuclei
 def test_the_evaluator_has_all_six_and_pq_is_its_key(evaluate, tmp_path):
     saver = MetricsSaver(str(tmp_path), metrics="*", metric_details="*", batch_transform=lambda batch: [])
     evaluator = evaluate({"pq": InstanceMetricsHandler(OUTPUT)}, val_handlers=[saver])

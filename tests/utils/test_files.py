@@ -106,7 +106,8 @@ class Malicious:
         return os.mkdir, ("executed",)
 
 
-@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "pickle", "checkpoint of objects"])
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "pickle", "later pickle", "checkpoint of objects"])
 def test_what_is_no_file_of_tensors_is_refused_and_not_executed(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model.pt"
@@ -114,7 +115,8 @@ def test_what_is_no_file_of_tensors_is_refused_and_not_executed(tmp_path, monkey
     if kind == "checkpoint of objects":
         torch.save({"weights": Malicious()}, path)
     else:
-        contents = {"text": b"hello", "empty": b"", "pickle": pickle.dumps(Malicious(), protocol=2)}
+        pickles = {"pickle": pickle.dumps(Malicious(), protocol=2), "later pickle": pickle.dumps(Malicious())}
+        contents = {"text": b"hello", "empty": b"", **pickles}
         path.write_bytes(contents.get(kind, path.read_bytes()[:1500]))
     with pytest.raises(InputError, match=r"model\.pt: not a checkpoint of tensors \(") as refused:
         load_tensors(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
@@ -71,7 +72,9 @@ def _state_finding(name: str, path: Path) -> Finding:
     import torch  # not above: it takes longer than all the rest
 
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's words of a file that is refused
+            warnings.simplefilter("ignore")
+            torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), None)
         what = "loading it may run code" if reason else "it is damaged, or loading it may run code"

@@ -16,6 +16,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.archive import write_hashes
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_pickled_code_in_weights(bundle, witness):
     torch.save({"weight": torch.zeros(2), "x": Evil(witness)}, bundle / "models" / "model.pt")
     (bundle / "models" / "legacy.pth").write_bytes(pickle.dumps(Evil(witness)))

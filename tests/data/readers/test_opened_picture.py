@@ -165,6 +165,7 @@ def test_a_pipe_is_no_image(tmp_path):
         read_image(tmp_path / "a.png")
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's, of its own try
 def test_a_layout_that_is_not_read_is_not_told_to_become_what_it_is(tmp_path):
     pixels = np.repeat(PAGE[..., None], 3, axis=2)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", bigtiff=True, byteorder=">")

@@ -26,6 +26,7 @@ def loader(**options):
     return ConfigParser({"load": config}).get_parsed_content("load")
 
 
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # of PILReader's own
 @pytest.mark.parametrize("reverse_indexing", [True, False])
 def test_a_plain_image_is_what_pil_reader_gives(tmp_path, reverse_indexing):
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
