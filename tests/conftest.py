@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -44,6 +45,11 @@ SHORT = {
     "device": "$torch.device('cpu')",
     "precision": "float32",
 }
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: no search for garbage goes through it again."""
+    gc.freeze()
 
 
 def checkout_files() -> set[Path]:
