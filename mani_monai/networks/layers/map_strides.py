@@ -39,7 +39,8 @@ class MapStrides(TorchFunctionMode):
         if given is not None:
             stride = getattr(given, _STRIDE) * _factor(func, args, options, given, made)
             for map_ in _tensors([made]):
-                setattr(map_, _STRIDE, stride)
+                if map_.ndim == given.ndim:  # statistics of a map are none
+                    setattr(map_, _STRIDE, stride)
         return made
 
 

@@ -7,6 +7,7 @@ import torch
 from monai.networks.nets import BasicUNet, HoVerNet
 from torch import nn
 
+from mani_monai.networks.layers.batch_statistics import reestimate_statistics
 from mani_monai.networks.layers.map_strides import MapStrides, stride_of
 from mani_monai.networks.nets import LightHoVerNet
 
@@ -50,6 +51,13 @@ def test_a_unet_of_an_edge_that_is_no_multiple_of_16(upsample):
     encoder = [found[f"{name}.conv_0.adn.N"] for name in ("conv_0", *(f"down_{n}.convs" for n in range(1, 5)))]
     assert encoder == [(50, 1), (25, 2), (12, 4), (6, 8), (3, 16)]
     assert [found[f"upcat_{n}.convs.conv_1.adn.N"] for n in (4, 3, 2, 1)] == [(6, 8), (12, 4), (25, 2), (50, 1)]
+
+
+def test_what_is_made_of_maps_and_is_none_is_left_alone():
+    network, image, tissue = nn.Sequential(nn.BatchNorm2d(3)), torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8)
+    tissue[..., :4] = 0
+    reestimate_statistics(network, [(image, tissue)])
+    assert not any(vars(value) for value in (*network.buffers(), *network.parameters()))
 
 
 def test_poolings_by_word_and_by_their_kernel():
