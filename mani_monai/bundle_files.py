@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
-from mani_monai.declaration import KEY, Declaration
+from mani_monai.declaration import CALIBRATED, KEY, Declaration
 from mani_monai.provenance import PROTOTYPES, training_of
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import is_hashed
@@ -67,7 +67,8 @@ def read_bundle(path: str | Path, weights: str) -> tuple[nn.Module, Declaration,
             network = declaration.build_network()
         load_network(network, state, file, assign=True, remedy=_AGAIN)
         training = training_of(metadata, "configs/metadata.json", _AGAIN)
-        domains, prototypes = tuple(training.get("domains") or ()), training.get(PROTOTYPES)
+        domains = tuple(training.get("domains") or ())
+        prototypes = training.get(PROTOTYPES) if weights == CALIBRATED else None  # vectors are of those weights alone
         licence = "; ".join(f"{domain.get('name')}: {domain.get('licence')}" for domain in domains) or None
         if (terms := folder / LICENCE).is_file():
             licence = terms.read_text(encoding="utf-8", errors="replace")

@@ -21,7 +21,7 @@ ROWS, COLUMNS = "rows_columns", "columns_rows"
 OUTPUTS = {UNET: ("mask", "geojson", "csv", "overlay"), HOVERNET: ("tiff", "png", "geojson", "csv", "overlay")}
 """Files of an image by default."""
 CALIBRATED = "model.pt"
-"""The weights that ``mani calibrate`` measures; a calibration holds for no others."""
+"""The weights that ``mani calibrate`` and ``mani prototypes`` measure; what they note holds for no others."""
 _CALIBRATION = ("temperature", "bias")  # arguments of a parting
 _AGAIN = "export the training again"
 

@@ -12,7 +12,7 @@ from mani_monai.apps.export.trained_run import FACTS, ORACLE, Domain, TrainedRun
 from mani_monai.bundle_files import opened_bundle
 from mani_monai.config_difference import check_same_steps
 from mani_monai.data.pixel_size import alike, given_pixel_size
-from mani_monai.declaration import ROWS, Declaration
+from mani_monai.declaration import CALIBRATED, ROWS, Declaration
 from mani_monai.model import Model
 from mani_monai.provenance import training_of
 from mani_monai.run.measured_facts import MEASURED
@@ -71,7 +71,8 @@ def read_run(
         declaration = declaration.trained(mpp=size.um)
     scored = _metrics_file(folder, evaluation)
     metrics = read_object(scored, AGAIN)
-    facts = {name: training[name] for name in FACTS} | {name: training[name] for name in MEASURED if name in training}
+    measured = MEASURED if weights == CALIBRATED else ()  # of those weights, as a calibration is
+    facts = {name: training[name] for name in FACTS} | {name: training[name] for name in measured if name in training}
     return TrainedRun(
         path,
         state,

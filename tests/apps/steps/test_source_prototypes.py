@@ -57,5 +57,7 @@ def test_a_run_notes_them_for_its_exports(make_workflow, tmp_path):
     found = note_prototypes(tmp_path / "run")
     assert Model.open(tmp_path / "run", "cpu").prototypes == found
     assert read_run(tmp_path / "run").facts["prototypes"] == found
+    assert Model.open(tmp_path / "run", "cpu", weights="model_source_val.pt").prototypes is None, "these are others"
+    assert "prototypes" not in read_run(tmp_path / "run", weights="model_source_val.pt").facts
     size = len(json.dumps(found))
     assert 0 < size < 20_000, "some kilobytes"
