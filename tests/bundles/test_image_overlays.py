@@ -15,11 +15,13 @@ from scipy.special import softmax
 from trainings import equal, run
 
 from mani_monai.config_index import find_config
+from mani_monai.data.writers import write_instance_map
 from mani_monai.declaration import Declaration
 from mani_monai.inference_config import inference_config
 from mani_monai.model import Model
 from mani_monai.transforms import dense_crf, normalise_stains, swap_low_frequencies
 from mani_monai.transforms.nuclei_seams import mark_seams
+from mani_monai.transforms.sure_nuclei import UNSURE_ID
 from mani_monai.utils.files import load_tensors
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
@@ -188,3 +190,19 @@ def test_scores_are_against_the_labels_own_mask(make_workflow, tmp_path, overlay
             np.testing.assert_array_equal(made["label"][0], ids > 0)
             marked += ((mark_seams(ids) > 0) & (ids == 0)).sum()
     assert marked > 0
+
+
+def test_unsure_pixels_of_a_label_take_no_part_in_self_trainings_score(make_workflow, data_copy, tmp_path):
+    parser = make_workflow(tmp_path / "run", "self_training", initialize=[], dataset_dir=str(data_copy)).parser
+    items = parser.get_parsed_content("validate::dataset").data
+    ids = np.asarray(Image.open(items[0]["label"])).astype(np.int32)
+    ids[:40] = UNSURE_ID
+    write_instance_map(items[0]["label"], ids)
+    parser = make_workflow(tmp_path / "run", "self_training", initialize=[], dataset_dir=str(data_copy)).parser
+    item = parser.get_parsed_content("validate::dataset")[0]
+    np.testing.assert_array_equal(item["label"][0], (ids > 0) & (ids != UNSURE_ID))
+    assert not item["tissue"][0, :40].any()
+    assert item["tissue"][0, 40:].any()
+    nuclei = torch.stack([torch.full(ids.shape, -9.0), torch.full(ids.shape, 9.0)])
+    made = parser.get_parsed_content("validate::postprocessing")({**item, "pred": nuclei})
+    assert not made["pred"][1, :40].any(), "whatever the network says there"
