@@ -73,10 +73,10 @@ def source_prototypes(model: Model, items: Sequence[Mapping[str, str]], progress
         raise InputError(f"{model.name}: has no layer {HEAD}; prototypes are of mani_unet alone.")
     found: dict[str, list[list[float]]] = {"nuclei": [], "background": []}
     for item in tqdm(evenly_taken(items, IMAGES), "source's vectors", unit="image", disable=not progress):
-        picture, nuclei = _middle(read_image(item["image"]).pixels), _middle(np.asarray(Image.open(item["label"])) > 0)
+        whole, nuclei = read_image(item["image"]).pixels, _middle(np.asarray(Image.open(item["label"])) > 0)
         if not nuclei.any() or nuclei.all():
             continue
-        features = _features(model, layer, picture)
+        features = _features(model, layer, whole)
         mask = torch.from_numpy(nuclei)[None].to(features)
         for name, part in (("nuclei", mask), ("background", 1 - mask)):
             vector = masked_mean(features, part)[0]
@@ -87,13 +87,15 @@ def source_prototypes(model: Model, items: Sequence[Mapping[str, str]], progress
     return found
 
 
-def _features(model: Model, layer: torch.nn.Module, picture: np.ndarray) -> Tensor:
-    """1KHW of what enters the layer."""
+def _features(model: Model, layer: torch.nn.Module, whole: np.ndarray) -> Tensor:
+    """1KHW of what enters the layer for a picture's middle, in the whole picture's stains, as in training."""
+    picture = _middle(whole)
+    seen = whole if picture.shape != whole.shape else None
     kept: list[Tensor] = []
     hook = layer.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0]))
     try:
         with torch.inference_mode():
-            model.network(model.image(picture).unsqueeze(0))
+            model.network(model.image(picture, seen).unsqueeze(0))
     finally:
         hook.remove()
     return kept[0].float()

@@ -13,6 +13,7 @@ from trainings import run
 
 from mani_monai.apps.export.read_run import read_run
 from mani_monai.apps.steps.source_prototypes import note_prototypes, source_prototypes
+from mani_monai.data.datalists import load_source_list
 from mani_monai.model import Model
 from mani_monai.utils import InputError
 
@@ -43,6 +44,26 @@ def test_vectors_are_means_of_what_enters_the_head(items, tmp_path):
     expected = kept[0][:, :, :24].mean((1, 2)), kept[0][:, :, 24:].mean((1, 2))
     for name, vector in zip(("nuclei", "background"), expected, strict=True):
         np.testing.assert_allclose(found[name][1], vector.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_stains_are_the_whole_images_as_in_training(toy_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("mani_monai.apps.steps.source_prototypes.SIDE", 32)
+    steps = ({"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"},)
+    model = Model.open(write_unet_bundle(tmp_path / "mani_unet", preprocessing=steps), "cpu", "float32")
+    items = load_source_list(toy_dir, "toy_source", "split_0", "validation")[:1]
+    whole = np.asarray(Image.open(items[0]["image"]))
+    middle = slice((len(whole) - 32) // 2, (len(whole) + 32) // 2)
+    nuclei = torch.from_numpy(np.asarray(Image.open(items[0]["label"]))[middle, middle] > 0)
+    kept = []
+    hook = model.network.final_conv.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0][0]))
+    with torch.no_grad():
+        for seen in (whole, None):
+            model.network(model.image(whole[middle, middle], seen)[None])
+    hook.remove()
+    right, own = (features[:, nuclei].mean(1).numpy() for features in kept)
+    (found,) = source_prototypes(model, items, progress=False)["nuclei"]
+    np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(found, own, rtol=1e-3, atol=1e-4)
 
 
 def test_no_image_with_both_classes(items, tmp_path):
