@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from studies import table_command
 from studies.page_commands import (
     GPU,
     GPU_TABLES,
@@ -44,7 +45,10 @@ def repository(monkeypatch):
 
 
 @pytest.mark.parametrize(("plan", "results"), list(cases()))
-def test_a_page_is_that_of_its_results(plan, results, tmp_path):
+def test_a_page_is_that_of_its_results(plan, results, tmp_path, monkeypatch):
+    """Without its pictures, which take longer than all the rest: tests/studies/test_figures.py is of them."""
+    for name in ("write_figure", "write_cost_figure"):
+        monkeypatch.setattr(table_command, name, lambda *given: None)
     names = [f"{plan.name}.md", f"{plan.name}.csv"]
     shutil.copy(results / names[0], tmp_path)
     write_report(plan, results, tmp_path)
