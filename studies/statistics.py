@@ -14,7 +14,9 @@ Scores = Mapping[int, Mapping[str, float]]
 FEWEST_PAIRS = 6
 """Of fewer pairs there is no interval: a bootstrap of so few covers far less than it claims."""
 MOST_DRAWS = 10_000_000
-"""Indices drawn at a time, some 200 MB with what they pick."""
+"""Indices drawn for a seed before the next seed's: other numbers give other intervals."""
+CACHED_DRAWS = 100_000
+"""Indices drawn at a time, which fit a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,16 @@ def _resampled_means(pairs: list[NDArray[np.float64]], resamples: int) -> NDArra
 
 
 def _drawn_means(pairs: list[NDArray[np.float64]], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Images are drawn in every seed's place, whichever seed was drawn there: so the pages' intervals stay."""
     shape = (resamples, len(pairs))
     drawn = rng.integers(len(pairs), size=shape)
     sums, counts = np.zeros(shape), np.zeros(shape)
     for seed, differences in enumerate(pairs):
-        images = rng.integers(len(differences), size=(*shape, len(differences)))
-        sums += np.where(drawn == seed, differences[images].sum(axis=2), 0)
-        counts += np.where(drawn == seed, len(differences), 0)
+        rows = max(1, CACHED_DRAWS // (len(pairs) * len(differences)))
+        for first in range(0, resamples, rows):
+            part = slice(first, first + rows)
+            taken = drawn[part] == seed
+            images = rng.integers(len(differences), size=(*taken.shape, len(differences)))
+            sums[part][taken] = differences[images[taken]].sum(axis=1)
+            counts[part][taken] = len(differences)
     return sums.sum(axis=1) / counts.sum(axis=1)
