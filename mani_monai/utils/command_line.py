@@ -121,7 +121,9 @@ def understood(function: Command, line: Sequence[str], program: str) -> inspect.
             raise InputError(f"--{name}: is given twice; give it once.")
         given[name] = text
     if not open_list:
-        free = [name for name in parameters if name not in given]
+        needed = [name for name, parameter in parameters.items() if _is_needed(parameter)]
+        by_flag = any(name in given for name in needed)  # words behind are a shell's, or meant as others
+        free = [name for name in (needed if by_flag else parameters) if name not in given]
         if len(words) > len(free):
             raise InputError(_surplus(words[len(free) :], given, program))
         given |= dict(zip(free, words, strict=False))

@@ -146,6 +146,11 @@ def test_words_are_values_in_order_and_a_flag_takes_the_next_one():
             ["--width", "2", "--images", "dir/a.png", "dir/b.png", "dir/c.png"],
             "dir/b.png (and 1 more): --images takes one; a shell made many of a *: name their folder, dir.",
         ),
+        (
+            ["--images", "dir/a.png", "dir/b.png"],
+            "dir/b.png: --images takes one; a shell made many of a *: name their folder, dir.",
+        ),
+        (["--images", "dir", "5"], "5: one word too many; tool --help names the options."),
     ],
 )
 def test_surplus_words_are_named(line, said):

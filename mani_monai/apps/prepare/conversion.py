@@ -180,7 +180,7 @@ def read_instances(record: Record, size: tuple[int, int], accept_doubtful: bool 
     if raw.values.shape != size:
         sizes = f"is {size[0]}x{size[1]} (height x width) but its mask {'x'.join(map(str, raw.values.shape))}"
         raise InputError(f"{record.image}: {sizes}; give it its own mask.")
-    if not accept_doubtful and (doubt := _unit_doubt(raw, record.image)):
+    if not accept_doubtful and (doubt := _outlines_doubt(raw, record.image)):
         raise InputError(f"{record.image}: the mask is doubtful: {doubt}, or insist with {ACCEPT}.")
     try:
         return to_instances(raw, accept_doubtful)
@@ -188,8 +188,8 @@ def read_instances(record: Record, size: tuple[int, int], accept_doubtful: bool 
         raise InputError(f"{record.image}: {error}.") from error
 
 
-def _unit_doubt(raw: RawMask, image: Path) -> str:
-    """Why outlines are not believed to be in pixels; empty where they may be, or nobody says how large pixels are."""
+def _outlines_doubt(raw: RawMask, image: Path) -> str:
+    """Why outlines are not believed to be of an image, or in its pixels; empty where they may be."""
     if not isinstance(raw, OutlinedMask) or raw.sizes is None:
         return ""
     um = raw.sizes.um
@@ -197,7 +197,7 @@ def _unit_doubt(raw: RawMask, image: Path) -> str:
         with suppress(InputError):  # of pixels that are not square
             size = read_pixel_size(image)
             um = size.um if size else None
-    return raw.sizes.doubt(um) if um else ""
+    return raw.misplaced or (raw.sizes.doubt(um) if um else "")
 
 
 def _write(

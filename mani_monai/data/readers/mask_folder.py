@@ -12,6 +12,7 @@ from mani_monai.utils.folders import file_hash, name_fault, paths_in, shown
 
 from .geojson_outlines import OUTLINE_ENDINGS, read_outlines
 from .outline_sizes import OutlinedMask, OutlineSizes
+from .outlines import BEYOND
 from .rasters import IMAGE_ENDINGS, MASK_ENDINGS, mask_file
 from .records import RawMask
 
@@ -68,7 +69,8 @@ def read_mask_of(path: Path, kind: str) -> Callable[[tuple[int, int]], RawMask]:
     def read(shape: tuple[int, int]) -> RawMask:
         nuclei = read_outlines(path, shape)
         notes = (("outlines to ids", 1), *nuclei.notes)
-        return OutlinedMask(nuclei.ids, "ids", notes, sizes=OutlineSizes.of_ids(nuclei.ids))
+        sizes, beyond = OutlineSizes.of_ids(nuclei.ids), dict(nuclei.notes).get(BEYOND, 0)
+        return OutlinedMask(nuclei.ids, "ids", notes, sizes=sizes, beyond=beyond)
 
     return read
 

@@ -75,6 +75,16 @@ class OutlinedMask(RawMask):
 
     Attributes:
         sizes: of the nuclei of their file; None where nothing is known of them.
+        beyond: how many outlines lie beyond the image.
     """
 
     sizes: OutlineSizes | None = None
+    beyond: int = 0
+
+    @property
+    def misplaced(self) -> str:
+        """Why they are not believed to be of this image, with the remedy; empty where they may be."""
+        count = self.beyond + (0 if self.sizes is None else len(self.sizes.areas))
+        if 2 * self.beyond <= count:
+            return ""
+        return f"{self.beyond} of its {count} outlines lie beyond the image; export those of this very image"

@@ -14,6 +14,7 @@ from skimage.draw import polygon as pixels_inside
 
 from mani_monai.utils.errors import InputError
 
+BEYOND = "outlines beyond the image left out"
 PARTS = ("training", "validation", "test")
 """Classes, in lower case, of QuPath's rectangles in which every object counts."""
 REGION_NAMES = {"roi", "region", "region of interest", "tissue", "annotation region", "ignore", *PARTS}
@@ -104,7 +105,7 @@ def rasterised(path: Path, outlines: Sequence[Outline], shape: tuple[int, int]) 
         if not areas[-1]:
             notes["outlines without an area left out"] += 1
         elif not len(rows):
-            notes["outlines beyond the image left out"] += 1
+            notes[BEYOND] += 1
         elif outline.is_region or (outline.is_region is None and is_region_name(outline.kind or "")):
             notes["regions left out"] += 1
         else:
@@ -151,8 +152,7 @@ def _area(outline: Outline) -> float:
     """Of the bounding boxes of its outer rings, in square pixels; 0 where their points lie on a line."""
     total = 0.0
     for ring, *_ in outline.polygons:
-        points = np.clip(ring, -_FAR, _FAR)
-        points = points - points[0]
+        points = np.clip(ring, -_FAR, _FAR) - np.clip(ring[0], -_FAR, _FAR)
         far = points[np.square(points).sum(axis=1).argmax()]
         off = np.abs(points[:, 0] * far[1] - points[:, 1] * far[0]).max()  # from the line through two of them
         total += float(np.ptp(points, axis=0).prod()) if off > _FLAT * np.square(far).sum() else 0.0

@@ -123,6 +123,21 @@ def test_outlines_in_micrometres_are_doubted_where_the_image_says_its_pixel_size
     assert read_instances(record, (160, 160), accept_doubtful=True).values.max() == 4
 
 
+@pytest.mark.parametrize(("scale", "beyond"), [(1, 0), (1.5, 1), (4, 3)])
+def test_outlines_most_of_which_lie_beyond_the_image_are_doubted(tmp_path, scale, beyond):
+    Image.fromarray(np.zeros((160, 160, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "masks").mkdir()
+    boxes = [(20 + 30 * k, 20 + 30 * k, 36 + 30 * k, 34 + 30 * k) for k in range(4)]
+    write_geojson(tmp_path / "masks" / "a.geojson", boxes, scale)
+    (record,) = read_folder(tmp_path, tmp_path / "masks").records
+    if beyond < 2:
+        assert read_instances(record, (160, 160)).values.max() == 4 - beyond
+        return
+    with pytest.raises(InputError, match="3 of its 4 outlines lie beyond the image; export those of this very image"):
+        read_instances(record, (160, 160))
+    assert read_instances(record, (160, 160), accept_doubtful=True).values.max() == 1
+
+
 def write_geojson(path, boxes, scale):
     rings = [[[x, y], [right, y], [right, low], [x, low], [x, y]] for x, y, right, low in boxes]
     features = [
