@@ -11,7 +11,7 @@ from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
 from scipy import ndimage
 
-from .part_nuclei import capped_distance
+from .capped_distance import capped_distance
 
 SEAM = 2
 """Value of a seam in a label: above 0, so that losses that ask for nuclei still count it as one."""
