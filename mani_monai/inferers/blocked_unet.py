@@ -1,4 +1,4 @@
-"""A U-Net at inference, level by level and block by block, so that what is computed stays in the processor's cache."""
+"""A U-Net at inference, level by level and strip by strip, so that few maps of all channels are held at a time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from .folded_unet import FoldedUNet
 
-BLOCK = 256
-"""Pixels of a block's edge, even: 16 channels of one are 4 MiB in float32."""
+STRIP = 3 << 16
+"""Pixels of a strip of the finest level, about: 32 channels of them are 24 MiB in float32. Malloc reuses up to 32."""
+WIDEST = 3072
+"""Pixels of a strip's width, even: rows of a wider image are in several."""
 LEAST = 32
-"""Pixels of the smallest edge of a block; a smaller rest at the far edges goes with the block before."""
+"""Pixels of the smallest edge of a strip; a smaller rest at the far edges goes with the strip before."""
 MOST_KEPT = 1280**2
 """Pixels of the largest image whose finest level is kept: 16 channels of it are 100 MiB in float32."""
 _REACH = 2  # pixels that two convolutions of 3 x 3 look at
@@ -53,8 +55,9 @@ class _Block:
 def blocked_unet(unet: FoldedUNet, images: Tensor) -> Tensor:
     """The answer of a U-Net to images on a CPU.
 
-    Every level is computed in blocks, with the two pixels around them that its convolutions look at. Values do not
-    depend on where blocks end. So those of a part of an image are the whole's, beyond the network's reach.
+    Every level is computed in strips of as many rows, with the two pixels around them that its convolutions look at.
+    Values do not depend on where strips end. So those of a part of an image are the whole's, beyond the network's
+    reach.
 
     Of a large image the encoder's finest level is computed twice rather than kept: it would take most of the memory.
 
@@ -66,11 +69,12 @@ def blocked_unet(unet: FoldedUNet, images: Tensor) -> Tensor:
         BKHW logits in the network's data type, channels last.
     """
     with torch.autocast("cpu", enabled=False):
-        return _answer(unet, 0, images.to(unet.dtype).contiguous(memory_format=torch.channels_last))
+        rows = max(STRIP // min(images.shape[-1], WIDEST) // 2 * 2, LEAST)
+        return _answer(unet, 0, images.to(unet.dtype).contiguous(memory_format=torch.channels_last), rows)
 
 
-def _answer(unet: FoldedUNet, level: int, source: Tensor) -> Tensor:
-    """What a level makes of its input, the levels below included."""
+def _answer(unet: FoldedUNet, level: int, source: Tensor, rows: int) -> Tensor:
+    """What a level makes of its input, the levels below included, in strips of so many rows."""
     height, width = source.shape[-2:]
 
     def encoded(block: _Block) -> Tensor:
@@ -78,7 +82,7 @@ def _answer(unet: FoldedUNet, level: int, source: Tensor) -> Tensor:
         return block.within(seen).of(unet.encoders[level](seen.of(source)))
 
     if level == len(unet.decoders):
-        return _joined(height, width, encoded)
+        return _joined(height, width, rows, encoded)
     kept: list[Tensor] = []
 
     def pooled(block: _Block) -> Tensor:
@@ -87,7 +91,7 @@ def _answer(unet: FoldedUNet, level: int, source: Tensor) -> Tensor:
             _put(kept, maps, block, height, width)
         return functional.max_pool2d(maps, 2)
 
-    below = _answer(unet, level + 1, _joined(height, width, pooled, halved=True))
+    below = _answer(unet, level + 1, _joined(height, width, rows, pooled, halved=True), rows)
 
     def decoded(block: _Block) -> Tensor:
         seen = block.grown(height, width)
@@ -96,7 +100,7 @@ def _answer(unet: FoldedUNet, level: int, source: Tensor) -> Tensor:
         maps = block.within(seen).of(unet.decoders[level](both))
         return maps if level else unet.last(maps)
 
-    return _joined(height, width, decoded)
+    return _joined(height, width, rows, decoded)
 
 
 def _risen(below: Tensor, weight: Tensor, bias: Tensor, block: _Block) -> Tensor:
@@ -108,11 +112,11 @@ def _risen(below: Tensor, weight: Tensor, bias: Tensor, block: _Block) -> Tensor
     return functional.pad(maps, lacking, "replicate") if any(lacking) else maps
 
 
-def _joined(height: int, width: int, compute: Callable[[_Block], Tensor], halved: bool = False) -> Tensor:
-    """A map of what is computed of each block, at half the size where that halves it."""
+def _joined(height: int, width: int, rows: int, compute: Callable[[_Block], Tensor], halved: bool = False) -> Tensor:
+    """A map of what is computed of each strip, at half the size where that halves it."""
     joined: list[Tensor] = []
     size = (height // 2, width // 2) if halved else (height, width)
-    for block in _blocks(height, width):
+    for block in _strips(height, width, rows):
         _put(joined, compute(block), block.halved(*size) if halved else block, *size)
     return joined[0]
 
@@ -125,11 +129,11 @@ def _put(joined: list[Tensor], maps: Tensor, block: _Block, height: int, width: 
     block.of(joined[0]).copy_(maps)
 
 
-def _blocks(height: int, width: int) -> Iterator[_Block]:
-    for (top, bottom), (left, right) in product(_spans(height), _spans(width)):
+def _strips(height: int, width: int, rows: int) -> Iterator[_Block]:
+    for (top, bottom), (left, right) in product(_spans(height, rows), _spans(width, WIDEST)):
         yield _Block(top, left, bottom, right)
 
 
-def _spans(size: int) -> list[tuple[int, int]]:
-    starts = [start for start in range(0, size, BLOCK) if not start or size - start >= LEAST]
+def _spans(size: int, step: int) -> list[tuple[int, int]]:
+    starts = [start for start in range(0, size, step) if not start or size - start >= LEAST]
     return list(zip(starts, [*starts[1:], size], strict=True))

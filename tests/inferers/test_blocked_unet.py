@@ -34,10 +34,11 @@ def test_the_answer_is_that_of_the_network(size, options):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_blocks_of_all_sizes_give_the_same_values(monkeypatch, dtype):
+def test_strips_of_all_sizes_give_the_same_values(monkeypatch, dtype):
     folded, images, found = FoldedUNet.of(unet(), dtype), image(211, 301), []
-    for block in (64, 130, 512):
-        monkeypatch.setattr("mani_monai.inferers.blocked_unet.BLOCK", block)
+    for rows, widest in ((64, 64), (130, 512), (512, 512)):
+        monkeypatch.setattr("mani_monai.inferers.blocked_unet.STRIP", rows * min(301, widest))
+        monkeypatch.setattr("mani_monai.inferers.blocked_unet.WIDEST", widest)
         with torch.inference_mode():
             found.append(blocked_unet(folded, images))
     assert torch.equal(found[0], found[2])
