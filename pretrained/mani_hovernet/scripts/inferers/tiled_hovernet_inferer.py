@@ -82,9 +82,15 @@ class TiledHoVerNetInferer(Inferer):
     def _cut(self, image: Tensor, top: int, left: int) -> Tensor:
         """The CHW window of the tile that begins at (top, left)."""
         margin = (self.window - self.output) // 2
-        rows = mirrored(top - margin, self.window, image.shape[1])
-        columns = mirrored(left - margin, self.window, image.shape[2])
-        return image[:, rows.to(image.device)[:, None], columns.to(image.device)]
+        return _taken(_taken(image, 1, top - margin, self.window), 2, left - margin, self.window)
+
+
+def _taken(image: Tensor, axis: int, start: int, count: int) -> Tensor:
+    """Pixels of an image along an axis, mirrored where they lie outside; a view where none does."""
+    size = image.shape[axis]
+    if 0 <= start <= size - count:
+        return image.narrow(axis, start, count)
+    return image.index_select(axis, mirrored(start, count, size).to(image.device))
 
 
 def mirrored(start: int, count: int, size: int) -> Tensor:

@@ -50,10 +50,10 @@ class Lab:
             return cls((pixels * 255).round().clip(0, 255).astype(np.uint8), rgb2lab(pixels), None)
         if image[0].size < _MANY:
             return cls(pixels, rgb2lab(pixels.astype(np.float32) / np.float32(255)), None)
-        codes = image[0].astype(np.uint32)
+        codes = image[0].astype(np.intp)
         for plane in image[1:]:
-            codes = codes << 8 | plane
-        codes = codes.astype(np.intp)
+            codes <<= 8
+            codes |= plane
         occurs = np.zeros(1 << 24, bool)
         occurs[codes] = True
         found = np.flatnonzero(occurs)
@@ -170,7 +170,9 @@ def normalise_stains(
     if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
         return image if image.dtype == np.uint8 else image.astype(np.float32, copy=False)
     gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
-    values = (own.values - mean) * gain + REFERENCE_MEAN
+    values = np.empty_like(own.values)
+    for channel, (middle, factor, wanted) in enumerate(zip(mean, gain, REFERENCE_MEAN, strict=True)):
+        values[..., channel] = (own.values[..., channel] - middle) * factor + wanted
     # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
     values[..., 0] = np.maximum(values[..., 0], 0)
     values[..., 2] = np.minimum(values[..., 2], (values[..., 0] + 16) * 1.72)

@@ -50,10 +50,17 @@ def _is_grey(planes: NDArray[np.int16]) -> NDArray[np.bool_]:
     is no little either.
     """
     red, green, blue = planes
-    first, second = (box_sum(difference, FLAT, np.int16) for difference in (red - green, green - blue))
-    most, grey = np.int16(_GREY * FLAT * FLAT), np.ones(red.shape, bool)
-    for sums in (first, second, first + second):
-        grey &= (sums + most).view(np.uint16) <= np.uint16(2 * most)
+    most = np.int16(_GREY * FLAT * FLAT)
+
+    def is_little(sums: NDArray[np.integer]) -> NDArray[np.bool_]:
+        return (sums + most).view(np.uint16) <= np.uint16(2 * most)
+
+    first = box_sum(red - green, FLAT, np.int16)
+    grey = is_little(first)
+    if grey.any():
+        second = box_sum(green - blue, FLAT, np.int16)
+        grey &= is_little(second)
+        grey &= is_little(first + second)
     return grey
 
 
@@ -69,9 +76,10 @@ def _surrounded(mask: NDArray[np.bool_], reach: int) -> tuple[_Part, _Part]:
     return (rows, columns), (inner_rows, inner_columns)
 
 
-def _is_even(plane: NDArray[np.integer], edge: int, deviation: int) -> NDArray[np.bool_]:
+def _is_even(plane: NDArray[np.int16], edge: int, deviation: int) -> NDArray[np.bool_]:
     """Where the square around a pixel of HW in 0..255 has at most a standard deviation; in whole numbers."""
-    centred, count = plane.astype(np.int32) - 128, edge * edge  # so that 32 bits hold what follows
-    sums = box_sum(centred, edge)
-    np.multiply(centred, centred, out=centred)
-    return count * box_sum(centred, edge) - sums * sums <= deviation**2 * count**2
+    centred, count = plane - np.int16(128), edge * edge  # so that 16 bits hold sums, and 32 what follows
+    sums = box_sum(centred, edge, np.int16).astype(np.int32)
+    squares = centred.astype(np.int32)
+    np.multiply(squares, squares, out=squares)
+    return count * box_sum(squares, edge) - sums * sums <= deviation**2 * count**2

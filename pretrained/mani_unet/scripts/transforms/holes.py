@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .nucleus import connected_pieces
 
@@ -25,8 +24,15 @@ def filled(mask: NDArray[np.bool_], largest: int | None = None) -> NDArray[np.bo
     enclosed = np.ones(count + 1, dtype=bool)
     for edge in (background[:1], background[-1:], background[:, :1], background[:, -1:]):
         enclosed[edge] = False
-    if largest is not None and count:
-        for number, box in enumerate(ndimage.find_objects(background), 1):
-            enclosed[number] &= all(side.stop - side.start <= largest for side in box)
-    enclosed[0] = True  # the mask itself
-    return enclosed[background]
+    enclosed[0] = False  # the mask itself
+    holes = enclosed[background]
+    if largest is not None:
+        where = np.flatnonzero(holes)
+        number = background.ravel()[where]
+        for places in np.divmod(where, mask.shape[1]):
+            first, last = np.full(count + 1, max(mask.shape)), np.zeros(count + 1, np.intp)
+            np.minimum.at(first, number, places)
+            np.maximum.at(last, number, places)
+            enclosed &= last - first < largest
+        np.put(holes, where, enclosed[number])
+    return mask | holes

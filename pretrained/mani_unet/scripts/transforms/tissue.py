@@ -177,24 +177,37 @@ def _odd_colours(planes: NDArray[np.int16]) -> NDArray[np.bool_]:
     haematoxylin differ by optical densities: blue's is less than a third of red's in ink, and more in haematoxylin.
     """
     red, green, blue = planes
-    warm = np.maximum(red, green)
-    most, least = np.maximum(warm, blue), np.minimum(np.minimum(red, green), blue)
+    most = np.maximum(np.maximum(red, green), blue)
+    least = np.minimum(np.minimum(red, green), blue)
     spread = most - least
-    dark = (most <= BLACK) | (most <= _FADED) & (spread <= 14)
-    odd = (least >= _WHITE) | (most <= BLACK // 2) | dark & (spread >= 2)  # of a picture in grey, nuclei are as dark
-    if int(spread.max(initial=0)) < 10:
-        return odd
-    cold = np.maximum(green, blue)
-    bluer, not_violet = blue - warm, green >= red - 4
-    odd |= (bluer >= 30) & (blue >= 2 * warm) & (not_violet | (bluer >= 80))  # dark blue ink, blue ink
-    light = np.nonzero((blue - green >= 40) & not_violet)
-    odd[light] |= red[light] <= _LIGHT_INK[blue[light]]  # light blue ink
-    odd |= green - np.maximum(red, blue) >= 10  # green
-    odd |= np.minimum(green, blue) - red >= 45  # turquoise
-    odd |= (red - cold >= 120) | (red - cold >= 80) & (red >= 4 * cold)  # red: blood is paler
-    odd |= (red - blue >= 180) | (np.minimum(red, green) - blue >= 90)  # orange, yellow: saffron is paler
-    odd |= np.minimum(red, blue) - green >= 100  # magenta
+    odd = least >= _WHITE
+    if int(most.min(initial=255)) <= _FADED:
+        dark = (most <= BLACK) | (most <= _FADED) & (spread <= 14)
+        odd |= (most <= BLACK // 2) | dark & (spread >= 2)  # of a picture in grey, nuclei are as dark
+    # most tissue is violet or pale, so that few pixels are asked about each ink
+    for may_be, is_ink in (((spread >= 10) & (green >= red - 4), _cold_ink), (spread >= 80, _strong_ink)):
+        chosen = np.flatnonzero(may_be)
+        if len(chosen):
+            np.put(odd, chosen[is_ink(*(np.take(plane, chosen) for plane in planes))], True)
     return odd
+
+
+def _cold_ink(red: NDArray[np.int16], green: NDArray[np.int16], blue: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Inks of N colours that are not violet: no redder than green, but for four grey values."""
+    warm = np.maximum(red, green)
+    ink = (blue - warm >= 30) & (blue >= 2 * warm)  # dark blue, blue
+    ink |= (blue - green >= 40) & (red <= _LIGHT_INK[blue])  # light blue
+    ink |= green - np.maximum(red, blue) >= 10  # green
+    return ink | (np.minimum(green, blue) - red >= 45)  # turquoise
+
+
+def _strong_ink(red: NDArray[np.int16], green: NDArray[np.int16], blue: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Inks of N colours that are far from grey."""
+    warm, redder = np.maximum(red, green), red - np.maximum(green, blue)
+    ink = (blue - warm >= 80) & (blue >= 2 * warm)  # blue
+    ink |= (redder >= 120) | (redder >= 80) & (red >= 4 * np.maximum(green, blue))  # red: blood is paler
+    ink |= (red - blue >= 180) | (np.minimum(red, green) - blue >= 90)  # orange, yellow: saffron is paler
+    return ink | (np.minimum(red, blue) - green >= 100)  # magenta
 
 
 def _mostly(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
