@@ -49,8 +49,8 @@ def test_renaming_leaves_other_words_alone():
         (
             "mani_monai.transforms.PartNucleid",
             [
-                *(f"transforms.{name}" for name in ("holes", "nuclei_shapes", "nuclei_table", "nucleus")),
-                *(f"transforms.{name}" for name in ("part_nuclei", "part_nucleid")),
+                *(f"transforms.{name}" for name in ("capped_distance", "holes", "nuclei_shapes", "nuclei_table")),
+                *(f"transforms.{name}" for name in ("nucleus", "part_nuclei", "part_nucleid")),
                 "utils.errors",
             ],
         ),
