@@ -12,7 +12,9 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2hed
 
+import mani_monai
 from mani_monai import Model
+from mani_monai.apps.export.carried_modules import renamed
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.apps.inspect.inspection import inspect_bundle, is_dangerous
 from mani_monai.data.readers.rasters import read_image
@@ -42,6 +44,15 @@ def test_nothing_of_it_is_dangerous_and_its_code_is_the_readers(bundle):
     assert all(place.startswith("scripts/") for place in code)
     assert any(place.startswith("scripts/data/readers/") for place in code), "it reads as mani infer does"
     assert "files match" in findings[-1].what
+
+
+@each
+def test_its_modules_are_those_of_the_project(bundle):
+    carried = [path for path in sorted((bundle / "scripts").rglob("*.py")) if path.name != "__init__.py"]
+    assert len(carried) > 10
+    for path in carried:
+        module = Path(mani_monai.__file__).parent / path.relative_to(bundle / "scripts")
+        assert path.read_text(encoding="utf-8") == renamed(module.read_text(encoding="utf-8")), path
 
 
 @each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -89,7 +90,9 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     if is_lfs_pointer(path):
         raise InputError(f"{path}: {FETCH}.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # which is refused in one line
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = (str(error) or "it ends too early").splitlines()[0].partition("Weights only load failed")[0].strip()
         reason = reason or "it holds more than tensors and numbers"
