@@ -29,7 +29,7 @@ class PartingRule:
     """
 
     depth: float = 0.75
-    share: float = 0.1
+    share: float = 0.05
     blur: float = 1.5
     hole: int = 8
     cap: int = 24
@@ -46,8 +46,8 @@ class PartingRule:
 
 
 RULE = PartingRule()
-"""The project's own: chosen by panoptic quality on CoNSeP and TNBC, ``studies/results/parting.md``; no figure chose the
-share, ``studies/results/heads.md``."""
+"""The project's own: chosen by panoptic quality on CoNSeP and TNBC, ``studies/results/parting.md``, and the share in
+``studies/results/heads.md``."""
 
 REACH = RULE.reach
 
