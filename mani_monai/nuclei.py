@@ -61,22 +61,33 @@ class Nuclei:
         return tuple(name for name in ENDINGS if name not in lacking)
 
     def save(
-        self, folder: str | Path, name: str, outputs: Sequence[str] | None = None, source: str | None = None
+        self,
+        folder: str | Path,
+        name: str = "image",
+        outputs: str | Sequence[str] | None = None,
+        source: str | None = None,
     ) -> list[Path]:
         """Writes files, as :class:`mani_monai.transforms.save_nuclei.SaveNucleid` names them.
 
         Args:
             folder: receives them; it is made.
             name: what their names begin with.
-            outputs: which of :attr:`outputs`; by default all but NIfTI.
+            outputs: which of :attr:`outputs`, a list or one text with commas; by default all but NIfTI.
             source: what ids in GeoJSON tell the image by, such as its file's SHA-256; the name by default.
 
         Returns:
             the files.
 
         Raises:
-            InputError: when an output is unknown or cannot be made, or a file cannot be written.
+            InputError: when the name is none of a file, an output is unknown or cannot be made, or a file cannot be
+                written.
         """
+        if name in ("", "..") or name != Path(name).name or "\0" in name:
+            raise InputError(
+                f"name {name!r}: is none of a file in a folder; leave out what lies before the last slash."
+            )
+        if isinstance(outputs, str):
+            outputs = outputs.split(",")
         if outputs is None:
             outputs = [output for output in (MASK, *OUTPUTS) if output in self.outputs]
         unknown = [output for output in outputs if output not in self.outputs]

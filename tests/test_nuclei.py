@@ -37,6 +37,8 @@ def test_it_saves_what_it_can(tmp_path):
     assert names == ["x_instances.tif", "x.geojson", "x_nuclei.csv", "x_instances.png"]
     whole = nuclei(mask=INSTANCES == 1, picture=PICTURE)
     files = whole.save(tmp_path / "b", "x", ["mask", "overlay", "geojson"])
+    assert whole.save(tmp_path / "b", "x", "mask,overlay,geojson") == files
+    assert [path.name for path in whole.save(tmp_path / "c", outputs="csv")] == ["image_nuclei.csv"]
     assert all(path.is_file() for path in files)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b" / "x_mask.png")), (INSTANCES == 1) * 255)
     np.testing.assert_array_equal(read_geojson(tmp_path / "b" / "x.geojson", INSTANCES.shape), INSTANCES)
@@ -48,3 +50,10 @@ def test_what_it_cannot_save_is_refused(tmp_path, output):
     with pytest.raises(InputError, match=f"outputs {output}: is not there; choose among tiff"):
         nuclei().save(tmp_path / "a", "x", ["csv", output])
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "..", "", "a\0b"])
+def test_a_name_is_of_a_file_in_the_folder(tmp_path, name):
+    with pytest.raises(InputError, match="is none of a file in a folder"):
+        nuclei().save(tmp_path / "a", name)
+    assert list(tmp_path.iterdir()) == []
