@@ -74,7 +74,8 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
 
         Raises:
             KeyError: when there are no instances, and none may be missing.
-            ValueError: when the instances are not 1HW, or an image's or the types' height and width are others.
+            ValueError: when the instances are not 1HW; when their data type does not hold the copies' ids; or when an
+                image's or the types' height and width are others.
         """
         item = dict(data)
         self.randomize(None)
@@ -92,6 +93,8 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
                 raise ValueError(f"{key} must be as large as {self.instances_key}, got {array.shape}.")
         self._paste(instances, [arrays[key] for key in soft], [arrays[key] for key in hard])
         arrays[self.instances_key] = instances[None].astype(given.dtype)
+        if not np.array_equal(arrays[self.instances_key][0], instances):
+            raise ValueError(f"{self.instances_key} must hold ids up to {instances.max()}, got {given.dtype}; cast it.")
         for key, array in arrays.items():
             item[key] = convert_to_dst_type(array, item[key])[0]
         return item
@@ -103,6 +106,7 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
         copies = self.R.randint(0, int(self.share * len(whole)) + 1)
         sheets = [instances, *hard, *soft]
         donors = [sheet.copy() for sheet in sheets] if copies else []
+        areas = np.bincount(instances.ravel(), minlength=len(boxes) + 1 + copies)
         for number in range(len(boxes) + 1, len(boxes) + 1 + copies):
             donor = self.R.choice(whole)
             rows, columns = boxes[donor - 1]
@@ -113,7 +117,7 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
             turns, mirrored = self.R.randint(4), self.R.randint(2)
             nucleus, *shown = (_turned(sheet[(..., *window)], turns, mirrored) for sheet in donors)
             mask = nucleus == donor
-            drawn = (self._place(instances, boxes, self.R.choice(whole), mask) for _ in range(ATTEMPTS))
+            drawn = (self._place(instances, boxes, areas, self.R.choice(whole), mask) for _ in range(ATTEMPTS))
             place = next((place for place in drawn if place is not None), None)
             if place is None:
                 continue
@@ -123,16 +127,24 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
             for array, copy in zip(soft, shown[len(hard) :], strict=True):
                 mixed = edge * copy + (1 - edge) * array[(..., *place)]
                 array[(..., *place)] = np.round(mixed) if np.issubdtype(array.dtype, np.integer) else mixed
+            np.subtract.at(areas, instances[place][mask], 1)
+            areas[number] = np.count_nonzero(mask)
             instances[place][mask] = number
 
     def _place(
-        self, instances: NDArray[np.int64], boxes: list[tuple[slice, slice]], host: int, mask: NDArray[np.bool_]
+        self,
+        instances: NDArray[np.int64],
+        boxes: list[tuple[slice, slice]],
+        areas: NDArray[np.int64],
+        host: int,
+        mask: NDArray[np.bool_],
     ) -> tuple[slice, slice] | None:
         """Where a copy lies against its host in a random direction; None where it would leave the image or hide more.
 
         Args:
             instances: HW ids as they are by now.
             boxes: of all nuclei as they were at first, by ascending id.
+            areas: of the background and of all nuclei as they are by now, in pixels, by ascending id.
             host: the nucleus that the copy is to touch.
             mask: hw, of the copy.
         """
@@ -150,10 +162,8 @@ class RandPasteNucleid(RandomizableTransform, MapTransform):
                 break
         place = places[max(len(places) - 1 - inward, 0)]
         covered, pixels = np.unique(instances[place][mask], return_counts=True)
-        for number, hidden in zip(covered, pixels, strict=True):
-            if number and hidden > MOST_COVERED * np.count_nonzero(instances == number):
-                return None
-        return place
+        hides_more = (pixels > MOST_COVERED * areas[covered]) & (covered > 0)
+        return None if hides_more.any() else place
 
 
 def _is_within(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:

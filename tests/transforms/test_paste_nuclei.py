@@ -131,3 +131,11 @@ def test_refusals():
         RandPasteNucleid("image")({"image": torch.zeros(3, 8, 8), "label": torch.zeros(2, 8, 8)})
     with pytest.raises(ValueError, match="image must be as large as label"):
         RandPasteNucleid("image")({"image": torch.zeros(3, 9, 8), "label": torch.zeros(1, 8, 8)})
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.uint8, 255), (torch.float16, 2048)])
+def test_ids_that_the_data_type_does_not_hold_are_refused(dtype, most):
+    item = tissue()
+    item["label"] = torch.where(item["label"] == 10, most, item["label"]).to(dtype)
+    with pytest.raises(ValueError, match=r"label must hold ids up to \d+, got (uint8|float16); cast it"):
+        RandPasteNucleid("image", share=1).set_random_state(1)(item)
