@@ -19,7 +19,7 @@ from mani_monai.bundle_files import read_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
 from mani_monai.declaration import COLUMNS, Declaration
-from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of
+from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of, source_of
 from mani_monai.transforms.rescaling import Frame, grid_shape, is_taken_whole, ratio_of, rescaled
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
@@ -131,7 +131,8 @@ class Model:
                 network if the network's differs by more than a tenth.
 
         Returns:
-            nuclei at the image's own size.
+            nuclei at the image's own size. Their ids in GeoJSON are those of ``mani infer`` for the same file. Those of
+            an array or a PIL image follow from its pixels.
 
         Raises:
             InputError: for an image that cannot be taken, or an answer that is not finite.
@@ -145,7 +146,8 @@ class Model:
             picture = as_rgb(image)
         scale = scale_for(size, self.mpp)
         maps, fitted = self.answer(picture, scale)
-        return fitted.nuclei(maps, picture.shape[:2], size and size.um, picture, scale)
+        nuclei = fitted.nuclei(maps, picture.shape[:2], size and size.um, picture, scale)
+        return replace(nuclei, source=source_of(Path(image) if isinstance(image, (str, Path)) else picture))
 
     def answer(self, picture: NDArray[np.uint8], scale: float = 1.0) -> tuple[NDArray[np.float32], Model]:
         """The network's answer for a picture of any size; of a large one, windows stand for stains and borders.

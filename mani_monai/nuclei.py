@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from mani_monai.transforms import nuclei_table
 from mani_monai.transforms.rescaling import Frame
 from mani_monai.transforms.save_nuclei import ENDINGS, MASK, OUTPUTS, write_output
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import file_hash
 
 if TYPE_CHECKING:
     from mani_monai.declaration import Declaration
@@ -35,6 +37,8 @@ class Nuclei:
         mask: HW bool, the pixels of nuclei before they are parted; None where the model gives none.
         picture: HW3 uint8, the image; without it there is no overlay.
         class_names: of the types of nuclei, background first; None where there are no types.
+        source: what ids in GeoJSON tell the image by: the SHA-256 of its file, or of its pixels where there is no file;
+            None where nobody knows.
     """
 
     instances: NDArray[np.int32]
@@ -43,6 +47,7 @@ class Nuclei:
     mask: NDArray[np.bool_] | None = None
     picture: NDArray[np.uint8] | None = None
     class_names: Sequence[str] | None = None
+    source: str | None = None
 
     def __len__(self) -> int:
         return len(self.table["id"])
@@ -73,7 +78,8 @@ class Nuclei:
             folder: receives them; it is made.
             name: what their names begin with.
             outputs: which of :attr:`outputs`, a list or one text with commas; by default all but NIfTI.
-            source: what ids in GeoJSON tell the image by, such as its file's SHA-256; the name by default.
+            source: what ids in GeoJSON tell the image by; :attr:`source` by default, so that they are those of ``mani
+                infer``, whatever the name is. The name, where that is None.
 
         Returns:
             the files.
@@ -93,12 +99,12 @@ class Nuclei:
         unknown = [output for output in outputs if output not in self.outputs]
         if unknown:
             raise InputError(f"outputs {unknown[0]}: is not there; choose among {', '.join(self.outputs)}.")
-        paths = []
+        paths, told_by = [], source or self.source or name
         for output in sorted(outputs, key="png".__eq__):  # last: it alone cannot hold every map
             paths.append(Path(folder) / (name + ENDINGS[output]))
             picture = np.empty(0) if self.picture is None else self.picture
             table, names = self.table, self.class_names
-            write_output(output, paths[-1], picture, self.instances, table, names, self.mask, source or name)
+            write_output(output, paths[-1], picture, self.instances, table, names, self.mask, told_by)
         return paths
 
 
@@ -134,3 +140,16 @@ def nuclei_of(
         table["area_um2"] = table["area"] * mpp**2
     mask = frame.nearest(maps[1] > maps[0]) if MASK in declaration.outputs else None
     return Nuclei(instances, table, probability, mask, picture, declaration.class_names)
+
+
+def source_of(image: Path | NDArray[np.uint8]) -> str:
+    """What ids of nuclei tell an image by: the SHA-256 of its file, or of its size and pixels.
+
+    Args:
+        image: a file, or HW3 RGB.
+    """
+    if isinstance(image, Path):
+        return file_hash(image)
+    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]}".encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()

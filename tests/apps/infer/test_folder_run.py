@@ -14,6 +14,7 @@ from monai.bundle import create_workflow
 from painted_model import painted, round_nuclei
 from PIL import Image
 
+from mani_monai import Model
 from mani_monai.apps.infer.folder_result import report
 from mani_monai.apps.infer.folder_run import infer_folder
 from mani_monai.data.writers import outline_nuclei, read_geojson
@@ -95,6 +96,16 @@ def test_all_files_of_an_image_agree(exported, images, tmp_path):
         assert (image.height, image.width, image.nuclei) == (*size, len(ids))
         assert image.area_share == pytest.approx((instances > 0).mean(), abs=1e-4)
         assert image.mean_area == (pytest.approx(areas.mean(), abs=0.1) if len(areas) else None)
+
+
+def test_python_writes_the_same_files_whatever_it_calls_them(exported, images, tmp_path):
+    infer_folder(exported.folder, images, tmp_path / "out", **OPTIONS)
+    model = Model.open(exported.folder, OPTIONS.get("device"), OPTIONS.get("precision", "auto"))
+    for image in (images / "wide.tif", str(images / "wide.tif")):
+        model(image).save(tmp_path / "python", "another name", "mask,geojson,csv,overlay")
+        for ending in ENDINGS:
+            by_python = (tmp_path / "python" / f"another name{ending}").read_bytes()
+            assert by_python == (tmp_path / "out" / f"wide{ending}").read_bytes()
 
 
 def test_the_summary_says_it(exported, images, tmp_path, capsys):
