@@ -3,11 +3,10 @@ from mani_monai.utils.one_line import is_bundle_run
 
 from .consep import read_consep
 from .folder import read_folder
-from .folder_images import FolderImages
+from .folder_images import FolderImages, ReadableImages
 from .kirc import read_kirc
 from .monuseg import read_monuseg
 from .pannuke import read_pannuke
-from .readable_images import ReadableImages
 from .records import Listing, RawImage, RawMask, Record
 from .tcia import read_tcia
 from .tissue_reader import LoadTissued, MarkTissued, TissueReader

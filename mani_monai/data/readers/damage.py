@@ -12,8 +12,19 @@ from tifffile import COMPRESSION, TIFF, TiffPage
 
 from mani_monai.utils.errors import InputError
 
-from .jpeg_means import holds_means, zeros_fit
-from .jpeg_segments import FIRST_RESTART, FRAMES, PROGRESSIVE, RESTART, RESTARTS, SCAN, START, Segment, segments_of
+from .jpeg_scans import (
+    FIRST_RESTART,
+    FRAMES,
+    PROGRESSIVE,
+    RESTART,
+    RESTARTS,
+    SCAN,
+    START,
+    Segment,
+    holds_means,
+    segments_of,
+    zeros_fit,
+)
 
 _DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
 _ZEROS = re.compile(rb"\0{256,}")

@@ -1,7 +1,7 @@
 from .folder_images import FolderImages
 from .tissue_reader import LoadTissued
 from .tissue_reader import MarkTissued
-from .readable_images import ReadableImages
+from .folder_images import ReadableImages
 from .tissue_reader import TissueReader
 
 __all__ = [

@@ -1,25 +1,58 @@
-"""Scans of a progressive JPEG that hold the means of blocks alone: whether zeros in them can be right.
+"""The segments of a JPEG, and scans that hold the means of blocks alone: whether zeros in them can be right.
 
-A mean costs a bit or two, whatever its block shows. Blocks of one mean make a stretch of zeros in a whole picture.
+A progressive JPEG has such scans. A mean costs a bit or two, whatever its block shows. Blocks of one mean make a
+stretch of zeros in a whole picture.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .jpeg_segments import PROGRESSIVE, Segment, bits_of
-
+START, FRAMES, PROGRESSIVE, SCAN, END = b"\xff\xd8", (0xC0, 0xC1, 0xC2), 0xC2, 0xDA, 0xD9
+RESTART, FIRST_RESTART, RESTARTS = re.compile(rb"\xff[\xd0-\xd7]"), 0xD0, 8
+_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _TABLES, _INTERVAL = 0xC4, 0xDD
 _LONGEST = 16  # bits of a code
 _BLOCK = 8  # pixels of a block's edge
 _NO_CODE = 2**40  # bits that a code takes which is none: more than any scan has
 _MEANS, _STEPS = 16, 8
 """Means, and steps from one to the next, from which it is no chance that all means are even: one of 2 ** 16."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment of a JPEG: its marker, what it says, and where the codes behind it begin and end: in a scan alone."""
+
+    marker: int
+    words: bytes
+    start: int
+    end: int
+
+    def intervals(self, content: bytes) -> list[bytes]:
+        """The codes of a scan from one restart to the next, without the zeros that are put behind 255."""
+        return [codes.replace(b"\xff\x00", b"\xff") for codes in RESTART.split(content[self.start : self.end])]
+
+
+def segments_of(content: bytes) -> Iterator[Segment]:
+    """The segments of a JPEG's first picture; the codes of a scan end at the next marker."""
+    place = 2
+    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != END:
+        marker, start = content[place + 1], place + 2
+        if marker == 0xFF:  # before a marker there may be more of them
+            place += 1
+            continue
+        place = start + int.from_bytes(content[start : start + 2], "big")
+        words, start = content[start + 2 : place], place
+        if marker == SCAN:
+            following = _MARKER.search(content, place)
+            place = following.start() if following else len(content)
+        yield Segment(marker, words, start, place)
 
 
 def holds_means(frame: Segment, scan: Segment) -> bool:
@@ -126,9 +159,14 @@ def _code_steps(tables: Sequence[Segment]) -> dict[int, NDArray[np.int64]]:
     return steps
 
 
+def _bits_of(codes: bytes) -> NDArray[np.uint8]:
+    """Bits of codes, the highest of each byte first."""
+    return np.unpackbits(np.frombuffer(codes, np.uint8))
+
+
 def _ends_with(codes: bytes, units: int, tables: Sequence[NDArray[np.int64] | None]) -> bool:
     """Whether codes hold so many units, and less than a byte behind them."""
-    bits = np.concatenate([bits_of(codes), np.ones(_LONGEST, np.uint8)]).astype(np.int64)
+    bits = np.concatenate([_bits_of(codes), np.ones(_LONGEST, np.uint8)]).astype(np.int64)
     count, windows = len(bits) - _LONGEST, np.zeros(len(bits) - _LONGEST, np.int64)
     for shift in range(_LONGEST):
         windows = 2 * windows + bits[shift : shift + count]
