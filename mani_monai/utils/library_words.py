@@ -1,4 +1,7 @@
-"""Words of the libraries that decode images, which stand on the screen beside the project's own line on a file."""
+"""Words of the libraries that decode images, which stand on the screen beside the project's own line on a file.
+
+It is no part of :mod:`mani_monai.utils.one_line`, which bundles carry: an inspection refuses code that imports ctypes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Read a file of tensors of which nothing was lost: PyTorch writes checksums and does not look at them."""
+"""Read a file of tensors of which nothing was lost: PyTorch writes checksums and does not look at them.
+
+It is no part of :mod:`mani_monai.utils.files`, which bundles carry: an inspection refuses code that imports zipfile.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Squares of one grey, as grey cards and empty glass are, in a picture of tissue."""
+"""Squares of one grey, as grey cards and empty glass are, in a picture of tissue, and the sums that find them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .box_sums import AVERAGED, box_sum
-
+AVERAGED = 3
+"""Edge in pixels of the square that noise is averaged over."""
 FLAT = 15
 """Edge in pixels of the square that has to be of one grey."""
 
@@ -17,18 +17,18 @@ _NOISE, _SMOOTH = 3, 2  # of a flat square: its standard deviation once averaged
 _Part = tuple[slice, slice]
 
 
-def one_grey(planes: NDArray[np.int16], averaged: NDArray[np.int16]) -> NDArray[np.bool_]:
+def one_grey(planes: NDArray[np.int16], smoothed: NDArray[np.int16]) -> NDArray[np.bool_]:
     """The union of the squares of one grey, whatever a sensor's noise makes of it.
 
     A picture in grey, whose channels are equal, is asked for less noise: pale stroma and dark nuclei are smooth there.
     """
     flat = _is_grey(planes)
     around, within = _surrounded(flat, FLAT // 2)  # few pixels of tissue are grey: the rest asks about these
-    planes, averaged = planes[:, around[0], around[1]], averaged[:, around[0], around[1]]
+    planes, smoothed = planes[:, around[0], around[1]], smoothed[:, around[0], around[1]]
     even, inner, count = flat[around][within], FLAT - AVERAGED + 1, FLAT * FLAT
     for channel in (1, 0):
         if even.any():
-            even &= _is_even(averaged[channel], inner, _NOISE)[within]
+            even &= _is_even(smoothed[channel], inner, _NOISE)[within]
     if even.any():
         sums = [box_sum(plane, FLAT, np.uint16)[within] for plane in planes]
         most = np.maximum(np.maximum(sums[0], sums[1]), sums[2])
@@ -83,3 +83,50 @@ def _is_even(plane: NDArray[np.int16], edge: int, deviation: int) -> NDArray[np.
     squares = centred.astype(np.int32)
     np.multiply(squares, squares, out=squares)
     return count * box_sum(squares, edge) - sums * sums <= deviation**2 * count**2
+
+
+def averaged(planes: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Planes with their noise averaged over small squares."""
+    wide = widened(planes, 1)
+    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    return (sums + AVERAGED**2 // 2) // np.int16(AVERAGED**2)
+
+
+def box_sum(plane: NDArray[np.integer], edge: int, dtype: type[np.integer] = np.int32) -> NDArray[np.integer]:
+    """Sums over squares around every pixel of HW, which the type has to hold; the outermost pixels are repeated.
+
+    It takes time that grows with the logarithm of the edge.
+    """
+    wide = widened(plane.astype(dtype, copy=False), edge // 2)
+    return _running_sum(_running_sum(wide, edge, 0), edge, 1)
+
+
+def widened(planes: NDArray[np.integer], reach: int) -> NDArray[np.integer]:
+    """Planes of ...HW with their outermost pixels repeated: numpy's ``pad``, in a tenth of its time."""
+    *many, height, width = planes.shape
+    wide = np.empty((*many, height + 2 * reach, width + 2 * reach), planes.dtype)
+    wide[..., reach:-reach, reach:-reach] = planes
+    wide[..., reach:-reach, :reach] = planes[..., :1]
+    wide[..., reach:-reach, -reach:] = planes[..., -1:]
+    wide[..., :reach, :] = wide[..., reach : reach + 1, :]
+    wide[..., -reach:, :] = wide[..., -reach - 1 : -reach, :]
+    return wide
+
+
+def _running_sum(values: NDArray[np.integer], count: int, axis: int) -> NDArray[np.integer]:
+    """Sums of as many neighbours along an axis, made of sums of two, of four and so on."""
+
+    def part(sums: NDArray[np.integer], start: int, stop: int | None) -> NDArray[np.integer]:
+        return sums[start:stop] if axis == 0 else sums[:, start:stop]
+
+    length, start, size, total = values.shape[axis] - count + 1, 0, 1, None
+    while True:
+        if count & size:
+            found = part(values, start, start + length)
+            total = found if total is None else total + found
+            start += size
+        if 2 * size > count:
+            return values if total is None else total
+        values = part(values, 0, -size) + part(values, size, None)
+        size *= 2

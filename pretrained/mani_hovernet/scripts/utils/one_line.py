@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any
 
 from .errors import InputError, input_error_of, input_line, is_cut_off
-from .extras import missing_extra
 from .folders import SHORTEN, shown
 
 BUNDLE_PROGRAM = "monai/bundle/__main__.py"
@@ -21,6 +20,12 @@ BROKEN_PIPE = 128 + 13
 """Status of a process whose output nobody reads any more, as shells give it."""
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 """What a file system says of a write by its descriptor, which names no file."""
+EXTRAS = {
+    "pyarrow": "slides", "shapely": "slides", "openslide": "slides", "tiffslide": "slides", "zarr": "slides",
+    "imagecodecs": "slides", "highdicom": "dicom", "pydicom": "dicom", "submitit": "cluster", "ray": "ray",
+    "pandas": "studies",
+}  # fmt: skip
+"""The extra of mani-monai that brings a module, by the module's name."""
 STOPPED = "stopped: start the same command again to go on."
 
 
@@ -70,6 +75,14 @@ def refusal_line(error: BaseException | None) -> str | None:
             return line
         error = error.__cause__
     return None
+
+
+def missing_extra(error: BaseException) -> str | None:
+    """The line on a package that an extra brings, where its lack is what an error says; None of any other error."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    name = error.name.partition(".")[0]
+    return f'the package {name} is missing; pip install "mani-monai[{EXTRAS[name]}]".' if name in EXTRAS else None
 
 
 def file_line(path: Path, error: Exception) -> str:

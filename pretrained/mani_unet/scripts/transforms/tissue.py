@@ -13,8 +13,7 @@ from monai.utils import convert_data_type, convert_to_dst_type
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .box_sums import AVERAGED, averaged, box_sum
-from .flat_grey import FLAT, one_grey
+from .flat_grey import AVERAGED, FLAT, averaged, box_sum, one_grey
 
 GLASS = 225
 """Grey of 255 that a network is shown for what is no tissue: glass as scanners see it.

@@ -11,7 +11,7 @@ import tomllib
 from bundle_files import REPOSITORY
 
 from mani_monai.__main__ import main
-from mani_monai.utils.extras import EXTRAS, missing_extra
+from mani_monai.utils.one_line import EXTRAS, missing_extra
 
 DISTRIBUTIONS = {
     "PIL": "pillow", "ignite": "pytorch-ignite", "openslide": "openslide-python", "pydicom": "highdicom",
