@@ -77,11 +77,12 @@ def reestimate_statistics(
         device: where the network is; that of the images by default.
 
     Raises:
-        InputError: when the network has no batch statistics, or no batch is left; the statistics are then as they were.
+        InputError: when the network has no batch statistics, no batch is left, or a layer's maps cannot be followed;
+            the statistics are then as they were.
     """
     layers = check_statistics(network)
     before = [({name: value.clone() for name, value in layer.named_buffers()}, layer.momentum) for layer in layers]
-    training, count = network.training, 0
+    training, count, done = network.training, 0, False
     network.train()
     for layer in layers:
         layer.reset_running_stats()
@@ -97,14 +98,15 @@ def reestimate_statistics(
                     stack.enter_context(MapStrides(images))
                 network(images)
             count += 1
+        done = count > 0
     finally:
         network.train(training)
         for layer, (statistics, momentum) in zip(layers, before, strict=True):
             layer.momentum = momentum
-            if not count:
+            if not done:
                 for name, value in statistics.items():
                     layer.get_buffer(name).copy_(value)
-    if not count:
+    if not done:
         raise InputError(
             f"the target: no batch of its images has {LEAST_TISSUE:.0%} of tissue, so it has no batch statistics; name "
             "images that show tissue."

@@ -10,6 +10,9 @@ from torch import nn
 from mani_monai.networks.layers.batch_statistics import reestimate_statistics
 from mani_monai.networks.layers.map_strides import MapStrides, stride_of
 from mani_monai.networks.nets import LightHoVerNet
+from mani_monai.utils import InputError
+
+WEIGHTS = torch.rand(8, 3, 4, 4)
 
 
 def strides(network: nn.Module, edge: int) -> dict[str, tuple[int, float]]:
@@ -68,3 +71,63 @@ def test_poolings_by_word_and_by_their_kernel():
         assert stride_of(torch.cat([nn.functional.conv2d(image, torch.rand(1, 3, 2, 2), stride=2)] * 2)) == 2
         with pytest.raises(ValueError, match="must be made by torch's functions from the image"):
             stride_of(torch.rand(1, 3, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("function", "stride"),
+    [
+        (lambda image: nn.functional.adaptive_avg_pool2d(image, 8), 3),
+        (lambda image: nn.functional.adaptive_max_pool2d(image, (6, 6)), 4),
+        (lambda image: nn.functional.pixel_unshuffle(image, 4), 4),
+        (
+            lambda image: nn.functional.pixel_shuffle(nn.functional.conv2d(image, torch.rand(8, 3, 4, 4), stride=4), 2),
+            2,
+        ),
+        (lambda image: image[..., ::2, ::2], 2),
+        (lambda image: image[:, :, 2:-2, 2:-2], 1),
+        (lambda image: image[:, [0, 1]], 1),
+        (lambda image: nn.functional.pad(image, (1, 2, 1, 2)), 1),
+        (lambda image: image.mean((2, 3), keepdim=True) * image[..., ::2, ::2], 2),
+    ],
+)
+def test_strides_that_shapes_or_slices_tell(function, stride):
+    image = torch.rand(1, 3, 24, 24)
+    with MapStrides(image):
+        assert stride_of(function(image)) == stride
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda image: nn.functional.grid_sample(image, torch.rand(1, 24, 24, 2), align_corners=False), "grid_sample"),
+        (lambda image: image.transpose(2, 3), "transpose"),
+        (lambda image: image.flip(3), "flip"),
+        (lambda image: image[..., :12, :12], "__getitem__"),
+        (lambda image: image[..., ::2, :], "__getitem__"),
+        (lambda image: nn.functional.pad(image, (0, 8, 0, 8)), "pad"),
+        (lambda image: nn.functional.max_pool2d(image, (2, 1)), "max_pool2d"),
+        (lambda image: nn.functional.interpolate(image, (24, 12)), "interpolate"),
+        (lambda image: nn.functional.lp_pool2d(image, 2.0, 2), "lp_pool2d"),
+        (lambda image: torch.relu(image.roll(3, 2)) + 1, "roll"),
+        (lambda image: image.reshape(1, 3, 576).reshape(1, 3, 18, 32), "reshape"),
+    ],
+)
+def test_what_is_not_known_is_refused(function, name):
+    image = torch.rand(1, 3, 24, 24)
+    with MapStrides(image):
+        made = function(image)
+    with pytest.raises(InputError, match=f"the network: {name} makes maps whose places"):
+        stride_of(made)
+
+
+def test_statistics_of_tissue_by_a_layer_that_is_not_known_are_refused():
+    class Turned(nn.Module):
+        def forward(self, image):
+            return image.rot90(1, (2, 3))
+
+    network, image, tissue = nn.Sequential(Turned(), nn.BatchNorm2d(3)), torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8)
+    tissue[..., :4] = 0
+    before = network[1].running_mean.clone()
+    with pytest.raises(InputError, match="rot90 makes maps"):
+        reestimate_statistics(network, [(image, None), (image, tissue)])
+    assert torch.equal(network[1].running_mean, before), "the first batch could be taken"
