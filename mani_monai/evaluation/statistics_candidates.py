@@ -7,6 +7,7 @@ et al. 2016; mixed with the source's, Schneider et al. 2020).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def _between(source: Mapping[str, Tensor], target: Mapping[str, Tensor], share: 
     }
 
 
-def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) -> list[Tensor]:
+def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH, once: bool = False) -> list[Tensor]:
     """Batches of crops that cover images, each batch of as many images as there are.
 
     Crops are evenly spread from border to border. They overlap where a side is no multiple of theirs. A rest of less
@@ -68,32 +69,44 @@ def crop_batches(images: Sequence[Tensor], crop: int = CROP, size: int = BATCH) 
         images: CHW, or their masks 1HW, which are cropped alike.
         crop: side of a crop, in pixels; the smallest side of an image where that is less, down to a multiple of 16.
         size: of a batch, at most.
+        once: of masks: a pixel of two crops stays in the one whose middle is nearer, and is nought in the other.
 
     Returns:
         BCHW.
+
+    Raises:
+        ValueError: when an image is less than 16 pixels high or wide.
     """
     smallest = min(min(image.shape[1:]) for image in images)
+    if smallest < _STEP:
+        raise ValueError(f"images must be {_STEP} pixels high and wide at least, got one of {smallest}.")
     side = crop if crop <= smallest else smallest // _STEP * _STEP
-    parts = [_parts(image, side) for image in images]
+    parts = [_parts(image, side, once) for image in images]
     deepest = max(len(crops) for crops in parts)
     mixed = [crops[place] for place in range(deepest) for crops in parts if place < len(crops)]
     groups = np.array_split(np.arange(len(mixed)), -(-len(mixed) // size))
     return [torch.stack([mixed[number] for number in group]) for group in groups]
 
 
-def _parts(image: Tensor, side: int) -> list[Tensor]:
-    height, width = image.shape[1:]
-    return [
-        image[:, row : row + side, column : column + side]
-        for row in _starts(height, side)
-        for column in _starts(width, side)
-    ]
+def _parts(image: Tensor, side: int, once: bool) -> list[Tensor]:
+    rows, columns = (_spans(length, side) for length in image.shape[1:])
+    crops = []
+    for (row, own_rows), (column, own_columns) in product(rows, columns):
+        crop = part = image[:, row : row + side, column : column + side]
+        if once:
+            crop = torch.zeros_like(part)
+            crop[:, own_rows, own_columns] = part[:, own_rows, own_columns]
+        crops.append(crop)
+    return crops
 
 
-def _starts(length: int, side: int) -> list[int]:
-    """Where crops begin along an edge, from its first pixel to its last."""
+def _spans(length: int, side: int) -> list[tuple[int, slice]]:
+    """Where crops begin along an edge, from its first pixel to its last, and which of a crop's pixels are its own."""
     count = -(-(length - _STEP + 1) // side)
-    return np.linspace(0, length - side if count > 1 else 0, count).round().astype(int).tolist()
+    starts = np.linspace(0, length - side if count > 1 else 0, count).round().astype(int).tolist()
+    between = [(before + side + after) // 2 for before, after in pairwise(starts)]  # the middle of an overlap
+    owned = pairwise([0, *between, starts[-1] + side])
+    return [(start, slice(first - start, stop - start)) for start, (first, stop) in zip(starts, owned, strict=True)]
 
 
 def consistency(scores: Mapping[str, float]) -> float:

@@ -78,6 +78,42 @@ def test_crops_reach_the_right_and_the_bottom(edge, starts):
     assert edge - (starts[-1] + 256) < 16
 
 
+@pytest.mark.parametrize(("height", "width"), [(528, 272), (300, 1000), (512, 256), (100, 77)])
+def test_every_pixel_counts_once(height, width):
+    """The masks' crops, laid where the images' crops come from, add up to one, but for a rest of less than 16."""
+    places = torch.arange(height * width).reshape(1, height, width)
+    crops = torch.cat(crop_batches([places]))
+    masks = torch.cat(crop_batches([torch.ones(1, height, width, dtype=torch.bool)], once=True))
+    counts = torch.zeros(height * width, dtype=torch.long).index_add(0, crops.flatten(), masks.flatten().long())
+    counts = counts.reshape(height, width)
+    seen = counts[: int(crops.max()) // width + 1, : int(crops.max()) % width + 1]
+    assert (seen == 1).all()
+    assert counts.sum() == seen.numel()
+    assert height - seen.shape[0] < 16
+    assert width - seen.shape[1] < 16
+
+
+def test_a_pixel_of_two_crops_is_of_the_nearer_middle():
+    """Of 48 pixels and crops of 32, the second one begins at 16: their middles are 16 and 32, and between them 24."""
+    masks = crop_batches([torch.ones(1, 32, 48)], crop=32, once=True)[0]
+    assert masks[0, 0, 0].tolist() == [1.0] * 24 + [0.0] * 8
+    assert masks[1, 0, 0].tolist() == [0.0] * 8 + [1.0] * 24
+
+
+def test_statistics_of_crops_that_overlap_are_those_of_the_image(network):
+    """Of 48 columns of which the last 16 are 9: a third of the image, and a half of the last crop."""
+    image = torch.zeros(1, 32, 48)
+    image[..., 32:] = 9
+    masks = crop_batches([torch.ones_like(image)], crop=32, once=True)
+    state = candidate_states(network, list(zip(crop_batches([image], crop=32), masks, strict=True)))["target"]
+    assert state["0.running_mean"].item() == pytest.approx(3.0)
+
+
+def test_images_too_small_for_a_crop_are_refused():
+    with pytest.raises(ValueError, match="16 pixels high and wide at least, got one of 15"):
+        crop_batches([torch.zeros(3, 40, 40), torch.zeros(3, 40, 15)])
+
+
 def scores(stain, symmetry, share=0.2):
     return {"stain": stain, "symmetry": symmetry, "nuclei_share": share}
 

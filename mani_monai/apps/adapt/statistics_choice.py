@@ -20,6 +20,7 @@ from mani_monai.data.pixel_size import PixelSize
 from mani_monai.declaration import HOVERNET, ROWS
 from mani_monai.evaluation.label_free_scorer import evenly_taken
 from mani_monai.evaluation.statistics_candidates import (
+    CROP,
     SOURCE_SHARES,
     candidate_states,
     chosen_statistics,
@@ -120,19 +121,15 @@ def target_batches(
         progress: show a bar.
 
     Returns:
-        BCHW images as the network takes them, and B1HW masks of tissue.
+        BCHW images as the network takes them, and B1HW masks of tissue, in which a pixel of two crops counts once.
     """
     estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
     images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
-    window = upright.declaration.window if upright.name == HOVERNET else None
-    return list(zip(*(_crops(maps, window) for maps in zip(*images_and_masks, strict=True)), strict=True))
-
-
-def _crops(maps: Sequence[Tensor], window: int | None) -> list[Tensor]:
-    """Batches of crops; of a network that answers for the middle of its window, crops are of that very size."""
-    if window is None:
-        return crop_batches(maps)
-    return crop_batches([_mirrored(image, window) for image in maps], window)
+    crop, (shown, masks) = CROP, zip(*images_and_masks, strict=True)
+    if upright.name == HOVERNET:  # which answers for the middle of its window: crops are of that very size
+        crop = upright.declaration.window
+        shown, masks = ([_mirrored(image, crop) for image in maps] for maps in (shown, masks))
+    return list(zip(crop_batches(shown, crop), crop_batches(masks, crop, once=True), strict=True))
 
 
 def _mirrored(image: Tensor, side: int) -> Tensor:
