@@ -108,7 +108,7 @@ def _asked(model: Model, picture: NDArray[np.uint8]) -> tuple[nn.Module, list[Te
     hook = network.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0].clone()))
     model(picture)
     hook.remove()
-    return network, windows or [model.image(picture).unsqueeze(0)]  # what is computed in blocks is never called
+    return network, windows or [model.input.image(picture).unsqueeze(0)]  # what is computed in blocks is never called
 
 
 def _measure(name: str, precision: str, picture: NDArray[np.uint8], pairs: int) -> None:

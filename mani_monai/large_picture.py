@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
 
 import numpy as np
-from monai.transforms import MapTransform
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mani_monai.declaration import Declaration
 from mani_monai.known_components import HOVER_PARTING, STAINS
+from mani_monai.network_input import NetworkInput
 from mani_monai.nuclei import NOT_FINITE
 from mani_monai.transforms.hover_borders import KERNEL, border_scale, own_scale
 from mani_monai.transforms.stain_normalisation import NormaliseStainsd, TissueColours
@@ -33,9 +32,7 @@ class Asked(Protocol):
     def declaration(self) -> Declaration: ...
 
     @property
-    def steps(self) -> Sequence[MapTransform]: ...
-
-    def pixels(self, picture: NDArray[np.uint8]) -> Tensor: ...
+    def input(self) -> NetworkInput: ...
 
     def maps(self, picture: NDArray[np.uint8], whole: TissueColours | None = None) -> NDArray[np.float32]: ...
 
@@ -97,11 +94,11 @@ def tissue_colours(model: Asked, pictures: Iterator[NDArray[np.uint8]], whole: b
     if targets.count(STAINS) > 1:
         raise InputError("preprocessing: stains are normalised twice; large pictures take models that do so once.")
     position = targets.index(STAINS)
-    normalise = cast(NormaliseStainsd, model.steps[position])
+    normalise = cast(NormaliseStainsd, model.input.steps[position])
 
     def before(picture: NDArray[np.uint8]) -> NDArray:
-        image = model.pixels(shown_as_glass(picture))
-        for step in model.steps[:position]:
+        image = model.input.pixels(shown_as_glass(picture))
+        for step in model.input.steps[:position]:
             image = step({"image": image})["image"]
         return normalise.image(image)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +19,13 @@ from mani_monai.bundle_files import read_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
 from mani_monai.data.readers.rasters import as_rgb, read_image
 from mani_monai.declaration import COLUMNS, Declaration
+from mani_monai.network_input import NetworkInput, Whole
 from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of, source_of
 from mani_monai.transforms.rescaling import Frame, grid_shape, is_taken_whole, ratio_of, rescaled
 from mani_monai.transforms.tissue import off_tissue, shown_as_glass, tissue_mask
 from mani_monai.utils import InputError
 from mani_monai.utils.devices import choose_device, chosen_precision
 from mani_monai.utils.library_words import quiet_decoders
-
-if TYPE_CHECKING:
-    from mani_monai.transforms.stain_normalisation import TissueColours
-
-    Whole = NDArray[np.uint8] | TissueColours | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +41,7 @@ class Model:
         version: the bundle's.
         licence: terms of the data that it was trained on; None where it does not say.
         domains: the data sets that it was trained on, each with its name, role and licence.
+        input: makes what the network takes of a picture.
         prototypes: vectors of the source's "nuclei" and "background", as ``mani prototypes`` noted them; None without.
     """
 
@@ -57,7 +54,7 @@ class Model:
     licence: str | None = None
     domains: Sequence[Mapping[str, Any]] = ()
     prototypes: Mapping[str, Any] | None = None
-    _steps: Sequence[MapTransform] = field(init=False, repr=False)
+    input: NetworkInput = field(init=False, repr=False)
     _part: MapTransform = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +64,8 @@ class Model:
         network = self.network.eval().to(device)
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]: the stubs lack it
         object.__setattr__(self, "network", network)
-        object.__setattr__(self, "_steps", self.declaration.build_preprocessing())
+        steps = self.declaration.build_preprocessing()
+        object.__setattr__(self, "input", NetworkInput(steps, self.declaration.axes == COLUMNS, device))
         object.__setattr__(self, "_part", self.declaration.build_parting())
 
     @classmethod
@@ -162,8 +160,7 @@ class Model:
         Raises:
             InputError: as of :meth:`maps` and :meth:`measured`.
         """
-        grid = rescaled(picture, scale)
-        whole, fitted = self.measured(grid)
+        whole, fitted = self.measured(grid := rescaled(picture, scale))
         return fitted.maps(grid, whole), fitted
 
     def measured(self, whole: NDArray[np.uint8]) -> tuple[Whole, Model]:
@@ -191,8 +188,7 @@ class Model:
 
         Args:
             picture: HW3 RGB, at the network's pixel size.
-            whole: HW3 RGB that the picture is a part of, by whose tissue stains are normalised, or what was measured of
-                that tissue; itself by default.
+            whole: HW3 RGB whose tissue stains are normalised by, or what was measured of it; itself by default.
 
         Returns:
             KHW, rows then columns; what :meth:`nuclei` takes.
@@ -200,14 +196,14 @@ class Model:
         Raises:
             InputError: when a step changes the picture's shape.
         """
-        same = isinstance(whole, np.ndarray) and whole.shape == picture.shape
-        tissue = tissue_mask(picture)
-        shown, whole = shown_as_glass(picture, tissue), None if same else whole
-        measured = whole is None and hasattr(next(iter(self._steps), None), "mask_key")
-        image = self._image(shown, whole, tissue_mask(shown, (picture, tissue)) if measured else None)
+        if isinstance(whole, np.ndarray) and whole.shape == picture.shape:
+            whole = None
+        shown = shown_as_glass(picture, tissue := tissue_mask(picture))
+        measured = whole is None and self.input.takes_mask
+        image = self.input.of_shown(shown, whole, tissue_mask(shown, (picture, tissue)) if measured else None)
         with torch.inference_mode():
             answer = self.inferer(image.unsqueeze(0), self.network)[0]
-        return off_tissue(self._turned(answer).contiguous().cpu().numpy(), tissue)
+        return off_tissue(self.input.turned(answer).contiguous().cpu().numpy(), tissue)
 
     def nuclei(
         self,
@@ -249,51 +245,6 @@ class Model:
         return np.asarray(self._part({"pred": maps})["instances"])[0]
 
     @property
-    def steps(self) -> Sequence[MapTransform]:
-        """What is declared of an image before it is scaled to 0..1."""
-        return self._steps
-
-    @property
     def inferer(self) -> Inferer:
         """What runs the network on a whole image, in windows where it takes windows."""
         return self.declaration.build_inferer(self.precision)
-
-    def _turned(self, image: Tensor) -> Tensor:
-        """From rows first to the network's axes, or back."""
-        return image.transpose(1, 2) if self.declaration.axes == COLUMNS else image
-
-    def pixels(self, picture: NDArray[np.uint8]) -> Tensor:
-        """An HW3 picture as the declared steps take it: 3HW, in the order of the network's axes."""
-        return self._turned(torch.from_numpy(np.require(picture, requirements=["C", "W"])).permute(2, 0, 1))
-
-    def image(self, picture: NDArray[np.uint8], whole: Whole = None) -> Tensor:
-        """A picture as the network takes it, after the declared steps, each of which sees the whole as it is by then.
-
-        Args:
-            picture: HW3 RGB, at the network's pixel size.
-            whole: as of :meth:`maps`, where the picture is a part.
-
-        Returns:
-            3HW in 0..1, in the order of the network's axes.
-
-        Raises:
-            InputError: when a step changes the picture's shape.
-        """
-        return self._image(shown_as_glass(picture), whole)
-
-    def _image(self, picture: NDArray[np.uint8], whole: Whole, mask: NDArray[np.bool_] | None = None) -> Tensor:
-        """As :meth:`image`, of a picture as the network is shown it, and its mask of tissue where that is known."""
-        image = self.pixels(picture)
-        seen = self.pixels(shown_as_glass(whole)) if isinstance(whole, np.ndarray) else whole
-        shape = image.shape
-        for step in self._steps:
-            item: dict[str, Any] = {"image": image} if seen is None else {"image": image, "whole": seen}
-            if mask is not None:
-                item["mask_of_image"] = mask.T if self.declaration.axes == COLUMNS else mask
-            image, mask = step(item)["image"], None  # later steps see another picture
-            seen = step({"image": seen})["image"] if isinstance(seen, Tensor) else seen
-        if image.shape != shape:
-            given = f"{tuple(image.shape)} of {tuple(shape)}"
-            raise InputError(f"preprocessing: gives {given}; no step may change the shape.")
-        image = image.to(self.device)
-        return (image if image.dtype == torch.uint8 else image.float()) / 255  # bytes are divided in one pass

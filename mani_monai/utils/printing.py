@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from threading import Event, Thread
 from typing import Any, TextIO
 
@@ -141,6 +142,17 @@ def phase(words: str) -> Iterator[None]:
 
     with tqdm(desc=words, bar_format="{desc}: {elapsed}"):
         yield
+
+
+def phases(say: Callable[[str], None], number: int) -> Callable[[str], None]:
+    """What tells a person each part of a long work as it begins: "1/4 checking the images", then "2/4 ...".
+
+    Args:
+        say: tells a line.
+        number: how many parts there will be.
+    """
+    places = count(1)
+    return lambda line: say(f"{next(places)}/{number} {line}")
 
 
 def _open_bars() -> list[Any]:

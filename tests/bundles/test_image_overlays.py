@@ -171,7 +171,7 @@ def test_inference_sees_what_training_saw_to_the_last_bit(make_workflow, tmp_pat
         assert torch.equal(made.as_tensor(), expected["image"])
         assert made.meta["filename_or_obj"] == item["image"]
         picture = np.asarray(Image.open(item["image"]))
-        assert torch.equal(model.image(picture), expected["image"])
+        assert torch.equal(model.input.image(picture), expected["image"])
     assert len(shown)
 
 

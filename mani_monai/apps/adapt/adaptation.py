@@ -20,7 +20,6 @@ from mani_monai.apps.adapt.methods import (
     read_configs,
 )
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Slides
-from mani_monai.apps.adapt.phases import phases
 from mani_monai.apps.adapt.request import REQUEST, check_both, check_folders, check_request, keep_request
 from mani_monai.apps.adapt.start import choose_start, declared_steps
 from mani_monai.apps.adapt.target_folder import images_of, list_target_images
@@ -40,6 +39,7 @@ from mani_monai.utils.errors import counted
 from mani_monai.utils.files import load_network
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.overrides import check_range
+from mani_monai.utils.printing import phases
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser

@@ -124,7 +124,10 @@ def label_free_scores(
         pictures: HW3.
         scored: called after each picture.
     """
-    images = [{"image": model.image(picture), "decoded": model.pixels(shown_as_glass(picture))} for picture in pictures]
+    images = [
+        {"image": model.input.image(picture), "decoded": model.input.pixels(shown_as_glass(picture))}
+        for picture in pictures
+    ]
     device = cast("torch.device", model.device)  # chosen, once the model is made
-    steps = {"preprocessing": model.steps, "scored": scored}
+    steps = {"preprocessing": model.input.steps, "scored": scored}
     return LabelFreeScorer(model.network, model.inferer, images, device, **steps)()

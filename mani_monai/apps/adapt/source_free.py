@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from mani_monai.apps.adapt.given_model import bound_by, model_hash, of_unet
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
-from mani_monai.apps.adapt.phases import phases
 from mani_monai.apps.adapt.request import (
     REQUEST,
     SELF_TRAINING,
@@ -43,6 +42,7 @@ from mani_monai.model import Model
 from mani_monai.utils import InputError
 from mani_monai.utils.errors import counted
 from mani_monai.utils.folders import make_folder
+from mani_monai.utils.printing import phases
 
 if TYPE_CHECKING:
     from mani_monai.run.launching import Launcher

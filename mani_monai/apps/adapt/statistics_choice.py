@@ -124,7 +124,7 @@ def target_batches(
         BCHW images as the network takes them, and B1HW masks of tissue, in which a pixel of two crops counts once.
     """
     estimated = tqdm(evenly_taken(images, ESTIMATED), "target's colours", unit="image", disable=not progress)
-    images_and_masks = [(upright.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
+    images_and_masks = [(upright.input.image(image.field), _tissue_of(image.field, upright)) for image in estimated]
     crop, (shown, masks) = CROP, zip(*images_and_masks, strict=True)
     if upright.name == HOVERNET:  # which answers for the middle of its window: crops are of that very size
         crop = upright.declaration.window

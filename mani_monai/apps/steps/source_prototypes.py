@@ -95,7 +95,7 @@ def _features(model: Model, layer: torch.nn.Module, whole: np.ndarray) -> Tensor
     hook = layer.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0]))
     try:
         with torch.inference_mode():
-            model.network(model.image(picture, seen).unsqueeze(0))
+            model.network(model.input.image(picture, seen).unsqueeze(0))
     finally:
         hook.remove()
     return kept[0].float()

@@ -39,7 +39,7 @@ def test_vectors_are_means_of_what_enters_the_head(items, tmp_path):
     kept = []
     hook = model.network.final_conv.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0][0]))
     with torch.no_grad():
-        model.network(model.image(picture)[None])
+        model.network(model.input.image(picture)[None])
     hook.remove()
     expected = kept[0][:, :, :24].mean((1, 2)), kept[0][:, :, 24:].mean((1, 2))
     for name, vector in zip(("nuclei", "background"), expected, strict=True):
@@ -58,7 +58,7 @@ def test_stains_are_the_whole_images_as_in_training(toy_dir, tmp_path, monkeypat
     hook = model.network.final_conv.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0][0]))
     with torch.no_grad():
         for seen in (whole, None):
-            model.network(model.image(whole[middle, middle], seen)[None])
+            model.network(model.input.image(whole[middle, middle], seen)[None])
     hook.remove()
     right, own = (features[:, nuclei].mean(1).numpy() for features in kept)
     (found,) = source_prototypes(model, items, progress=False)["nuclei"]
