@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mani_monai.apps.adapt.evidence import Evidence, NucleiFigures
-from mani_monai.apps.adapt.rules import KEEP, LOOK, USE, Verdict, judge
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.statistics_choice import AS_IT_IS, SOURCE
+from mani_monai.apps.adapt.verdict import Verdict, judge
 from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
 from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table

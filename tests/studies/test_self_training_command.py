@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_bundles import write_unet_bundle
 
-from mani_monai.apps.adapt.rules import judge
 from mani_monai.apps.adapt.self_training import SelfTrained
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.declaration import Declaration
 from studies import self_training_pairs
 from studies.self_training_command import self_training

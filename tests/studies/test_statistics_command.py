@@ -8,7 +8,7 @@ import torch
 from small_bundles import write_hovernet_bundle, write_unet_bundle
 
 from mani_monai import Model
-from mani_monai.apps.adapt.rules import judge
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import write_hashes
 from studies.statistics_command import statistics

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mani_monai.apps.adapt.evidence import Evidence
-from mani_monai.apps.adapt.rules import KEEP, USE, Verdict
+from mani_monai.apps.adapt.rules import KEEP, USE
 from mani_monai.apps.adapt.shown_fields import UnsureField
+from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
 from mani_monai.utils.places import short_name
 

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.measurement import SCORED, Measured, compared, label_free_scores, measure_model
-from mani_monai.apps.adapt.rules import Verdict, judge, kept
 from mani_monai.apps.adapt.target_images import TargetImage
+from mani_monai.apps.adapt.verdict import Verdict, judge, kept
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.declaration import HOVERNET, ROWS
 from mani_monai.evaluation.label_free_scorer import evenly_taken

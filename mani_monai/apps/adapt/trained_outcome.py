@@ -23,8 +23,8 @@ from mani_monai.apps.adapt.measurement import (
 )
 from mani_monai.apps.adapt.methods import Plan
 from mani_monai.apps.adapt.outcome import NextCommands, Outcome, read_curves
-from mani_monai.apps.adapt.rules import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.target_images import named_sizes, shown_pixel_sizes, survey
+from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 from mani_monai.apps.adapt.write_report import image_rows, unsure_fields
 from mani_monai.apps.prepare.domain_pair import Domains
 from mani_monai.data.datalists import load_source_list, load_target_list

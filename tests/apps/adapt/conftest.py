@@ -18,7 +18,7 @@ from mani_monai.apps.adapt import adaptation
 from mani_monai.apps.adapt.adaptation import Adaptation
 from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Outcome
-from mani_monai.apps.adapt.rules import judge
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.utils.archive import write_hashes
 

@@ -10,7 +10,8 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, read_curves
-from mani_monai.apps.adapt.rules import KEEP, LOOK, USE, Verdict
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
+from mani_monai.apps.adapt.verdict import Verdict
 from mani_monai.apps.export.export_bundle import Exported
 from mani_monai.bundle_files import bundle_within
 from mani_monai.utils.places import own_weights

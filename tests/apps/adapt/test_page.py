@@ -12,9 +12,10 @@ from adapted import SCORES, figures
 
 from mani_monai.apps.adapt.outcome import ImageRow, NextCommands, Slides
 from mani_monai.apps.adapt.page import render_page
-from mani_monai.apps.adapt.rules import KEEP, LOOK, NOT_ADAPTED, USE, judge
+from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.shown_fields import UnsureField
 from mani_monai.apps.adapt.statistics_choice import AS_IT_IS
+from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 
 EVIL = '<script>alert("1")</script> & $title {{ 7 * 7 }} {% endif %}'
 PNG = b"\x89PNG picture"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from adapted import figures
 
-from mani_monai.apps.adapt.rules import KEEP, LOOK, NOT_ADAPTED, RULES, USE, judge
+from mani_monai.apps.adapt.rules import KEEP, LOOK, RULES, USE
+from mani_monai.apps.adapt.verdict import NOT_ADAPTED, judge
 
 
 def broken(verdict):

@@ -14,7 +14,7 @@ from PIL import Image
 from mani_monai.apps.adapt import write_report as module
 from mani_monai.apps.adapt.evidence import ImageNuclei, nuclei_figures
 from mani_monai.apps.adapt.measurement import Measured
-from mani_monai.apps.adapt.rules import judge
+from mani_monai.apps.adapt.verdict import judge
 from mani_monai.apps.adapt.write_report import (
     GAP,
     curves_picture,
