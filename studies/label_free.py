@@ -12,7 +12,7 @@ import numpy as np
 from pandas import DataFrame
 from scipy.stats import spearmanr
 
-from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION, SHARE, best_weights
+from mani_monai.evaluation.label_free_criteria import CRITERIA, DEFAULT_CRITERION, SHARE, best_weights
 from studies.markdown import arrow, markdown_table, write_between_marks
 from studies.results import read_folder
 

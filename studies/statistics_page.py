@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mani_monai.apps.adapt.statistics_choice import SOURCE
-from mani_monai.evaluation.label_free_scorer import best_weights
+from mani_monai.evaluation.label_free_criteria import best_weights
 from mani_monai.evaluation.statistics_candidates import SOURCE_SHARES
 from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table

@@ -13,7 +13,7 @@ from mani_monai.apps.adapt.evidence import Evidence, NucleiFigures
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.apps.adapt.statistics_choice import AS_IT_IS, SOURCE
 from mani_monai.apps.adapt.verdict import Verdict, judge
-from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
+from mani_monai.evaluation.label_free_criteria import CRITERIA, SHARE
 from mani_monai.utils.errors import counted
 from studies.markdown import markdown_table
 from studies.self_training_page import ROW, SEED, STATISTICS, TRAINED

@@ -1,11 +1,9 @@
-"""Scores of a network on unlabelled target images, to choose weights where nobody has target labels."""
+"""Scores of a network on unlabelled target images, by which weights are chosen where nobody has target labels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,39 +13,17 @@ from monai.transforms import CenterSpatialCrop
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mani_monai.evaluation.label_free_criteria import (
+    CRITERIA,
+    DEFAULT_CRITERION,
+    SHARE,
+    Name,
+    best_weights,
+    check_criterion,
+)
 from mani_monai.losses.adaptation_loss import nuclei_logits
 from mani_monai.transforms.colour_jitter import jitter_stains
-from mani_monai.transforms.symmetry import Symmetry
-
-Name = TypeVar("Name")
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """A score without labels.
-
-    Args:
-        higher_is_better: whether a larger value speaks for the weights.
-        meaning: what it is, for a table.
-    """
-
-    higher_is_better: bool
-    meaning: str
-
-
-CRITERIA = {
-    "entropy": Criterion(False, "mean entropy of the softmax"),
-    "information": Criterion(True, "entropy of an image's mean prediction minus the mean entropy of its pixels"),
-    "symmetry": Criterion(True, "Dice of the masks of an image and of its turned and reflected copy"),
-    "stain": Criterion(True, "Dice of the masks of an image and of its differently stained copies"),
-    "density": Criterion(True, "soft neighbourhood density of the softmax"),
-}
-DEFAULT_CRITERION = "stain"
-
-SHARE = "nuclei_share"
-PLAUSIBLE_SHARES = (0.01, 0.75)
-"""Least and largest share of pixels, over all images, that a prediction may call nuclei. Weights outside are chosen
-only where there are no others: a network that calls everything background, or nuclei, is sure and consistent."""
+from mani_monai.transforms.perturbations import Symmetry
 
 TURN = Symmetry(quarter_turns=1, reflected=True)
 STAINS = ((1.2, 0.8, 1.0), (0.8, 1.2, 1.0))
@@ -60,39 +36,6 @@ def evenly_taken(items: Sequence[Any], count: int) -> list[Any]:
     """``count`` items, evenly spread over a list from its first to its last; all where there are no more."""
     numbers = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[number] for number in numbers]
-
-
-def best_weights(scores: Mapping[Name, Mapping[str, float]], criterion: str = DEFAULT_CRITERION) -> Name:
-    """The weights that a criterion prefers; the first of equals.
-
-    Args:
-        scores: what a ``LabelFreeScorer`` gives, by weights; those of a training that diverged, which are no numbers,
-            are chosen only where there are no others.
-        criterion: one of ``CRITERIA``.
-
-    Raises:
-        ValueError: when the criterion is unknown.
-    """
-    check_criterion(criterion)
-    sign = 1 if CRITERIA[criterion].higher_is_better else -1
-    low, high = PLAUSIBLE_SHARES
-
-    def merit(name: Name) -> tuple[bool, bool, float]:
-        score = scores[name][criterion]
-        if not math.isfinite(score):
-            return False, False, 0.0
-        return True, low <= scores[name][SHARE] <= high, sign * score
-
-    return max(scores, key=merit)
-
-
-def check_criterion(criterion: str) -> None:
-    """
-    Raises:
-        ValueError: when the criterion is unknown.
-    """
-    if criterion not in CRITERIA:
-        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
 
 
 def binary_entropy(probability: Tensor) -> Tensor:

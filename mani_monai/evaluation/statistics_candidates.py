@@ -1,4 +1,4 @@
-"""Batch statistics of one network, from the source to the target, and the rule that chooses among them without labels.
+"""Batch statistics of one network, from the source to the target.
 
 No weight changes. What the candidates differ in are the running means and variances of the batch norms alone (AdaBN, Li
 et al. 2016; mixed with the source's, Schneider et al. 2020).
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES, SHARE
 from mani_monai.networks.layers.batch_statistics import reestimate_statistics
 from mani_monai.utils import InputError
 
@@ -107,26 +106,3 @@ def _spans(length: int, side: int) -> list[tuple[int, slice]]:
     between = [(before + side + after) // 2 for before, after in pairwise(starts)]  # the middle of an overlap
     owned = pairwise([0, *between, starts[-1] + side])
     return [(start, slice(first - start, stop - start)) for start, (first, stop) in zip(starts, owned, strict=True)]
-
-
-def consistency(scores: Mapping[str, float]) -> float:
-    """How far a network agrees with itself on copies in another stain and on turned copies: the mean of both."""
-    return (scores["stain"] + scores["symmetry"]) / 2
-
-
-def chosen_statistics(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """The candidate that is most consistent, of those whose share of nuclei is plausible; of equals the first.
-
-    A network that calls everything nuclei is consistent, too. So a candidate outside of ``PLAUSIBLE_SHARES`` is chosen
-    only where all are.
-
-    Args:
-        scores: what a ``LabelFreeScorer`` gives, by candidate, the least changed first.
-    """
-    low, high = PLAUSIBLE_SHARES
-
-    def merit(name: str) -> tuple[bool, float]:
-        found = consistency(scores[name])
-        return low <= scores[name][SHARE] <= high, found if np.isfinite(found) else -np.inf
-
-    return max(scores, key=merit)

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from mani_monai.losses.adaptation_loss import AdaptationLoss, DomainBatch, nuclei_logits
 
 from ..networks.layers import frozen_statistics
-from ..transforms.symmetry import Symmetry
+from ..transforms.perturbations import Symmetry
 
 Perturbation = Callable[[Tensor], Tensor]
 

@@ -19,11 +19,10 @@ from .nucleus import connected_nuclei, least_area
 from .part_nuclei import part_nuclei
 from .part_nucleid import PartNucleid
 from .paste_nuclei import RandPasteNucleid
-from .perturbations import BlockMask, NoisePerturbation, StainPerturbation
+from .perturbations import BlockMask, NoisePerturbation, StainPerturbation, Symmetry
 from .polygons import instance_polygons
 from .stain_normalisation import NormaliseStainsd, normalise_stains
 from .sure_nuclei import LeaveUnsureOutd, MarkUnsured, mark_unsure, sure_label
-from .symmetry import Symmetry
 from .tissue import BackgroundOffTissued, tissue_mask
 
 __all__ = [

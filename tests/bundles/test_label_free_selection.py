@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from trainings import FEW_BATCHES, run
 
-from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE, best_weights
+from mani_monai.evaluation.label_free_criteria import CRITERIA, SHARE, best_weights
 from mani_monai.utils.files import load_tensors
 
 

@@ -10,12 +10,9 @@ import torch
 from monai.inferers import SimpleInferer
 from torch import nn
 
+from mani_monai.evaluation.label_free_criteria import CRITERIA, PLAUSIBLE_SHARES, SHARE, best_weights
 from mani_monai.evaluation.label_free_scorer import (
-    CRITERIA,
-    PLAUSIBLE_SHARES,
-    SHARE,
     LabelFreeScorer,
-    best_weights,
     binary_entropy,
     evenly_taken,
     mask_agreement,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from mani_monai.evaluation.label_free_scorer import CRITERIA, SHARE
+from mani_monai.evaluation.label_free_criteria import CRITERIA, SHARE
 from studies.label_free import (
     NONE,
     REFERENCES,

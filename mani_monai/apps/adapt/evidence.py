@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
+from mani_monai.evaluation.label_free_criteria import PLAUSIBLE_SHARES
 
 
 @dataclass(frozen=True)

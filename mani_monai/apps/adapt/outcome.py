@@ -12,7 +12,7 @@ from mani_monai.apps.adapt.evidence import Evidence
 from mani_monai.apps.adapt.rules import KEEP, USE
 from mani_monai.apps.adapt.shown_fields import UnsureField
 from mani_monai.apps.adapt.verdict import Verdict
-from mani_monai.evaluation.label_free_scorer import CRITERIA, DEFAULT_CRITERION
+from mani_monai.evaluation.label_free_criteria import CRITERIA, DEFAULT_CRITERION
 from mani_monai.utils.places import short_name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mani_monai.apps.adapt.evidence import NucleiFigures, plausible
 from mani_monai.apps.adapt.outcome import ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
-from mani_monai.evaluation.label_free_scorer import SHARE
+from mani_monai.evaluation.label_free_criteria import SHARE
 from mani_monai.utils.errors import counted
 from mani_monai.utils.templates import render_template
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mani_monai.apps.adapt.evidence import Evidence, all_finite, factor, plausible
-from mani_monai.evaluation.label_free_scorer import PLAUSIBLE_SHARES
-from mani_monai.evaluation.statistics_candidates import consistency
+from mani_monai.evaluation.label_free_criteria import PLAUSIBLE_SHARES, consistency
 from mani_monai.utils.errors import counted
 
 USE = "use the adapted model"

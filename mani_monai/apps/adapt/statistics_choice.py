@@ -18,15 +18,9 @@ from mani_monai.apps.adapt.target_images import TargetImage
 from mani_monai.apps.adapt.verdict import Verdict, judge, kept
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.declaration import HOVERNET, ROWS
+from mani_monai.evaluation.label_free_criteria import chosen_statistics, consistency
 from mani_monai.evaluation.label_free_scorer import evenly_taken
-from mani_monai.evaluation.statistics_candidates import (
-    CROP,
-    SOURCE_SHARES,
-    candidate_states,
-    chosen_statistics,
-    consistency,
-    crop_batches,
-)
+from mani_monai.evaluation.statistics_candidates import CROP, SOURCE_SHARES, candidate_states, crop_batches
 from mani_monai.model import Model
 from mani_monai.transforms.tissue import tissue_mask
 from mani_monai.utils.files import load_network
