@@ -49,10 +49,17 @@ def given_pixel_size(mpp: Any, option: str = "--mpp") -> PixelSize | None:
 
 
 def read_pixel_size(path: str | Path) -> PixelSize | None:
-    """Reads a pixel size from an image's file, as :func:`pixel_size_of`.
+    """Reads a pixel size from an image's file.
+
+    Descriptions come first: OME-XML, Aperio's "MPP =", Philips' spacing, ImageJ's unit, the calibrations of Ventana
+    and MetaMorph. The resolution of a TIFF and the density of another image follow. Sizes that no microscope gives are
+    passed over: 72 dpi is nothing that anybody measured.
 
     Args:
         path: an image file; one that cannot be decoded says nothing.
+
+    Returns:
+        the size; None where the file says none.
 
     Raises:
         InputError: when pixels are not square, or a description says two sizes.
@@ -97,22 +104,6 @@ def with_doubt(path: str | Path, given: PixelSize, read: Callable[[], PixelSize 
     if said is None or alike(said.um, given.um):
         return given
     return replace(given, doubt=f"its file says {said.um:.3g} um ({said.origin})")
-
-
-def pixel_size_of(opened: OpenedPicture) -> PixelSize | None:
-    """What an open file says of its pixels' size.
-
-    Descriptions come first: OME-XML, Aperio's "MPP =", Philips' spacing, ImageJ's unit, the calibrations of Ventana
-    and MetaMorph. The resolution of a TIFF and the density of another image follow. Sizes that no microscope gives are
-    passed over: 72 dpi is nothing that anybody measured.
-
-    Returns:
-        the size; None where the file says none.
-
-    Raises:
-        InputError: when pixels are not square, or a description says two sizes.
-    """
-    return _size(opened.path, _plausible(opened))
 
 
 def _plausible(opened: OpenedPicture) -> list[tuple[float, float, str]]:

@@ -25,11 +25,9 @@ _STATISTICS = ("running_mean", "running_var")
 
 
 def candidate_states(
-    network: nn.Module,
-    batches: Iterable[tuple[Tensor, Tensor | None]],
-    source_shares: Mapping[str, float] = SOURCE_SHARES,
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor | None]]
 ) -> dict[str, dict[str, Tensor]]:
-    """State dictionaries of a network with batch statistics from the source's to the target's.
+    """State dictionaries of a network with the batch statistics of ``SOURCE_SHARES``, by name.
 
     The target's are those of tissue, averaged over the batches, each with equal weight.
 
@@ -37,7 +35,6 @@ def candidate_states(
         network: the network, which is left as it was.
         batches: BCHW target images as the network takes them, on its device, and B1HW masks, nought where there is no
             tissue; None counts all of them.
-        source_shares: by the candidate's name, the part that the source's statistics have in it.
 
     Raises:
         InputError: when the network has no batch statistics, or no batch has tissue.
@@ -48,7 +45,7 @@ def candidate_states(
     reestimate_statistics(network, batches)
     target = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(source)
-    return {name: _between(source, target, share) for name, share in source_shares.items()}
+    return {name: _between(source, target, share) for name, share in SOURCE_SHARES.items()}
 
 
 def _between(source: Mapping[str, Tensor], target: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:

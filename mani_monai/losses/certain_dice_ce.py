@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from monai.losses import DiceCELoss
 from torch import Tensor
@@ -23,9 +21,6 @@ class CertainDiceCELoss(DiceCELoss):
     Args:
         options: those of ``DiceCELoss``.
     """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """

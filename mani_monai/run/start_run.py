@@ -132,7 +132,7 @@ def third_channel(run: str) -> str:
         InputError: when its metadata cannot be read, or declare something that is not known here.
     """
     metadata = read_object(metadata_file(Path(run)), "train anew")
-    return (_declared(metadata).third if KEY in metadata else None) or CONTOUR
+    return (Declaration.from_metadata(metadata).third if KEY in metadata else None) or CONTOUR
 
 
 def _settled(parser: ConfigParser, folder: Path) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
         training |= measured_facts(folder)
     if KEY in metadata:
         try:
-            declaration = _trained(parser, _declared(metadata), common_pixel_size(now))
+            declaration = _trained(parser, Declaration.from_metadata(metadata), common_pixel_size(now))
         except InputError as error:
             print(
                 f"{folder}: gets no configs/inference.json, since this network is not known here ({error}).", flush=True
@@ -203,10 +203,6 @@ def _metadata(parser: ConfigParser, folder: Path, configs: Path) -> dict[str, An
 def _channels(metadata: Mapping[str, Any], declaration: Declaration) -> int:
     named = metadata["network_data_format"]["outputs"]["pred"]["num_channels"]
     return declaration.network.get("out_channels", named + declaration.types)
-
-
-def _declared(metadata: Mapping[str, Any]) -> Declaration:
-    return Declaration.from_metadata(metadata)
 
 
 def _trained(parser: ConfigParser, declaration: Declaration, mpp: float | None) -> Declaration:
@@ -241,7 +237,7 @@ def _write_both(folder: Path, metadata: Mapping[str, Any]) -> None:
 def _inference(metadata: Mapping[str, Any], place: Path) -> dict[str, Any]:
     """``inference.json`` of a run at a place, which finds its weights after it was moved, too."""
     written = repr(str(place)).replace("@", r"\x40")  # which begins a reference in an expression
-    config = inference_config(_declared(metadata), f"$folder_of_run({written})")
+    config = inference_config(Declaration.from_metadata(metadata), f"$folder_of_run({written})")
     return {**config, "imports": [*config["imports"], "$from mani_monai.run.running_workflow import folder_of_run"]}
 
 

@@ -11,6 +11,8 @@ from scipy import ndimage
 
 KERNEL = 21
 """Edge in pixels of the Sobel kernel, as in HoVer-Net and the zoo's bundle."""
+CACHED = 256
+"""Edge in pixels of tiles that stay in the processor's cache while they are worked on."""
 LEAST_RANGE = 0.01
 """Of distances, which go from -1 to 1 in a nucleus: what varies by less is constant but for a network's rounding."""
 Window = tuple[slice, slice]
@@ -112,18 +114,17 @@ class BorderMap:
         return response
 
 
-def own_scale(hover: NDArray, kernel_size: int, tile: int = 256) -> list[list[float]]:
+def own_scale(hover: NDArray, kernel_size: int) -> list[list[float]]:
     """The scale that a map has by itself, for windows of it.
 
     Args:
         hover: 2HW, horizontal then vertical distances.
         kernel_size: edge of the Sobel kernel in pixels, odd.
-        tile: edge in pixels of the tiles in which the responses are made.
 
     Returns:
         one of each channel, for JSON; empty where nothing varies.
     """
-    borders = BorderMap(hover, kernel_size, tile, keep=False)
+    borders = BorderMap(hover, kernel_size, CACHED, keep=False)
     found = borders.response_ranges
     return [[float(v) for v in (*borders.ranges[n], *found[n])] if n in found else [] for n in (0, 1)]
 

@@ -12,12 +12,11 @@ from skimage.morphology import disk
 from skimage.segmentation import watershed
 
 from .holes import filled
-from .hover_borders import BorderMap, Scale, Window, tiles
+from .hover_borders import CACHED, BorderMap, Scale, Window, tiles
 from .nucleus import connected_pieces, without_small
 
 LARGEST_HOLE = 64
 """Pixels of either edge of the largest hole that models fill, so that windows have the nuclei of the whole."""
-_CACHED = 256  # edge in pixels of tiles that stay in the processor's cache while they are worked on
 _BLUR_RADIUS = 4  # of MONAI's GaussianSmooth at sigma 1: four sigma
 
 
@@ -80,7 +79,7 @@ def hover_instances(
     check_settings(kernel_size, radius, tile)
     _check_maps(probability, hover)
     components, count = without_small(*connected_pieces(probability >= threshold), min_size)
-    borders = BorderMap(hover, kernel_size, _CACHED, tile is None, border_scale) if count else None
+    borders = BorderMap(hover, kernel_size, CACHED, tile is None, border_scale) if count else None
     if borders is None or borders.is_empty:
         return components
 
@@ -94,7 +93,7 @@ def hover_instances(
 
     if tile is None:
         height, certain = np.empty(components.shape, np.float32), np.empty(components.shape, bool)
-        for window, inner, place in tiles(components.shape, _CACHED, _BLUR_RADIUS):
+        for window, inner, place in tiles(components.shape, CACHED, _BLUR_RADIUS):
             height[place], certain[place] = (part[inner] for part in surface(window))
         return _divided(height, _opened(filled(certain, largest_hole), radius), components, count, min_size)
 
@@ -188,7 +187,7 @@ def _divided(height: NDArray, marker: NDArray, components: NDArray, count: int, 
     if shared.any():
         seeds = np.zeros_like(instances)
         seeds.ravel()[where] = ids
-        for window, mask in _windows(components, shared, _CACHED):
+        for window, mask in _windows(components, shared, CACHED):
             instances[window] += _flooded(height[window], seeds[window], mask)
     return instances
 

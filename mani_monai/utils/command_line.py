@@ -139,18 +139,15 @@ def understood(function: Command, line: Sequence[str], program: str) -> inspect.
     return signature.bind(*words, **values)
 
 
-def end_on_signals(line: str = STOPPED) -> None:
+def end_on_signals() -> None:
     """Has an interrupt or a request to end be the end of a command, in one line and without a traceback.
 
     A signal that is ignored, as a shell has it for what runs in the background, stays so.
-
-    Args:
-        line: what it says.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) == signal.SIG_IGN:
             continue
-        signal.signal(number, lambda *_: sys.exit(line))
+        signal.signal(number, lambda *_: sys.exit(STOPPED))
 
 
 def nearest_command(word: str, known: Sequence[str], program: str) -> str:

@@ -153,22 +153,20 @@ def least_certain(
     blocks: Sequence[NDArray[np.float32]],
     skipped: Collection[int] = (),
     count: int = FIELDS,
-    side: int = SIDE,
 ) -> list[UnsureField]:
-    """The least certain field of each image, the least certain images first.
+    """The least certain field of each image, about ``SIDE`` pixels high and wide, the least certain images first.
 
     Args:
         shapes: height and width of each image, in its own pixels.
         blocks: of each image, as of :func:`entropy_blocks`; they cover it.
         skipped: numbers of images that are not named, say suspicious ones; fields without a finite answer never are.
         count: of fields, at most.
-        side: of a field, in pixels, about; an image that is smaller is one field.
     """
     found = []
     for number, (shape, entropy) in enumerate(zip(shapes, blocks, strict=True)):
         if number in skipped:
             continue
-        rows, columns = (max(1, round(length / side)) for length in shape)
+        rows, columns = (max(1, round(length / SIDE)) for length in shape)
         height, width = shape[0] // rows, shape[1] // columns
         fields = [
             UnsureField(number, row * height, column * width, height, width, float(part.mean()))

@@ -33,8 +33,6 @@ class QuPathNetwork(nn.Module):
     Args:
         network: gives logits of background, nuclei and perhaps a third channel, BKHW, for B3HW in 0..1, rows first.
         min_size: pixels of the smallest nucleus.
-        darkest: of red, green and blue, in 0..1.
-        lightest: likewise.
         third: what a third channel tells, as ``PartNucleid`` has it.
     """
 
@@ -45,8 +43,6 @@ class QuPathNetwork(nn.Module):
         self,
         network: nn.Module,
         min_size: int,
-        darkest: tuple[float, float, float] = DARKEST,
-        lightest: tuple[float, float, float] = LIGHTEST,
         third: str = CONTOUR,
     ) -> None:
         super().__init__()
@@ -54,8 +50,8 @@ class QuPathNetwork(nn.Module):
         self.part = PartNucleiScript(min_size)
         self.tells_contour = third == CONTOUR
         self.least_side = LEAST_SIDE
-        self.register_buffer("darkest", torch.tensor(darkest)[:, None, None])
-        self.register_buffer("lightest", torch.tensor(lightest)[:, None, None])
+        self.register_buffer("darkest", torch.tensor(DARKEST)[:, None, None])
+        self.register_buffer("lightest", torch.tensor(LIGHTEST)[:, None, None])
 
     def forward(self, image: Tensor, target_segmentation: Tensor | None = None) -> Tensor:
         """

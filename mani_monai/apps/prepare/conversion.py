@@ -190,7 +190,7 @@ def read_instances(record: Record, size: tuple[int, int], accept_doubtful: bool 
 
 def _outlines_doubt(raw: RawMask, image: Path) -> str:
     """Why outlines are not believed to be of an image, or in its pixels; empty where they may be."""
-    if not isinstance(raw, OutlinedMask) or raw.sizes is None:
+    if not isinstance(raw, OutlinedMask):
         return ""
     um = raw.sizes.um
     if um is None:

@@ -135,7 +135,7 @@ def _record(
     def read_mask(size: tuple[int, int]) -> RawMask:
         nuclei = rasterised(file, region.nuclei, size)
         types = _types(nuclei, names) if names else None
-        return OutlinedMask(nuclei.ids, "ids", (*region.notes, *nuclei.notes), types, sizes)
+        return OutlinedMask(nuclei.ids, "ids", (*region.notes, *nuclei.notes), types, sizes=sizes)
 
     part = region.part if parted else None
     return Record(f"{slide.path.stem}_{place}", slide.path.stem, slide.path, read_mask, read_image, part=part)

@@ -90,12 +90,11 @@ def read_objects(path: Path) -> tuple[list[Outline], int]:
     return outlines, len(features) - len(outlines)
 
 
-def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[list[NDArray]]:
+def read_polygons(path: str | Path) -> list[list[NDArray]]:
     """Reads the polygons of all features but detections and cells: regions that a person drew.
 
     Args:
         path: as for :func:`read_outlines`.
-        most_bytes: of the text, unpacked.
 
     Returns:
         polygons, each an outer ring and its holes, N2 (x, y) in pixels.
@@ -105,7 +104,7 @@ def read_polygons(path: str | Path, most_bytes: int = _MOST_REGIONS) -> list[lis
     """
     path = Path(path)
     with _refusing(path, "of regions"):
-        features = _features(json.loads(_text(path, most_bytes)))
+        features = _features(json.loads(_text(path, _MOST_REGIONS)))
         drawn = [feature for feature in features if _kind(feature.get("properties") or {}) not in _FOUND]
         polygons = [polygon for feature in drawn for polygon in _polygons(feature["geometry"])]
         if not polygons:

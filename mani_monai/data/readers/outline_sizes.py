@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,17 +74,17 @@ class OutlinedMask(RawMask):
     """A mask that was made of outlines.
 
     Attributes:
-        sizes: of the nuclei of their file; None where nothing is known of them.
+        sizes: of the nuclei of their file.
         beyond: how many outlines lie beyond the image.
     """
 
-    sizes: OutlineSizes | None = None
-    beyond: int = 0
+    sizes: OutlineSizes = field(kw_only=True)
+    beyond: int = field(default=0, kw_only=True)
 
     @property
     def misplaced(self) -> str:
         """Why they are not believed to be of this image, with the remedy; empty where they may be."""
-        count = self.beyond + (0 if self.sizes is None else len(self.sizes.areas))
+        count = self.beyond + len(self.sizes.areas)
         if 2 * self.beyond <= count:
             return ""
         return f"{self.beyond} of its {count} outlines lie beyond the image; export those of this very image"
