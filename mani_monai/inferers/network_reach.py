@@ -12,7 +12,8 @@ from mani_monai.utils import InputError
 
 POOLED = 16
 """Pixels that one pixel of a U-Net's deepest map stands for: windows start at multiples of it."""
-_EDGES = (288, 512)  # pixels of the pictures that the reach is measured in
+_EDGES = (288, 512)  # pixels of the longer side of the pictures that the reach is measured in
+_WIDTH = 2 * POOLED  # of their shorter side
 _known: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
@@ -30,7 +31,7 @@ def network_reach(network: nn.Module) -> int:
     """
     if network not in _known:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            averaging = _averaging(copy.deepcopy(network).cpu().float().eval())
+            averaging = _averaging(copy.deepcopy(network).cpu().float().eval().requires_grad_(False))
             found = next((far for far in (_far(averaging, edge) for edge in _EDGES) if far is not None), None)
         if found is None:
             raise InputError(
@@ -42,17 +43,19 @@ def network_reach(network: nn.Module) -> int:
 
 
 def _far(network: nn.Module, edge: int) -> int | None:
-    """Pixels beyond a block in the middle that it looks at; None where they reach the picture's edge."""
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, edge, edge), generator=generator).add(0.5).requires_grad_()
+    """Pixels beyond a block in the middle that it looks at; None where they reach the picture's edge.
+
+    Rows are seen in a narrow picture, columns in another one.
+    """
     first = edge // 2
-    block = slice(first, first + POOLED)
-    network(image)[:, :, block, block].sum().backward()
-    assert image.grad is not None
-    seen = image.grad.abs().sum(dim=(0, 1)) > 0
-    far = 0
-    for axis in (0, 1):
-        places = seen.any(dim=1 - axis).nonzero()[:, 0]
+    block, far = slice(first, first + POOLED), 0
+    for axis, shape in ((2, (edge, _WIDTH)), (3, (_WIDTH, edge))):
+        generator = torch.Generator().manual_seed(0)
+        image = torch.rand((1, 3, *shape), generator=generator).add(0.5).requires_grad_()
+        answer = network(image)
+        (answer[:, :, block] if axis == 2 else answer[..., block]).sum().backward()
+        assert image.grad is not None
+        places = image.grad.abs().sum(dim=[each for each in range(4) if each != axis]).nonzero()[:, 0]
         if len(places):
             start, stop = int(places[0]), int(places[-1]) + 1
             if start == 0 or stop == edge:

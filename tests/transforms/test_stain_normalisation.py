@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.color import lab2rgb, rgb2lab
 
 from mani_monai.transforms import NormaliseStainsd, normalise_stains, tissue_mask
-from mani_monai.transforms.stain_normalisation import _MANY, REFERENCE_MEAN, REFERENCE_STD, TissueColours
+from mani_monai.transforms.cielab import MANY
+from mani_monai.transforms.stain_normalisation import REFERENCE_MEAN, REFERENCE_STD, TissueColours
 
 HAEMATOXYLIN, EOSIN = np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]])
 GLASS = np.array([0.95, 0.95, 0.96])
@@ -173,7 +174,7 @@ def large() -> np.ndarray:
     """3HW uint8, so many pixels that each colour is reckoned once."""
     tile = (stained(amounts(2, 256)) * 255).round().astype(np.uint8)
     image = np.tile(tile, (1, 5, 4))
-    assert len(np.unique(image.reshape(3, -1), axis=1).T) < _MANY <= image[0].size
+    assert len(np.unique(image.reshape(3, -1), axis=1).T) < MANY <= image[0].size
     return image
 
 
@@ -210,6 +211,33 @@ def test_a_small_part_is_normalised_as_in_its_large_whole(large):
     result = normalise_stains(part, TissueColours.of_image(large))
     np.testing.assert_array_equal(result, normalise_stains(large)[:, 100:300, 50:400])
     np.testing.assert_array_equal(normalise_stains(part, large), result)
+
+
+def test_a_colour_is_normalised_alike_whenever_it_comes_first(large):
+    """By statistics that are given, a colour is reckoned once: among many, or when it is the only new one."""
+    colours = TissueColours.of_image(large)
+    expected = normalise_stains(large)
+    np.testing.assert_array_equal(normalise_stains(large, colours), expected)
+    np.testing.assert_array_equal(normalise_stains(large[:, ::-1], colours), expected[:, ::-1])
+    one_more = large.copy()
+    one_more[:, 700, 300] = 1, 2, 3
+    found = normalise_stains(one_more, colours)
+    alone = normalise_stains(one_more[:, 690:710, 290:310], colours)
+    np.testing.assert_array_equal(found[:, 690:710, 290:310], alone)
+    assert (found != expected).any(axis=0).sum() == 1
+
+
+def test_a_large_tensor_by_given_statistics_keeps_its_type(large):
+    colours = TissueColours.of_image(large)
+    item = NormaliseStainsd("image")({"image": torch.from_numpy(large), "whole": colours})
+    assert type(item["image"]) is torch.Tensor
+    np.testing.assert_array_equal(item["image"].numpy(), normalise_stains(large))
+
+
+def test_a_large_blank_image_by_given_statistics_stays():
+    image = np.full((3, 1024, 1024), 240, np.uint8)
+    for colours in (TissueColours((60, 20, -10), (9, 5, 5), 0.001), TissueColours((60, 20, -10), (0.5, 5, 5), 0.5)):
+        np.testing.assert_array_equal(normalise_stains(image, colours), image)
 
 
 def test_a_large_blank_image_stays():

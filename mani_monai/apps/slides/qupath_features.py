@@ -7,13 +7,14 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
 from mani_monai.data.writers.tables import nucleus_class
 from mani_monai.utils.folders import replacing
@@ -23,13 +24,14 @@ TRAINING, VALIDATION, TEST = "Training", "Validation", "Test"
 _MEASURES = ("area_um2", "mean_probability")  # few: QuPath holds all in memory
 _PURPLE = (160, 32, 240)
 
-Write = Callable[[Iterable[dict[str, Any]]], None]
+_TOGETHER = 256  # features that are packed at once
+_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+Write = Callable[[Iterable[str]], None]
 
 
-def nucleus_features(
-    nuclei: pa.Table, names: Sequence[str] | None = None, kind: str = DETECTION
-) -> Iterator[dict[str, Any]]:
-    """A feature a nucleus.
+def nucleus_features(nuclei: pa.Table, names: Sequence[str] | None = None, kind: str = DETECTION) -> Iterator[str]:
+    """A feature a nucleus, as JSON.
 
     Args:
         nuclei: rows of the slide's table.
@@ -38,7 +40,7 @@ def nucleus_features(
     """
     shapes = shapely.from_wkb(nuclei["geometry"].to_numpy(zero_copy_only=False))
     table = nuclei.select(["id", "type", "cut", *_MEASURES]).to_pylist()
-    for row, shape in zip(table, shapes, strict=True):
+    for row, geometry in zip(table, _geometries(shapes), strict=True):
         class_ = nucleus_class(row["type"], names)
         properties: dict[str, Any] = {
             "objectType": kind,
@@ -47,28 +49,25 @@ def nucleus_features(
         if kind == DETECTION:
             measures = {name: row[name] for name in _MEASURES}
             properties["measurements"] = {**measures, "cut": 1} if row["cut"] else measures
-        yield {"type": "Feature", "id": row["id"], "geometry": _geometry(shape), "properties": properties}
+        yield _feature(row["id"], geometry, properties)
 
 
-def rectangle_feature(corners: tuple[float, float, float, float], name: str, slide_hash: str) -> dict[str, Any]:
-    """A locked rectangle of QuPath's class "Training".
+def rectangle_feature(corners: tuple[float, float, float, float], name: str, slide_hash: str) -> str:
+    """A locked rectangle of QuPath's class "Training", as JSON.
 
     Args:
         corners: left, top, right and bottom in pixels of the slide.
         name: shown in QuPath's list.
         slide_hash: of the slide, for an id that is the same every time.
     """
-    return {
-        "type": "Feature",
-        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{slide_hash} {TRAINING} {corners[0]} {corners[1]}")),
-        "geometry": _geometry(shapely.box(*corners)),
-        "properties": {
-            "objectType": ANNOTATION,
-            "name": name,
-            "classification": {"name": TRAINING, "color": list(_PURPLE)},
-            "isLocked": True,
-        },
+    number = uuid.uuid5(uuid.NAMESPACE_OID, f"{slide_hash} {TRAINING} {corners[0]} {corners[1]}")
+    properties = {
+        "objectType": ANNOTATION,
+        "name": name,
+        "classification": {"name": TRAINING, "color": list(_PURPLE)},
+        "isLocked": True,
     }
+    return _feature(str(number), next(_geometries([shapely.box(*corners)])), properties)
 
 
 @contextmanager
@@ -81,13 +80,14 @@ def feature_file(path: Path) -> Iterator[Write]:
     Raises:
         InputError: when it cannot be written.
     """
-    separator = b"\n"
+    separator = "\n"
 
-    def write(features: Iterable[dict[str, Any]]) -> None:
+    def write(features: Iterable[str]) -> None:
         nonlocal separator
-        for feature in features:
-            stream.write(separator + json.dumps(feature, separators=(",", ":"), allow_nan=False).encode())
-            separator = b",\n"
+        rest = iter(features)
+        while lines := list(islice(rest, _TOGETHER)):
+            stream.write((separator + ",\n".join(lines)).encode())
+            separator = ",\n"
 
     with replacing(path) as partial, open(partial, "wb") as raw, _packed(raw, path.suffix == ".gz") as stream:
         stream.write(b'{"type":"FeatureCollection","features":[')
@@ -101,20 +101,34 @@ def _packed(raw: BinaryIO, gzipped: bool) -> AbstractContextManager[IO[bytes]]:
     return cast("AbstractContextManager[IO[bytes]]", packed)
 
 
-def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
-    """A geometry of polygons, with whole numbers where they are whole, which halves the file."""
-    polygons = [_rings(cast("shapely.Polygon", part)) for part in shapely.get_parts(shape)]
-    single = isinstance(shape, shapely.Polygon)
-    return {"type": "Polygon" if single else "MultiPolygon", "coordinates": polygons[0] if single else polygons}
+def _feature(number: str, geometry: str, properties: dict[str, Any]) -> str:
+    return f'{{"type":"Feature","id":{_text(number)},"geometry":{geometry},"properties":{_text(properties)}}}'
 
 
-def _rings(polygon: shapely.Polygon) -> list[list[Any]]:
-    """Rings of points x, y: the outer one and the holes."""
-    points, numbers = shapely.get_coordinates(shapely.get_rings(polygon), return_index=True)
+def _geometries(shapes: Sequence[shapely.Geometry] | NDArray[np.object_]) -> Iterator[str]:
+    """Geometries of polygons as JSON, with whole numbers where they are whole, which halves the file."""
+    parts, of_shape = shapely.get_parts(shapes, return_index=True)
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    if not np.isfinite(points).all():
+        raise ValueError("outlines must be finite, got NaN or infinity.")
     whole = points.astype(np.int64)
-    if not (whole == points).all():
-        plain = [[int(value) if value == int(value) else value for value in point] for point in points.tolist()]
+    if (whole == points).all():
+        values: list[Any] = whole.ravel().tolist()
     else:
-        plain = whole.tolist()
-    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(plain)]
-    return [plain[start:stop] for start, stop in pairwise(starts)]
+        values = [int(value) if value.is_integer() else value for value in points.ravel().tolist()]
+    edges = np.searchsorted(of_ring, np.arange(len(rings) + 1)).tolist()
+    outlines = [
+        f"[{','.join(['[%s,%s]'] * (stop - start))}]" % tuple(values[2 * start : 2 * stop])
+        for start, stop in pairwise(edges)
+    ]
+    polygons = _grouped(_grouped(outlines, of_part, len(parts)), of_shape, len(shapes))
+    for shape, text in zip(shapes, polygons, strict=True):
+        kind, coordinates = ("Polygon", text[1:-1]) if isinstance(shape, shapely.Polygon) else ("MultiPolygon", text)
+        yield f'{{"type":"{kind}","coordinates":{coordinates}}}'
+
+
+def _grouped(items: list[str], groups: NDArray[np.int64], count: int) -> list[str]:
+    """JSON's lists of items, group by group, whose numbers 0 to ``count - 1`` ascend."""
+    edges = np.searchsorted(groups, np.arange(count + 1)).tolist()
+    return [f"[{','.join(items[start:stop])}]" for start, stop in pairwise(edges)]

@@ -4,77 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_data_type, convert_to_dst_type
-from skimage.color import lab2rgb, rgb2lab
+from skimage.color import lab2rgb
 
-from .tissue import tissue_mask
+from .cielab import MANY, Lab, codes_of, lab_of
 
 REFERENCE_MEAN = np.array([65.0, 24.0, -14.0], np.float32)
 REFERENCE_STD = np.array([10.0, 5.0, 6.5], np.float32)
 """CIELAB of the reference's tissue: H&E of middle strength, in the midst of several laboratories' images."""
 
-_GLASS = 85.0  # lightness of 100 from which a pixel counts as empty glass
 _LEAST_TISSUE = 0.01  # share of an image
 _LEAST_CONTRAST = 1.0  # standard deviation of the tissue's lightness: less is a single colour and its noise
 _MOST_GAIN = 3.0  # so that noise is not blown up
-_MANY = 1 << 17  # pixels from which on a table of all colours pays
-
-
-@dataclass(frozen=True, eq=False)
-class Lab:
-    """An image in CIELAB; of a large one in uint8 each colour that occurs is reckoned once.
-
-    Attributes:
-        picture: HW3 uint8 RGB.
-        values: CIELAB in float32, HW3 of the pixels, or 1N3 of the colours that occur.
-        places: HW, which of these a pixel has; None where values are of the pixels.
-    """
-
-    picture: np.ndarray
-    values: np.ndarray
-    places: np.ndarray | None
-
-    @classmethod
-    def of(cls, image: np.ndarray) -> Lab:
-        """Takes 3HW RGB, uint8 or in 0..1; anything else is a ``ValueError``."""
-        if image.ndim != 3 or len(image) != 3:
-            raise ValueError(f"image must be 3HW, got {image.shape}.")
-        pixels = np.moveaxis(image, 0, -1)
-        if image.dtype != np.uint8:
-            pixels = pixels.astype(np.float32, copy=False)
-            return cls((pixels * 255).round().clip(0, 255).astype(np.uint8), rgb2lab(pixels), None)
-        if image[0].size < _MANY:
-            return cls(pixels, rgb2lab(pixels.astype(np.float32) / np.float32(255)), None)
-        codes = image[0].astype(np.intp)
-        for plane in image[1:]:
-            codes <<= 8
-            codes |= plane
-        occurs = np.zeros(1 << 24, bool)
-        occurs[codes] = True
-        found = np.flatnonzero(occurs)
-        places = np.empty(len(occurs), np.int32)
-        places[found] = np.arange(len(found), dtype=np.int32)
-        colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1)[None]
-        return cls(pixels, rgb2lab(colours.astype(np.float32) / np.float32(255)), np.take(places, codes))
-
-    def tissue(self, mask: np.ndarray | None = None) -> tuple[np.ndarray, int]:
-        """Colours of the pixels of tissue, 3N, and how many pixels there are in all.
-
-        Args:
-            mask: HW, the picture's :func:`tissue_mask` where that is known.
-        """
-        mask, dark = tissue_mask(self.picture) if mask is None else mask, self.values[..., 0] < _GLASS
-        values = self.values.reshape(-1, 3).T
-        if self.places is None:
-            chosen = np.flatnonzero(mask & dark)
-        else:
-            chosen = self.places[mask & np.take(dark[0], self.places)]
-        return np.stack([np.take(plane, chosen) for plane in values]), mask.size
+_TOGETHER = 1 << 17  # pixels that are looked up together, so that they stay in the processor's cache
+_KNOWN = 1 << 24  # of an entry in a table of colours: it was reckoned
 
 
 @dataclass(frozen=True)
@@ -90,6 +40,60 @@ class TissueColours:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     share: float
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is enough tissue of more than one colour, so that images by these statistics change."""
+        return self.share >= _LEAST_TISSUE and self.std[0] >= _LEAST_CONTRAST
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """By a colour's 24 bits the red, green and blue that it becomes, and a 1; 0 where nobody asked yet."""
+        return np.zeros(1 << 24, "<u4")
+
+    def moved(self, values: np.ndarray) -> np.ndarray:
+        """Colours with the reference's mean and spread in place of these.
+
+        Args:
+            values: CIELAB in float32, ...3.
+
+        Returns:
+            RGB in 0..1, float32, of the same shape.
+        """
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
+        moved = np.empty_like(values)
+        for channel, (middle, factor, wanted) in enumerate(zip(mean, gain, REFERENCE_MEAN, strict=True)):
+            moved[..., channel] = (values[..., channel] - middle) * factor + wanted
+        # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
+        moved[..., 0] = np.maximum(moved[..., 0], 0)
+        moved[..., 2] = np.minimum(moved[..., 2], (moved[..., 0] + 16) * 1.72)
+        return lab2rgb(moved)
+
+    def looked_up(self, image: np.ndarray) -> np.ndarray:
+        """A large image by these statistics; a colour is reckoned when it comes for the first time.
+
+        Args:
+            image: 3HW uint8 RGB.
+
+        Returns:
+            the same, as a view of HW3.
+        """
+        table, rows = self.table, max(_TOGETHER // image.shape[2], 1)
+        result = np.empty((*image.shape[1:], 3), np.uint8)
+        for top in range(0, image.shape[1], rows):
+            codes = codes_of(image[:, top : top + rows])
+            entries = table[codes]
+            if (unknown := entries < _KNOWN).any():
+                found = np.unique(codes[unknown])
+                found = np.resize(found, max(len(found), 2))  # of a single colour a product has other last bits
+                red, green, blue = _bytes(self.moved(lab_of(found)))[0].astype(table.dtype).T
+                table[found] = _KNOWN | blue << 16 | green << 8 | red
+                entries = table[codes]
+            colours = entries.view(np.uint8).reshape(*entries.shape, 4)
+            for channel in range(3):
+                result[top : top + rows, :, channel] = colours[..., channel]
+        return np.moveaxis(result, -1, 0)
 
     @classmethod
     def of_image(cls, image: np.ndarray | Lab, mask: np.ndarray | None = None) -> TissueColours:
@@ -161,26 +165,24 @@ def normalise_stains(
     Returns:
         3HW RGB: uint8 of uint8, else float32 in 0..1.
     """
+    if isinstance(whole, TissueColours) and image.dtype == np.uint8 and image[0].size >= MANY and len(image) == 3:
+        return whole.looked_up(image) if whole.moves else image
     own = Lab.of(image)
     if whole is None:
         seen = TissueColours.of_image(own, mask)
     else:
         seen = whole if isinstance(whole, TissueColours) else TissueColours.of_image(whole)
-    mean, std = np.asarray(seen.mean, np.float32), np.asarray(seen.std, np.float32)
-    if seen.share < _LEAST_TISSUE or std[0] < _LEAST_CONTRAST:
+    if not seen.moves:
         return image if image.dtype == np.uint8 else image.astype(np.float32, copy=False)
-    gain = REFERENCE_STD / np.maximum(std, REFERENCE_STD / _MOST_GAIN)
-    values = np.empty_like(own.values)
-    for channel, (middle, factor, wanted) in enumerate(zip(mean, gain, REFERENCE_MEAN, strict=True)):
-        values[..., channel] = (own.values[..., channel] - middle) * factor + wanted
-    # scikit-image warns of a colour yellower than its lightness allows (200 / 116 = 1.724), and takes the nearest
-    values[..., 0] = np.maximum(values[..., 0], 0)
-    values[..., 2] = np.minimum(values[..., 2], (values[..., 0] + 16) * 1.72)
-    result = np.moveaxis(lab2rgb(values), -1, 0)
-    if image.dtype != np.uint8:
-        return result
-    result = (result * np.float32(255)).round().astype(np.uint8)
-    return result if own.places is None else np.take(result[:, 0], own.places, axis=1)
+    result = np.moveaxis(seen.moved(own.values), -1, 0)
+    if image.dtype == np.uint8:
+        result = _bytes(result) if own.places is None else np.take(_bytes(result)[:, 0], own.places, axis=1)
+    return result
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    """Values in 0..1 as uint8."""
+    return (values * np.float32(255)).round().astype(np.uint8)
 
 
 class NormaliseStainsd(MapTransform):
@@ -225,11 +227,9 @@ class NormaliseStainsd(MapTransform):
             the item with its images normalised, of the type that they had.
         """
         item = dict(data)
-        seen = None
-        if self.whole_key in item:
-            seen = item[self.whole_key]
-            if not isinstance(seen, TissueColours):
-                seen = self.image(seen)
+        seen = item.get(self.whole_key)
+        if seen is not None and not isinstance(seen, TissueColours):
+            seen = self.image(seen)
         for key in self.key_iterator(item):
             image = self.image(item[key])
             result = normalise_stains(image, seen, item.get(self.mask_key))
@@ -237,7 +237,10 @@ class NormaliseStainsd(MapTransform):
                 result = result * np.float32(self.white)
                 whole = not np.issubdtype(convert_data_type(item[key], np.ndarray)[0].dtype, np.floating)
                 result = result.round() if whole else result
-            item[key] = convert_to_dst_type(result, item[key])[0]
+            if type(item[key]) is torch.Tensor and item[key].dtype == torch.uint8 and item[key].device.type == "cpu":
+                item[key] = torch.from_numpy(result)  # as it lies in memory
+            else:
+                item[key] = convert_to_dst_type(result, item[key])[0]
         return item
 
     def image(self, values: Any) -> np.ndarray:
