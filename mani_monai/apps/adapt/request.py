@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,24 @@ REQUEST = "request.json"
 
 class TooFewSure(InputError):
     """A self-training has too few nuclei to learn from."""
+
+
+def source_free_request(
+    method: str, options: Mapping[str, str], target: Sequence[Path], model: str, licence: str, mpp: float | None
+) -> dict[str, Any]:
+    """What tells one adaptation without a source from another; images count by name and size.
+
+    Args:
+        method: of those above.
+        options: overrides of a training's configs; nothing where the method trains nothing.
+        target: its images.
+        model: hash of the model to adapt.
+        licence: of the images.
+        mpp: micrometres per pixel that a user gave.
+    """
+    trains = {} if method == STATISTICS else {"method": method, "options": dict(options)}
+    images = {path.name: path.stat().st_size for path in target}
+    return {**trains, "source": None, "target": images, "model": model, "licence": licence, "mpp": mpp}
 
 
 def check_request(path: Path, asked: Mapping[str, Any]) -> None:

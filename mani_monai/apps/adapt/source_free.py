@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.apps.adapt.given_model import bound_by, model_hash, of_unet
+from mani_monai.apps.adapt.adapted_bundle import ADAPTED, METHOD, TRAINED, export_adapted, trained_run
+from mani_monai.apps.adapt.given_model import model_hash, of_unet
 from mani_monai.apps.adapt.measurement import measured_images
 from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.request import (
@@ -20,6 +21,7 @@ from mani_monai.apps.adapt.request import (
     check_folders,
     check_request,
     keep_request,
+    source_free_request,
 )
 from mani_monai.apps.adapt.statistics_choice import (
     ESTIMATED,
@@ -33,8 +35,6 @@ from mani_monai.apps.adapt.target_folder import images_of, list_target_images, p
 from mani_monai.apps.adapt.target_images import FEWEST, TargetImage, named_sizes, shown_pixel_sizes, survey
 from mani_monai.apps.adapt.write_report import PAGE, image_rows, unsure_fields, write_report
 from mani_monai.apps.export.documents import terms_of_use
-from mani_monai.apps.export.export_bundle import Exported, export_bundle
-from mani_monai.apps.export.trained_run import Domain, TrainedRun
 from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.declaration import UNET
 from mani_monai.evaluation.label_free_scorer import evenly_taken
@@ -47,15 +47,7 @@ from mani_monai.utils.printing import phases
 if TYPE_CHECKING:
     from mani_monai.run.launching import Launcher
 
-METHOD = "batch statistics of the target, no weight trained"
-TRAINED = {
-    SELF_TRAINING: "batch statistics of the target, then self-training on its sure nuclei",
-    SOURCE_FREE: "batch statistics of the target, then self-training with MaNi's bound on stored vectors of the source",
-}
-"""What a bundle says of its method."""
 CALLED = {SELF_TRAINING: "self-training", SOURCE_FREE: "source-free MaNi"}
-ADAPTED = "adapted"
-"""Folder of the export in that of the adaptation."""
 LOOKED_AT = 256
 """Images of a folder that are looked at, at most, evenly taken."""
 
@@ -108,7 +100,9 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     mpp = job.mpp if job.mpp is not None else prepared_mpp(job.target)
     size = given_pixel_size(mpp)
     listing = list_target_images(job.target, job.licence)
-    check_request(job.out / REQUEST, asked := _request(job, [record.image for record in listing.records]))
+    method, paths = job.method or SELF_TRAINING, [record.image for record in listing.records]
+    asked = source_free_request(method, job.options, paths, model_hash(job.model), job.licence, job.mpp)
+    check_request(job.out / REQUEST, asked)
     given = Model.open(job.model, job.device)
     if job.method not in (None, STATISTICS):
         of_unet(given, job.model)
@@ -132,7 +126,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
     model, name, scores = choice.adapted(given), choice.name, choice.scores
 
     say("measuring both models on the target")
-    trained = _trained(job, model, name, target_name(job.target, ""), facts)
+    trained = trained_run(model, name, job.model, target_name(job.target, ""), job.licence, facts)
     images_folder, folder = str(images_of(job.target)), str(job.out / ADAPTED / trained.declaration.bundle)
     commands = NextCommands(str(job.model), folder, images_folder, str(job.out), mpp, job.slides)
     shown = measured_images([image.path for image in images])
@@ -163,7 +157,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         least_certain=unsure_fields(rows, after),
     )
     say("exporting, writing the report")  # one right after the other: no model lies there without its verdict
-    adapted = _export(job, trained)
+    adapted = export_adapted(trained, job.bundles, job.out)
     keep_request(job.out / REQUEST, asked)
     write_report(job.out, outcome, shown, before, after)
     return Adapted(job.out / PAGE, adapted, None, outcome.verdict, commands.of(outcome.verdict.outcome))
@@ -223,19 +217,6 @@ def _trained_further(
     return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[method]}
 
 
-def _request(job: SourceFree, paths: Sequence[Path]) -> dict[str, Any]:
-    """What tells one adaptation from another; images count by name and size."""
-    method = {} if job.method == STATISTICS else {"method": job.method or SELF_TRAINING, "options": dict(job.options)}
-    return {
-        **method,
-        "source": None,
-        "target": {path.name: path.stat().st_size for path in paths},
-        "model": model_hash(job.model),
-        "licence": job.licence,
-        "mpp": job.mpp,
-    }
-
-
 def _sound(images: Sequence[TargetImage], job: SourceFree, left_out: Sequence[str]) -> list[TargetImage]:
     """Those that may speak for the tissue."""
     sound = [image for image in images if not image.doubts]
@@ -251,32 +232,6 @@ def _sound(images: Sequence[TargetImage], job: SourceFree, left_out: Sequence[st
 def _named_doubts(images: Sequence[TargetImage]) -> list[str]:
     doubted = [image for image in images if image.doubts]
     return [f"{image.path.name} is suspicious and chose nothing: {', '.join(image.doubts)}" for image in doubted]
-
-
-def _trained(job: SourceFree, model: Model, name: str, target: str, facts: Mapping[str, Any]) -> TrainedRun:
-    """The chosen model for its export."""
-    known = Path(job.model).stem
-    records = bound_by(model, known)
-    sources = [str(record["name"]) for record in records if record.get("role") == "source"]
-    domains = [Domain.of(record) for record in records]
-    target = f"{target}_target" if target in sources else target
-    domains.append(Domain(target, "target", job.licence))
-    told = {
-        "source": ",".join(sources) or f"the data of {known} {model.version}",
-        "target": target,
-        "split": "all",
-        "seed": 0,
-        "iterations": 0,
-        "method": f"{METHOD} ({name})",
-        **facts,
-        "adapted_from": {"weights": model.weights, "version": model.version, "statistics": name},
-    }
-    return TrainedRun(Path(job.model), model.network.state_dict(), model.declaration, tuple(domains), told, None)
-
-
-def _export(job: SourceFree, trained: TrainedRun) -> Exported:
-    bundle = job.bundles / trained.declaration.bundle
-    return export_bundle(bundle, trained, job.out / ADAPTED, overwrite=True, forms=("pt",), compared=False)
 
 
 def _settings(job: SourceFree, model: Model, name: str, sound: int, looked_at: int, images: int) -> dict[str, str]:
