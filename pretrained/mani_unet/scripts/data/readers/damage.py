@@ -25,8 +25,9 @@ from .jpeg_scans import (
     segments_of,
     zeros_fit,
 )
+from .packed_parts import CHECKED, MEASURED, part_fault
+from .unchecked_codes import jpeg2000_fault, webp_fault
 
-_DEFLATE = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE}
 _ZEROS = re.compile(rb"\0{256,}")
 _BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
 _BLOCK = 8  # pixels of a block's edge
@@ -39,12 +40,13 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _MISSING = "a part of its picture is missing"
 _CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
 """Codes of which a scan makes the blocks that it lacks."""
+_REST = 8  # bytes at a scan's end of which its last blocks need some
 
 
 def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
     """Refuses what Pillow decodes although it is damaged.
 
-    Without a checksum, as in TIFFs that are not packed, other bytes cannot be told.
+    Without a checksum other bytes can often not be told, as in pixels that are not packed.
 
     Args:
         path: the file.
@@ -52,15 +54,20 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         page: tifffile's view of it, of a TIFF.
 
     Raises:
-        InputError: when a part of a TIFF is missing or differs from its checksum, or a JPEG is cut short, or has a
-            stretch of zeros that its picture does not account for, or a PNG has fewer rows than its picture.
+        InputError: when a part of a TIFF is missing, differs from its checksum or unpacks to another length, or a JPEG
+            is cut short, or has a stretch of zeros that its picture does not account for, or a PNG has fewer rows than
+            its picture, or codes of a WebP or JPEG 2000 are none.
         SyntaxError: Pillow's, of a PNG whose chunk differs from its checksum.
     """
     if page is not None:
         reason = _of_page(page)
     elif image.format in ("JPEG", "MPO"):
         content = path.read_bytes()[getattr(image, "offset", 0) :]  # of several pictures the one that was decoded
-        reason = _of_zeros(content, image) or _of_end(content, image)
+        reason = _of_zeros(content, image) or _of_end(content, image) or _of_rest(content, image)
+    elif image.format == "WEBP":
+        reason = webp_fault(path.read_bytes())
+    elif image.format == "JPEG2000":
+        reason = jpeg2000_fault(path.read_bytes())
     else:
         reason = ""
         if image.format == "PNG":
@@ -91,20 +98,19 @@ def jpeg_fault(content: bytes, decoded: Callable[[bytes], Image.Image] | None = 
 def _of_page(page: TiffPage) -> str:
     if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
         return _MISSING
-    if page.compression not in (*_DEFLATE, COMPRESSION.JPEG):
+    if page.compression not in (*CHECKED, *MEASURED, COMPRESSION.JPEG):
         return ""
     file = page.parent.filehandle
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+    for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
         file.seek(offset)
         part = file.read(count)
         if page.compression == COMPRESSION.JPEG:
-            if reason := _of_end((page.jpegtables or b"")[:-2] + part[2 if page.jpegtables else 0 :]):
-                return reason
-            continue
-        try:
-            TIFF.DECOMPRESSORS[page.compression](part)
-        except Exception:  # each library has its own
-            return "a part differs from its checksum"
+            part = (page.jpegtables or b"")[:-2] + part[2 if page.jpegtables else 0 :]
+            reason = _of_end(part) or _of_rest(part)
+        else:
+            reason = part_fault(page, part, number)
+        if reason:
+            return reason
     return ""
 
 
@@ -189,10 +195,32 @@ def _of_end(
         other = decoded(b"".join([*further, content[done:]]))
     except OSError:
         return _MISSING
+    return "" if _alike(image, other) else _MISSING
+
+
+def _of_rest(content: bytes, image: Image.Image | None = None) -> str:
+    """A decoder that has lost its place has codes left at its picture's end, so that others change nothing."""
+    segments = list(segments_of(content)) if content.startswith(START) else []
+    scan = next((each for each in reversed(segments) if each.marker == SCAN), None)
+    if scan is None or any(each.marker == PROGRESSIVE for each in segments):
+        return ""
+    codes = RESTART.split(content[scan.start : scan.end])[-1].rstrip(b"\0\xff")
+    if len(codes) < 2 * _REST:
+        return ""
+    end = content.rindex(codes, scan.start, scan.end) + len(codes)
+    start = end - _REST - (content[end - _REST - 1] == 0xFF)
+    try:
+        image = _decoded(content) if image is None else image
+        other = _decoded(content[:start] + _CODES[: end - start] + content[end:])
+    except OSError:
+        return ""
+    return "its codes go on behind its picture" if _alike(image, other) else ""
+
+
+def _alike(image: Image.Image, other: Image.Image) -> bool:
     width, height = image.size
     bands = ((0, top, width, min(top + _BAND, height)) for top in range(0, height, _BAND))
-    same = all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
-    return "" if same else _MISSING
+    return all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
 
 
 def _has_all_scans(frame: Segment, segments: list[Segment]) -> bool:

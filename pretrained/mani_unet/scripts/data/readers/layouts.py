@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,29 +20,61 @@ _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its
 _BITS, _PHOTOMETRIC = 258, 262  # TIFF tags
 _FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
 _BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
+_TORN = 256  # of zeros from which they are asked about
+_BLACK_BESIDE = 0.1  # share of the pixels beside a torn row that may be black, too
 
 
-def check_layout(opened: OpenedPicture) -> None:
+def check_layout(opened: OpenedPicture, image: Image.Image) -> None:
     """Refuses pixels that would be shown otherwise than they are meant.
 
     Signed numbers, planes of 16 bits, a second channel, one value of few or many bits as transparent, luminance and
-    colour differences without JPEG, and a fourth channel of which nothing says that it is what is transparent.
+    colour differences without JPEG, a fourth channel of which nothing says that it is what is transparent, and rows
+    of pixels that are not packed and that were lost.
+
+    Args:
+        opened: the file.
+        image: its picture, decoded.
     """
     check_channels(opened)
-    page, image = opened.page, opened.image
+    page = opened.page
     if page and page.photometric == PHOTOMETRIC.YCBCR and not opened.is_jpeg:  # whose range Pillow passes over
         raise InputError(f"{opened.path}: holds YCbCr that is no JPEG; store it as 8-bit RGB.")
-    if page and image is not None and image.mode == "RGBA" and not page.extrasamples:
+    if page and image.mode == "RGBA" and not page.extrasamples:
         alpha = np.asarray(image.getchannel("A"))
         if alpha.min() != alpha.max():
             raise InputError(f"{opened.path}: does not say what its fourth channel is; store it as 8-bit RGB.")
-    if image is not None and image.mode != "P" and "transparency" in image.info and opened.bits not in (1, 8):
+    if image.mode != "P" and "transparency" in image.info and opened.bits not in (1, 8):
         bits = f"{opened.bits} bits"
         raise InputError(f"{opened.path}: names one value of {bits} as transparent; save it as 8-bit RGB.")
     if page and page.sampleformat == SAMPLEFORMAT.INT:
         raise InputError(f"{opened.path}: holds signed numbers; store it as 8-bit RGB.")
     if page and page.planarconfig == PLANARCONFIG.SEPARATE and page.samplesperpixel > 1 and opened.bits > 8:
         raise InputError(f"{opened.path}: holds its channels as planes of {opened.bits} bits; store it as 8-bit RGB.")
+    if lost := max((torn_bytes(values) for values in _stored_rows(opened, image)), default=0):
+        remedy = "copy it again, or save it as PNG where it is whole"
+        raise InputError(f"{opened.path}: is damaged ({lost:,} bytes of its pixels are zeros); {remedy}.")
+
+
+def _stored_rows(opened: OpenedPicture, image: Image.Image) -> Iterator[NDArray[np.uint8]]:
+    """Pixels that the file holds unpacked, as they follow each other there."""
+    page = opened.page
+    if image.mode not in ("L", "RGB", "RGBX"):
+        return
+    if page is None:
+        if image.format in ("BMP", "DIB", "PPM"):
+            values = np.asarray(image)
+            yield values
+            if image.format != "PPM":  # which mostly begins with the last row
+                yield values[::-1]
+        return
+    if page.compression != COMPRESSION.NONE or page.photometric == PHOTOMETRIC.MINISWHITE:
+        return
+    values = np.asarray(image)
+    planes = [values[..., channel] for channel in range(3)] if page.planarconfig == PLANARCONFIG.SEPARATE else [values]
+    height, width = (page.tilelength, page.tilewidth) if page.is_tiled else values.shape[:2]
+    for plane in planes:
+        for top, left in product(range(0, values.shape[0], height), range(0, values.shape[1], width)):
+            yield plane[top : top + height, left : left + width]
 
 
 def check_channels(opened: OpenedPicture) -> None:
@@ -112,3 +146,32 @@ def check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
             f"{path}: its values stay below {brightest} of 65536, as those of cameras of fewer bits do; save it with 8 "
             "bits per channel, scaled as all images of the set."
         )
+
+
+def torn_bytes(values: NDArray[np.uint8]) -> int:
+    """How many bytes of a picture are a stretch of zeros as no picture has it; 0 where there is none.
+
+    Files store rows one behind the other. So a stretch of lost bytes begins within a row, and goes on in the next
+    one. Black that belongs to a picture has an edge that is alike in neighbouring rows. Black within one row may be
+    a line that somebody drew.
+
+    Args:
+        values: HW or HWC, 8 bits, its rows in the order of the file.
+    """
+    black: NDArray[np.bool_] = np.asarray(values == 0 if values.ndim == 2 else ~values.any(axis=2))
+    least = -(-_TORN // (1 if values.ndim == 2 else values.shape[2]))
+    if black.size < least or not black.any():
+        return 0
+    height, width = black.shape[0], black.shape[1]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], black.ravel(), [False]]).view(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    chosen = (ends - starts >= least) & (starts >= width) & (starts % width > 0)
+    longest = 0
+    for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
+        (top, left), (bottom, right) = divmod(start, width), divmod(end, width)
+        torn = black[top - 1, left:].mean() <= _BLACK_BESIDE
+        if end < black.size:  # else it is the last bytes of all
+            torn = torn and bottom > top and right > 0 and bottom + 1 < height
+            torn = torn and black[bottom + 1, :right].mean() <= _BLACK_BESIDE
+        longest = max(longest, end - start) if torn else longest
+    return longest * (1 if values.ndim == 2 else values.shape[2])

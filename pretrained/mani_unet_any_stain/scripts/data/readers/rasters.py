@@ -74,7 +74,7 @@ def read_image(path: str | Path) -> RawImage:
 def rgb_of(opened: OpenedPicture) -> RawImage:
     """As :func:`read_image`, of a file that is open."""
     path, image = opened.path, opened.decoded()
-    check_layout(opened)
+    check_layout(opened, image)
     mend_palette(opened, image)
     notes = list(opened.notes)
     deep = 8 < opened.bits <= 16
