@@ -1,4 +1,4 @@
-"""JSON objects from files, and what is said of others."""
+"""JSON objects from files, what is said of others, and tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mani_monai.utils import InputError
-from mani_monai.utils.json_files import config_text, read_object, save_json, without_infinities
+from mani_monai.utils.json_files import config_text, read_object, save_json, without_infinities, write_csv
 
 
 def test_an_object_and_no_file(tmp_path):
@@ -55,3 +55,13 @@ def test_a_config_has_a_line_an_entry_where_it_is_long():
     assert '    "d": [{"e": 1}, {}]' in text.splitlines()
     with pytest.raises(ValueError, match="not JSON compliant"):
         config_text({"a": float("nan")})
+
+
+def test_a_table_of_names_that_are_no_text_and_cells_that_are_no_formulas(tmp_path):
+    rows = [{"image": "a\udcff.png", "nuclei": 3, "note": None}, {"image": "=1+1", "nuclei": -2}]
+    write_csv(tmp_path / "new" / "a.csv", rows, ("image", "nuclei", "note"))
+    expected = b"image,nuclei,note\na\\udcff.png,3,\n'=1+1,-2,\n"
+    assert (tmp_path / "new" / "a.csv").read_bytes() == expected
+    with pytest.raises(ValueError, match="not in fieldnames"):
+        write_csv(tmp_path / "new" / "a.csv", [{"other": 1}], ("image",))
+    assert (tmp_path / "new" / "a.csv").read_bytes() == expected, "the older table stays"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from mani_monai.data.pixel_size import unsized
 from mani_monai.utils.errors import counted
-from mani_monai.utils.folders import file_hash, replacing
-from mani_monai.utils.json_files import safe_cells, save_json
+from mani_monai.utils.folders import file_hash
+from mani_monai.utils.json_files import save_json, write_csv
 
 RECORDS = "records"
 FORM = 6  # raise it when the same weights would give other outputs
@@ -98,16 +97,9 @@ def write_summary(result: FolderResult) -> None:
         InputError: when they cannot be written.
     """
     rows = [asdict(image) for image in result.images]
-    with replacing(result.summary) as partial, _open_table(partial) as stream:
-        writer = csv.DictWriter(stream, [column.name for column in fields(ImageResult)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(safe_cells(row) for row in rows)
+    write_csv(result.summary, rows, [column.name for column in fields(ImageResult)])
     content = {**result.facts, "left_out": result.left_out, "images": rows}
     save_json(result.summary.with_suffix(".json"), content)
-
-
-def _open_table(path: Path) -> TextIO:
-    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # a path may be in other bytes
 
 
 def report(result: FolderResult) -> None:

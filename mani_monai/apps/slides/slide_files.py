@@ -17,13 +17,12 @@ from mani_monai.apps.slides.dicom_annotations import annotation_file
 from mani_monai.apps.slides.qupath_features import feature_file, nucleus_features
 from mani_monai.apps.slides.shard_store import COMPRESSION, ShardStore
 from mani_monai.apps.slides.slide_overview import Density, write_overview
-from mani_monai.apps.slides.slide_result import write_csv
 from mani_monai.apps.slides.slide_tissue import region_mm2, tissue_features
 from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
 from mani_monai.apps.slides.tile_quality import TileQuality
 from mani_monai.apps.slides.training_regions import RegionChoice, write_training_regions
 from mani_monai.utils.folders import replacing
-from mani_monai.utils.json_files import save_json
+from mani_monai.utils.json_files import save_json, write_csv
 
 PARQUET, GEOJSON, CSV, DICOM = "parquet", "geojson", "csv", "dicom"
 OUTPUTS = (PARQUET, GEOJSON, CSV, DICOM)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 from mani_monai.utils.errors import counted
-from mani_monai.utils.folders import replacing
-from mani_monai.utils.json_files import safe_cells, save_json
+from mani_monai.utils.json_files import save_json, write_csv
 
 DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED = "done", "done before", "incomplete", "unfinished", "failed"
 _STATES = (DONE, BEFORE, INCOMPLETE, UNFINISHED, FAILED)
@@ -67,23 +64,6 @@ def write_summary(out: Path, results: Sequence[SlideResult]) -> None:
     rows = [asdict(replace(each, status=DONE) if each.status == BEFORE else each) for each in results]
     write_csv(out / "summary.csv", rows, [each.name for each in fields(SlideResult)])
     save_json(out / "summary.json", {"slides": rows})
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Writes a table, whole or not at all.
-
-    Args:
-        path: the file.
-        rows: by the columns' names.
-        columns: in their order.
-
-    Raises:
-        InputError: when it cannot be written.
-    """
-    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(safe_cells(row) for row in rows)
 
 
 def last_line(results: Sequence[SlideResult]) -> str:

@@ -1,10 +1,11 @@
-"""The JSON files and the cells of CSV that stand beside data, weights and results."""
+"""The JSON files and the tables of CSV that stand beside data, weights and results."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,27 @@ def without_infinities(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return [without_infinities(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def write_csv(path: str | Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Writes a table, whole or not at all: a header, then a line a row, with :func:`safe_cells`.
+
+    Args:
+        path: the file to be, UTF-8; bytes of a name that are no text are escaped. Its folder is made.
+        rows: values by column; a value that lacks is left empty.
+        columns: their names, in order.
+
+    Raises:
+        InputError: when it cannot be written; an older file is then as it was.
+        ValueError: when a row has a further column.
+    """
+    with (
+        replacing(path) as partial,
+        open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(safe_cells, rows))
 
 
 def safe_cells(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import NDArray
 
-from scripts.utils.folders import replacing
-from scripts.utils.json_files import safe_cells
+from scripts.utils.json_files import write_csv
 
 NUCLEUS = "nucleus"
 YELLOW = (255, 230, 0)  # stands out from haematoxylin and eosin alike
@@ -61,13 +60,11 @@ def write_nuclei_csv(path: str | Path, table: Mapping[str, NDArray], class_names
         ValueError: when columns differ in length.
     """
     header = [name for column in table for name in ([column, "class"] if column == "type" else [column])]
-    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, header, restval="", lineterminator="\n")
-        writer.writeheader()
-        for row in rows_of(table):
-            if "type" in row:
-                row["class"] = nucleus_class(int(row["type"]), class_names).name
-            writer.writerow(safe_cells(row))
+    write_csv(path, (_with_class(row, class_names) for row in rows_of(table)), header)
+
+
+def _with_class(row: dict[str, Any], class_names: Sequence[str] | None) -> dict[str, Any]:
+    return {**row, "class": nucleus_class(int(row["type"]), class_names).name} if "type" in row else row
 
 
 def rows_of(table: Mapping[str, NDArray]) -> Iterator[dict[str, int | float | str]]:
