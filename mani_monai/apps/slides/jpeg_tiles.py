@@ -14,7 +14,7 @@ from mani_monai.apps.slides.dicom_series import DICOM_ENDING
 from mani_monai.apps.slides.dicom_tiles import dicom_levels
 from mani_monai.apps.slides.jpeg_level import JpegLevel
 from mani_monai.apps.slides.slide_levels import Levels, unread
-from mani_monai.data.readers.damage import jpeg_fault
+from mani_monai.data.readers.jpeg_damage import jpeg_fault
 
 
 class JpegTiles:

@@ -16,7 +16,7 @@ from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
 from mani_monai.apps.slides.opened_levels import open_levels
 from mani_monai.apps.slides.slide import open_slide
 from mani_monai.apps.slides.slides_run import run_slides
-from mani_monai.data.readers import damage
+from mani_monai.data.readers import jpeg_damage
 from mani_monai.utils import InputError
 
 pytest.importorskip("openslide")
@@ -121,7 +121,7 @@ def tables_of(tile):
 @pytest.mark.parametrize("shared", [False, True])
 def test_whole_tiles_are_whole_and_each_is_looked_at_once(tmp_path, monkeypatch, shared):
     looked = []
-    genuine = damage.jpeg_fault
+    genuine = jpeg_damage.jpeg_fault
     monkeypatch.setattr(
         "mani_monai.apps.slides.jpeg_tiles.jpeg_fault", lambda *given: looked.append(0) or genuine(*given)
     )
@@ -140,10 +140,10 @@ def test_a_tile_without_its_last_codes_is_cut(progressive):
     stream = io.BytesIO()
     Image.fromarray(PICTURE[:256, :256]).save(stream, "JPEG", quality=90, progressive=progressive)
     content = stream.getvalue()
-    assert damage.jpeg_fault(content, jpeg_tiles._means) == ""
+    assert jpeg_damage.jpeg_fault(content, jpeg_tiles._means) == ""
     for share in (0.5, 0.8, 0.95):
         cut = content[: int(share * len(content))] + b"\xff\xd9"
-        assert damage.jpeg_fault(cut, jpeg_tiles._means) == "a part of its picture is missing"
+        assert jpeg_damage.jpeg_fault(cut, jpeg_tiles._means) == "a part of its picture is missing"
 
 
 def test_glass_is_no_damage(tmp_path):

@@ -14,7 +14,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mani_monai.data.readers.damage import check_damage, jpeg_fault
+from mani_monai.data.readers.damage import check_damage
+from mani_monai.data.readers.jpeg_damage import jpeg_fault
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mani_monai.data.readers.damage import jpeg_fault
+from mani_monai.data.readers.jpeg_damage import jpeg_fault
 from mani_monai.data.readers.jpeg_scans import segments_of
 
 TILED = np.tile(np.random.default_rng(2).integers(60, 190, (8, 8, 3), np.uint8), (160, 160, 1))

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from mani_monai.data.readers.damage import part_fault
 from mani_monai.data.readers.layouts import torn_bytes
-from mani_monai.data.readers.packed_parts import part_fault
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.readers.unchecked_codes import jpeg2000_fault, webp_fault
 from mani_monai.utils import InputError

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageFile
-from tifffile import COMPRESSION, TIFF, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG, TIFF, TiffPage
 
 from scripts.utils.errors import InputError
 
-from .jpeg_scans import (
-    FIRST_RESTART,
-    FRAMES,
-    PROGRESSIVE,
-    RESTART,
-    RESTARTS,
-    SCAN,
-    START,
-    Segment,
-    holds_means,
-    segments_of,
-    zeros_fit,
-)
-from .packed_parts import CHECKED, MEASURED, part_fault
-from .unchecked_codes import jpeg2000_fault, webp_fault
-
+_CHECKED = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA}
+"""Compressions with a checksum or the like, which decoders for Pillow pass over."""
+_MEASURED = {COMPRESSION.LZW, COMPRESSION.PACKBITS, COMPRESSION.ZSTD}
+"""Compressions without one, of which a part's length can be told."""
+_RAW, _BLOCK = 64, 1 << 17  # of Zstandard: a block that shrinks by less than a share is not packed, and its bytes
 _ZEROS = re.compile(rb"\0{256,}")
-_BITS = 24  # that a JPEG spends at most on a block of one shade, whose codes are all zeros
-_BLOCK = 8  # pixels of a block's edge
-_BAND = 1024  # rows that are compared at once
-_COEFFICIENTS = 64  # of a block
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of an interlaced PNG's passes: the first pixel's column and row, and the steps."""
 _MISSING = "a part of its picture is missing"
-_CODES = np.random.default_rng(0).integers(1, 255, 96, np.uint8).tobytes()
-"""Codes of which a scan makes the blocks that it lacks."""
-_REST = 8  # bytes at a scan's end of which its last blocks need some
 
 
 def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
@@ -63,11 +43,11 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         reason = _of_page(page)
     elif image.format in ("JPEG", "MPO"):
         content = path.read_bytes()[getattr(image, "offset", 0) :]  # of several pictures the one that was decoded
-        reason = _of_zeros(content, image) or _of_end(content, image) or _of_rest(content, image)
-    elif image.format == "WEBP":
-        reason = webp_fault(path.read_bytes())
-    elif image.format == "JPEG2000":
-        reason = jpeg2000_fault(path.read_bytes())
+        reason = _of_jpeg(content, image)
+    elif image.format in ("WEBP", "JPEG2000"):
+        from .unchecked_codes import jpeg2000_fault, webp_fault  # few pictures are
+
+        reason = (webp_fault if image.format == "WEBP" else jpeg2000_fault)(path.read_bytes())
     else:
         reason = ""
         if image.format == "PNG":
@@ -78,40 +58,10 @@ def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:
         raise InputError(f"{path}: is damaged ({reason}); copy it again.")
 
 
-def jpeg_fault(content: bytes, decoded: Callable[[bytes], Image.Image] | None = None) -> str:
-    """What is wrong with a JPEG that decoders fill with grey; empty where nothing is, or its codes are rare.
+def _of_jpeg(content: bytes, image: Image.Image | None = None) -> str:
+    from .jpeg_damage import picture_fault  # which most TIFFs and all PNGs do without
 
-    Args:
-        content: the JPEG, with its tables.
-        decoded: gives its picture, or a smaller one in which a missing part shows; Pillow's by default.
-    """
-    if _ZEROS.search(content):
-        try:
-            reason = _of_zeros(content, _decoded(content))
-        except OSError:
-            return _MISSING
-        if reason:
-            return reason
-    return _of_end(content, decoded=decoded)
-
-
-def _of_page(page: TiffPage) -> str:
-    if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
-        return _MISSING
-    if page.compression not in (*CHECKED, *MEASURED, COMPRESSION.JPEG):
-        return ""
-    file = page.parent.filehandle
-    for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
-        file.seek(offset)
-        part = file.read(count)
-        if page.compression == COMPRESSION.JPEG:
-            part = (page.jpegtables or b"")[:-2] + part[2 if page.jpegtables else 0 :]
-            reason = _of_end(part) or _of_rest(part)
-        else:
-            reason = part_fault(page, part, number)
-        if reason:
-            return reason
-    return ""
+    return picture_fault(content, image)
 
 
 def _of_png(content: bytes) -> str:
@@ -142,103 +92,80 @@ def _png_bytes(header: bytes) -> int:
     return total
 
 
-def _of_zeros(content: bytes, image: Image.Image) -> str:
-    """Codes of zeros alone stand for blocks of one shade: the picture has to show as many as a stretch is long."""
-    segments = list(segments_of(content))
-    frame = next((each for each in segments if each.marker in FRAMES), None)
-    longest = 0
-    for scan in segments:
-        stretches = [len(zeros.group()) for zeros in _ZEROS.finditer(content, scan.start, scan.end)]
-        if not stretches:
-            continue
-        if frame is None or not holds_means(frame, scan):
-            longest = max(longest, *stretches)
-        elif not zeros_fit(content, image, segments, frame, scan, _ZEROS):
-            return f"{max(stretches):,} of its bytes are zeros"
-    if not longest:
+def _of_page(page: TiffPage) -> str:
+    if not all(page.dataoffsets) or not all(page.databytecounts):  # Pillow reads such a part from the file's beginning
+        return _MISSING
+    if page.compression not in (*_CHECKED, *_MEASURED, COMPRESSION.JPEG):
         return ""
-    grey = np.asarray(image.convert("L"))
-    rows, columns = (side // _BLOCK for side in grey.shape)
-    blocks = grey[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
-    flat = int((np.ptp(blocks, axis=(1, 3)) == 0).sum())
-    return f"{longest:,} of its bytes are zeros" if flat * _BITS < longest * 8 else ""
+    file = page.parent.filehandle
+    for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
+        file.seek(offset)
+        part = file.read(count)
+        if page.compression == COMPRESSION.JPEG:
+            reason = _of_jpeg((page.jpegtables or b"")[:-2] + part[2 if page.jpegtables else 0 :])
+        else:
+            reason = part_fault(page, part, number)
+        if reason:
+            return reason
+    return ""
 
 
-def _of_end(
-    content: bytes, image: Image.Image | None = None, decoded: Callable[[bytes], Image.Image] | None = None
-) -> str:
-    """A whole scan ends with its last block, so that further codes behind it change nothing in the picture.
+def part_fault(page: TiffPage, part: bytes, number: int) -> str:
+    """What is wrong with a part of a TIFF's page; empty where nothing can be seen.
 
     Args:
-        content: a JPEG in Huffman's codes; of another kind nothing is said.
-        image: the same, decoded; by default it is decoded here.
-        decoded: decodes it, and what it is compared with.
+        page: whose compression is one of ``_CHECKED`` or ``_MEASURED``.
+        part: as it is stored.
+        number: which one it is.
     """
-    segments = list(segments_of(content)) if content.startswith(START) else []
-    frame = next((each for each in segments if each.marker in FRAMES), None)
-    if frame is None:
+    if page.compression in _CHECKED:
+        try:
+            TIFF.DECOMPRESSORS[page.compression](part)
+        except Exception:  # each library has its own
+            return "a part differs from its checksum"
         return ""
-    if not _has_all_scans(frame, segments):
-        return _MISSING
-    further, done = [], 0
-    for scan in segments:
-        if scan.marker == SCAN:
-            restarts = [mark[1] - FIRST_RESTART for mark in RESTART.findall(content, scan.start, scan.end)]
-            if restarts != [number % RESTARTS for number in range(len(restarts))]:
-                return _MISSING
-            restart = bytes([0xFF, FIRST_RESTART + len(restarts) % RESTARTS])
-            further += [content[done : scan.end], _CODES, restart, _CODES]
-            done = scan.end
-    decoded = decoded or _decoded
-    try:
-        image = decoded(content) if image is None else image
-        other = decoded(b"".join([*further, content[done:]]))
-    except OSError:
-        return _MISSING
-    return "" if _alike(image, other) else _MISSING
-
-
-def _of_rest(content: bytes, image: Image.Image | None = None) -> str:
-    """A decoder that has lost its place has codes left at its picture's end, so that others change nothing."""
-    segments = list(segments_of(content)) if content.startswith(START) else []
-    scan = next((each for each in reversed(segments) if each.marker == SCAN), None)
-    if scan is None or any(each.marker == PROGRESSIVE for each in segments):
+    if page.compression == COMPRESSION.ZSTD:
+        longest = max((len(zeros.group()) for zeros in _ZEROS.finditer(part)), default=0)
+        if longest > 256 + min(len(part), _BLOCK) // _RAW:  # zeros that a block which is not packed may hold
+            return f"{longest:,} of a part's bytes are zeros"
+    if page.photometric == PHOTOMETRIC.YCBCR:  # whose parts may hold less than their pixels
         return ""
-    codes = RESTART.split(content[scan.start : scan.end])[-1].rstrip(b"\0\xff")
-    if len(codes) < 2 * _REST:
-        return ""
-    end = content.rindex(codes, scan.start, scan.end) + len(codes)
-    start = end - _REST - (content[end - _REST - 1] == 0xFF)
-    try:
-        image = _decoded(content) if image is None else image
-        other = _decoded(content[:start] + _CODES[: end - start] + content[end:])
-    except OSError:
-        return ""
-    return "its codes go on behind its picture" if _alike(image, other) else ""
+    whole, last = _sizes(page, number)
+    too_long = _unpacks(page, part, whole + 1) or (
+        last < whole and _unpacks(page, part, last + 1) and not _unpacks(page, part, whole)
+    )
+    return "a part unpacks to more than its pixels" if too_long else ""
 
 
-def _alike(image: Image.Image, other: Image.Image) -> bool:
-    width, height = image.size
-    bands = ((0, top, width, min(top + _BAND, height)) for top in range(0, height, _BAND))
-    return all(np.array_equal(np.asarray(image.crop(band)), np.asarray(other.crop(band))) for band in bands)
+def _sizes(page: TiffPage, number: int) -> tuple[int, int]:
+    """Bytes of a whole part, and of this one, where it is a last strip of fewer rows."""
+    samples = page.samplesperpixel if page.planarconfig == PLANARCONFIG.CONTIG else 1
+    bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
+    bits *= samples
+    if page.is_tiled:
+        size = page.tilelength * -(-page.tilewidth * bits // 8)
+        return size, size
+    rows = min(page.rowsperstrip, page.imagelength)
+    row = -(-page.imagewidth * bits // 8)
+    strips = -(-page.imagelength // rows)
+    return rows * row, min(rows, page.imagelength - number % strips * rows) * row
 
 
-def _has_all_scans(frame: Segment, segments: list[Segment]) -> bool:
-    """Whether every component comes, and of a progressive JPEG every coefficient with its last bit."""
-    coefficients = _COEFFICIENTS if frame.marker == PROGRESSIVE else 1
-    missing = {(component, number) for component in frame.words[6::3] for number in range(coefficients)}
-    for scan in segments:
-        if scan.marker != SCAN or len(scan.words) < 4:
-            continue
-        first, last, bits = scan.words[-3:]
-        if frame.marker != PROGRESSIVE:
-            first, last, bits = 0, 0, 0
-        if bits & 15 == 0:
-            missing -= {(component, number) for component in scan.words[1:-3:2] for number in range(first, last + 1)}
-    return not missing
-
-
-def _decoded(content: bytes) -> Image.Image:
+def _unpacks(page: TiffPage, part: bytes, size: int) -> bool:
+    """Whether a part unpacks to so many bytes at least, as a TIFF of one row of grey."""
+    fill = int(page.tags.valueof(266, 1))
+    count = 10
+    tags = {256: size, 257: 1, 258: 8, 259: int(page.compression), 262: 1, 266: fill, 273: 14 + 12 * count, 277: 1}
+    tags |= {278: 1, 279: len(part)}
+    entries = b"".join(_little(tag, 2) + _little(4, 2) + _little(1, 4) + _little(n, 4) for tag, n in tags.items())
     parser = ImageFile.Parser()
-    parser.feed(content)
-    return parser.close()
+    try:
+        parser.feed(b"II*\0" + _little(8, 4) + _little(count, 2) + entries + bytes(4) + part)
+        parser.close()
+    except Exception:  # of a part that is too short Pillow raises whatever it stumbles over
+        return False
+    return True
+
+
+def _little(number: int, size: int) -> bytes:
+    return number.to_bytes(size, "little")
