@@ -13,26 +13,11 @@ from typing import Any
 import fire
 import numpy as np
 import torch
-from monai.apps.pathology.inferers import SlidingWindowHoVerNetInferer
-from monai.apps.pathology.transforms.post.dictionary import (
-    HoVerNetInstanceMapPostProcessingd,
-    HoVerNetNuclearTypePostProcessingd,
-)
-from monai.data import DataLoader, Dataset
-from monai.engines import SupervisedEvaluator
 from monai.networks.nets import BasicUNet, HoVerNet
-from monai.transforms import (
-    CastToTyped,
-    Compose,
-    EnsureChannelFirstd,
-    FlattenSubKeysd,
-    LoadImaged,
-    SaveImaged,
-    ScaleIntensityRanged,
-)
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from zoo_inference import BRANCHES, OUTPUT, WINDOW, zoo_evaluator
 
 from mani_monai.apps.infer.image_steps import ImageSteps
 from mani_monai.declaration import HOVERNET, UNET, Declaration
@@ -45,8 +30,6 @@ from mani_monai.utils.memory import keep_freed_memory
 from mani_monai.utils.overlapped import AHEAD, overlapped
 
 WIDTHS = {"paper": ((64, 128, 256, 512, 1024, 64), 512), "small": ((16, 16, 32, 64, 128, 16), -1)}  # and windows
-WINDOW, OUTPUT = 256, 164
-BRANCHES = {"nucleus_prediction": slice(0, 2), "horizontal_vertical": slice(2, 4), "type_prediction": slice(4, None)}
 
 
 def unet(
@@ -81,6 +64,7 @@ def unet(
         hook = network.register_forward_pre_hook(lambda _, inputs, windows=windows: windows.append(inputs[0].clone()))
         model.maps(picture)
         hook.remove()
+        windows = windows or [model.input.image(picture).unsqueeze(0)]  # what is computed in blocks is never called
 
         def whole(model: Model = model) -> NDArray[np.bool_]:
             maps = model.maps(picture)
@@ -193,46 +177,6 @@ class Concatenated(Branches):
     def forward(self, images: Tensor) -> Tensor:
         found = super().forward(images)
         return torch.cat([found[name] for name in BRANCHES], dim=1)
-
-
-def zoo_evaluator(network: nn.Module, paths: Sequence[Path], out: Path, device: torch.device) -> SupervisedEvaluator:
-    """The zoo's inference, with its settings."""
-    read = [
-        LoadImaged(keys="image", reader="PILReader", reverse_indexing=False),  # as ours: what is painted has a side up
-        EnsureChannelFirstd(keys="image"),
-        CastToTyped(keys="image", dtype=torch.float32),
-        ScaleIntensityRanged(keys="image", a_min=0.0, a_max=255.0, b_min=0.0, b_max=1.0, clip=True),
-    ]
-    saved = {
-        "output_dir": out,
-        "separate_folder": False,
-        "output_ext": ".png",
-        "print_log": False,
-    }
-    post = [
-        FlattenSubKeysd(keys="pred", sub_keys=list(BRANCHES), delete_keys=True),
-        HoVerNetInstanceMapPostProcessingd(sobel_kernel_size=21, marker_threshold=0.4, marker_radius=2),
-        HoVerNetNuclearTypePostProcessingd(),
-        SaveImaged(keys="instance_map", output_postfix="instance_map", output_dtype=np.uint16, **saved),
-        SaveImaged(keys="type_map", output_postfix="type_map", output_dtype=np.uint8, **saved),
-    ]
-    return SupervisedEvaluator(
-        device=device,
-        val_data_loader=DataLoader(Dataset([{"image": str(p)} for p in paths], Compose(read)), batch_size=1),
-        network=network,
-        inferer=SlidingWindowHoVerNetInferer(
-            roi_size=WINDOW,
-            sw_batch_size=16,
-            overlap=1.0 - OUTPUT / WINDOW,
-            padding_mode="constant",
-            cval=0,
-            sw_device=device,
-            device=device,
-            extra_input_padding=((WINDOW - OUTPUT) // 2,) * 4,
-        ),
-        postprocessing=Compose(post),
-        amp=device.type == "cuda",
-    )
 
 
 def painted(instances: NDArray[np.int32]) -> NDArray[np.uint8]:
