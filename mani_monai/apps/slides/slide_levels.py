@@ -18,6 +18,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 TIFFS = (".tif", ".tiff")
 SCANS = (".svs", ".svslide", ".ndpi", ".mrxs", ".scn", ".bif", ".czi", ".dcm", ".vms", ".vmu")
 WHITE = (255, 255, 255)
+_OPAQUE = 255
 
 
 class Levels(Protocol):
@@ -108,8 +109,11 @@ class OpenSlideLevels:
             except self._error as error:
                 self._reopen()  # OpenSlide's error stays with the handle
                 raise unread(self.path, round(top * step), round(left * step), short_reason(error)) from error
+        scanned = region.getchannel("A")
+        if scanned.getextrema() == (_OPAQUE, _OPAQUE):
+            return region.convert("RGB")
         canvas = Image.new("RGB", region.size, self.background)
-        canvas.paste(region, mask=region.getchannel("A"))
+        canvas.paste(region, mask=scanned)
         return canvas
 
     def close(self) -> None:

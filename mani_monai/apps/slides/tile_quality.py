@@ -69,7 +69,10 @@ def tile_quality(
     inside = shapely.contains_xy(tissue, x, y)
     hue, saturation, brightness = np.moveaxis(rgb2hsv(blocks), -1, 0)
     lightest = np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
-    border = _averaged(np.where(lightest <= BLACK, np.uint8(255), np.uint8(0))[..., None], edge)[..., 0] >= _BORDER
+    black = lightest <= BLACK
+    border = np.zeros(inside.shape, bool)
+    if black.any():
+        border = _averaged(black[..., None].view(np.uint8) * np.uint8(255), edge)[..., 0] >= _BORDER
     ink = (hue >= _INK[0]) & (hue <= _INK[1]) & (saturation > _INK_SATURATION) | (brightness < _DARK)
     ink &= ~border
     fold = inside & ~ink & ~border & (saturation - brightness > _FOLD)
@@ -122,6 +125,7 @@ def _averaged(picture: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
     height, width = (max(side // edge, 1) * edge for side in picture.shape[:2])
     if picture.shape[0] < edge or picture.shape[1] < edge:
         return picture.mean(axis=(0, 1), keepdims=True) / 255
-    rows = sum((picture[start:height:edge].astype(np.uint32) for start in range(1, edge)), picture[:height:edge])
+    dtype = np.uint16 if 255 * edge**2 <= np.iinfo(np.uint16).max else np.uint32
+    rows = sum((picture[start:height:edge].astype(dtype) for start in range(1, edge)), picture[:height:edge])
     sums = sum((rows[:, start:width:edge] for start in range(1, edge)), rows[:, :width:edge])
     return sums / (255.0 * edge**2)
