@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+
+from tifffile import TiffFile, TiffPage
 
 from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
 from mani_monai.apps.slides.level_pictures import check_levels
@@ -22,6 +25,9 @@ from mani_monai.utils import InputError
 
 INSTALL = 'needs the packages for slides: pip install "mani-monai[slides]"'
 _MIRAX_INDEX = "Slidedat.ini"
+_UNORDERED = (
+    "its levels do not run from fine to coarse; save its finest level as a slide of its own, with a new pyramid"
+)
 
 
 def open_levels(path: Path) -> Levels:
@@ -31,11 +37,15 @@ def open_levels(path: Path) -> Levels:
         path: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM, OME-TIFF, another TIFF, or a plain picture.
 
     Raises:
-        InputError: when it is missing, damaged, no slide or several pictures, or a package is missing.
+        InputError: when it is missing, damaged, no slide or several pictures, its levels do not run from fine to
+            coarse, or a package is missing.
     """
     levels = _opened(path)
     if isinstance(levels, PictureLevels):
         return levels
+    if any(coarse < fine for fine, coarse in pairwise(levels.steps)):
+        levels.close()
+        raise InputError(f"{path}: {_UNORDERED}.")
     tiles = JpegTiles.of(path, levels.sizes)
     whole = levels if tiles is None else WholeLevels(path, levels, tiles)
     try:
@@ -62,6 +72,8 @@ def _opened(path: Path) -> OpenSlideLevels | TiffSlideLevels | PictureLevels:
         levels = OpenSlideLevels(path)
     except openslide.OpenSlideUnsupportedFormatError as error:
         if ending not in TIFFS:
+            if _is_unordered(path):
+                raise InputError(f"{path}: {_UNORDERED}.") from error
             raise InputError(f"{path}: is damaged or no slide of a known format; copy the slide again.") from error
         levels = None
     except (openslide.OpenSlideError, ValueError) as error:
@@ -80,6 +92,16 @@ def _opened(path: Path) -> OpenSlideLevels | TiffSlideLevels | PictureLevels:
     assert levels is not None
     check_values(path)
     return levels
+
+
+def _is_unordered(path: Path) -> bool:
+    """Whether a TIFF has a level, in tiles, that is larger than the one before it: OpenSlide takes it for no slide."""
+    try:
+        with TiffFile(path) as tiff:
+            widths = [page.imagewidth for page in tiff.pages if isinstance(page, TiffPage) and page.is_tiled]
+    except Exception:  # no TIFF, or one that tifffile cannot read
+        return False
+    return any(after > before for before, after in pairwise(widths))
 
 
 def _pyramid(path: Path, large: bool) -> TiffSlideLevels | None:

@@ -42,6 +42,20 @@ def test_a_level_that_shows_something_else_is_refused(tmp_path, name, second):
         open_levels(path)
 
 
+@pytest.mark.parametrize("name", ["a.svs", "a.ome.tif"])
+@pytest.mark.parametrize("steps", [(4, 2, 1), (2, 1, 4), (1, 4, 2)], ids=str)
+def test_levels_in_another_order_than_from_fine_to_coarse_are_refused_with_the_remedy(tmp_path, name, steps):
+    """OpenSlide calls such an SVS none, and tiffslide takes the first level of an OME-TIFF for its finest."""
+    path = written(tmp_path / name, *(PICTURE[::step, ::step] for step in steps))
+    words = f"{name}: its levels do not run from fine to coarse; save its finest level as a slide of its own"
+    with pytest.raises(InputError, match=words):
+        open_levels(path)
+    if name == "a.svs":
+        path.write_bytes(b"no slide")
+        with pytest.raises(InputError, match="is damaged or no slide of a known format"):
+            open_levels(path)
+
+
 def test_the_level_that_differs_is_named(tmp_path):
     path = written(tmp_path / "a.svs", PICTURE, PICTURE[::2, ::2], OTHER[::4, ::4])
     with pytest.raises(InputError, match="its level 2 shows another picture than level 1"):

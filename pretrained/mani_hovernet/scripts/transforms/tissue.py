@@ -211,7 +211,7 @@ def _strong_ink(red: NDArray[np.int16], green: NDArray[np.int16], blue: NDArray[
 
 def _mostly(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     """The union of the squares of which a mask leaves out a tenth at most: too little for a whole row."""
-    full = box_sum(mask.view(np.uint8), edge, np.uint8) > 0.9 * edge * edge
+    full = box_sum(mask.view(np.uint8), edge, np.uint8) > np.uint8(0.9 * edge * edge)
     return np.asarray(ndimage.maximum_filter(full, edge, mode="nearest"), bool) if full.any() else full
 
 
