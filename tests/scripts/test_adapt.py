@@ -158,11 +158,12 @@ def test_the_weights_that_come_along_adapt_to_a_folder_alone(call, toy_dir, tmp_
     for path in sorted((toy_dir / "toy_target" / "images").iterdir())[:3]:
         shutil.copy(path, target)
     call("--target", str(target), "--out", str(tmp_path / "out"))
-    *_, verdict, following = capsys.readouterr().out.splitlines()
+    *_, verdict, heading, following = capsys.readouterr().out.splitlines()
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     assert verdict == f"verdict: {record['verdict']['line']}"
     name, line = list(record["next"].items())[-1]
-    assert following == f"next, {name}: {line}"
+    assert heading == f"next, with the {name}:"
+    assert following == line
     assert line.startswith("mani infer --bundle ")
     assert record["settings"]["model"] == "mani_unet " + PRETRAINED["version"]
     assert [row["image"] for row in record["images"]] == sorted(path.name for path in target.iterdir())

@@ -145,7 +145,7 @@ def adapt(job: Adaptation) -> Adapted:
     adapted_out, source_out = job.out / "adapted", job.out / "source_model"
     bundle = str(source_out / BUNDLE if source else job.model)
     images_folder = str(images_of(job.target))
-    commands = NextCommands(bundle, str(adapted_out / BUNDLE), images_folder, str(job.out), job.mpp, job.slides)
+    commands = NextCommands(bundle, images_folder, str(job.out), job.mpp, job.slides)
     check = check_both(job.check, job.masks, before, after, size)
     facts = (originals, size, _settings(job, configs, domains), notes, commands, check)
     measured = measure_training(plan, make, domains, (before, after), *facts)

@@ -18,6 +18,8 @@ from mani_monai.utils.places import short_name
 if TYPE_CHECKING:
     from mani_monai.apps.export.export_bundle import Exported
 
+CANDIDATES = {"source": "the source's", "half": "half of each", "target": "the target's"}
+"""Batch statistics in words, by the name of the candidate."""
 VALIDATION_TAG = "dice"
 """Of the key metric on the source's validation images."""
 
@@ -88,15 +90,13 @@ class NextCommands:
 
     Attributes:
         source: folder or zip of the source model.
-        adapted: folder of the adapted one.
         images: the target's folder.
-        out: folder of the adaptation.
+        out: folder of the adaptation, which stands for the adapted model.
         mpp: as it was given.
         slides: None where the images are no windows of slides.
     """
 
     source: str
-    adapted: str
     images: str
     out: str
     mpp: float | None = None
@@ -104,22 +104,22 @@ class NextCommands:
 
     def of(self, outcome: str) -> dict[str, str]:
         """The command of the model that a verdict names, or of both, by "source model" and "adapted model"."""
-        models = {"adapted model": self.adapted, "source model": self.source}
+        models = {"adapted model": (self.out, "nuclei"), "source model": (self.source, "nuclei_source")}
         if outcome in (USE, KEEP):
             models.pop("source model" if outcome == USE else "adapted model")
-        return {name: self._command(bundle, name.split()[0]) for name, bundle in models.items()}
+        return {name: self._command(*places) for name, places in models.items()}
 
-    def _command(self, bundle: str, name: str) -> str:
+    def _command(self, bundle: str, nuclei: str) -> str:
         command, images, mpp = ("infer", "--images"), self.images, self.mpp
         if self.slides is not None:
             command, images, mpp = ("slides", "--slides"), self.slides.path, self.slides.mpp
         size = [] if mpp is None else ["--mpp", f"{mpp:g}"]
-        bundle = _from_here(str(short_name(Path(bundle))))
-        images, out = map(_from_here, (images, str(Path(self.out) / f"nuclei_{name}")))
+        bundle = from_here(str(short_name(Path(bundle))))
+        images, out = map(from_here, (images, str(Path(self.out) / nuclei)))
         return shlex.join(["mani", command[0], "--bundle", bundle, command[1], images, "--out", out, *size])
 
 
-def _from_here(path: str) -> str:
+def from_here(path: str) -> str:
     """A path as it is typed in the current folder; one that lies elsewhere as it is."""
     place, here = Path(path).expanduser().absolute(), Path.cwd()
     return str(place.relative_to(here)) if place.is_relative_to(here) else path
@@ -227,10 +227,10 @@ class Adapted:
 
     @property
     def last_lines(self) -> list[str]:
-        """What a command says at its end: the models, then the verdict, and last the command of the model it names."""
+        """What a command says at its end: models, verdict, and last, alone on a line, the command of the model it names."""
         against = ", which the verdict is against" if self.verdict.outcome == KEEP else ""
         lines = [f"report:  {self.report}"]
         lines += [f"adapted: {self.adapted.folder} and {self.adapted.archive.name}{against}"]
         lines += [f"source model: {self.source_model.folder}"] if self.source_model else []
         lines += [f"verdict: {self.verdict.line}"]
-        return lines + [f"next, {name}: {line}" for name, line in self.commands.items()]
+        return lines + [part for name, line in self.commands.items() for part in (f"next, with the {name}:", line)]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mani_monai.apps.adapt.evidence import NucleiFigures, plausible
-from mani_monai.apps.adapt.outcome import ImageRow, Outcome
+from mani_monai.apps.adapt.fields_to_label import LEAST_CERTAIN
+from mani_monai.apps.adapt.outcome import CANDIDATES, ImageRow, Outcome, from_here
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_criteria import SHARE
 from mani_monai.utils.errors import counted
@@ -20,11 +21,10 @@ WORDS = {
     "entropy": "is unsure of a pixel (0: never, 0.69: always)",
 }
 """What a reader is told of a score."""
-CANDIDATES = {"source": "the source's", "half": "half of each", "target": "the target's"}
 AGAINST_LABELS = {"dice": "Dice", "aji": "AJI", "pq": "PQ", "count_error": "error of the count"}
-IMAGES = "images"
+IMAGES, SHARE_OF_PIXELS = "images", "share of pixels in nuclei"
 NUCLEI: Mapping[str, tuple[str, Callable[[NucleiFigures], float]]] = {
-    "share of the pixels": (".1%", lambda nuclei: nuclei.share),
+    SHARE_OF_PIXELS: (".1%", lambda nuclei: nuclei.share),
     "nuclei": ("d", lambda nuclei: nuclei.count),
     "nuclei a megapixel": (".0f", lambda nuclei: nuclei.density),
     "median area, px": (".0f", lambda nuclei: nuclei.median_area),
@@ -78,6 +78,9 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         trained=not outcome.candidates.keys() <= CANDIDATES.keys(),
         curves=curves,
         words=WORDS,
+        share=SHARE_OF_PIXELS,
+        here=Path.cwd(),
+        fields_folder=from_here(str(Path(outcome.commands.out) / LEAST_CERTAIN)),
         counted=counted,
         plausible=plausible,
         base64=lambda picture: base64.b64encode(picture).decode(),

@@ -25,6 +25,7 @@ from mani_monai.model import Model
 from mani_monai.run.launching import Launcher
 from mani_monai.run.run_folder import read_train_config
 from mani_monai.transforms.sure_nuclei import UNSURE_ID, sure_label
+from mani_monai.utils.errors import counted
 from mani_monai.utils.files import load_network, weights_file, write_state
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import save_json
@@ -73,12 +74,19 @@ class SelfTrained:
     Attributes:
         model: the trained one.
         iterations: how long it was trained.
-        said: what it was trained on, in words.
+        said: how many nuclei of its fields were sure, in words.
+        fields: how many fields it was trained on, each of an image of its own.
     """
 
     model: Model
     iterations: int
     said: str
+    fields: int = 0
+
+    @property
+    def learned_from(self) -> str:
+        """Nuclei and fields, for a reader of counts of whole images."""
+        return f"{self.said}, in one field of each of {counted(self.fields, 'image')}"
 
 
 def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -> SelfTrained:
@@ -109,7 +117,7 @@ def self_train(model: Model, images: Sequence[TargetImage], job: SelfTraining) -
     run, network = make.folder(training), model.declaration.build_network()
     load_network(network, load_whole(weights_file(run)), weights_file(run))
     trained = with_carried_certainty(replace(model, network=network), model, [image.field for image in taken])
-    return SelfTrained(trained, int(read_train_config(run)["iterations"]), said)
+    return SelfTrained(trained, int(read_train_config(run)["iterations"]), said, len(taken))
 
 
 def _training(model: Model, folder: Path, side: int, job: SelfTraining) -> Training:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mani_monai.apps.adapt.adapted_bundle import ADAPTED, METHOD, TRAINED, export_adapted, trained_run
+from mani_monai.apps.adapt.adapted_bundle import METHOD, TRAINED, export_adapted, trained_run
 from mani_monai.apps.adapt.given_model import model_hash, of_unet
 from mani_monai.apps.adapt.measurement import measured_images
-from mani_monai.apps.adapt.outcome import Adapted, NextCommands, Outcome, Slides
+from mani_monai.apps.adapt.outcome import CANDIDATES, Adapted, NextCommands, Outcome, Slides
 from mani_monai.apps.adapt.request import (
     REQUEST,
     SELF_TRAINING,
@@ -127,8 +127,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
 
     say("measuring both models on the target")
     trained = trained_run(model, name, job.model, target_name(job.target, ""), job.licence, facts)
-    images_folder, folder = str(images_of(job.target)), str(job.out / ADAPTED / trained.declaration.bundle)
-    commands = NextCommands(str(job.model), folder, images_folder, str(job.out), mpp, job.slides)
+    commands = NextCommands(str(job.model), str(images_of(job.target)), str(job.out), mpp, job.slides)
     shown = measured_images([image.path for image in images])
     before = measure_candidate(choice, SOURCE, given, shown, size, "source model")
     after = before if name == SOURCE else measure_candidate(choice, name, model, shown, size, "adapted model")
@@ -139,7 +138,7 @@ def adapt_statistics(job: SourceFree) -> Adapted:
         f"{Path(job.model).stem} {given.version}",
         str(trained.facts["target"]),
         {
-            **_settings(job, given, name, len(sound), len(looked_at), len(listing.records)),
+            **_settings(job, given, choice, len(sound), len(looked_at), len(listing.records)),
             "method": trained.facts["method"],
             **shown_pixel_sizes(images, given.mpp),
         },
@@ -207,14 +206,15 @@ def _trained_further(
     vectors = given.prototypes if method == SOURCE_FREE else None
     if method == SOURCE_FREE and vectors is None:
         raise InputError(f"{job.model}: holds no vectors of its source; note them in its run with mani prototypes.")
-    say(f"self-training on the target's sure nuclei, from the statistics: {choice.name}")
+    say(f"self-training on the target's sure nuclei, from {CANDIDATES[choice.name]} batch statistics")
     place = SelfTraining(
         job.out, job.bundles, target_name(job.target, ""), job.options, vectors, job.device, job.launcher
     )
     done = self_train(choice.adapted(given), sound, place)
-    job.say(f"{done.said}.")
+    job.say(f"{done.learned_from}.")
     name = f"{choice.name}, then {CALLED[method]}"
-    return choice.with_trained(done.model, name, sound), {"iterations": done.iterations, "method": TRAINED[method]}
+    facts = {"iterations": done.iterations, "method": TRAINED[method]}
+    return choice.with_trained(done.model, name, sound, done.learned_from), facts
 
 
 def _sound(images: Sequence[TargetImage], job: SourceFree, left_out: Sequence[str]) -> list[TargetImage]:
@@ -234,10 +234,12 @@ def _named_doubts(images: Sequence[TargetImage]) -> list[str]:
     return [f"{image.path.name} is suspicious and chose nothing: {', '.join(image.doubts)}" for image in doubted]
 
 
-def _settings(job: SourceFree, model: Model, name: str, sound: int, looked_at: int, images: int) -> dict[str, str]:
+def _settings(job: SourceFree, model: Model, choice: Choice, sound: int, looked_at: int, images: int) -> dict[str, str]:
+    learned_from = {"training": choice.learned_from} if choice.learned_from else {}
     return {
         "method": METHOD,
-        "statistics": name,
+        "statistics": choice.name,
+        **learned_from,
         "model": f"{Path(job.model).name} {model.version}",
         "target images": f"{images}, of which {looked_at} were looked at and {sound} could speak for the tissue",
     }

@@ -42,6 +42,7 @@ class Choice:
         scored: how many images the scores are means over.
         start: of a choice with a trained model, the candidate that it was trained from.
         calibrations: of trained models, by name; other statistics than the source's have none.
+        learned_from: of a choice with a trained model, the nuclei that it was trained on, in words.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Choice:
     scored: int
     start: str | None = None
     calibrations: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    learned_from: str = ""
 
     def adapted(self, model: Model, name: str | None = None) -> Model:
         """A model with a candidate's statistics, by default the chosen one's."""
@@ -59,13 +61,16 @@ class Choice:
             return upright
         return replace(upright, declaration=upright.declaration.calibrated(self.calibrations.get(name, {})))
 
-    def with_trained(self, model: Model, name: str, images: Sequence[TargetImage]) -> Choice:
+    def with_trained(
+        self, model: Model, name: str, images: Sequence[TargetImage], learned_from: str = ""
+    ) -> Choice:
         """This choice with a model in it that was trained from the chosen one, which takes its place.
 
         Args:
             model: that one, which sees rows first.
             name: what to call it.
             images: those that may speak for the tissue.
+            learned_from: the nuclei that it was trained on, in words.
         """
         scores = label_free_scores(model, [image.field for image in evenly_taken(images, SCORED)])
         state = model.network.state_dict()
@@ -76,6 +81,7 @@ class Choice:
             scores={**self.scores, name: scores},
             start=self.name,
             calibrations={**self.calibrations, name: model.declaration.calibration},
+            learned_from=learned_from,
         )
 
 

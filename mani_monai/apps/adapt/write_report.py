@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mani_monai.apps.adapt.evidence import NucleiFigures
+from mani_monai.apps.adapt.fields_to_label import LEAST_CERTAIN, write_fields
 from mani_monai.apps.adapt.measurement import Measured
 from mani_monai.apps.adapt.outcome import VALIDATION_TAG, Curves, ImageRow, Outcome
 from mani_monai.apps.adapt.page import render_page
 from mani_monai.apps.adapt.shown_fields import Field, UnsureField, least_certain, shown_fields
 from mani_monai.apps.adapt.target_images import TargetImage
+from mani_monai.data.pixel_size import given_pixel_size
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.data.writers import outline_nuclei
 from mani_monai.utils import InputError
@@ -46,7 +48,7 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
     """Writes the record, then the page: whatever happens to a picture, the figures are there.
 
     Args:
-        out: receives ``report.html`` and ``report.json``.
+        out: receives ``report.html``, ``report.json`` and, in a folder, the fields to label first.
         outcome: what to report.
         paths: the measured images.
         before: the source model on them.
@@ -54,6 +56,8 @@ def write_report(out: Path, outcome: Outcome, paths: Sequence[Path], before: Mea
     """
     (out / PAGE).unlink(missing_ok=True)  # of an earlier run: no page beside other figures
     save_json(out / RECORD, without_infinities(outcome.record()))
+    size = given_pixel_size(outcome.commands.mpp)
+    write_fields(out / LEAST_CERTAIN, paths, outcome.least_certain, size)
     models = {"the model": before} if outcome.kept else {"before": before, "after": after}
     nuclei = {name: measured.nuclei for name, measured in models.items()}
     if outcome.evidence.source is not None:

@@ -56,7 +56,7 @@ def outcome(evidence) -> Outcome:
     found = evidence(after=figures(share=0.25, count=250), scores_after={"stain": 0.876})
     curves = {"source-only": {"dice": [(5, 0.5), (10, 0.75)]}}
     rows = (ImageRow("a.png", 40, 100, 0.1), ImageRow("b.png", 60, 150, 0.2, ("black pigment",)))
-    commands = NextCommands("given", "out/adapted/mani_unet", "kidney images", "out", 0.25)
+    commands = NextCommands("given", "kidney images", "out", 0.25)
     return Outcome(
         "breast", "kidney", {"preset": "small"}, ("a note",), ("x.png: is broken",), found, rows, curves, judge(found),
         commands, 8,

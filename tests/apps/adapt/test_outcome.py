@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
@@ -42,25 +41,25 @@ def bundle_of(line):
 def test_weights_that_come_along_have_their_short_name(tmp_path, monkeypatch):
     """It names the same weights, in whatever folder the command is typed."""
     monkeypatch.chdir(tmp_path)
-    commands = NextCommands(own_weights(), str(tmp_path / "out" / "adapted" / "mani_unet"), "tissue", "out")
+    commands = NextCommands(own_weights(), "tissue", str(tmp_path / "out"))
     assert commands.of(KEEP) == {
         "source model": "mani infer --bundle pretrained/mani_unet --images tissue --out out/nuclei_source"
     }
     assert bundle_within(Path("pretrained/mani_unet")) == Path(own_weights())
-    assert bundle_of(commands.of(USE)["adapted model"]) == os.path.join("out", "adapted", "mani_unet")
+    assert bundle_of(commands.of(USE)["adapted model"]) == "out"
     assert list(commands.of(LOOK)) == ["adapted model", "source model"]
 
 
 @pytest.mark.parametrize("given", ["pretrained/mani_unet", "given/mani_unet", "/elsewhere/mani_unet.zip"])
 def test_other_weights_keep_the_name_that_they_were_given(tmp_path, monkeypatch, given):
     monkeypatch.chdir(tmp_path)
-    assert bundle_of(NextCommands(given, "adapted", "tissue", "out").of(KEEP)["source model"]) == given
+    assert bundle_of(NextCommands(given, "tissue", "out").of(KEEP)["source model"]) == given
 
 
 def test_weights_of_a_users_own_under_that_name_hide_those_that_come_along(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pretrained" / "mani_unet").mkdir(parents=True)
-    assert bundle_of(NextCommands(own_weights(), "adapted", "tissue", "out").of(KEEP)["source model"]) == own_weights()
+    assert bundle_of(NextCommands(own_weights(), "tissue", "out").of(KEEP)["source model"]) == own_weights()
 
 
 @pytest.mark.parametrize(
@@ -73,11 +72,17 @@ def test_weights_of_a_users_own_under_that_name_hide_those_that_come_along(tmp_p
 )
 def test_the_last_words_are_the_command_of_the_model_that_the_verdict_names(outcome, against, named):
     exported = Exported(Path("adapted/mani_unet"), Path("mani_unet.zip"), {}, True)
-    commands = NextCommands("given.zip", "adapted/mani_unet", "tissue", "out").of(outcome)
+    commands = NextCommands("given.zip", "tissue", "out").of(outcome)
     lines = Adapted(Path("report.html"), exported, None, Verdict(outcome), commands).last_lines
     assert lines[1] == f"adapted: adapted/mani_unet and mani_unet.zip{against}"
     assert lines[2] == f"verdict: {outcome}"
-    bundles = {"source": "given.zip", "adapted": "adapted/mani_unet"}
-    assert [(line.split(":")[0], bundle_of(line.partition(": ")[2])) for line in lines[3:]] == [
-        (f"next, {name} model", bundles[name]) for name in named
-    ]
+    bundles = {"source": "given.zip", "adapted": "out"}
+    places = {"source": "out/nuclei_source", "adapted": "out/nuclei"}
+    assert lines[3:] == [
+        line
+        for name in named
+        for line in (
+            f"next, with the {name} model:",
+            f"mani infer --bundle {bundles[name]} --images tissue --out {places[name]}",
+        )
+    ], "a command stands alone on its line"

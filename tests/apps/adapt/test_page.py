@@ -49,7 +49,7 @@ def render(outcome, captions=("Most changed: a",)):
 def test_every_name_is_escaped(outcome):
     evil = replace(
         outcome, source=EVIL, target=EVIL, settings={EVIL: EVIL}, notes=(EVIL,), left_out=(EVIL,), curves={EVIL: {}},
-        images=(ImageRow(EVIL, 1, 1, 0.0, (EVIL,)),), commands=NextCommands(EVIL, EVIL, EVIL, EVIL),
+        images=(ImageRow(EVIL, 1, 1, 0.0, (EVIL,)),), commands=NextCommands(EVIL, EVIL, EVIL),
     )  # fmt: skip
     rule = replace(evil.verdict.findings[0][0], name=EVIL, reason=EVIL)
     evil = replace(evil, verdict=replace(evil.verdict, findings=((rule, EVIL),)))
@@ -101,8 +101,8 @@ def test_every_image_has_a_row_and_suspicious_ones_are_named(outcome):
 
 def test_the_next_command_is_that_of_the_model_that_the_verdict_names(outcome):
     """It runs as it stands, whatever the folder's name."""
-    line = "mani infer --bundle {} --images 'kidney images' --out out/nuclei_{} --mpp 0.25"
-    adapted, given = line.format("out/adapted/mani_unet", "adapted"), line.format("given", "source")
+    line = "mani infer --bundle {} --images 'kidney images' --out out/nuclei{} --mpp 0.25"
+    adapted, given = line.format("out", ""), line.format("given", "_source")
     assert outcome.commands.of(USE) == {"adapted model": adapted}
     assert outcome.commands.of(KEEP) == {"source model": given}
     assert outcome.commands.of(LOOK) == {"adapted model": adapted, "source model": given}
@@ -116,7 +116,7 @@ def test_the_next_command_is_that_of_the_model_that_the_verdict_names(outcome):
 def test_after_slides_the_next_command_is_for_slides(outcome, mpp, size):
     """At the pixel size that the slides say; that of their windows is the network's."""
     commands = replace(outcome.commands, slides=Slides("my slides", mpp)).of(USE)
-    expected = f"mani slides --bundle out/adapted/mani_unet --slides 'my slides' --out out/nuclei_adapted{size}"
+    expected = f"mani slides --bundle out --slides 'my slides' --out out/nuclei{size}"
     assert commands == {"adapted model": expected}
 
 
@@ -130,6 +130,25 @@ def test_candidates_and_labels_are_shown_where_there_are_some(outcome):
     for part in ("half of each", "0.910", "Against your labels (oracle)", "0.711", "0.722", "y: has no mask"):
         assert part in text
     assert "neighbourhood" not in plain + text
+
+
+def test_shares_of_fields_and_of_whole_images_are_told_apart(outcome):
+    """One word for one thing, and a sentence where two tables differ."""
+    scores = {"stain": 0.91, "symmetry": 0.92, "entropy": 0.3, "nuclei_share": 0.25}
+    text = " ".join(" ".join(Reader.of(render(replace(outcome, candidates={"half": scores}, scored=3))).words).split())
+    assert text.count("share of pixels in nuclei") == 3, "in either table, and in the sentence"
+    assert "These are the nuclei of 4 whole images, as mani infer finds them" in text
+    assert "means over one field of each of 3 images, before nuclei are parted" in text
+
+
+def test_the_page_names_the_folder_that_commands_are_typed_in(outcome, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    field = UnsureField(0, 0, 0, 64, 64, 0.1)
+    kept = replace(outcome, kept=True, verdict=AS_IT_IS)
+    for shown, commands in ((outcome, "one of these commands"), (kept, "this command")):
+        text = " ".join(" ".join(Reader.of(render(replace(shown, least_certain=(field,)))).words).split())
+        assert f"Give {commands} in the folder {tmp_path}." in text
+        assert "The files lie in out/least_certain." in text
 
 
 def test_what_is_not_finite_is_a_dash(outcome):
@@ -162,7 +181,7 @@ def test_a_model_that_is_kept_is_shown_once(outcome):
     kept = replace(outcome, kept=True, verdict=AS_IT_IS, check=check, scored=1)
     page = render(kept)
     text = " ".join(" ".join(Reader.of(page).words).split())
-    assert "Kept as it is. The model agrees with itself best as it is." in text
+    assert "Keep the source model. The model agrees with itself best as it is." in text
     assert not re.search(r"before|after|adapted model", re.sub(r"<h1>.*</h1>|<style>.*?</style>", "", page, flags=re.S))
     assert re.findall(r"<tr><td>a\.png</td>(.*?)</tr>", page) == ["<td class=figure>40</td><td></td>"]
     assert text.count("0.711") == 1
@@ -180,8 +199,8 @@ def test_a_model_that_is_kept_is_no_alarm(outcome):
 
 def test_paths_of_the_next_command_are_as_typed_here(outcome, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    inside = NextCommands("/elsewhere/given", str(tmp_path / "out/adapted"), str(tmp_path / "images"), "out")
-    assert inside.of(USE)["adapted model"] == "mani infer --bundle out/adapted --images images --out out/nuclei_adapted"
+    inside = NextCommands("/elsewhere/given", str(tmp_path / "images"), str(tmp_path / "out"))
+    assert inside.of(USE)["adapted model"] == "mani infer --bundle out --images images --out out/nuclei"
     assert inside.of(KEEP)["source model"].startswith("mani infer --bundle /elsewhere/given --images images ")
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,7 +162,12 @@ def test_the_whole_way_from_a_folder(target, tmp_path, monkeypatch):
     assert not record["kept"]
     training = json.loads((done.adapted.folder / "configs" / "metadata.json").read_text())["training"]
     assert training["iterations"] == 2
-    assert any(line.endswith("nuclei were sure.") for line in said)
+    learned_from = record["settings"]["training"]
+    assert re.fullmatch(r"\d+ of \d+ nuclei were sure, in one field of each of 3 images", learned_from)
+    assert f"{learned_from}." in said
+    fields = {path.name for path in (tmp_path / "out" / "least_certain").iterdir()}
+    named = record["least_certain"]
+    assert fields == {f"{Path(f['image']).stem}_row{f['row']}_column{f['column']}.tif" for f in named} != set()
     with pytest.raises(InputError, match="holds an adaptation of another method"):
         adapt_statistics(SourceFree(*places, say=said.append))
 

@@ -146,7 +146,7 @@ def test_the_source_is_kept_where_it_is_most_consistent(target, tmp_path, monkey
     done = adapt_statistics(job(target, tmp_path / "out", older, slides=Slides("my_slides")))
     assert done.verdict.line == "keep the source model, because the model agrees with itself best as it is"
     assert report(tmp_path / "out")["kept"]
-    assert "Kept as it is." in done.report.read_text()
+    assert "Keep the source model." in done.report.read_text()
     assert list(done.commands) == ["source model"]
     assert done.commands["source model"].startswith(f"mani slides --bundle {older} --slides my_slides --out ")
     pixels = picture(96, 112, 0)
