@@ -114,12 +114,12 @@ class NextCommands:
         if self.slides is not None:
             command, images, mpp = ("slides", "--slides"), self.slides.path, self.slides.mpp
         size = [] if mpp is None else ["--mpp", f"{mpp:g}"]
-        bundle = from_here(str(short_name(Path(bundle))))
-        images, out = map(from_here, (images, str(Path(self.out) / nuclei)))
+        bundle = _from_here(str(short_name(Path(bundle))))
+        images, out = map(_from_here, (images, str(Path(self.out) / nuclei)))
         return shlex.join(["mani", command[0], "--bundle", bundle, command[1], images, "--out", out, *size])
 
 
-def from_here(path: str) -> str:
+def _from_here(path: str) -> str:
     """A path as it is typed in the current folder; one that lies elsewhere as it is."""
     place, here = Path(path).expanduser().absolute(), Path.cwd()
     return str(place.relative_to(here)) if place.is_relative_to(here) else path
@@ -227,7 +227,7 @@ class Adapted:
 
     @property
     def last_lines(self) -> list[str]:
-        """What a command says at its end: models, verdict, and last, alone on a line, the command of the model it names."""
+        """What a command says at its end: models, verdict, and the command of the model it names, alone on a line."""
         against = ", which the verdict is against" if self.verdict.outcome == KEEP else ""
         lines = [f"report:  {self.report}"]
         lines += [f"adapted: {self.adapted.folder} and {self.adapted.archive.name}{against}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mani_monai.apps.adapt.evidence import NucleiFigures, plausible
 from mani_monai.apps.adapt.fields_to_label import LEAST_CERTAIN
-from mani_monai.apps.adapt.outcome import CANDIDATES, ImageRow, Outcome, from_here
+from mani_monai.apps.adapt.outcome import CANDIDATES, ImageRow, Outcome
 from mani_monai.apps.adapt.rules import KEEP, LOOK, USE
 from mani_monai.evaluation.label_free_criteria import SHARE
 from mani_monai.utils.errors import counted
@@ -80,7 +80,7 @@ def render_page(outcome: Outcome, fields: Mapping[str, bytes], curves: bytes | N
         words=WORDS,
         share=SHARE_OF_PIXELS,
         here=Path.cwd(),
-        fields_folder=from_here(str(Path(outcome.commands.out) / LEAST_CERTAIN)),
+        fields_folder=LEAST_CERTAIN,
         counted=counted,
         plausible=plausible,
         base64=lambda picture: base64.b64encode(picture).decode(),

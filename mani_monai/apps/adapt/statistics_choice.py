@@ -61,9 +61,7 @@ class Choice:
             return upright
         return replace(upright, declaration=upright.declaration.calibrated(self.calibrations.get(name, {})))
 
-    def with_trained(
-        self, model: Model, name: str, images: Sequence[TargetImage], learned_from: str = ""
-    ) -> Choice:
+    def with_trained(self, model: Model, name: str, images: Sequence[TargetImage], learned_from: str = "") -> Choice:
         """This choice with a model in it that was trained from the chosen one, which takes its place.
 
         Args:

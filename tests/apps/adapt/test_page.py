@@ -148,7 +148,7 @@ def test_the_page_names_the_folder_that_commands_are_typed_in(outcome, tmp_path,
     for shown, commands in ((outcome, "one of these commands"), (kept, "this command")):
         text = " ".join(" ".join(Reader.of(render(replace(shown, least_certain=(field,)))).words).split())
         assert f"Give {commands} in the folder {tmp_path}." in text
-        assert "The files lie in out/least_certain." in text
+        assert "The folder least_certain beside this report holds these fields as images." in text
 
 
 def test_what_is_not_finite_is_a_dash(outcome):
