@@ -31,7 +31,7 @@ def test_help_says_what_a_command_does(script):
     [
         ("make_toy_data.py --size 256", "--size 256: is no height and width of "),
         ("make_toy_data.py --size wide,high", "--size ("),
-        ("make_toy_data.py --images 3", "--images 3: five folds need 5 at least."),
+        ("make_toy_data.py --images 3", "--images 3: choose 5 or more, which five folds need."),
         ("make_toy_data.py --overwrite false", "--overwrite false: takes no value"),
         ("sample_image.py --out pyproject.toml", "pyproject.toml/skin.tif: cannot be written"),
     ],

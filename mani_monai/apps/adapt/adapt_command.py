@@ -36,8 +36,8 @@ def adapt(
     again at any time: it goes on.
 
     Writes report.html (and report.json): the verdict and the next command, pictures before and after, nuclei by image;
-    and adapted/: the exported bundle. The last lines printed are the verdict and that command. The exit status is 0
-    whatever the verdict.
+    adapted/: the exported bundle; and least_certain/: the fields to label first, as images. The last lines printed are
+    the verdict and that command. The exit status is 0 whatever the verdict.
 
     Labels of the target choose nothing: files named like masks of the images are not opened. Bad images are named, and
     the others are used. Suspicious ones, with pigment or next to no tissue, are named and choose nothing.

@@ -14,8 +14,14 @@ from mani_monai.utils.places import place_of
 INTRODUCTION = """\
 # Methods, budgets and other overlays
 
-An overlay is a small config that follows `train.json` and changes only what differs.
+Choose a method and a budget below, and name them to `mani train`. `stain_adabn` and `small` are the defaults.
 This page lists every overlay with its own description; `mani configs` prints the same list.
+
+```bash
+mani train --source toy_source --target toy_target --method mean_teacher --budget quick --out runs/toy
+```
+
+An overlay is a small config that follows `train.json` and changes only what differs. MONAI's own command takes it, too:
 
 ```bash
 python -m monai.bundle run \\
@@ -37,7 +43,7 @@ Then `mani configs --page docs/methods.md` writes this page anew.
 
 
 def configs(bundle: str | None = None, page: str | None = None) -> None:
-    """Lists what may follow --config_file: every config of the bundles, with one line each.
+    """Lists methods, budgets and other configs, with one line each: what mani train takes as --method and --budget.
 
     Args:
         bundle: mani_unet or mani_hovernet; both by default.

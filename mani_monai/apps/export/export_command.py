@@ -35,14 +35,14 @@ def export(
     With --format qupath it writes <out>/<bundle>_qupath/, a model of QuPath's InstanSeg extension.
 
     Args:
-        run: output_dir of the training, which says what was trained and on what.
+        run: the training's folder, which says what was trained and on what.
         out: the folder for exports.
         version: three numbers, e.g. 1.0.0; the bundle's own by default.
         changelog: what is new in it, one line.
         weights: the file in the run's models: model.pt, model_source_val.pt, model_average.pt, model_adabn.pt,
             model_average_adabn.pt; or a snapshot, such as snapshots/iteration_000500.pt.
         method: how it was adapted, in words, for the model card; the adaptation losses' names by default.
-        evaluation: folder that evaluate.json wrote; evaluation in the run's folder by default.
+        evaluation: folder that mani evaluate wrote; evaluation in the run's folder by default.
         selection: whose scores there; by default those of the very file.
         overwrite: replace another export in <out>.
         mpp: micrometres per pixel of the images that it was trained on, e.g. 0.25 at 40x, where the data sets do not

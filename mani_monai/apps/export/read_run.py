@@ -95,7 +95,7 @@ def _training_of(metadata: Mapping[str, Any], place: str | Path, remedy: str) ->
 def _metrics_file(folder: Path, evaluation: str | None) -> Path:
     path = Path(evaluation or folder / "evaluation") / "metrics.json"
     if evaluation is not None and not path.is_file():
-        raise InputError(f"{path}: no such file; score the run with evaluate.json, or leave --evaluation out.")
+        raise InputError(f"{path}: no such file; score the run with mani evaluate, or leave --evaluation out.")
     return path
 
 
@@ -124,11 +124,11 @@ def _scores(
         raise InputError(f"{path}: has no selection {selection!r} (it has {held}); name another --selection.")
     if weights.stem.endswith(REESTIMATED):  # an evaluation with AdaBN loads what these were made from
         if metrics.get(STATISTICS, OF_TARGET if named else None) != OF_TARGET:
-            remedy = "evaluate the run with the overlay adabn, and name that --evaluation"
+            remedy = "score the run with mani evaluate --overlays adabn, and name that --evaluation"
             raise InputError(f"{path}: was not made with {weights.name}'s batch statistics; {remedy}.")
         state = load_whole(weights.with_stem(weights.stem.removesuffix(REESTIMATED)))
     if "digest" in selections[selection] and not _is_of(selections[selection], weights.name, state):
-        remedy = "score them with evaluate.json, or name another --selection"
+        remedy = "score them with mani evaluate, or name another --selection"
         raise InputError(f"{path}: its selection {selection!r} is of other weights than {weights}; {remedy}.")
     figures = {key: value for key, value in selections[selection].items() if key not in ("weights", "digest")}
     facts = {key: metrics[key] for key in FACTS if key in metrics}

@@ -24,7 +24,7 @@ def toy(
     from mani_monai.utils import InputError
 
     if images < MIN_IMAGES:
-        raise InputError(f"--images {images}: five folds need {MIN_IMAGES} at least.")
+        raise InputError(f"--images {images}: choose {MIN_IMAGES} or more, which five folds need.")
     sides = size if isinstance(size, (tuple, list)) else (size,)
     if len(sides) != 2 or any(type(side) is not int or side < MIN_SIDE for side in sides):
         raise InputError(f"--size {size}: is no height and width of {MIN_SIDE} pixels or more, such as 256,256.")

@@ -10,7 +10,7 @@ def evaluate(run: str, overlays: str = "", label_free_images: int | None = None)
     validation, and the oracle, which target labels choose.
 
     Args:
-        run: output_dir of the training.
+        run: the training's folder.
         overlays: configs that change the evaluation, with commas, such as adabn or dense_crf.
         label_free_images: unlabelled images on which snapshots are scored too; 0 for none. The bundle's by default.
     """
@@ -30,7 +30,7 @@ def calibrate(run: str) -> None:
     <run>/configs/metadata.json, from where they go into exports. No label of a target is read.
 
     Args:
-        run: output_dir of the training.
+        run: the training's folder.
     """
     from mani_monai.apps.steps.calibrate_run import calibrate_run
 
@@ -46,7 +46,7 @@ def reestimate(run: str, weights: str = "model.pt") -> None:
     Writes <run>/models/<weights>_adabn.pt. No weight is trained and no label is read.
 
     Args:
-        run: output_dir of the training.
+        run: the training's folder.
         weights: a file in the run's models.
     """
     from mani_monai.apps.steps.run_steps import reestimate_run
@@ -60,7 +60,7 @@ def average(run: str) -> None:
     Writes <run>/models/model_average.pt. No label is read.
 
     Args:
-        run: output_dir of the training.
+        run: the training's folder.
     """
     from mani_monai.apps.steps.run_steps import average_run
 
@@ -74,7 +74,7 @@ def prototypes(run: str) -> None:
     features, one of each class an image. No label of a target is read.
 
     Args:
-        run: output_dir of the training.
+        run: the training's folder.
     """
     from mani_monai.apps.steps.source_prototypes import note_prototypes
 
