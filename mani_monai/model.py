@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from mani_monai.bundle_files import read_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
-from mani_monai.data.readers.rasters import as_rgb, read_image
+from mani_monai.data.readers.given_pictures import as_rgb
+from mani_monai.data.readers.rasters import read_image
 from mani_monai.declaration import COLUMNS, Declaration
 from mani_monai.network_input import NetworkInput, Whole
 from mani_monai.nuclei import NOT_FINITE, Nuclei, nuclei_of, source_of
@@ -124,7 +125,7 @@ class Model:
         """Finds the nuclei of an image.
 
         Args:
-            image: a file, a PIL image or HW3 uint8 RGB.
+            image: a file, a PIL image or HW3 uint8 RGB; of OpenCV, which has blue first, ``image[..., ::-1]``.
             mpp: micrometres per pixel; by default what the file says. Where it is known, the image is rescaled for the
                 network if the network's differs by more than a tenth.
 

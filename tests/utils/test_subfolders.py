@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
 from mani_monai.utils import subfolders
@@ -79,3 +82,16 @@ def test_masks_results_and_folders_that_are_read_are_not_left_out(tmp_path):
     assert line.startswith("1 slide file in 1/2 (1): ")
     touch(tmp_path / "none", "masks/a.png")
     assert left_below(tmp_path / "none", (".png",), "image", "--images") == ()
+
+
+def test_what_is_named_like_a_file_and_is_none_is_said(tmp_path):
+    touch(tmp_path, "a.png", "tiles.png/notes.txt", "full.png/b.png", ".hidden.png/b.txt")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "device.png").symlink_to("/dev/null")
+    (tmp_path / "link.png").symlink_to("a.png")
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(os.path.relpath(tmp_path / "door.png"))
+        below, others = left_below(tmp_path, (".png",), "image", "--images")
+    assert below.startswith("1 image in full.png (1): ")
+    devices = [f"{name}.png (a pipe or a device)" for name in ("device", "door", "pipe")]
+    assert others == f"{', '.join(devices)}, tiles.png (a folder): named like a file and not one; remove or rename it."

@@ -178,3 +178,42 @@ def test_a_fourth_channel_that_nothing_is_said_of_is_refused_where_it_says_somet
     pixels = read_image(bare_tiff(tmp_path / "c.tif", half, {**tags, 338: [2]})).pixels
     np.testing.assert_array_equal(pixels[:, :15], COLOURS[:, :15])
     assert (pixels[:, 15:] == 255).all()
+
+
+SHADES = np.random.default_rng(0).integers(60, 220, (48, 64), np.uint8)
+RAMP = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
+FIRE = np.stack([np.arange(256), np.minimum(255, 2 * np.arange(256)), np.full(256, 7)]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("table", [RAMP, RAMP[:, ::-1], FIRE], ids=["grey", "inverted", "fire"])
+def test_grey_is_read_in_the_colours_that_imagej_shows(tmp_path, table):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, SHADES, imagej=True, metadata={"LUTs": [table]})
+    image = read_image(path)
+    np.testing.assert_array_equal(image.pixels, table.T[SHADES])
+    assert ("ImageJ's colours of grey applied", 1) in image.notes or table is RAMP
+    tifffile.imwrite(path, SHADES.astype(np.uint16) * 256, imagej=True, metadata={"LUTs": [table]})
+    if table is RAMP:
+        np.testing.assert_array_equal(read_image(path).pixels, table.T[SHADES])
+    else:
+        with pytest.raises(InputError, match=r"a.tif: is shown in colours by ImageJ \(LUT\); save it as RGB"):
+            read_image(path)
+    assert np.array_equal(read_mask(path).values, SHADES.astype(np.uint16) * 256), "a display does not change ids"
+
+
+@pytest.mark.parametrize("text", [None, "ImageJ=1.53t\nmin=0\nmax=255\n"])
+@pytest.mark.parametrize("packed", [None, "lzw"])
+def test_zero_that_is_white_is_white(tmp_path, text, packed):
+    """As ImageJ saves what was inverted by its look-up table."""
+    options = {"photometric": "miniswhite", "description": text, "metadata": None, "compression": packed}
+    tifffile.imwrite(tmp_path / "a.tif", SHADES, **options)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[..., 1], 255 - SHADES)
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "gif", "tif"])
+@pytest.mark.parametrize("table", [RAMP, RAMP[:, ::-1], FIRE], ids=["grey", "inverted", "fire"])
+def test_grey_with_a_palette_has_its_colours(tmp_path, ending, table):
+    image = Image.fromarray(SHADES)
+    image.putpalette(table.T.tobytes())
+    image.save(tmp_path / f"a.{ending}")
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}").pixels, table.T[SHADES])

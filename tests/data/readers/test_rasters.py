@@ -4,10 +4,10 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
-from mani_monai.data.readers.rasters import as_rgb, read_image
+from mani_monai.data.readers.given_pictures import as_rgb
+from mani_monai.data.readers.rasters import read_image
 from mani_monai.utils import InputError
 
 COLOURS = np.array([[[10, 20, 30], [40, 50, 60], [170, 180, 190]]], dtype=np.uint8)  # height 1, width 3
@@ -171,30 +171,3 @@ def test_channels_beyond_rgb_are_left_out_and_said(tmp_path):
     image = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(image.pixels, COLOURS)
     assert image.notes == (("channels beyond RGB left out", 2),)
-
-
-@pytest.mark.parametrize(
-    ("image", "fault"),
-    [
-        (np.ma.masked_equal(np.zeros((4, 4, 3), np.uint8), 0), "has masked pixels"),
-        (torch.zeros(4, 4, 3, requires_grad=True), "is no array"),
-        ([[1], [1, 2]], "is no array"),
-    ],
-)
-def test_arrays_that_would_lose_something_are_refused(image, fault):
-    with pytest.raises(InputError, match=f"image: {fault}"):
-        as_rgb(image)
-
-
-def test_pil_images_are_read_as_their_files(tmp_path):
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8))
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    picture.save(tmp_path / "turned.png", exif=exif)
-    turned = Image.open(tmp_path / "turned.png")
-    with pytest.raises(InputError, match=r"EXIF orientation 6\); give PIL.ImageOps.exif_transpose"):
-        as_rgb(turned)
-    np.testing.assert_array_equal(as_rgb(ImageOps.exif_transpose(turned)), np.rot90(np.asarray(picture), 3))
-    (tmp_path / "cut.png").write_bytes((tmp_path / "turned.png").read_bytes()[:1000])
-    with pytest.raises(InputError, match="image: cannot be decoded"):
-        as_rgb(Image.open(tmp_path / "cut.png"))

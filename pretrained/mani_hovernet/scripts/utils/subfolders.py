@@ -82,7 +82,8 @@ def left_below(
         read: endings in lower case of files that are read one folder below, too.
 
     Returns:
-        one line or none, such as "5 images in a (2), b/c (3): subfolders are not searched; name one with --images.".
+        a line on these or none, such as "5 images in a (2), b/c (3): subfolders are not searched; name one with
+        --images.", and one on what is named like a file of the kind but is a folder, a pipe or a device.
     """
     passed = {place.resolve() for place in besides}
     counts: dict[Path, int] = {}
@@ -95,12 +96,29 @@ def left_below(
             names = [name for name in _names(place) if _fits(name, wanted)]
             counts[place] = sum(depth > 0 or not name.lower().endswith(tuple(read)) for name in names)
     places = sorted(place for place, count in counts.items() if count)
+    others = _no_files(folder, wanted, places)
     if not places:
-        return ()
+        return others
     named = [f"{shown(place.relative_to(folder))} ({counts[place]:,})" for place in places[:_SHOWN]]
     more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
     total = f"{'' if all_seen else 'at least '}{counted(sum(counts.values()), noun)}"
-    return (f"{total} in {', '.join(named)}{more}: subfolders are not searched; name one with {option}.",)
+    return (f"{total} in {', '.join(named)}{more}: subfolders are not searched; name one with {option}.", *others)
+
+
+def _no_files(
+    folder: Path, wanted: Callable[[str], bool] | Sequence[str], counted_places: Sequence[Path]
+) -> tuple[str, ...]:
+    """A line on what a folder holds that has the name of what is wanted and is no file."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if _fits(path.name, wanted) and not is_leftover(path))
+        others = [path for path in paths if path.exists() and not path.is_file() and path not in counted_places]
+    except OSError:
+        return ()
+    if not others:
+        return ()
+    kinds = [f"{shown(path.name)} (a {'folder' if path.is_dir() else 'pipe or a device'})" for path in others[:_SHOWN]]
+    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    return (f"{', '.join(kinds)}{more}: named like a file and not one; remove or rename it.",)
 
 
 def _is_passed(folder: Path, place: Path, passed: set[Path]) -> bool:

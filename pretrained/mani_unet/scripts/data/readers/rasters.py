@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from scripts.utils.errors import InputError
 
-from .layouts import beyond_colours, check_channels, check_depth, check_layout, mend_palette
-from .opened_picture import OpenedPicture, failures_named, opened_picture
+from .layouts import beyond_colours, check_channels, check_depth, check_layout, imagej_colours, mend_palette
+from .opened_picture import OpenedPicture, opened_picture
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 MASK_ENDINGS = (".png", ".tif", ".tiff", ".bmp")
@@ -78,7 +77,10 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
     mend_palette(opened, image)
     notes = list(opened.notes)
     deep = 8 < opened.bits <= 16
-    if image.mode.startswith("I") and deep:
+    if (colours := imagej_colours(opened)) is not None and image.mode == "L":
+        pixels = colours[np.asarray(image)]
+        notes.append(("ImageJ's colours of grey applied", 1))
+    elif image.mode.startswith("I") and deep:
         values = np.asarray(image).astype(np.int64)
         if values.min(initial=0) < 0:
             raise InputError(f"{path}: holds negative values; store it as 8-bit RGB.")
@@ -123,36 +125,6 @@ def colours_of(image: Image.Image, notes: list[tuple[str, int]], name: str | Pat
         return pixels[..., :3]
     notes.append(("transparent parts to white", 1))
     return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
-def as_rgb(image: Any) -> NDArray[np.uint8]:
-    """A PIL image or an array as HW3 uint8 RGB, as the image's file would be read.
-
-    Args:
-        image: a PIL image of 8 bits a channel, or HW3 uint8.
-
-    Raises:
-        InputError: for anything else, for a PIL image that is damaged or to be shown turned, and for masked pixels.
-    """
-    if isinstance(image, Image.Image):
-        if image.mode not in READABLE:
-            raise InputError(f"image: has the colour mode {image.mode}; convert it to 8-bit RGB.")
-        with failures_named(Path("image")):
-            image.load()
-            if (turned := image.getexif().get(ExifTags.Base.Orientation, 1)) not in (0, 1):
-                how = f"stored turned or mirrored (EXIF orientation {turned})"
-                raise InputError(f"image: is {how}; give PIL.ImageOps.exif_transpose(image).")
-        return colours_of(image, [])
-    wanted = "give HW3 uint8, a PIL image or a file"
-    if np.ma.is_masked(image):
-        raise InputError("image: has masked pixels; fill them with white, 255.")
-    try:
-        pixels = np.ascontiguousarray(image)  # PyTorch takes no negative strides
-    except (RuntimeError, TypeError, ValueError) as error:  # of a tensor on a GPU, or one with a gradient
-        raise InputError(f"image: is no array ({error}); {wanted}.") from error
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-        raise InputError(f"image: is {pixels.dtype} of shape {pixels.shape}; {wanted}.")
-    return pixels
 
 
 def read_mask(path: str | Path, kind: str = "auto") -> RawMask:

@@ -137,6 +137,23 @@ def mend_palette(opened: OpenedPicture, image: Image.Image) -> None:
         raise InputError(f"{opened.path}: has value {highest}, which its palette has no colour for; save it as RGB.")
 
 
+def imagej_colours(opened: OpenedPicture) -> NDArray[np.uint8] | None:
+    """The colours in which ImageJ shows grey, 256 x RGB, as its own tag holds them; None where they are the grey.
+
+    Raises:
+        InputError: of more than 8 bits, which ImageJ shows in a range of its own.
+    """
+    page = opened.page
+    if page is None or not page.is_imagej or page.samplesperpixel > 1 or page.photometric != PHOTOMETRIC.MINISBLACK:
+        return None
+    colours = np.asarray((page.parent.imagej_metadata or {}).get("LUTs", ())).T  # one table, or one a channel
+    if colours.shape != (256, 3) or (colours == np.arange(256)[:, None]).all():
+        return None
+    if opened.bits != 8:
+        raise InputError(f"{opened.path}: is shown in colours by ImageJ (LUT); save it as RGB, or with the LUT Grays.")
+    return colours
+
+
 def check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
     seen = pixels if np.mean(pixels == 255) > 0.1 else pixels[pixels < 255]  # glass, or a scale bar
