@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def _is_plain(value: Any) -> bool:
         return all(_is_plain(item) for item in value)
     if isinstance(value, str):
         return not value.startswith(("$", "@", "%"))
-    return value is None or (isinstance(value, (bool, int, float)) and math.isfinite(value))
+    return value is None or (isinstance(value, (bool, int, float)) and abs(value) <= sys.float_info.max)
 
 
 def built(component: Mapping[str, Any]) -> MapTransform:

@@ -167,3 +167,11 @@ def test_weights_that_are_missing_or_of_another_network(bundle):
 )
 def test_options_that_there_are_not(bundle, options, message):
     assert refusal_of(bundle, **options).startswith(message)
+
+
+@pytest.mark.parametrize("key", ["window", "mpp", "network"])
+def test_a_number_that_no_float_holds_is_refused(bundle, key):
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    network = {**metadata["model"]["network"], "out_channels": 10**400}
+    declare(bundle, **{key: network if key == "network" else 10**400})
+    assert "a whole number of 401 digits" in refusal_of(bundle)

@@ -17,7 +17,14 @@ def test_an_object_and_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b'{"a"', "is no JSON"), (b"\xff{}", "is no JSON"), (b"[1]", "holds no object but list")]
+    ("content", "reason"),
+    [
+        (b'{"a"', "is no JSON"),
+        (b"\xff{}", "is no JSON"),
+        (b"[1]", "holds no object but list"),
+        (b'{"a": 1' + b"0" * 400 + b"}", "is no JSON .a whole number of 401 digits"),
+        (b'{"a": 18446744073709551616}', "is no JSON .a whole number of 20 digits"),
+    ],
 )
 def test_what_is_no_object_is_named_with_its_remedy(tmp_path, content, reason):
     (tmp_path / "a.json").write_bytes(content)

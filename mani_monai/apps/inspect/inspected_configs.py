@@ -14,6 +14,7 @@ from mani_monai.apps.inspect.findings import Finding
 from mani_monai.apps.inspect.inspected_names import expression_fault, import_fault, imports_of, target_fault
 from mani_monai.declaration import KEY
 from mani_monai.known_components import is_known_target
+from mani_monai.utils.json_files import whole_number
 
 CONFIGS = (".json", ".yaml", ".yml")
 METADATA = "metadata"
@@ -122,7 +123,7 @@ def _texts(content: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _read(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     if path.suffix.lower() == ".json":
-        return json.loads(text, object_pairs_hook=_without_twins)
+        return json.loads(text, object_pairs_hook=_without_twins, parse_int=whole_number)
     import yaml  # MONAI's own choice for such files
 
     return yaml.safe_load(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,9 +25,10 @@ _MOST_BYTES = 2**31  # of a file that is unpacked
 _FOUND = {"detection", "cell"}  # objects that a program found
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"  # a packed file's first bytes
 _MOST_REGIONS = 10**8  # bytes of a file of regions
+_MOST_NUMBER = 2**63  # beyond which a number is no id
 _FAILURES = (
     OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, zlib.error, EOFError,
-    zipfile.BadZipFile, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, OverflowError,
 )  # fmt: skip
 
 
@@ -223,6 +223,6 @@ def _number(properties: Mapping[str, Any]) -> int | None:
     if isinstance(measurements, list):  # QuPath up to 0.3
         measurements = {each.get("name"): each.get("value") for each in measurements}
     number = measurements.get("id")
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < _MOST_NUMBER:
         return None
     return int(number) if number == int(number) else None

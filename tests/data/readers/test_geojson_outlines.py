@@ -126,6 +126,7 @@ NAN, DEEP = float("nan"), b'{"type":"GeometryCollection","geometries":[' * 5000
     [
         collection(*three()["features"], feature([[NAN, 1], [3, 3], [1, 4]])),
         collection(*three()["features"], feature([[None, 1], [3, 3], [1, 4]])),
+        collection(*three()["features"], feature([[10**400, 1], [3, 3], [1, 4]])),
         collection(*three()["features"], feature([[3], [4], [5]])),
         collection(*three()["features"], feature([[3, 1], [4, 1, 1], [5, 5]])),
         collection({"type": "Feature", "geometry": {"type": "Circle", "coordinates": [3, 3]}, "properties": {}}),
@@ -142,6 +143,13 @@ def test_what_is_no_such_file_is_one_line(tmp_path, content, read_file):
     with pytest.raises(InputError, match=r"a\.geojson: is no GeoJSON .*; export it again\.$") as caught:
         read_file(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [10**400, 2**70, -(2**64), 1e300])
+def test_a_number_beyond_64_bits_is_no_id(tmp_path, number):
+    content = three()
+    content["features"][0]["properties"]["measurements"] = {"id": number}
+    assert len(np.unique(read(tmp_path / "a.geojson", content).ids)) == 4
 
 
 def test_regions_are_what_a_person_drew(tmp_path):
