@@ -12,6 +12,8 @@ from typing import Any
 from .errors import InputError
 from .folders import replacing
 
+_DIGITS = 20  # of a sign and 2 ** 63, or of 2 ** 64
+
 
 def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
     """Reads a JSON object.
@@ -30,7 +32,7 @@ def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_int=whole_number)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions.") from error
     except (ValueError, RecursionError) as error:
@@ -38,6 +40,17 @@ def read_object(path: str | Path, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object but {type(content).__name__}; {remedy}.")
     return content
+
+
+def whole_number(digits: str) -> int:
+    """A whole number of JSON, which knows no limit where floats and tensors have one.
+
+    Raises:
+        ValueError: when it does not fit into 64 bits.
+    """
+    if len(digits) > _DIGITS or not -(2**63) <= int(digits) < 2**64:
+        raise ValueError(f"a whole number of {len(digits)} digits, which 64 bits do not hold")
+    return int(digits)
 
 
 def save_json(path: str | Path, content: Any) -> None:
