@@ -40,10 +40,14 @@ def total_reach(model: Model) -> int:
 def maps_reach(model: Model) -> int:
     """Pixels from a cut within which the network's answer to a window may differ from that to the whole.
 
+    Windows are cut at multiples of :func:`tile_unit`. So of a U-Net whole blocks of as many pixels are the whole's, and
+    where a pixel lies in its block does not count.
+
     Raises:
         InputError: when a part of it looks at the whole image.
     """
-    return TISSUE_REACH + sum(map(_step_reach, model.declaration.preprocessing)) + answer_reach(model)
+    seen = TISSUE_REACH + sum(map(_step_reach, model.declaration.preprocessing)) + answer_reach(model)
+    return seen if model.declaration.output else -(-(seen - POOLED + 1) // POOLED) * POOLED
 
 
 def answer_reach(model: Model) -> int:

@@ -11,7 +11,7 @@ from made_slides import dark_model, made_picture
 from monai.networks.nets import BasicUNet
 from painted_model import painted_model
 
-from mani_monai.apps.slides.window_reach import answer_reach, tile_unit, total_reach
+from mani_monai.apps.slides.window_reach import answer_reach, maps_reach, tile_unit, total_reach
 from mani_monai.model import Model
 from mani_monai.transforms.part_nuclei import REACH
 from mani_monai.transforms.tissue import REACH as TISSUE_REACH
@@ -28,7 +28,10 @@ def unet_model(norm: str = "BATCH") -> Model:
 
 def test_a_local_network_looks_as_far_as_its_window():
     assert answer_reach(dark_model()) == 2 + 15
-    assert total_reach(dark_model()) == 2 + 15 + REACH + TISSUE_REACH
+    assert (
+        maps_reach(dark_model()) == 16 == TISSUE_REACH + 2
+    )  # of a block of 16 pixels, at a cut that is a block's edge
+    assert total_reach(dark_model()) == 16 + REACH
     assert tile_unit(dark_model()) == 16
 
 
@@ -44,6 +47,18 @@ def test_answers_of_a_unet_beyond_its_reach_are_those_of_the_whole():
     assert (part != whole[:, 32:384, 48:400]).any()
 
 
+def test_whole_blocks_of_a_unets_answer_are_those_of_the_whole_at_a_cut_between_blocks():
+    """The network with most reach for its blocks; a block less far from the cut has other values."""
+    model = unet_model()
+    blind = maps_reach(model)
+    assert blind == 112 < answer_reach(model) + TISSUE_REACH
+    picture = made_picture(416, 416)
+    whole = model.maps(picture)[:, 32:384, 48:400]
+    part = model.maps(picture[32:384, 48:400])
+    inner = slice(blind, 352 - blind)
+    np.testing.assert_array_equal(part[:, inner, inner], whole[:, inner, inner])
+
+
 def test_a_network_that_looks_at_the_whole_picture_is_refused():
     with pytest.raises(InputError, match="looks at the whole picture"):
         answer_reach(unet_model(("instance", {"affine": True})))
@@ -54,17 +69,18 @@ def test_a_hovernet_looks_as_far_as_its_answer():
 
 
 @pytest.mark.parametrize(
-    ("step", "more"),
+    ("step", "reach"),
     [
-        ({"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}, 0),
-        ({"_target_": "GaussianSmoothd", "keys": "image", "sigma": 2.0}, 9),
-        ({"_target_": "MedianSmoothd", "keys": "image", "radius": 3}, 3),
+        ({"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}, 16),
+        ({"_target_": "GaussianSmoothd", "keys": "image", "sigma": 2.0}, 32),
+        ({"_target_": "MedianSmoothd", "keys": "image", "radius": 3}, 32),
     ],
 )
-def test_steps_add_what_they_look_at(step, more):
+def test_steps_add_what_they_look_at(step, reach):
+    """To the 14 + 2 pixels of the mask of tissue and of the network: 0, 9 and 3, to the next multiple of 16."""
     model = dark_model()
     stepped = replace(model, declaration=model.declaration.trained(preprocessing=[step]))
-    assert total_reach(stepped) == total_reach(model) + more
+    assert total_reach(stepped) == reach + REACH
 
 
 def test_a_step_that_looks_at_the_whole_image_is_refused():
