@@ -71,28 +71,26 @@ class TissueColours:
         return lab2rgb(moved)
 
     def looked_up(self, image: np.ndarray) -> np.ndarray:
-        """A large image by these statistics; a colour is reckoned when it comes for the first time.
-
-        Args:
-            image: 3HW uint8 RGB.
-
-        Returns:
-            the same, as a view of HW3.
-        """
-        table, rows = self.table, max(_TOGETHER // image.shape[2], 1)
-        result = np.empty((*image.shape[1:], 3), np.uint8)
-        for top in range(0, image.shape[1], rows):
-            codes = codes_of(image[:, top : top + rows])
-            entries = table[codes]
-            if (unknown := entries < _KNOWN).any():
-                found = np.unique(codes[unknown])
+        """A large image by these statistics, 3HW uint8 RGB; a colour is reckoned when it comes for the first time."""
+        table, step = self.table, max(_TOGETHER // image.shape[2], 1)
+        result, fresh = np.empty((*image.shape[1:], 3), np.uint8), np.zeros(1 << 24, bool)
+        waiting = [slice(top, top + step) for top in range(0, image.shape[1], step)]
+        while waiting:
+            bands, waiting = waiting, []
+            for rows in bands:
+                entries = table[codes := codes_of(image[:, rows])]
+                if (unknown := entries < _KNOWN).any():
+                    fresh[codes[unknown]] = True
+                    waiting.append(rows)
+                    continue
+                colours = entries.view(np.uint8).reshape(*entries.shape, 4)
+                for channel in range(3):
+                    result[rows, :, channel] = colours[..., channel]
+            if waiting:
+                found = np.flatnonzero(fresh)
                 found = np.resize(found, max(len(found), 2))  # of a single colour a product has other last bits
                 red, green, blue = _bytes(self.moved(lab_of(found)))[0].astype(table.dtype).T
                 table[found] = _KNOWN | blue << 16 | green << 8 | red
-                entries = table[codes]
-            colours = entries.view(np.uint8).reshape(*entries.shape, 4)
-            for channel in range(3):
-                result[top : top + rows, :, channel] = colours[..., channel]
         return np.moveaxis(result, -1, 0)
 
     @classmethod
