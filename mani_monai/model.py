@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from mani_monai.bundle_files import read_bundle
 from mani_monai.data.pixel_size import given_pixel_size, read_pixel_size, scale_for
-from mani_monai.data.readers.given_pictures import as_rgb
 from mani_monai.data.readers.rasters import read_image
 from mani_monai.declaration import COLUMNS, Declaration
 from mani_monai.network_input import NetworkInput, Whole
@@ -112,8 +111,7 @@ class Model:
     @property
     def state(self) -> dict[str, Tensor]:
         """State dictionary for a network that sees rows first: that of this one, or its exact mirror image."""
-        mirrored = self.declaration.axes == COLUMNS
-        state = self.network.state_dict()
+        state, mirrored = self.network.state_dict(), self.declaration.axes == COLUMNS
         return {n: v.transpose(-1, -2).contiguous() if mirrored and v.ndim == 4 else v for n, v in state.items()}
 
     @property
@@ -126,8 +124,7 @@ class Model:
 
         Args:
             image: a file, a PIL image or HW3 uint8 RGB; of OpenCV, which has blue first, ``image[..., ::-1]``.
-            mpp: micrometres per pixel; by default what the file says. Where it is known, the image is rescaled for the
-                network if the network's differs by more than a tenth.
+            mpp: micrometres per pixel, the file's by default; the image is rescaled if the network's is a tenth off.
 
         Returns:
             nuclei at the image's own size. Their ids in GeoJSON are those of ``mani infer`` for the same file. Those of
@@ -142,6 +139,8 @@ class Model:
                 size = size or read_pixel_size(image)
                 picture = read_image(image).pixels
         else:
+            from mani_monai.data.readers.given_pictures import as_rgb  # commands name files
+
             picture = as_rgb(image)
         scale = scale_for(size, self.mpp)
         maps, fitted = self.answer(picture, scale)
