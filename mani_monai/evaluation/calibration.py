@@ -51,7 +51,8 @@ def fit_calibration(scores: ArrayLike, matched: ArrayLike) -> tuple[float, float
     values = score_logits(scores)
     right = np.asarray(matched, np.float64)
     if not right.any() or (right == 1).all():
-        raise InputError(f"calibration: {right.sum():g} of {len(right)} nuclei are right; take more labelled images.")
+        found = f"{right.sum():g} of {len(right)} nuclei are right, and certainty is learned from right and wrong ones"
+        raise InputError(f"calibration: {found}; take more labelled images.")
 
     def cost(parameters: NDArray[np.float64]) -> float:
         slope, bias = parameters
