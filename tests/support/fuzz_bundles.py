@@ -19,7 +19,7 @@ Tamper = Callable[[Path, Path, np.random.Generator], None]
 """Changes a bundle's folder; the second path is the witness that its code would write."""
 
 ODD: list[Any] = [
-    None, True, 0, -1, 2**70, 1e400, float("nan"), "", "x", "\0", "../../etc/passwd", [], {}, [[]],
+    None, True, 0, -1, 2**70, 10**400, 1e400, float("nan"), "", "x", "\0", "../../etc/passwd", [], {}, [[]],
     {"_target_": "os.system"},
     "$__import__('pathlib').Path('WITNESS').touch()", "@network_def", "%configs/x", ["a"] * 1000, "ü\ud800",
 ]  # fmt: skip

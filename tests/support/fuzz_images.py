@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,48 @@ def _damaged(stem: Path, picture: np.ndarray, random: np.random.Generator) -> st
     return EITHER
 
 
+def _overwritten(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
+    """Zeros within codes or pixels, or at their end, where a format lets that be seen."""
+    kinds: list[tuple[str, dict]] = [
+        (".webp", {"quality": 90}), (".webp", {"lossless": True}), (".jp2", {}), (".png", {}), (".gif", {}),
+        (".tif", {"compression": "tiff_lzw"}), (".tif", {"compression": "tiff_adobe_deflate"}),
+        (".bmp", {}), (".ppm", {}),
+    ]  # fmt: skip
+    ending, options = kinds[int(random.integers(len(kinds)))]
+    path = stem.with_suffix(ending)
+    Image.fromarray(picture).save(path, **options)
+    content = bytearray(path.read_bytes())
+    size = len(content) // 8
+    start = (
+        len(content) - size if random.random() < 0.3 else int(random.integers(len(content) // 4, len(content) - size))
+    )
+    content[start : start + size] = bytes(size)
+    path.rename(path.with_suffix(".png"))
+    path.with_suffix(".png").write_bytes(content)
+    return REFUSED
+
+
+def _imagej_table(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
+    """An inverting look-up table over inverted values shows them as they are; of 16 bits it is refused."""
+    grey, deep = 255 - picture[..., 0], random.random() < 0.3
+    table = np.tile(np.arange(255, -1, -1, dtype=np.uint8), (3, 1))
+    values = grey.astype(np.uint16) * 256 if deep else grey
+    tifffile.imwrite(stem.with_suffix(".tif"), values, imagej=True, metadata={"LUTs": [table]})
+    return REFUSED if deep else EITHER
+
+
+def _special(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
+    """No file at all: a pipe, a device, a folder, a link to itself, a link to nothing."""
+    path, kind = stem.with_suffix(".png"), int(random.integers(5))
+    if kind == 0:
+        os.mkfifo(path)
+    elif kind == 1:
+        path.mkdir()
+    else:
+        path.symlink_to({2: "/dev/zero", 3: path.name, 4: "nowhere.png"}[kind])
+    return EITHER if kind < 3 else REFUSED
+
+
 def _noise(stem: Path, picture: np.ndarray, random: np.random.Generator) -> str:
     starts = [
         b"",
@@ -196,6 +239,9 @@ KINDS: dict[str, Writer] = {
     "pixels that are not square": _anisotropic,
     "another ending": _other_ending,
     "damaged": _damaged,
+    "overwritten": _overwritten,
+    "ImageJ's table": _imagej_table,
+    "no file at all": _special,
     "noise": _noise,
     "huge": _huge,
     "no file": _no_file,

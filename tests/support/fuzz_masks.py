@@ -67,6 +67,11 @@ def _odd_class(content: dict, random: np.random.Generator) -> dict:
     return content
 
 
+def _huge_number(content: dict, random: np.random.Generator) -> dict:
+    content["features"][0]["properties"].setdefault("measurements", {})["id"] = 10 ** int(random.integers(19, 400))
+    return content
+
+
 def _utf_16(stem: Path, ids: np.ndarray, random: np.random.Generator) -> int:
     stem.with_suffix(".geojson").write_bytes(json.dumps(_features(stem, ids)).encode("utf-16"))
     return _count(ids)
@@ -126,6 +131,14 @@ def _colours(ids: np.ndarray) -> np.ndarray:
     return palette[ids]
 
 
+def _elsewhere(ids: np.ndarray) -> np.ndarray:
+    """Nuclei of another image of the same size: as many, at other places."""
+    other, rows, columns = np.zeros(ids.shape, np.uint16), *np.mgrid[: ids.shape[0], : ids.shape[1]]
+    for number, (row, column) in enumerate(((30, 14), (28, 72), (45, 48), (70, 45), (8, 85)), start=1):
+        other[(rows - row) ** 2 + (columns - column) ** 2 < 40] = number
+    return other
+
+
 MASKS: dict[str, MaskWriter] = {
     "ids": _png(lambda i: i.astype(np.uint16)),
     "ids of 8 bits": _png(lambda i: i.astype(np.uint8)),
@@ -143,6 +156,9 @@ MASKS: dict[str, MaskWriter] = {
     "inverted": _png(lambda i: ((i == 0) * 255).astype(np.uint8), REFUSED),
     "another size": _png(lambda i: i[:-1].astype(np.uint16), REFUSED),
     "turned": _png(lambda i: i.T.astype(np.uint16), REFUSED),
+    "moved by a row": _png(lambda i: np.roll(i, 1, axis=0).astype(np.uint16)),
+    "moved far": _png(lambda i: np.roll(i, (24, 17), axis=(0, 1)).astype(np.uint16), REFUSED),
+    "of another image": _png(_elsewhere, REFUSED),
     "levels": _png(lambda i: (np.indices(i.shape).sum(0) // 9).astype(np.uint8), REFUSED),
     "noise": _png(lambda i: np.random.default_rng(0).integers(0, 9, i.shape).astype(np.uint8), REFUSED),
     "empty": _png(lambda i: i.astype(np.uint16) * 0, REFUSED),
@@ -153,6 +169,7 @@ MASKS: dict[str, MaskWriter] = {
     "outlines as a list": _outlines(lambda content, random: content["features"]),
     "outlines of one number": _outlines(_same_number),
     "outlines of odd numbers": _outlines(_odd_number),
+    "outlines of a huge number": _outlines(_huge_number),
     "outlines without properties": _outlines(_no_properties),
     "a region among outlines": _outlines(_region),
     "no outlines": _outlines(_nonsense, None),
@@ -175,6 +192,11 @@ GROUPS: dict[str, tuple[str, bool | None]] = {
     "nothing": ("", False),
     "too many cells": ("image,group\na,p,q\nb,p\nc,q\n", False),
     "a quote that stays open": ('image,group\n"a,p\nb,p\nc,q\n', False),
+    "Excel's line of the separator": ("sep=;\nimage;group\na;p\nb;p\nc;q\n", True),
+    "bars between cells": ("image|group\na|p\nb|p\nc|q\n", False),
+    "spaces between cells": ("image group\na p\nb p\nc q\n", False),
+    "two kinds of separators": ("image,group\na;p\nb,p\nc,q\n", False),
+    "line ends of old systems": ("image,group\ra,p\rb,p\rc,q\r", True),
     "bytes of another kind": ("image,group\na,p\0\nb,p\nc,q\n", None),
 }
 """By name: a table of the images a, b and c, and whether it is taken."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tifffile import TiffFile, TiffPage
 
+from mani_monai.apps.slides.dicom_series import DICOM_ENDING, check_places
 from mani_monai.apps.slides.jpeg_tiles import JpegTiles, WholeLevels
 from mani_monai.apps.slides.level_pictures import check_levels
 from mani_monai.apps.slides.plain_tiffs import check_values, is_odd_tiff
@@ -68,6 +69,8 @@ def _opened(path: Path) -> OpenSlideLevels | TiffSlideLevels | PictureLevels:
         import openslide
     except ImportError as error:
         raise InputError(f"{path}: {INSTALL}.") from error
+    if ending == DICOM_ENDING:
+        check_places(path)
     try:
         levels = OpenSlideLevels(path)
     except openslide.OpenSlideUnsupportedFormatError as error:

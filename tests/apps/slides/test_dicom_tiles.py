@@ -68,3 +68,50 @@ def test_the_summary_says_that_a_slide_is_incomplete(tmp_path):
     (result,) = run_slides(dark_model(), tmp_path / "slides", tmp_path / "out", core=128, progress=False)
     assert result.status == "incomplete"
     assert "row 128, column 384" in result.note
+
+
+def in_any_order(path, harm=None):
+    """Makes a file one whose tiles come in another order and say where they lie."""
+    from pydicom import dcmread
+    from pydicom.dataset import Dataset
+
+    dataset = dcmread(path)
+    count, edge = int(dataset.NumberOfFrames), int(dataset.Rows)
+    across = -(-int(dataset.TotalPixelMatrixColumns) // edge)
+    order = [int(number) for number in np.random.default_rng(0).permutation(count)]
+    size = edge * edge * 3
+    dataset.PixelData = b"".join(dataset.PixelData[number * size : (number + 1) * size] for number in order)
+    dataset.DimensionOrganizationType = "TILED_SPARSE"
+    frames = []
+    for number in order:
+        frame, place = Dataset(), Dataset()
+        place.RowPositionInTotalImagePixelMatrix = number // across * edge + 1
+        place.ColumnPositionInTotalImagePixelMatrix = number % across * edge + 1
+        frame.PlanePositionSlideSequence = [place]
+        frames.append(frame)
+    if harm == "no row":
+        del frames[3].PlanePositionSlideSequence[0].RowPositionInTotalImagePixelMatrix
+    elif harm == "no place":
+        frames[3].PlanePositionSlideSequence = []
+    elif harm == "too few":
+        del frames[-2:]
+    if harm != "none":
+        dataset.PerFrameFunctionalGroupsSequence = frames
+    dataset.save_as(path)
+
+
+def test_tiles_in_any_order_are_put_in_their_places(tmp_path):
+    path, *_ = write_dicom(tmp_path / "a", PICTURE)
+    in_any_order(path)
+    slide = open_levels(path)
+    np.testing.assert_array_equal(np.asarray(slide.cut(0, 0, 0, 500, 620)), PICTURE)
+    slide.close()
+
+
+@pytest.mark.parametrize(("harm", "known"), [("no row", 19), ("no place", 19), ("too few", 18), ("none", 0)])
+def test_tiles_that_do_not_say_where_they_lie_are_refused(tmp_path, harm, known):
+    """OpenSlide shows some of them in each other's places, and ends the process at others."""
+    path, *_ = write_dicom(tmp_path / "a", PICTURE)
+    in_any_order(path, harm)
+    with pytest.raises(InputError, match=rf"level0\.dcm: is damaged \(says of {known} of its 20 tiles where they lie"):
+        open_levels(path)
