@@ -174,3 +174,15 @@ def test_black_that_belongs_to_a_picture_is_no_loss():
     torn = PICTURE.copy()
     torn.reshape(-1)[100_123 : 100_123 + 4096] = 0
     assert 4090 <= torn_bytes(torn) <= 4096
+
+
+def test_a_byte_that_fills_a_packed_part_up_is_no_damage(tmp_path):
+    path = saved(tmp_path, "packbits-tiles")
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        part = path.read_bytes()[page.dataoffsets[0] :][: page.databytecounts[0]]
+        assert [part_fault(page, part + more, 0) for more in (b"", b"\0", b"\5")] == [
+            "",
+            "",
+            "a part ends within a run",
+        ]
