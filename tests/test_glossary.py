@@ -38,13 +38,8 @@ def unlinked(text: str) -> list[str]:
     return left
 
 
-<<<<<<< HEAD
 NOT_LINKED = {"slides.md": ["fold"]}
 """Folds of tissue are no folds of a data set."""
-=======
-NOT_LINKED = {"slides.md": ["bfloat16", "DICOM", "fold", "GeoParquet"]}
-"""Terms that a page explains where it uses them, and folds of tissue."""
->>>>>>> db95fa5 (Slides page: shares of the steps and gains stand with the speeds)
 
 
 def test_it_has_the_words_that_pages_need():
