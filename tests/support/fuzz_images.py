@@ -122,6 +122,11 @@ def _overwritten(stem: Path, picture: np.ndarray, random: np.random.Generator) -
     content[start : start + size] = bytes(size)
     path.rename(path.with_suffix(".png"))
     path.with_suffix(".png").write_bytes(content)
+    pixels = [-(-(place - len(content) + picture.size) // 3) % picture.shape[1] for place in (start, start + size)]
+    if ending in (".bmp", ".ppm") and 0 in pixels[: 1 if start + size == len(content) else 2]:
+        return EITHER  # whole rows of black, as a border is
+    if ending in (".bmp", ".ppm") and len(content) - picture[0].size <= start + size < len(content):
+        return EITHER  # up to the last row, below which nothing can be compared
     return REFUSED
 
 
