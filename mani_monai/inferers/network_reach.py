@@ -27,9 +27,15 @@ def network_reach(network: nn.Module) -> int:
         network: takes pictures of any size.
 
     Raises:
-        InputError: when it looks at the whole picture, as with instance normalisation.
+        InputError: when it looks at the whole picture, as with instance normalisation, or interpolates between the
+            picture's corners, so that the same pixels have other answers in a picture of another size.
     """
     if network not in _known:
+        if any(isinstance(part, nn.Upsample) and part.align_corners for part in network.modules()):
+            raise InputError(
+                "the network interpolates from corner to corner, so parts of a large picture would not add up; train "
+                'one with the upsample "deconv".'
+            )
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
             averaging = _averaging(copy.deepcopy(network).cpu().float().eval().requires_grad_(False))
             found = next((far for far in (_far(averaging, edge) for edge in _EDGES) if far is not None), None)

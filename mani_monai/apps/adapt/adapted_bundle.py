@@ -18,7 +18,6 @@ TRAINED = {
     SOURCE_FREE: "batch statistics of the target, then self-training with MaNi's bound on stored vectors of the source",
 }
 """What a bundle says of its method."""
-"""What a bundle says of its method."""
 ADAPTED = "adapted"
 """Folder of the export in that of the adaptation."""
 

@@ -64,6 +64,28 @@ def test_a_network_that_looks_at_the_whole_picture_is_refused():
         answer_reach(unet_model(("instance", {"affine": True})))
 
 
+@pytest.mark.parametrize(("upsample", "refused"), [("deconv", False), ("pixelshuffle", False), ("nontrainable", True)])
+def test_a_network_is_refused_whose_answer_follows_from_the_pictures_size(upsample, refused):
+    """MONAI interpolates from corner to corner: far from any cut, a part has other values than the whole."""
+    torch.manual_seed(0)
+    network = BasicUNet(2, 3, 2, FEATURES, act="RELU", norm="BATCH", upsample=upsample).eval()
+    for layer in network.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            torch.nn.init.kaiming_normal_(layer.weight)  # so that deep maps matter
+    picture = torch.from_numpy(made_picture(640, 96)).permute(2, 0, 1)[None] / 255
+    with torch.inference_mode():
+        whole, part = network(picture), network(picture[:, :, 160:560])
+    far = slice(176, 224)  # of a part of 400 rows, 176 rows from either cut
+    same = torch.allclose(part[:, :, far], whole[:, :, 160:][:, :, far], rtol=0, atol=1e-4)
+    assert same is not refused
+    model = Model(network, dark_model().declaration.trained(window=-1), "cpu", "float32")
+    if refused:
+        with pytest.raises(InputError, match="the network interpolates from corner to corner"):
+            answer_reach(model)
+    else:
+        assert maps_reach(model) <= 176
+
+
 def test_a_hovernet_looks_as_far_as_its_answer():
     assert answer_reach(painted_model()) == tile_unit(painted_model()) == 164
 

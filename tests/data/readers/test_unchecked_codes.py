@@ -85,6 +85,44 @@ def test_noise_in_a_jpeg_2000_holds_pairs_that_no_code_has(tmp_path):
     assert not is_taken(path, content)
 
 
+def numbered(given: bytes, notes: bytes) -> bytes:
+    """A codestream of one part with a number before each packet, and notes in its header: both are allowed."""
+    content = bytearray(given)
+    content[content.index(b"\xff\x52") + 4] |= 2
+    start = content.index(b"\xff\x90")
+    place, lengths, length = start + 12, [], 0
+    while content[place : place + 2] != b"\xff\x93":
+        size = int.from_bytes(content[place + 2 : place + 4], "big")
+        for byte in content[place + 5 : place + 2 + size]:  # lengths of packets, seven bits a byte
+            length = length << 7 | byte & 127
+            if byte < 128:
+                lengths, length = [*lengths, length], 0
+        place += 2 + size
+    packets, done = b"", place + 2
+    for number, length in enumerate(lengths):
+        packets += b"\xff\x91\0\4" + (number % 2**16).to_bytes(2, "big") + content[done : done + length]
+        done += length
+    assert content[done:] == b"\xff\xd9"
+    assert len(lengths) > 1200
+    segment = b"\xff\x64" + (4 + len(notes)).to_bytes(2, "big") + b"\0\0" + notes
+    head = content[start + 10 : start + 12] + segment + b"\xff\x93"
+    size = (10 + len(head) + len(packets)).to_bytes(4, "big")
+    return bytes(content[:start] + segment + content[start : start + 6] + size + head + packets + b"\xff\xd9")
+
+
+def test_numbers_of_packets_and_notes_of_a_jpeg_2000_are_no_codes(tmp_path):
+    """A number may end with 255, before any byte of a packet; notes may hold what else begins a tile."""
+    path, layers = tmp_path / "a.j2k", [20, 5, 1]
+    options = {"precinct_size": (32, 32), "codeblock_size": (16, 16), "plt": True}
+    Image.fromarray(PICTURE[:160, :200]).save(path, quality_mode="rates", quality_layers=layers, **options)
+    content = numbered(path.read_bytes(), b"\xff\x90\xff\x93\xff\x93 whole")
+    assert jpeg2000_fault(content) == ""
+    assert is_taken(path, content)
+    np.testing.assert_array_equal(read_image(path).pixels, PICTURE[:160, :200])
+    place = content.rindex(b"\xff\x91") - 40
+    assert jpeg2000_fault(content[:place] + b"\xff\x95" + content[place + 2 :]) == "it holds bytes that no code has"
+
+
 def test_empty_packets_of_a_jpeg_2000_are_zeros():
     """Of one tile with three channels, six resolutions and 64 layers there are 1,152 packets."""
     sizes = b"\xff\x4f\xff\x51" + (47).to_bytes(2, "big") + bytes(2)

@@ -14,6 +14,7 @@ _LOSSY_HEAD = 10  # bytes before the first part of a lossy stream: its kind and 
 _START = b"\xff\x4f\xff\x51"  # of a codestream, whose next words are its sizes
 _TILE, _DATA, _CODING = b"\xff\x90", b"\xff\x93", b"\xff\x52"
 _FORBIDDEN = re.compile(rb"\xff[\x90\x93-\xff]")  # a code behind 255 is at most 143; marks of packets are 145 and 146
+_NUMBERED = re.compile(rb"\xff\x91\x00\x04..", re.DOTALL)  # a mark before a packet, with any two bytes as its number
 _ZEROS = re.compile(rb"\0{64,}")
 _LARGEST = 15  # power of two of a precinct's sides where they are not named
 
@@ -85,7 +86,7 @@ def jpeg2000_fault(content: bytes) -> str:
     start = content.find(_START)
     if start < 0:
         return ""
-    header = content[start : content.find(_TILE, start)]
+    header = content[start : _behind_segments(content, start + 2, _TILE)]
     most = max(_packets(header), 63)
     for codes in _tile_codes(content, start + len(header)):
         if _FORBIDDEN.search(codes):
@@ -101,11 +102,18 @@ def _tile_codes(content: bytes, place: int) -> Iterator[bytes]:
     while content[place : place + 2] == _TILE:
         length = int.from_bytes(content[place + 6 : place + 10], "big")
         end = place + length if length else len(content) - 2  # the last part may leave its length out
-        data = content.find(_DATA, place + 12, end)
-        if (length and length < 14) or data < 0:
+        data = _behind_segments(content, place, _DATA)
+        if (length and length < 14) or not place < data < end:
             return
-        yield content[data + 2 : end]
+        yield _NUMBERED.sub(b"\xff\x91", content[data + 2 : end])
         place = end
+
+
+def _behind_segments(content: bytes, place: int, mark: bytes) -> int:
+    """Where a mark comes behind segments, whose own bytes may look like it; the content's end where it does not."""
+    while place + 4 <= len(content) and content[place : place + 2] != mark:
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return min(place, len(content))
 
 
 def _packets(header: bytes) -> int:
