@@ -224,3 +224,21 @@ def test_a_byte_that_fills_a_packed_part_up_is_no_damage(tmp_path):
             "",
             "a part ends within a run",
         ]
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (-10.5, -2.3), (5.6, -6.3), (0.9, -1.5)])
+def test_black_around_a_picture_that_was_turned_to_fit_another_is_no_loss(shift):
+    """By less than half a degree, its edge moves by more than half a row's length from one row to the next."""
+    for degrees in (0.04, 0.07, 0.1, 0.18, 0.27, 0.37, 0.49, -0.05, -0.17, -0.3, -0.44):
+        turned = np.asarray(Image.fromarray(PICTURE).rotate(degrees, translate=shift))
+        assert torn_bytes(turned) == torn_bytes(turned[::-1]) == torn_bytes(turned[..., 1]) == 0
+
+
+def test_every_loss_of_several_is_seen_and_the_longest_is_said():
+    torn = PICTURE.copy()
+    for start, size in ((40_123, 20_000), (100_123, 30_000), (210_001, len(torn.reshape(-1)) - 210_001)):
+        torn.reshape(-1)[start : start + size] = 0
+    assert 29_990 <= torn_bytes(torn) <= 30_000
+    torn = PICTURE.copy()
+    torn.reshape(-1)[40_123:80_123] = torn.reshape(-1)[100_123:] = 0
+    assert torn_bytes(torn) > 130_000 - 6

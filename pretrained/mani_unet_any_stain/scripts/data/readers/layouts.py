@@ -22,6 +22,7 @@ _FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
 _BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 _TORN = 256  # of zeros from which they are asked about
 _BLACK_BESIDE = 0.1  # share of the pixels beside a torn row that may be black, too
+_FRAMED = 8  # black pixels in a row at a picture's edge that are no loss, as of a picture that was turned or shifted
 
 
 def check_layout(opened: OpenedPicture, image: Image.Image) -> None:
@@ -170,7 +171,8 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
 
     Files store rows one behind the other. So a stretch of lost bytes begins within a row, and goes on in the next
     one. Black that belongs to a picture has an edge that is alike in neighbouring rows. Black within one row may be
-    a line that somebody drew.
+    a line that somebody drew. A picture that was turned a little to fit another one has such stretches, too: it has
+    black at other places of its edge.
 
     Args:
         values: HW or HWC, 8 bits, its rows in the order of the file.
@@ -183,12 +185,20 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], black.ravel(), [False]]).view(np.int8)))
     starts, ends = edges[::2], edges[1::2]
     chosen = (ends - starts >= least) & (starts >= width) & (starts % width > 0)
-    longest = 0
+    longest, rest = 0, black.ravel().copy()
     for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
         (top, left), (bottom, right) = divmod(start, width), divmod(end, width)
         torn = black[top - 1, left:].mean() <= _BLACK_BESIDE
         if end < black.size:  # else it is the last bytes of all
             torn = torn and bottom > top and right > 0 and bottom + 1 < height
             torn = torn and black[bottom + 1, :right].mean() <= _BLACK_BESIDE
-        longest = max(longest, end - start) if torn else longest
+        if torn:
+            longest, rest[start:end] = max(longest, end - start), False
+    if longest and _is_framed(rest.reshape(height, width)):
+        return 0
     return longest * (1 if values.ndim == 2 else values.shape[2])
+
+
+def _is_framed(black: NDArray[np.bool_]) -> bool:
+    edges = (black[0], black[-1], black[:, 0], black[:, -1])
+    return any(np.convolve(edge, np.ones(_FRAMED), "valid").max() == _FRAMED for edge in edges if len(edge) >= _FRAMED)
