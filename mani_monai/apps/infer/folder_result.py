@@ -15,7 +15,7 @@ from mani_monai.utils.folders import file_hash
 from mani_monai.utils.json_files import save_json, write_csv
 
 RECORDS = "records"
-FORM = 6  # raise it when the same weights would give other outputs
+FORM = 7  # raise it when the same weights would give other outputs
 DONE, BEFORE, FAILED = "done", "done before", "failed"
 NOT_KNOWN = "pixel size not known"
 

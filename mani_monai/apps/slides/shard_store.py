@@ -17,7 +17,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
-FORM = 7
+FORM = 8
 """Counted up whenever other shards would come of the same key."""
 COMPRESSION = "zstd"
 _UNREAD, _TILES = b"unread", b"tiles"
