@@ -234,6 +234,15 @@ def test_black_around_a_picture_that_was_turned_to_fit_another_is_no_loss(shift)
         assert torn_bytes(turned) == torn_bytes(turned[::-1]) == torn_bytes(turned[..., 1]) == 0
 
 
+def test_black_around_a_turned_picture_is_no_loss_of_its_tiles(tmp_path):
+    whole = Image.fromarray(PICTURE[:230, :260])  # its last tiles are four columns wide
+    for degrees in (-17, -5, -0.3, 0.2, 1, 9, 17, 31):
+        for shift in ((0, 0), (3.4, -6.3)):
+            turned = np.asarray(whole.rotate(degrees, translate=shift))
+            tifffile.imwrite(tmp_path / "turned.tif", turned, photometric="rgb", tile=(64, 64))
+            assert np.array_equal(read_image(tmp_path / "turned.tif").pixels, turned)
+
+
 def test_every_loss_of_several_is_seen_and_the_longest_is_said():
     torn = PICTURE.copy()
     for start, size in ((40_123, 20_000), (100_123, 30_000), (210_001, len(torn.reshape(-1)) - 210_001)):

@@ -22,6 +22,7 @@ _FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
 _BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 _TORN = 256  # of zeros from which they are asked about
 _BLACK_BESIDE = 0.1  # share of the pixels beside a torn row that may be black, too
+_NARROW = 32  # columns of a tile from which a loss can be told from an edge
 _FRAMED = 8  # black pixels in a row at a picture's edge that are no loss, as of a picture that was turned or shifted
 
 
@@ -51,31 +52,41 @@ def check_layout(opened: OpenedPicture, image: Image.Image) -> None:
         raise InputError(f"{opened.path}: holds signed numbers; store it as 8-bit RGB.")
     if page and page.planarconfig == PLANARCONFIG.SEPARATE and page.samplesperpixel > 1 and opened.bits > 8:
         raise InputError(f"{opened.path}: holds its channels as planes of {opened.bits} bits; store it as 8-bit RGB.")
-    if lost := max((torn_bytes(values) for values in _stored_rows(opened, image)), default=0):
+    if lost := max(_lost_bytes(opened, image), default=0):
         remedy = "copy it again, or save it as PNG where it is whole"
         raise InputError(f"{opened.path}: is damaged ({lost:,} bytes of its pixels are zeros); {remedy}.")
 
 
-def _stored_rows(opened: OpenedPicture, image: Image.Image) -> Iterator[NDArray[np.uint8]]:
-    """Pixels that the file holds unpacked, as they follow each other there."""
+def _lost_bytes(opened: OpenedPicture, image: Image.Image) -> Iterator[int]:
+    """How many bytes are lost of pixels that the file holds unpacked, part by part as they follow each other there.
+
+    None of a tile where the picture's edge is black elsewhere: it was turned or moved, and its own edge may look so.
+    Nor of narrow tiles.
+    """
     page = opened.page
     if image.mode not in ("L", "RGB", "RGBX"):
         return
     if page is None:
         if image.format in ("BMP", "DIB", "PPM"):
             values = np.asarray(image)
-            yield values
+            yield torn_bytes(values)
             if image.format != "PPM":  # which mostly begins with the last row
-                yield values[::-1]
+                yield torn_bytes(values[::-1])
         return
     if page.compression != COMPRESSION.NONE or page.photometric == PHOTOMETRIC.MINISWHITE:
         return
     values = np.asarray(image)
     planes = [values[..., channel] for channel in range(3)] if page.planarconfig == PLANARCONFIG.SEPARATE else [values]
-    height, width = (page.tilelength, page.tilewidth) if page.is_tiled else values.shape[:2]
-    for plane in planes:
-        for top, left in product(range(0, values.shape[0], height), range(0, values.shape[1], width)):
-            yield plane[top : top + height, left : left + width]
+    if not page.is_tiled:
+        yield from map(torn_bytes, planes)
+        return
+    corners = product(range(0, values.shape[0], page.tilelength), range(0, values.shape[1], page.tilewidth))
+    for (top, left), plane in product(corners, planes):
+        tile = np.s_[top : top + page.tilelength, left : left + page.tilewidth]
+        if plane[tile].shape[1] >= _NARROW and (lost := torn_bytes(plane[tile])):
+            others = _black(plane)
+            others[tile] = False
+            yield 0 if _is_framed(others) else lost
 
 
 def check_channels(opened: OpenedPicture) -> None:
@@ -177,7 +188,7 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
     Args:
         values: HW or HWC, 8 bits, its rows in the order of the file.
     """
-    black: NDArray[np.bool_] = np.asarray(values == 0 if values.ndim == 2 else ~values.any(axis=2))
+    black = _black(values)
     least = -(-_TORN // (1 if values.ndim == 2 else values.shape[2]))
     if black.size < least or not black.any():
         return 0
@@ -197,6 +208,10 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
     if longest and _is_framed(rest.reshape(height, width)):
         return 0
     return longest * (1 if values.ndim == 2 else values.shape[2])
+
+
+def _black(values: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray(values == 0 if values.ndim == 2 else ~values.any(axis=2))
 
 
 def _is_framed(black: NDArray[np.bool_]) -> bool:
