@@ -122,7 +122,8 @@ def test_scores_without_its_statistics_are_not_those_of_reestimated_weights(run)
         said = {"statistics": statistics} if statistics else {}
         write(run / place / "metrics.json", {"selections": selections, **said})
     for options in ({}, {"evaluation": str(run / "plain")}, {"evaluation": str(run / "half")}):
-        with pytest.raises(InputError, match=r"not made with model_adabn\.pt's batch statistics; evaluate .* adabn"):
+        said = r"not made with model_adabn\.pt.s batch statistics; score the run with mani evaluate --overlays adabn, "
+        with pytest.raises(InputError, match=said):
             read_run(run, **asked, **options)
     for place in ("adabn", "evaluation"):
         scores = read_run(run, **asked, evaluation=str(run / place)).scores

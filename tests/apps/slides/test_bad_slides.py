@@ -153,7 +153,7 @@ def test_a_region_that_crosses_itself_is_repaired_and_one_a_little_over_the_edge
 @pytest.mark.parametrize(("name", "opened"), [("a.geojson", open), ("a.geojson.gz", gzip.open)])
 def test_a_file_of_more_points_than_can_be_is_not_read_to_its_end(slide, tmp_path, monkeypatch, name, opened):
     path = geojson(tmp_path / name, np.zeros((20_000, 2)).tolist(), opened=opened)
-    monkeypatch.setattr(geojson_outlines.read_polygons, "__defaults__", (10_000,))
+    monkeypatch.setattr(geojson_outlines, "_MOST_REGIONS", 10_000)
     monkeypatch.setattr(geojson_outlines.json, "loads", lambda text: pytest.fail("it was parsed"))
     with pytest.raises(InputError, match=r"a\.geojson(\.gz)?: holds more than 0 MB of outlines; draw fewer points"):
         read_region(path, open_slide(slide))
