@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from mani_monai.apps.prepare.conversion import Conversion, convert_all
-from mani_monai.apps.prepare.dataset_folder import building, move_to, place_of
+from mani_monai.apps.prepare.dataset_folder import place_of
 from mani_monai.apps.prepare.mask_doubts import ACCEPT
 from mani_monai.apps.prepare.prepared_images import Preparation
 from mani_monai.apps.prepare.prepared_lists import write_lists, write_summary
@@ -14,6 +14,7 @@ from mani_monai.apps.prepare.splits import grouped_folds, native_split, random_s
 from mani_monai.apps.prepare.windows import WindowGrid
 from mani_monai.data.readers.records import Listing
 from mani_monai.utils import InputError
+from mani_monai.utils.built_folder import building, move_to
 
 SPLITS = FOLDS = 5
 

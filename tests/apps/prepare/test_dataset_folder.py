@@ -1,79 +1,19 @@
-"""What killed preparations leave, and who may clear it."""
+"""A data set's place, and signals that end a preparation."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from raw_images import hidden
 from warm_python import run_python
 
-from mani_monai.apps.prepare import dataset_folder
-from mani_monai.apps.prepare.dataset_folder import building, move_to, place_of
+from mani_monai.apps.prepare.dataset_folder import place_of
 from mani_monai.utils import InputError
 from mani_monai.utils.one_line import STOPPED
-
-
-@pytest.fixture
-def dead():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def leave(place: Path, name: str, process: int, kind: str, host: str | None = None) -> Path:
-    host = dataset_folder._HOST if host is None else host
-    folder = place / f".{name}.{host}-{process}.{kind}"
-    (folder / "images").mkdir(parents=True)
-    (folder / "images" / "a.png").touch()
-    return folder
-
-
-def test_what_a_killed_preparation_left_is_cleared(tmp_path, dead):
-    leave(tmp_path, "mine", dead, "partial")
-    (tmp_path / "mine").mkdir()
-    leave(tmp_path, "mine", dead, "old")
-    with building(tmp_path / "mine") as new:
-        assert hidden(tmp_path) == []
-        new.mkdir()
-    assert hidden(tmp_path) == []
-    assert not list((tmp_path / "mine").iterdir())
-
-
-def test_a_data_set_that_was_moved_away_goes_back(tmp_path, dead):
-    leave(tmp_path, "mine", dead, "old")
-    with building(tmp_path / "mine"):
-        assert (tmp_path / "mine" / "images" / "a.png").is_file()
-
-
-def test_others_are_left_alone(tmp_path, dead):
-    others = [
-        leave(tmp_path, "mine", os.getppid(), "partial"),
-        leave(tmp_path, "mine", dead, "partial", host="elsewhere"),
-        leave(tmp_path, "mine.x", dead, "partial"),
-        leave(tmp_path, "mine", dead, "kept"),
-    ]
-    with building(tmp_path / "mine"):
-        pass
-    assert all((folder / "images" / "a.png").is_file() for folder in others)
-
-
-def test_a_data_set_takes_its_place_whole(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "old").touch()
-    with building(tmp_path / "mine") as new:
-        new.mkdir()
-        (new / "dataset.json").touch()
-        move_to(tmp_path / "mine", new)
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["dataset.json"]
-    assert hidden(tmp_path) == []
 
 
 def test_a_place_that_may_not_be_looked_at(tmp_path, monkeypatch):
