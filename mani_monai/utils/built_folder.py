@@ -16,10 +16,10 @@ _OWN = re.compile(r"\.(?P<name>.+)\.(?P<host>\w*)-(?P<process>\d+)\.(?P<kind>par
 
 @contextmanager
 def building(folder: Path) -> Iterator[Path]:
-    """Gives a hidden folder beside a data set's place, which is gone after the block, however that ends.
+    """Gives a hidden folder beside a folder's place, which is gone after the block, however that ends.
 
-    Before, what preparations of the same data set left that were killed on this machine is cleared; a data set that
-    one of them had moved out of its place goes back.
+    Before, what processes left that were killed on this machine while they built the same folder is cleared; a folder
+    that one of them had moved out of its place goes back.
 
     Args:
         folder: the place.
@@ -36,11 +36,20 @@ def building(folder: Path) -> Iterator[Path]:
 
 
 def move_to(folder: Path, new: Path) -> None:
-    """Puts ``new`` in the place of ``folder``, which is gone for no longer than two renames take."""
+    """Puts ``new`` in the place of ``folder``, which is gone for no longer than two renames take.
+
+    Raises:
+        OSError: when it cannot be moved; ``folder`` is then as it was.
+    """
     old = new.with_suffix(".old")
     if folder.exists():
         folder.rename(old)
-    new.rename(folder)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -68,3 +68,22 @@ def test_a_data_set_takes_its_place_whole(tmp_path):
         move_to(tmp_path / "mine", new)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["dataset.json"]
     assert hidden(tmp_path) == []
+
+
+def test_an_older_folder_outlives_a_new_one_that_cannot_be_moved(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "old").touch()
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name.endswith(".partial"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with building(tmp_path / "mine") as new:
+        new.mkdir()
+        with pytest.raises(OSError, match="No space"):
+            move_to(tmp_path / "mine", new)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["old"]
+    assert hidden(tmp_path) == []

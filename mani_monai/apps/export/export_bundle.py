@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from mani_monai.inference_config import inference_config, with_channels
 from mani_monai.provenance import TRAINING
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, write_archive, write_hashes
+from mani_monai.utils.built_folder import building, move_to
 from mani_monai.utils.files import load_network, raise_unwritten, write_state
 from mani_monai.utils.json_files import config_text
 
@@ -84,26 +84,21 @@ def export_bundle(
     version = check_version(version or metadata["version"])
     folder, archive = out / bundle.name, out / f"{bundle.name}_v{version}.zip"
     _check_place(folder, version, overwrite)
-    building = out / f".{bundle.name}.{os.getpid()}.partial" / bundle.name
     try:
-        building.mkdir(parents=True)
-        difference = _build(building, bundle, run, metadata, version, change, forms, compared)
-        hashes = write_hashes(building)
-        if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
-            remedy = "raise --version and pass --overwrite, or choose another --out"
-            raise InputError(f"{folder}: holds other weights, configs or scores of version {version}; {remedy}.")
-        if overwrite or not folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            building.rename(folder)
-            written = True
-        else:
-            written = False
+        with building(folder) as new:
+            new.mkdir(parents=True)
+            difference = _build(new, bundle, run, metadata, version, change, forms, compared)
+            hashes = write_hashes(new)
+            if not overwrite and folder.exists() and json.loads((folder / HASHES).read_text()) != hashes:
+                remedy = "raise --version and pass --overwrite, or choose another --out"
+                raise InputError(f"{folder}: holds other weights, configs or scores of version {version}; {remedy}.")
+            written = overwrite or not folder.exists()
+            if written:
+                move_to(folder, new)
         write_archive(folder, archive)
     except Exception as error:
         raise_unwritten(error, out)
         raise
-    finally:
-        shutil.rmtree(building.parent, ignore_errors=True)
     return Exported(folder, archive, difference, written)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from mani_monai.data.readers.rasters import read_image
 from mani_monai.model import Model
 from mani_monai.transforms.rescaling import rescaled
 from mani_monai.utils import InputError
+from mani_monai.utils.built_folder import building, move_to
 from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.places import place_of
@@ -65,18 +64,15 @@ def write_qupath_folder(model: Model, out: str | Path, mpp: float | None = None)
     folder = Path(out) / f"{model.name}_qupath"
     if folder.exists() and not (folder / DESCRIPTION).is_file():
         raise InputError(f"{folder}: holds something that was not exported here; choose another --out.")
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
-        building.mkdir(parents=True)
-        with phase("writing the network for QuPath"):
-            _write(building, network, model, size)
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
+        with building(folder) as new:
+            new.mkdir(parents=True)
+            with phase("writing the network for QuPath"):
+                _write(new, network, model, size)
+            move_to(folder, new)
     except Exception as error:
         raise_unwritten(error, folder)
         raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from mani_monai.provenance import TRAINING
 from mani_monai.transforms.save_nuclei import ENDINGS
 from mani_monai.utils import InputError
 from mani_monai.utils.archive import HASHES, files_of, write_hashes
+from mani_monai.utils.built_folder import building, move_to
 from mani_monai.utils.files import raise_unwritten
 from mani_monai.utils.folders import file_hash
 from mani_monai.utils.templates import render_template
@@ -60,27 +60,24 @@ def zoo_request(exported: str | Path, out: str | Path, url: str | None = None) -
         )
     folder = out / "models" / exported.name
     test = out / "ci" / "unit_tests" / f"test_{exported.name}.py"
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
-        shutil.copytree(exported, building)
-        metadata = _with_versions(building / "configs" / "metadata.json")
-        card = (exported / "docs" / "README.md").read_text(encoding="utf-8")
-        (building / "docs" / "README.md").write_text(zoo_card(card, metadata, _scores(exported)), encoding="utf-8")
-        (building / HASHES).unlink()
-        write_hashes(building)  # of the large files, too, which the zoo fetches into their places
-        if large:
-            (building / LARGE_FILES).write_text(_large_files(large, str(url)), encoding="utf-8")
-            for name in large:
-                (building / name).unlink()
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
+        with building(folder) as new:
+            shutil.copytree(exported, new)
+            metadata = _with_versions(new / "configs" / "metadata.json")
+            card = (exported / "docs" / "README.md").read_text(encoding="utf-8")
+            (new / "docs" / "README.md").write_text(zoo_card(card, metadata, _scores(exported)), encoding="utf-8")
+            (new / HASHES).unlink()
+            write_hashes(new)  # of the large files, too, which the zoo fetches into their places
+            if large:
+                (new / LARGE_FILES).write_text(_large_files(large, str(url)), encoding="utf-8")
+                for name in large:
+                    (new / name).unlink()
+            move_to(folder, new)
         test.parent.mkdir(parents=True, exist_ok=True)
         test.write_text(_unit_test(exported), encoding="utf-8")
     except Exception as error:
         raise_unwritten(error, out)
         raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from mani_monai.model import Model
 from mani_monai.run.start_run import move_run
 from mani_monai.transforms.rescaling import LEAST_SIDE
 from mani_monai.utils import InputError, failure_reason
+from mani_monai.utils.built_folder import building, move_to
 from mani_monai.utils.files import save_atomically
 from mani_monai.utils.json_files import save_json
 
@@ -126,32 +126,28 @@ def train(
     """
     if unlabelled is not None and not unlabelled:
         raise InputError("every image of the datastore has a label; add images without one to adapt to.")
-    building = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    shutil.rmtree(building, ignore_errors=True)
     try:
-        building.mkdir(parents=True)
-        data = building / "data"
-        domains = prepare_domains(labelled, unlabelled or [], data, options["crop_size"], mpp=model.mpp)
-        for line in domains.left_out:
-            print(f"left out: {line}", flush=True)
-        if options[START]:
-            save_atomically(model.state, building / "start.pt")
-        method = SUPERVISED if unlabelled is None else ADAPT
-        overlay = building / "label.json"
-        save_json(overlay, _settings(model, domains, options, building))
-        head = head_of(model.declaration)
-        configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method, *head)), overlay]
-        _run(configs)
-        move_run(building, out)
-        # images and labels, and what only the training needed
-        for copies in (*(building / name for name in LEFT_OVERS), *(building / "data").glob("*/[il]*")):
-            shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
-        shutil.rmtree(out, ignore_errors=True)
-        building.rename(out)
+        with building(out) as new:
+            new.mkdir(parents=True)
+            data = new / "data"
+            domains = prepare_domains(labelled, unlabelled or [], data, options["crop_size"], mpp=model.mpp)
+            for line in domains.left_out:
+                print(f"left out: {line}", flush=True)
+            if options[START]:
+                save_atomically(model.state, new / "start.pt")
+            method = SUPERVISED if unlabelled is None else ADAPT
+            overlay = new / "label.json"
+            save_json(overlay, _settings(model, domains, options, new))
+            head = head_of(model.declaration)
+            configs = [*(find_config(BUNDLE, name) for name in ("train", "small", method, *head)), overlay]
+            _run(configs)
+            move_run(new, out)
+            # images and labels, and what only the training needed
+            for copies in (*(new / name for name in LEFT_OVERS), *(new / "data").glob("*/[il]*")):
+                shutil.rmtree(copies) if copies.is_dir() else copies.unlink(missing_ok=True)
+            move_to(out, new)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error}); free some space, or mend its permissions.") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return out / WEIGHTS
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import asdict
@@ -21,6 +19,7 @@ from mani_monai.apps.slides.slide_tissue import tissue_of
 from mani_monai.data.pixel_size import PixelSize
 from mani_monai.large_picture import Window
 from mani_monai.utils import InputError
+from mani_monai.utils.built_folder import building, move_to
 from mani_monai.utils.folders import replacing
 from mani_monai.utils.json_files import read_object, save_json
 
@@ -80,27 +79,23 @@ def sample_windows(
         return list(written["problems"])
     if held and not _give_again(facts, written.get("facts"), held):
         raise InputError(f"{folder}: the adaptation was made of other pictures; choose another --out, or delete it.")
-    new = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(new, ignore_errors=True)
     try:
-        new.mkdir(parents=True)
-        windows: dict[str, Any] = {}
-        each = max(count // max(len(paths), 1), 1)
-        for path in paths:
-            try:
-                with closing(open_slide(path, otherwise=otherwise)) as slide:
-                    windows |= _written(slide, new, um, each, edge, seed)
-            except InputError as error:
-                problems.append(str(error))
-        if not windows:
-            raise InputError("\n".join([*problems[:10], f"{slides}: no slide gave a picture."]))
-        save_json(new / PLACES, {"facts": facts, "windows": windows, "problems": problems})
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(new, folder)
+        with building(folder) as new:
+            new.mkdir(parents=True)
+            windows: dict[str, Any] = {}
+            each = max(count // max(len(paths), 1), 1)
+            for path in paths:
+                try:
+                    with closing(open_slide(path, otherwise=otherwise)) as slide:
+                        windows |= _written(slide, new, um, each, edge, seed)
+                except InputError as error:
+                    problems.append(str(error))
+            if not windows:
+                raise InputError("\n".join([*problems[:10], f"{slides}: no slide gave a picture."]))
+            save_json(new / PLACES, {"facts": facts, "windows": windows, "problems": problems})
+            move_to(folder, new)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); name another --out.") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return problems
 
 
