@@ -25,7 +25,8 @@ from PIL import Image
 from mani_monai.__main__ import ENVIRONMENT
 from mani_monai.apps.slides import slide_work
 from mani_monai.apps.slides.slides_run import run_slides
-from mani_monai.apps.slides.tile_nuclei import SlideTask
+from mani_monai.apps.slides.tile_grid import Tile
+from mani_monai.apps.slides.tile_nuclei import Answer, SlideTask
 from mani_monai.inferers import AutocastInferer, WholeImageInferer
 from mani_monai.model import Model
 from mani_monai.utils.memory import keep_freed_memory
@@ -167,14 +168,14 @@ def _measured(
         write_slide(path, edge, made_tissue(tissue))
         model = Model.open(bundle, "cpu", precision)
         shapes: Counter[tuple[int, ...]] = Counter()
-        maps, passes = SlideTask.maps, WholeImageInferer.__call__
+        answer, passes = SlideTask.answer, WholeImageInferer.__call__
 
-        def noted(task: SlideTask, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def noted(task: SlideTask, tile: Tile, picture: NDArray[np.uint8], times: int = 1) -> Answer | None:
             shapes[picture.shape] += 1
-            return maps(task, picture)
+            return answer(task, tile, picture, times)
 
         WholeImageInferer.__call__ = clock.timed("network", passes)  # type: ignore[method-assign]
-        SlideTask.maps = clock.timed("tissue", noted)  # type: ignore[method-assign]
+        SlideTask.answer = clock.timed("tissue", noted)  # type: ignore[method-assign]
         SlideTask.read = clock.timed("reading", SlideTask.read)  # type: ignore[method-assign]
         SlideTask.quality = clock.timed("quality", SlideTask.quality)  # type: ignore[method-assign]
         SlideTask.table = clock.timed("parting", SlideTask.table)  # type: ignore[method-assign]

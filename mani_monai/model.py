@@ -183,12 +183,15 @@ class Model:
         colours, declaration = measured(self, whole)
         return colours, self.declared(declaration)
 
-    def maps(self, picture: NDArray[np.uint8], whole: Whole = None) -> NDArray[np.float32]:
+    def maps(
+        self, picture: NDArray[np.uint8], whole: Whole = None, tissue: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float32]:
         """The network's answer for a picture; what is no tissue is shown to it as glass, and holds no nuclei.
 
         Args:
             picture: HW3 RGB, at the network's pixel size.
             whole: HW3 RGB whose tissue stains are normalised by, or what was measured of it; itself by default.
+            tissue: HW, the picture's :func:`tissue_mask` where that is known.
 
         Returns:
             KHW, rows then columns; what :meth:`nuclei` takes.
@@ -198,7 +201,8 @@ class Model:
         """
         if isinstance(whole, np.ndarray) and whole.shape == picture.shape:
             whole = None
-        shown = shown_as_glass(picture, tissue := tissue_mask(picture))
+        tissue = tissue_mask(picture) if tissue is None else tissue
+        shown = shown_as_glass(picture, tissue)
         measured = whole is None and self.input.takes_mask
         image = self.input.of_shown(shown, whole, tissue_mask(shown, (picture, tissue)) if measured else None)
         with torch.inference_mode():

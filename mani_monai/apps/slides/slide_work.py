@@ -27,7 +27,7 @@ from mani_monai.apps.slides.slide_result import BEFORE, DONE, FAILED, INCOMPLETE
 from mani_monai.apps.slides.slide_stains import tissue_colours
 from mani_monai.apps.slides.slide_tissue import counted_region, region_mm2
 from mani_monai.apps.slides.tile_grid import CORE, LARGEST_WINDOW, Tile, share_of, tile_grid
-from mani_monai.apps.slides.tile_nuclei import SCHEMA, SlideTask
+from mani_monai.apps.slides.tile_nuclei import SCHEMA, Answer, SlideTask
 from mani_monai.apps.slides.tile_quality import SlideQuality, TileQuality
 from mani_monai.apps.slides.window_reach import maps_reach, tile_unit
 from mani_monai.data.pixel_size import PixelSize
@@ -135,14 +135,14 @@ class SlideWork:
                 unread.append(str(error))
                 return tile, None
 
-        def ask(item: tuple[Tile, NDArray[np.uint8] | None]) -> tuple[Tile, NDArray[np.float32] | None]:
+        def ask(item: tuple[Tile, NDArray[np.uint8] | None]) -> tuple[Tile, Answer | None]:
             tile, picture = item
-            return tile, None if picture is None else task.maps(picture)
+            return tile, None if picture is None else task.answer(tile, picture)
 
-        def part(item: tuple[Tile, NDArray[np.float32] | None]) -> pa.Table:
-            tile, maps = item
+        def part(item: tuple[Tile, Answer | None]) -> pa.Table:
+            tile, answer = item
             try:
-                return SCHEMA.empty_table() if maps is None else task.table(tile, maps)
+                return SCHEMA.empty_table() if answer is None else task.table(tile, answer)
             except InputError as error:  # around its first window
                 unread.append(str(error))
                 return SCHEMA.empty_table()

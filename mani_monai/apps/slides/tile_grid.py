@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon, box, clip_by_rect, prepare
 
 from mani_monai.inferers.whole_image_inferer import MOST_BLOCKED
@@ -74,6 +76,27 @@ class TileGrid:
             window.bottom - self.blind * (window.bottom < self.shape[0]),
             window.right - self.blind * (window.right < self.shape[1]),
         )
+
+    def around(self, window: Window, tissue: NDArray[np.bool_]) -> Window | None:
+        """The part of a window that decides about nuclei in its tissue: its box, and the reach around that.
+
+        Args:
+            window: as :meth:`window` gives it.
+            tissue: HW, where in it nuclei may lie.
+
+        Returns:
+            it starts at multiples of the unit, as windows do; None where there is no tissue.
+        """
+        spans = []
+        for axis, first, last in ((1, window.top, window.bottom), (0, window.left, window.right)):
+            places = np.flatnonzero(tissue.any(axis=axis))
+            if not len(places):
+                return None
+            start = (first + int(places[0]) - self.reach) // self.unit * self.unit
+            stop = -(-(first + int(places[-1]) + 1 + self.reach) // self.unit) * self.unit
+            spans.append((max(start, first), min(stop, last)))
+        (top, bottom), (left, right) = spans
+        return Window(top, left, bottom, right)
 
     @property
     def most_shards(self) -> int:

@@ -24,6 +24,7 @@ from mani_monai.nuclei import nuclei_of
 from mani_monai.transforms.polygons import instance_polygons
 from mani_monai.transforms.rescaling import Frame
 from mani_monai.transforms.stain_normalisation import TissueColours
+from mani_monai.transforms.tissue import tissue_mask
 
 DECIMALS = 4
 """Of measures: beyond them a sum may depend on where its window lies."""
@@ -62,6 +63,10 @@ SCHEMA = pa.schema(
     metadata={b"geo": json.dumps(_GEO).encode()},
 )
 """Coordinates are pixels of the slide, x to the right and y down from its top left corner."""
+
+
+Answer = tuple[NDArray[np.float32], Window]
+"""The network's answer, KHW, and where on its grid it lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +111,26 @@ class SlideTask:
         columns = slice(core.left - window.left, core.right - window.left)
         return tile_quality(picture[rows, columns], core, self.ratio, self.um, self.tissue)
 
-    def maps(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network's answer."""
-        return self.model.maps(picture, self.colours)
+    def answer(self, tile: Tile, picture: NDArray[np.uint8], times: int = 1) -> Answer | None:
+        """What the network says of a tile's window, where it has tissue.
 
-    def table(self, tile: Tile, maps: NDArray[np.float32]) -> pa.Table:
+        Args:
+            tile: the tile.
+            picture: as :meth:`read` gives it.
+            times: likewise.
+
+        Returns:
+            None where the window has no tissue, and so no nuclei.
+        """
+        window, tissue = self.grid.window(tile, times * self.grid.halo), tissue_mask(picture)
+        seen = self.grid.around(window, tissue)
+        if seen is None:
+            return None
+        rows = slice(seen.top - window.top, seen.bottom - window.top)
+        columns = slice(seen.left - window.left, seen.right - window.left)
+        return self.model.maps(picture[rows, columns], self.colours, tissue[rows, columns]), seen
+
+    def table(self, tile: Tile, answer: Answer) -> pa.Table:
         """The nuclei that a tile owns, from the network's answer to its window.
 
         A nucleus belongs to the tile whose core holds the top left corner of its bounding box. It is the whole slide's
@@ -120,12 +140,10 @@ class SlideTask:
         Raises:
             InputError: when pixels cannot be decoded or the answer is not finite.
         """
-        window = self.grid.window(tile, self.grid.halo)
-        maps, window = self._trusted(maps, window)
+        maps, window = self._trusted(*answer)
         instances, cut, unsettled = self._owned(tile, window, maps)
-        if unsettled:
-            window = self.grid.window(tile, 2 * self.grid.halo)
-            maps, window = self._trusted(self.maps(self.read(tile, 2)), window)
+        if unsettled and (wider := self.answer(tile, self.read(tile, 2), 2)):
+            maps, window = self._trusted(*wider)
             instances, cut, _ = self._owned(tile, window, maps)
         return self._rows(instances, maps, window, cut)
 

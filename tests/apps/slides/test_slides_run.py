@@ -88,6 +88,19 @@ def test_nuclei_are_those_of_the_model_on_the_same_pixels(tmp_path):
     np.testing.assert_array_equal(filled, nuclei.instances > 0)
 
 
+def test_a_network_is_asked_about_tissue_alone_which_changes_no_nucleus(tmp_path):
+    picture = made_picture(700, 800, nuclei=40, glass=250)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (tmp_path / "all.geojson").write_text(json.dumps(shapely.geometry.mapping(shapely.box(0, 0, 800, 700))))
+    model, asked = dark_model(), []
+    model.network.register_forward_pre_hook(lambda _, images: asked.append(tuple(images[0].shape[2:])))
+    run(tmp_path / "a.png", tmp_path / "out", 320, model, mpp=0.25, roi=str(tmp_path / "all.geojson"))
+    areas = [row["area_um2"] for row in nuclei_of(tmp_path / "out")]
+    assert sorted(areas) == sorted(np.round(dark_model(window=-1)(picture, mpp=0.25).table["area_um2"], 4).tolist())
+    assert len(areas) > 10
+    assert sum(np.prod(shape) for shape in asked) < 700 * 800, "nine tiles, whose windows overlap"
+
+
 def test_a_nucleus_larger_than_every_window_is_kept_once_and_flagged(tmp_path):
     picture = made_picture(420, 240, nuclei=0)
     picture[60:360, 100:140] = (90, 50, 140)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from shapely import box, union_all
 
@@ -41,6 +42,15 @@ def test_every_first_corner_lies_in_one_core():
 
 def test_what_is_trusted_ends_before_a_cut_but_not_before_the_slide_does():
     assert GRID.trusted(Window(0, 16, 400, 1500)) == Window(0, 56, 360, 1500)
+
+
+def test_around_tissue_lies_the_reach_and_no_cut_of_its_own():
+    window, tissue = Window(96, 160, 500, 700), np.zeros((404, 540), bool)
+    assert GRID.around(window, tissue) is None
+    tissue[100:201, 300:421] = True  # rows 196 to 296, columns 460 to 580 of the grid; 60 around it, then to 16
+    assert GRID.around(window, tissue) == Window(128, 400, 368, 656)
+    tissue[0, 0] = tissue[-1, -1] = True
+    assert GRID.around(window, tissue) == window
 
 
 @pytest.mark.parametrize(("core", "found"), [(2048, 2048), (5000, 2112), (3, 16)])
