@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mani_monai.apps.slides.slide_result import last_line, reason_of
 from mani_monai.apps.slides.slides_run import run_slides
@@ -14,6 +16,7 @@ from mani_monai.utils import InputError
 from mani_monai.utils.library_words import quiet_decoders
 
 TRIES = 3  # of an actor that dies; done shards stay done
+ANSWER = 10.0  # seconds that a cluster has to answer
 DEFAULTS = {"include_dashboard": False, "log_to_driver": False}
 _PATHS = ("bundle", "slides", "out", "tissue", "roi")
 
@@ -58,6 +61,7 @@ def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Map
         from ray.util import ActorPool  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError('--cluster ray: needs a package: pip install "mani-monai[ray]".') from error
+    check_answers(str((parameters or {}).get("address") or ""))
     try:
         ray.init(**{**DEFAULTS, **dict(parameters or {})})
     except SystemExit as error:  # Ray's own end where no cluster answers
@@ -76,6 +80,29 @@ def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Map
         return [line for shard in shards if (line := _failure(pool, shard))]
     finally:
         ray.shutdown()
+
+
+def check_answers(address: str) -> None:
+    """Refuses an address where nothing listens, at which Ray itself tries for twenty minutes.
+
+    Args:
+        address: of ``ray.init``; one without a port, such as "auto", is Ray's to look up.
+
+    Raises:
+        InputError: where nothing listens.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        host, port = place.hostname, place.port
+    except ValueError as error:
+        raise InputError(f"--cluster ray: the address {address} is none ({error}); write host:port.") from error
+    if not host or not port:
+        return
+    try:
+        socket.create_connection((host, port), ANSWER).close()
+    except OSError as error:
+        remedy = "start Ray there, or correct the address in --cluster_options"
+        raise InputError(f"--cluster ray: nothing answers at {address} ({error.strerror or error}); {remedy}.") from error
 
 
 def _failure(pool: Any, shard: str) -> str:
