@@ -102,7 +102,8 @@ def check_answers(address: str) -> None:
         socket.create_connection((host, port), ANSWER).close()
     except OSError as error:
         remedy = "start Ray there, or correct the address in --cluster_options"
-        raise InputError(f"--cluster ray: nothing answers at {address} ({error.strerror or error}); {remedy}.") from error
+        reason = error.strerror or str(error)
+        raise InputError(f"--cluster ray: nothing answers at {address} ({reason}); {remedy}.") from error
 
 
 def _failure(pool: Any, shard: str) -> str:

@@ -38,5 +38,5 @@ def test_words_are_left_to_ray(address):
 
 
 def test_a_port_that_is_none():
-    with pytest.raises(InputError, match="the address 127.0.0.1:port is none"):
+    with pytest.raises(InputError, match=r"the address 127\.0\.0\.1:port is none"):
         check_answers("127.0.0.1:port")
