@@ -14,7 +14,7 @@ ARG TORCH_INDEX
 # hadolint ignore=DL3013
 RUN pip install --no-cache-dir "torch>=2.8" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"}
 COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
+RUN for wheel in /wheels/*.whl; do pip install --no-cache-dir "${wheel}[slides,dicom]" || exit 1; done && rm -r /wheels
 # whoever runs it has a home for caches, and a name, which MONAI asks for; pretrained/mani_unet names the weights of the package in every folder
 WORKDIR /data
 RUN useradd --uid 1000 mani

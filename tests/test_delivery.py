@@ -104,6 +104,17 @@ def test_the_image_copies_what_an_earlier_stage_makes():
         assert f"--outdir {place}" in DOCKERFILE
 
 
+def test_the_page_has_the_images_own_commands():
+    head = re.match(r"(?:#.*\n)+", DOCKERFILE)[0]
+    (block,) = re.findall(r"```bash\n(.*?)```", (REPOSITORY / "docs" / "docker.md").read_text(), re.S)
+    assert block == "".join(re.findall(r"^#   (.*\n)", head, re.M))
+
+
+def test_the_image_has_the_packages_for_slides():
+    (extras,) = re.findall(r'pip install \S+ "\$\{wheel\}\[(\S+)\]"', DOCKERFILE)
+    assert {"slides", "dicom"} <= set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
 def test_the_image_is_used_as_it_says():
     (example,) = re.findall(r"mani \\\n#\s+(.*)$", DOCKERFILE, re.M)
     name, *words = shlex.split(example)

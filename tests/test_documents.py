@@ -46,14 +46,18 @@ NO_COMMANDS = (
 """Pages that give none."""
 
 
+LAUNCHER = re.compile(r"^torchrun .*?(?=-m )|^docker run .* (?=mani )")
+"""What starts a command elsewhere, in processes or in an image; its options are its own."""
+
+
 def commands_of(text):
     """The commands in a document's fenced blocks, each split into words; a backslash continues a line."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines = [LAUNCHER.sub("", line) for line in "\n".join(blocks).replace("\\\n", " ").splitlines()]
     return [
         shlex.split(line, comments=True)
         for line in lines
-        if re.search(r"\bpython3? (-m monai|-m studies \w|scripts/|benchmarks/)|^\s*mani ", line)
+        if re.search(r"(\bpython3? |^)(-m monai|-m studies \w|scripts/|benchmarks/)|^\s*mani ", line)
     ]
 
 
@@ -169,6 +173,10 @@ def test_commands_in_documents_exist(path):
         ("mani infer --bundle b --mppp 1", 1),
         ("mani prepare folder --images i --name n", 0),
         ("mani prepares", 1),
+        ('docker run --rm -v "$PWD:/data" mani \\\n  infer --bundle b --images i', 0),
+        ("docker run --rm mani infer --bundle b --imagez i", 1),
+        ("torchrun --nproc_per_node 2 -m monai.bundle run --config_file bundles/mani_unet/configs/train.json", 0),
+        ("torchrun --nproc_per_node 2 -m monai.bundle run --config_file bundles/mani_unet/configs/none.json", 1),
         ("mani --help", 0),
         ("python -m studies tabel --seeds 1", 1),
         ("python -m studies table --seeds 1 --jbos 2", 1),
