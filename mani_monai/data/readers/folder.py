@@ -21,6 +21,7 @@ _PADDING = re.compile(r"(?<![\d.])0+(?=\d)")  # zeros before a number
 _WHOLE = re.compile(r"^(\d+)\.0+$")  # as spreadsheets write a whole number
 _SPACES = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # but between two numbers
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
+_MASK_WORD = re.compile(f"({'|'.join(MASK_SUFFIXES)})$", re.I)
 _JUDGED = 5  # pairs that say whether two folders are swapped
 
 
@@ -86,8 +87,10 @@ def _check_not_swapped(images: Path, masks: Path, found: dict[str, Path], named:
         InputError: when it is so.
     """
     pictures = files_by_stem([masks], IMAGE_ENDINGS, [])  # JPEGs, too, which are no masks
-    pairs = [(found[name], named.get(name, pictures.get(name))) for name in found if name in {*named, *pictures}]
-    swapped = [_is_swapped(image, mask) for image, mask in pairs[:_JUDGED] if mask is not None]
+    others = {**pictures, **named}
+    paired = [(path, others.get(name, pictures.get(_MASK_WORD.sub("", name)))) for name, path in found.items()]
+    pairs = [(image, mask) for image, mask in paired if mask is not None]
+    swapped = [_is_swapped(image, mask) for image, mask in pairs[:_JUDGED]]
     if 2 * sum(swapped) > len(swapped):
         raise InputError(f"{images}: holds masks, and {masks} pictures; are --images and --masks swapped?")
 

@@ -35,13 +35,14 @@ def test_masks_by_name_or_with_a_suffix(tmp_path):
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
 @pytest.mark.parametrize("ids", [np.uint8, np.uint16])
-def test_swapped_folders_are_named(tmp_path, ending, ids):
+@pytest.mark.parametrize("word", ["", "_mask", "_Label"])
+def test_swapped_folders_are_named(tmp_path, ending, ids, word):
     tissue = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     for name in "ab":
         Image.fromarray(tissue).save(tmp_path / "images" / f"{name}.{ending}")
-        Image.fromarray(np.eye(20, 30).astype(ids)).save(tmp_path / "masks" / f"{name}.png")
+        Image.fromarray(np.eye(20, 30).astype(ids)).save(tmp_path / "masks" / f"{name}{word}.png")
     assert len(read_folder(tmp_path / "images", tmp_path / "masks").records) == 2
     with pytest.raises(InputError, match=r"masks: holds masks, and .*images pictures; are --images and --masks swap"):
         read_folder(tmp_path / "masks", tmp_path / "images")
