@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -250,3 +252,17 @@ def test_a_large_blank_image_stays():
 def test_what_is_no_picture_of_three_channels_is_refused(shape):
     with pytest.raises(ValueError, match=r"image must be 3HW, got \("):
         normalise_stains(np.zeros(shape, np.uint8))
+
+
+def test_copies_of_tissue_colours_leave_the_table_behind():
+    """It has 67 MB; another process fills its own."""
+    colours = TissueColours((60.0, 20.0, -10.0), (9.0, 5.0, 5.0), 0.5)
+    image = np.random.default_rng(0).integers(0, 255, (3, 64, 64)).astype(np.uint8)
+    result = colours.looked_up(image)
+    assert "table" in vars(colours)
+    packed = pickle.dumps(colours)
+    assert len(packed) < 1000
+    for copy in (pickle.loads(packed), deepcopy(colours)):
+        assert copy == colours
+        assert "table" not in vars(copy)
+        np.testing.assert_array_equal(copy.looked_up(image), result)

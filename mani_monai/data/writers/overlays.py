@@ -16,9 +16,15 @@ from mani_monai.utils.folders import replacing
 from .instance_maps import checked
 from .tables import YELLOW, nucleus_class
 
+_LARGE = 200
+"""Pixels of a nucleus of middle size from which on a file's outlines are two pixels wide: one is lost on a screen."""
+
 
 def outline_nuclei(
-    image: NDArray[np.uint8], instances: NDArray[np.integer], table: Mapping[str, NDArray] | None = None
+    image: NDArray[np.uint8],
+    instances: NDArray[np.integer],
+    table: Mapping[str, NDArray] | None = None,
+    wide: bool = False,
 ) -> NDArray[np.uint8]:
     """Draws every nucleus's outermost pixels in the colour of its class.
 
@@ -28,6 +34,7 @@ def outline_nuclei(
         image: HW3.
         instances: HW ids, 0 background.
         table: columns ``id`` and ``type`` of these nuclei, where they have types.
+        wide: outlines have two pixels, both of the nucleus.
 
     Returns:
         a new HW3 image.
@@ -43,9 +50,21 @@ def outline_nuclei(
         for kind in np.unique(table["type"]):
             colours[table["id"][table["type"] == kind]] = nucleus_class(int(kind)).colour
     edge = find_boundaries(instances, mode="inner")
+    if wide:
+        edge = np.asarray(binary_dilation(edge), bool) & (instances > 0)
     drawn = image.copy()
     drawn[edge] = colours[instances[edge]]
     return drawn
+
+
+def has_large_nuclei(instances: NDArray[np.integer]) -> bool:
+    """Whether the nucleus of middle size has enough pixels for an outline of two.
+
+    Args:
+        instances: HW ids, 0 background.
+    """
+    areas = np.bincount(checked(instances)[instances > 0])
+    return bool(areas.any()) and float(np.median(areas[areas > 0])) >= _LARGE
 
 
 def outline_mask(
@@ -72,7 +91,7 @@ def write_overlay(
     instances: NDArray[np.integer],
     table: Mapping[str, NDArray] | None = None,
 ) -> None:
-    """Writes the picture that :func:`outline_nuclei` draws, as PNG.
+    """Writes the picture that :func:`outline_nuclei` draws, as PNG; outlines are wide where nuclei are large.
 
     Args:
         path: the file; its folder is made.
@@ -84,4 +103,5 @@ def write_overlay(
         InputError: when the file cannot be written.
     """
     with replacing(path) as partial:
-        Image.fromarray(outline_nuclei(image, instances, table)).save(partial, compress_level=4)
+        picture = outline_nuclei(image, instances, table, has_large_nuclei(instances))
+        Image.fromarray(picture).save(partial, compress_level=4)

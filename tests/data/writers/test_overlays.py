@@ -56,6 +56,34 @@ def test_picture_is_written_whole(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture), outline_nuclei(GREY, INSTANCES))
 
 
+def test_wide_outlines_are_two_pixels_of_the_nucleus():
+    drawn = outline_nuclei(GREY, INSTANCES, {"id": np.array([9, 4]), "type": np.array([2, 1])}, wide=True)
+    for colour, left in ((PALETTE[0], 1), (PALETTE[1], 6)):
+        ring = frame(left)
+        ring[2:5, left + 1 : left + 4] = True
+        ring[3, left + 2] = False
+        np.testing.assert_array_equal((drawn == colour).all(axis=2), ring)
+
+
+@pytest.mark.parametrize(("side", "pixels"), [(14, 14 * 14 - 12 * 12), (15, 15 * 15 - 11 * 11)])
+def test_a_file_has_wide_outlines_where_the_middle_nucleus_has_200_pixels(tmp_path, side, pixels):
+    """Of three nuclei the second by size decides: 196 or 225 pixels."""
+    ids, image = np.zeros((60, 60), np.int32), np.full((60, 60, 3), 100, np.uint8)
+    ids[1:3, 1:3] = 7
+    ids[5 : 5 + side, 5 : 5 + side] = 20
+    ids[30:50, 30:50] = 21
+    write_overlay(tmp_path / "a.png", image, ids)
+    drawn = (np.asarray(Image.open(tmp_path / "a.png")) == YELLOW).all(axis=2)
+    assert drawn[ids == 20].sum() == pixels
+    assert drawn[ids == 7].sum() == 4
+    assert not drawn[ids == 0].any()
+
+
+def test_a_file_without_nuclei_is_the_image(tmp_path):
+    write_overlay(tmp_path / "a.png", GREY, INSTANCES * 0)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), GREY)
+
+
 def test_another_size_is_refused():
     with pytest.raises(ValueError, match=r"image must be \(7, 12, 3\), got \(12, 7, 3\)"):
         outline_nuclei(GREY.transpose(1, 0, 2), INSTANCES)

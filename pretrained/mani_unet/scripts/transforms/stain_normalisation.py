@@ -51,6 +51,10 @@ class TissueColours:
         """By a colour's 24 bits the red, green and blue that it becomes, and a 1; 0 where nobody asked yet."""
         return np.zeros(1 << 24, "<u4")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or another process gets: the statistics, but not the 67 MB of the table."""
+        return {"mean": self.mean, "std": self.std, "share": self.share}
+
     def moved(self, values: np.ndarray) -> np.ndarray:
         """Colours with the reference's mean and spread in place of these.
 
