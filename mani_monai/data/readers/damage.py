@@ -1,15 +1,25 @@
-"""Damage within an image file that decoders pass over: a part that is missing, zeros, other bytes than a checksum's."""
+"""What is wrong with an image file: what decoders raise of it in one line, and damage that they pass over.
+
+That is a part that is missing, zeros, and other bytes than a checksum's.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from tifffile import COMPRESSION, FILLORDER, PHOTOMETRIC, PLANARCONFIG, TIFF, TiffPage
 
 from mani_monai.utils.errors import InputError
+from mani_monai.utils.folders import FETCH, is_lfs_pointer
 
+MOST_PIXELS = 178_956_970
+"""Pixels of the largest image that is decoded: Pillow's own limit, whatever a program has made of that."""
+TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
+"""The end of a line on a larger one."""
 _CHECKED = {COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZMA}
 """Compressions with a checksum or the like, which decoders for Pillow pass over."""
 _MEASURED = {COMPRESSION.LZW, COMPRESSION.PACKBITS, COMPRESSION.ZSTD}
@@ -21,6 +31,40 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of an interlaced PNG's passes: the first pixel's column and row, and the steps."""
 _MISSING = "a part of its picture is missing"
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """Turns what the libraries raise into one line.
+
+    Args:
+        path: what the line begins with.
+
+    Raises:
+        InputError: whatever they raise.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: does not exist.") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; mend its permissions, or those of its folder.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name an image.") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path}: has {TOO_LARGE}") from None
+    except UnidentifiedImageError:
+        if is_lfs_pointer(path):
+            raise InputError(f"{path}: {FETCH}.") from None
+        remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
+        raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit into memory; cut it into tiles, or use mani slides.") from None
+    except Exception as error:  # of a damaged file the libraries raise whatever they stumble over
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be decoded ({reason}); copy it again, or save it as PNG.") from error
 
 
 def check_damage(path: Path, image: Image.Image, page: TiffPage | None) -> None:

@@ -11,9 +11,9 @@ from PIL import ExifTags, Image
 
 from mani_monai.utils.errors import InputError
 
+from .damage import failures_named
 from .layouts import check_depth
-from .opened_picture import failures_named
-from .pages import shows
+from .pages import additions_of, shows
 from .rasters import READABLE, colours_of
 
 _WANTED = "give HW3 uint8, a PIL image or a file"
@@ -74,13 +74,13 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _check_frames(image: Image.Image) -> None:
-    """Refuses one picture of several, unless the others show it smaller."""
+    """Refuses one picture of several, unless the others show it smaller or only add to it."""
     frames = getattr(image, "n_frames", 1)
     if frames == 1:
         return
     own, picture = image.tell(), image.copy()
     try:
-        for number in range(frames):
+        for number in sorted(set(range(frames)) - additions_of(image)):
             image.seek(number)
             smaller = image.size[0] * image.size[1] < picture.size[0] * picture.size[1]
             if number != own and not (smaller and shows(picture, image)):

@@ -121,7 +121,8 @@ def _of_rest(content: bytes, image: Image.Image | None = None) -> str:
     """A decoder that has lost its place has codes left at its picture's end, so that others change nothing."""
     segments = list(segments_of(content)) if content.startswith(START) else []
     scan = next((each for each in reversed(segments) if each.marker == SCAN), None)
-    if scan is None or any(each.marker == PROGRESSIVE for each in segments):
+    frames = {each.marker for each in segments if each.marker in FRAMES}  # none of arithmetic codes
+    if scan is None or not frames or PROGRESSIVE in frames:
         return ""
     codes = RESTART.split(content[scan.start : scan.end])[-1].rstrip(b"\0\xff")
     if len(codes) < 2 * _REST:

@@ -21,7 +21,8 @@ _BITS, _PHOTOMETRIC = 258, 262  # TIFF tags
 _FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
 _BRIGHTEST = 99.0  # percentile: hot pixels and pale letters do not speak for the picture
 _TORN = 256  # of zeros from which they are asked about
-_BLACK_BESIDE = 0.1  # share of the pixels beside a torn row that may be black, too
+_BLACK_BESIDE = 0.1  # share of the pixels beside a torn row and before it that may be black, too
+_ABOVE, _NEAR, _EDGE = 64, 16, 1.5  # rows and columns in which a panel's edge is the sharpest, by this factor
 _NARROW = 32  # columns of a tile from which a loss can be told from an edge
 _FRAMED = 8  # black pixels in a row at a picture's edge that are no loss, as of a picture that was turned or shifted
 
@@ -183,7 +184,8 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
     Files store rows one behind the other. So a stretch of lost bytes begins within a row, and goes on in the next
     one. Black that belongs to a picture has an edge that is alike in neighbouring rows. Black within one row may be
     a line that somebody drew. A picture that was turned a little to fit another one has such stretches, too: it has
-    black at other places of its edge.
+    black at other places of its edge. So has a black band with letters on its first row: it is black before them, too.
+    So has a montage whose last panel is a row shorter: its panel's edge goes up from where the black begins.
 
     Args:
         values: HW or HWC, 8 bits, its rows in the order of the file.
@@ -199,7 +201,9 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
     longest, rest = 0, black.ravel().copy()
     for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
         (top, left), (bottom, right) = divmod(start, width), divmod(end, width)
-        torn = black[top - 1, left:].mean() <= _BLACK_BESIDE
+        torn = black[top - 1, left:].mean() <= _BLACK_BESIDE and black[top, :left].mean() <= _BLACK_BESIDE
+        if torn and end == black.size and bottom == top + 1:
+            torn = not _is_panels_edge(values[max(top - _ABOVE, 0) : top], left)
         if end < black.size:  # else it is the last bytes of all
             torn = torn and bottom > top and right > 0 and bottom + 1 < height
             torn = torn and black[bottom + 1, :right].mean() <= _BLACK_BESIDE
@@ -212,6 +216,16 @@ def torn_bytes(values: NDArray[np.uint8]) -> int:
 
 def _black(values: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(values == 0 if values.ndim == 2 else ~values.any(axis=2))
+
+
+def _is_panels_edge(above: NDArray[np.uint8], column: int) -> bool:
+    """Whether a column is black, or differs more from the one before it than any other near."""
+    if not above[:, column].any():
+        return True
+    near = above[:, max(column - _NEAR, 0) : column + _NEAR].astype(np.int16)
+    steps = abs(np.diff(near, axis=1)).mean(axis=0 if above.ndim == 2 else (0, 2))
+    at = min(column, _NEAR) - 1
+    return bool(steps[at] > _EDGE * np.delete(steps, at).max(initial=0))
 
 
 def _is_framed(black: NDArray[np.bool_]) -> bool:

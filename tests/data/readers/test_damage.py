@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import re
@@ -234,3 +235,17 @@ def test_a_part_of_a_tiff_that_is_not_there_is_refused(layout, tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match="a part of its picture is missing"):
         read_image(path)
+
+
+_ARITHMETIC = (
+    b"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMU"
+    b"FRUVDA8XGBYUGBIUFRT/yQALCAAYACABAREA/8wABgAQEAX/2gAIAQEAAD8A/wDsog4zhXD4QgTdzOs2PieGrN7AWLJ4XSjnESPF"
+    b"B9tqcyq9hnrgQiznbdT362Ja9TbThv/Z"
+)
+"""Of the ramp 4 x row + 3 x column, 24 x 32, in arithmetic codes, which Pillow reads and does not write."""
+
+
+def test_a_jpeg_in_arithmetic_codes_is_read(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(base64.b64decode(_ARITHMETIC))
+    ramp = np.add.outer(4 * np.arange(24), 3 * np.arange(32))
+    assert abs(read_image(tmp_path / "a.jpg").pixels[..., 0].astype(int) - ramp).max() <= 6

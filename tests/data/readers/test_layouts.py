@@ -217,3 +217,36 @@ def test_grey_with_a_palette_has_its_colours(tmp_path, ending, table):
     image.putpalette(table.T.tobytes())
     image.save(tmp_path / f"a.{ending}")
     np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}").pixels, table.T[SHADES])
+
+
+def tissue(seed, rows, columns):
+    """Smooth shades of red, none of them black."""
+    small = np.random.default_rng(seed).integers(60, 255, (rows // 4, columns // 4, 3), np.uint8)
+    return np.asarray(Image.fromarray(small).resize((columns, rows), Image.Resampling.BICUBIC)).clip(1, 255)
+
+
+@pytest.mark.parametrize("gutter", [0, 6])
+@pytest.mark.parametrize("ending", ["tif", "bmp", "ppm"])
+def test_a_montage_whose_last_panel_is_a_row_shorter_is_whole(tmp_path, gutter, ending):
+    montage = np.zeros((160, 320, 3), np.uint8)
+    montage[:, : 120 - gutter], montage[:159, 120:] = tissue(1, 160, 120 - gutter), tissue(2, 160, 200)[:159]
+    Image.fromarray(montage).save(tmp_path / f"a.{ending}")
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}").pixels, montage)
+
+
+@pytest.mark.parametrize("left", [5, 90])
+def test_a_black_band_with_something_on_its_first_row_is_whole(tmp_path, left):
+    picture = tissue(1, 160, 320)
+    picture[130:] = 0
+    picture[130, left : left + 40] = 255
+    Image.fromarray(picture).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, picture)
+
+
+@pytest.mark.parametrize("lost", [300, 900, 19_998])
+def test_bytes_lost_at_the_end_of_unpacked_rows_are_refused(tmp_path, lost):
+    picture = tissue(1, 160, 320)
+    picture.reshape(-1)[-lost:] = 0
+    Image.fromarray(picture).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=rf"a\.tif: is damaged \({lost:,} bytes of its pixels are zeros\)"):
+        read_image(tmp_path / "a.tif")

@@ -125,11 +125,21 @@ def test_other_colours_are_refused(tmp_path, mode):
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_white_is_zero_grey_is_read_by_its_tag(tmp_path, bits):
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("packed", [None, "zlib"])
+def test_white_is_zero_grey_is_read_by_its_tag(tmp_path, bits, order, packed):
     grey = np.array([[0, 10, 200]]) * (257 if bits == 16 else 1)
     stored = (2**bits - 1 - grey).astype(f"u{bits // 8}")
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="miniswhite", byteorder=order, compression=packed)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[..., 0], [[0, 10, 200]])
+
+
+def test_several_pages_that_pillow_cannot_open_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif", byteorder=">") as file:
+        for side in (32, 16):
+            file.write(np.full((side, side), 999, np.uint16), photometric="miniswhite", metadata=None)
+    with pytest.raises(InputError, match=r"a\.tif: holds 1 x uint16 a pixel; store it with 8 bits per channel as RGB"):
+        read_image(tmp_path / "a.tif")
 
 
 def test_transparent_parts_become_white(tmp_path):

@@ -11,19 +11,25 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
-from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
 
 from scripts.utils.errors import InputError
-from scripts.utils.folders import FETCH, is_lfs_pointer
 
-from .damage import check_damage
-from .pages import bits_of, check_hidden_stack, is_aside, largest_of, shows, tiff_pages
+from .damage import MOST_PIXELS, TOO_LARGE, check_damage, failures_named
+from .pages import (
+    bits_of,
+    check_hidden_stack,
+    hides_gain_map,
+    is_aside,
+    largest_of,
+    move_to_largest,
+    rare_layout,
+    shows,
+    tiff_pages,
+)
 
-MOST_PIXELS = 178_956_970
-"""Pixels of the largest image that is decoded: Pillow's own limit, whatever a program has made of that."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM")
 """What is decoded, whatever a file is called. Of others Pillow runs a program: Ghostscript for PostScript."""
-_TOO_LARGE = f"more than {MOST_PIXELS // 10**6} million pixels; cut it into tiles, or use mani slides."
 _LOSSY = {each for each in COMPRESSION if any(kind in each.name for kind in ("JPEG", "JP2000", "WEBP"))}
 _STORE = "store it with 8 bits per channel as RGB, in PNG or TIFF"
 _BYTE = 255
@@ -42,7 +48,8 @@ class OpenedPicture:
         pages: how many pages the file has.
         number: of that page, from 0.
         description: what a TIFF says of that page in words; where its first page speaks for all, as in OME, that.
-        aside: numbers of the pages that are no tissue by their tags: transparency, Aperio's label and macro picture.
+        aside: numbers of the pages that are no picture of their own by what is said of them: transparency, Aperio's
+            label and macro picture, a phone's gain map or preview.
         bits: per channel, as the file holds them: Pillow itself reduces 16-bit colour to 8 bits without a word.
     """
 
@@ -67,23 +74,24 @@ class OpenedPicture:
         if self.turned:
             turned = f"EXIF orientation {self.turned}"
             raise InputError(f"{self.path}: is stored turned or mirrored ({turned}); save it upright.")
-        if self.image is None:
-            kind = f"{self.tiff.samplesperpixel} x {self.tiff.dtype or 'unknown'} a pixel"
-            if self.tiff.dtype == "uint8" and self.tiff.samplesperpixel == 3:  # so that the remedy would be what it is
-                order = "big-endian" if self.tiff.parent.byteorder == ">" else "little-endian"
-                parts = (self.tiff.photometric, self.tiff.compression)
-                layout = " ".join([*(str(getattr(part, "name", part)) for part in parts), order])
-                raise InputError(f"{self.path}: is a TIFF of a rare layout ({layout}); save it as PNG.")
-            raise InputError(f"{self.path}: holds {kind}; {remedy}.")
+        image = self._unopened(remedy) if self.image is None else self.image
         with failures_named(self.path):
-            self.image.load()
-            check_damage(self.path, self.image, self.page)
+            image.load()
+            check_damage(self.path, image, self.page)
             if self.pages == 1:
-                return self.image
-            picture = self.image.copy()  # without the file's facts: the largest page stays the file's own
-            picture.format = self.image.format
-            self._check_others(self.image, picture)
+                return image
+            picture = image.copy()  # without the file's facts: the largest page stays the file's own
+            picture.format = image.format
+            self._check_others(image, picture)
             return picture
+
+    def _unopened(self, remedy: str) -> Image.Image:
+        """A page of a TIFF that Pillow has no mode for: of grey of 16 bits, it lacks big-endian where zero is white."""
+        page = self.tiff
+        known = page.dtype == "uint16" and page.samplesperpixel == 1 and page.photometric == PHOTOMETRIC.MINISWHITE
+        if not known or self.pages > 1:
+            raise InputError(f"{self.path}: {rare_layout(page, remedy)}.")
+        return Image.fromarray(self.stored())
 
     def stored(self) -> NDArray:
         """The values of a TIFF's page as they are stored, HW or HWC.
@@ -118,7 +126,13 @@ class OpenedPicture:
     @property
     def notes(self) -> tuple[tuple[str, int], ...]:
         """Which of several pages was taken."""
-        return () if self.pages == 1 else ((f"the largest of {self.pages} pages", 1),)
+        if self.pages > 1:
+            return ((f"the largest of {self.pages} {self._parts}", 1),)
+        return (("the picture without its gain map", 1),) if hides_gain_map(self.image) else ()
+
+    @property
+    def _parts(self) -> str:
+        return "pictures" if self.image is not None and self.image.format == "MPO" else "pages"
 
     def _check_others(self, image: Image.Image, picture: Image.Image) -> None:
         own = image.tell()
@@ -132,8 +146,8 @@ class OpenedPicture:
                 same = False
             if not same:
                 raise InputError(
-                    f"{self.path}: is a stack of {self.pages} pages; store each picture as an image of its own, its "
-                    "channels as one RGB image, or its nuclei as one mask of numbers."
+                    f"{self.path}: is a stack of {self.pages} {self._parts}; store each picture as an image of its "
+                    "own, its channels as one RGB image, or its nuclei as one mask of numbers."
                 )
 
 
@@ -160,14 +174,10 @@ def _opened(path: Path, stack: ExitStack) -> OpenedPicture:
     if header[:4] in _SIGNATURES:
         return _opened_tiff(path, stream, stack)
     image = stack.enter_context(Image.open(stream, formats=FORMATS))
-    pages, sizes = getattr(image, "n_frames", 1), []
-    for number in range(pages):
-        image.seek(number)
-        sizes.append(image.size)
-    if pages > 1:
-        image.seek(largest_of(sizes))
+    aside = move_to_largest(image)
     _check_size(path, image.size)
-    return OpenedPicture(path, image, None, pages, _bits_of(path, image, stream, header))
+    pages = getattr(image, "n_frames", 1)
+    return OpenedPicture(path, image, None, pages, _bits_of(path, image, stream, header), aside=aside)
 
 
 def _bits_of(path: Path, image: ImageFile.ImageFile, stream: BinaryIO, header: bytes) -> int:
@@ -210,38 +220,4 @@ def _opened_tiff(path: Path, stream: BinaryIO, stack: ExitStack) -> OpenedPictur
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MOST_PIXELS:
-        raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {_TOO_LARGE}")
-
-
-@contextmanager
-def failures_named(path: Path) -> Iterator[None]:
-    """Turns what the libraries raise into one line.
-
-    Args:
-        path: what the line begins with.
-
-    Raises:
-        InputError: whatever they raise.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: does not exist.") from None
-    except PermissionError:
-        raise InputError(f"{path}: may not be read; mend its permissions, or those of its folder.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name an image.") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{path}: has {_TOO_LARGE}") from None
-    except UnidentifiedImageError:
-        if is_lfs_pointer(path):
-            raise InputError(f"{path}: {FETCH}.") from None
-        remedy = "store it with 8 bits per channel as PNG or TIFF, or copy it again where it is damaged"
-        raise InputError(f"{path}: cannot be decoded (damaged, or of an unknown kind); {remedy}.") from None
-    except MemoryError:
-        raise InputError(f"{path}: does not fit into memory; cut it into tiles, or use mani slides.") from None
-    except Exception as error:  # of a damaged file the libraries raise whatever they stumble over
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be decoded ({reason}); copy it again, or save it as PNG.") from error
+        raise InputError(f"{path}: is {size[1]}x{size[0]} (height x width), {TOO_LARGE}")

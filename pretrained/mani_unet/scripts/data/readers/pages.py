@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.MpoImagePlugin import MpoImageFile
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from scripts.utils.errors import InputError
@@ -18,6 +20,12 @@ _SHADE = 4.0  # grey values by which two shades differ
 _MASK, _MACRO = 4, 9  # NewSubfileType: a transparency mask; Aperio's picture of the whole slide
 _PLANES = 33629  # a tag of MetaMorph's, which counts one for each plane
 _FEW = 8  # grey values up to which a page is a mask
+_COLOURS = 3
+_ENTRIES = 0xB002  # MPO's tag of what is said of each picture
+_PREVIEW = "Large Thumbnail"  # Pillow's name of a preview's kind
+_UNSAID = ("Undefined", "Unknown")
+_ADDITION = re.compile(rb"hdrgm:|hdrgainmap|auxiliaryimagetype|iso:ts:21496|/depthdata/", re.IGNORECASE)
+"""What phones write into a gain map (Adobe, Apple, ISO 21496-1), a map of depth, or a matte."""
 
 
 def tiff_pages(path: Path, tiff: TiffFile) -> list[TiffPage]:
@@ -76,6 +84,65 @@ def is_aside(page: TiffPage) -> bool:
     """Whether a page is no tissue by its tags: transparency, Aperio's label and macro picture."""
     text = str(page.description)[:200].lower()
     return bool(page.subfiletype & _MASK) or page.subfiletype == _MACRO or "\nlabel " in text or "\nmacro " in text
+
+
+def rare_layout(page: TiffPage, remedy: str) -> str:
+    """What a page holds that Pillow cannot open, and what to do; the end of a line.
+
+    Args:
+        page: of a TIFF.
+        remedy: where it is a matter of bits and channels.
+    """
+    if page.dtype != "uint8" or page.samplesperpixel != _COLOURS:
+        return f"holds {page.samplesperpixel} x {page.dtype or 'unknown'} a pixel; {remedy}"
+    order = "big-endian" if page.parent.byteorder == ">" else "little-endian"  # the remedy would be what it is
+    layout = " ".join([*(str(getattr(part, "name", part)) for part in (page.photometric, page.compression)), order])
+    return f"is a TIFF of a rare layout ({layout}); save it as PNG"
+
+
+def additions_of(image: Image.Image) -> frozenset[int]:
+    """Numbers of the pictures in a phone's or a camera's JPEG (MPO) that only add to the first one.
+
+    These are previews, gain maps, maps of depth and mattes, by what is said of each, and pictures that are not there:
+    programs that edit a JPEG leave its list of them as it was. Views of a stereo camera or a panorama are none.
+
+    Args:
+        image: any image; it stays at its picture.
+    """
+    if not isinstance(image, MpoImageFile) or image.mpinfo is None:
+        return frozenset()
+    own, additions = image.tell(), set()
+    for number, entry in enumerate(image.mpinfo[_ENTRIES]):
+        kind = entry["Attribute"]["MPType"]
+        if number and (kind.startswith(_PREVIEW) or (kind in _UNSAID and _is_addition(image, number))):
+            additions.add(number)
+    image.seek(own)
+    return frozenset(additions)
+
+
+def _is_addition(image: MpoImageFile, number: int) -> bool:
+    try:
+        image.seek(number)
+    except Exception:  # Pillow raises whatever it finds in place of a picture
+        return True
+    return any(segment in ("APP1", "APP2") and _ADDITION.search(content) for segment, content in image.applist)
+
+
+def hides_gain_map(image: Image.Image | None) -> bool:
+    """Whether an image is a JPEG with Adobe's gain map, of which Pillow shows the picture alone."""
+    return image is not None and image.format == "JPEG" and b"hdrgm:" in image.info.get("xmp", b"")
+
+
+def move_to_largest(image: Image.Image) -> frozenset[int]:
+    """Moves an image of several pictures to the largest one, and returns the numbers of :func:`additions_of` it."""
+    additions, sizes = additions_of(image), []
+    for number in range(getattr(image, "n_frames", 1)):
+        if number not in additions:
+            image.seek(number)
+        sizes.append((0, 0) if number in additions else image.size)
+    if len(sizes) > 1:
+        image.seek(largest_of(sizes))
+    return additions
 
 
 def bits_of(page: TiffPage) -> int:
