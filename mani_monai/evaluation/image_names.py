@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mani_monai.utils import InputError
+from mani_monai.utils.folders import on_any_disk
 
 
 def image_names(items: Sequence[Mapping[str, str]]) -> list[str]:
@@ -22,11 +23,11 @@ def image_names(items: Sequence[Mapping[str, str]]) -> list[str]:
         InputError: when two images still have one name: a score would take the other's place.
     """
     names = [Path(item["image"]).stem for item in items]
-    if len(set(names)) == len(names):
+    if len({on_any_disk(name) for name in names}) == len(names):
         return names
     sets = [f"{item['domain']}_" if "domain" in item else "" for item in items]
     longer = [before + name for before, name in zip(sets, names, strict=True)]
-    for name, count in Counter(longer).items():
+    for name, count in Counter(map(on_any_disk, longer)).items():
         if count > 1:
             raise InputError(f"{name}: is the name of {count} images of one list; rename them, and prepare them again.")
     return longer

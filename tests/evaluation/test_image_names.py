@@ -46,3 +46,10 @@ def test_every_image_of_two_data_sets_has_its_prediction(tmp_path):
 def test_names_that_stay_alike_are_refused():
     with pytest.raises(InputError, match="1: is the name of 2 images of one list"):
         image_names([{"image": "a/1.png"}, {"image": "a/1.tif"}])
+
+
+def test_names_that_differ_in_case_alone_have_their_sets_before_them_or_are_refused():
+    items = [{"image": "/one/A.png", "domain": "one"}, {"image": "/two/a.png", "domain": "two"}]
+    assert image_names(items) == ["one_A", "two_a"]
+    with pytest.raises(InputError, match="a: is the name of 2 images of one list"):
+        image_names([{"image": "/one/A.png"}, {"image": "/one/a.png"}])

@@ -18,6 +18,7 @@ from mani_monai.utils.folders import (
     is_leftover,
     is_lfs_pointer,
     name_fault,
+    on_any_disk,
     paths_in,
     replacing,
 )
@@ -188,3 +189,18 @@ def test_a_file_in_the_folders_place_is_one_line(tmp_path):
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(InputError, match=r"a\.csv: cannot be written"):
         write_until(RuntimeError("it got this far"), tmp_path / "folder" / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("A", "a"), ("Stra\u00dfe", "STRASSE"), ("\u00fc", "u\u0308"), ("U\u0308b", "\u00fcB")]
+)
+def test_names_that_many_disks_take_for_one(tmp_path, first, second):
+    assert on_any_disk(first) == on_any_disk(second)
+    problems: list[str] = []
+    for name in (first, second, "b"):
+        (tmp_path / f"{name}.png").touch()
+    found = files_by_stem([tmp_path], (".png",), problems)
+    assert len(found) == 2
+    (line,) = problems
+    in_case_alone = "in case alone, which many disks pass over; rename one of the two."
+    assert line.endswith(in_case_alone if first != "\u00fc" else "rename or remove one of the two.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from mani_monai.data.readers.rasters import IMAGE_ENDINGS
 from mani_monai.data.readers.records import Listing, Record
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import check_folder, name_fault, paths_in, shown
+from mani_monai.utils.folders import check_folder, name_fault, on_any_disk, paths_in, shown
 from mani_monai.utils.json_files import read_object
 from mani_monai.utils.subfolders import MASK_WORDS, left_below, remedy_below
 
@@ -41,12 +41,13 @@ def list_target_images(folder: str | Path, licence: str = "unknown") -> Listing:
     """
     place = images_of(folder)
     found: dict[str, list[Path]] = defaultdict(list)
+    spelled: dict[str, str] = {}  # the first spelling of each
     problems = []
     for path in paths_in(place):
         if path.suffix.lower() not in IMAGE_ENDINGS:
             continue
         if (fault := name_fault(path.name)) is None:
-            found[unicodedata.normalize("NFC", path.stem)].append(path)
+            found[spelled.setdefault(on_any_disk(path.stem), unicodedata.normalize("NFC", path.stem))].append(path)
         else:
             problems.append(f"{shown(path)}: {fault}")
     if not found and not problems:

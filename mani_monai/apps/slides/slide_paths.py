@@ -8,7 +8,7 @@ from pathlib import Path
 from mani_monai.apps.slides.dicom_series import DICOM_ENDING, dicom_files, slides_of_series
 from mani_monai.apps.slides.slide_levels import PICTURES, SCANS, TIFFS
 from mani_monai.utils import InputError
-from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, shown
+from mani_monai.utils.folders import files_by_stem, is_leftover, name_fault, on_any_disk, shown
 from mani_monai.utils.subfolders import left_below, remedy_below
 
 ENDINGS = (*SCANS, ".ome.tif", ".ome.tiff", *TIFFS, *PICTURES)
@@ -31,12 +31,13 @@ def slide_paths(path: Path) -> tuple[list[Path], list[str]]:
         raise InputError(f"{path}: is not there; name a slide or a folder of slides with --slides.")
     twins: list[str] = []
     found = files_by_stem([path], tuple(ending for ending in ENDINGS if ending != DICOM_ENDING), twins)
+    spelled = {on_any_disk(stem): stem for stem in found}
     folders = sorted(each for each in path.iterdir() if each.is_dir() and not is_leftover(each))
     for folder in (path, *folders):
         for first in slides_of_series(dicom_files(folder)):
             if (fault := name_fault(str(first.relative_to(path)))) is not None:
                 twins.append(f"{shown(first)}: {fault}")
-            elif (other := found.setdefault(first.stem, first)) != first:
+            elif (other := found.setdefault(spelled.setdefault(on_any_disk(first.stem), first.stem), first)) != first:
                 twins.append(f"{first}: stands for the same slide as {other}; rename one of the two.")
     if not found and not twins:
         remedy = remedy_below(path, ENDINGS, "name another", masks=False)

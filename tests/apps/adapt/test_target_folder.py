@@ -85,3 +85,11 @@ def test_images_in_subfolders_are_said_to_be_left_out(tmp_path):
     below, mask = list_target_images(tmp_path).left_out
     assert below == "2 images in late (2): subfolders are not searched; name one with --target."
     assert "was not opened" in mask
+
+
+def test_images_that_differ_in_case_alone_are_both_left_alone(tmp_path):
+    fill(tmp_path, "a.tif", "X.tif", "x.tif")
+    listing = list_target_images(tmp_path)
+    assert ids(listing) == ["a"]
+    (line,) = listing.problems
+    assert "X.tif and x.tif stand for the same image" in line

@@ -53,3 +53,10 @@ def test_slides_in_subfolders_are_said_to_be_left_out(tmp_path):
     (line,) = slides_below(tmp_path, (tmp_path / "out",))
     assert line == "1 slide file in week (1): subfolders are not searched; name one with --slides."
     assert slides_below(tmp_path / "a.svs") == ()
+
+
+def test_slides_that_differ_in_case_alone_are_said(tmp_path):
+    touch(tmp_path / "s.svs", tmp_path / "S.tif", tmp_path / "b" / "S.dcm")
+    found, twins = slide_paths(tmp_path)
+    assert found == [tmp_path / "S.tif"]
+    assert [line.partition(": ")[0] for line in twins] == [str(tmp_path / "s.svs"), str(tmp_path / "b" / "S.dcm")]

@@ -71,3 +71,14 @@ def test_none_that_can_be_read_is_an_empty_data_set(items):
     images = ReadableImages(items[1:3], progress=False)
     assert list(DataLoader(images, batch_size=1)) == []
     assert images.last_lines.endswith("2 images: 0 done, 2 failed")
+
+
+def test_images_whose_results_would_share_a_name_on_many_disks_are_left_out(tmp_path):
+    for name in ("A.png", "a.png", "b.png"):
+        Image.fromarray(np.full((8, 8, 3), 200, np.uint8)).save(tmp_path / name)
+    images = ReadableImages([{"image": str(tmp_path / name)} for name in ("A.png", "a.png", "b.png")], progress=False)
+    assert [item["image"] for item in images.data] == [str(tmp_path / "A.png"), str(tmp_path / "b.png")]
+    (line,) = images.refused
+    assert line == f"{tmp_path}/a.png: differs from {tmp_path}/A.png in case alone, which many disks pass over; " + (
+        "rename one of the two."
+    )

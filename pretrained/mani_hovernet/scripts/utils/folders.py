@@ -97,8 +97,8 @@ def files_by_stem(
     Args:
         folders: leftovers of systems in them are passed over.
         endings: in lower case, with the dot.
-        problems: gets a line for each stem that two files share, the first of which stays, and for each file whose
-            name cannot be written down.
+        problems: gets a line for each stem that two files share, by :func:`on_any_disk`, the first of which stays, and
+            for each file whose name cannot be written down.
         stem_of: makes an image's id of a file's stem; None passes the file over.
         deep: search the folders' subfolders, too.
 
@@ -106,6 +106,7 @@ def files_by_stem(
         InputError: when a folder may not be read.
     """
     found: dict[str, Path] = {}
+    first: dict[str, Path] = {}
     for folder in folders:
         for path in paths_in(folder, deep):
             name = unicodedata.normalize("NFC", path.name)
@@ -115,8 +116,8 @@ def files_by_stem(
                 continue
             if (fault := name_fault(name)) is not None:
                 problems.append(f"{shown(path)}: {fault}")
-            elif stem in found:
-                problems.append(f"{path}: stands for the same image as {found[stem]}; rename or remove one of the two.")
+            elif (other := first.setdefault(on_any_disk(stem), path)) != path:
+                problems.append(twin_fault(path, other))
             else:
                 found[stem] = path
     return found
@@ -138,6 +139,19 @@ def paths_in(folder: Path, deep: bool = False) -> list[Path]:
     except PermissionError as error:
         place = error.filename or folder
         raise InputError(f"{place}: may not be read; mend the folder's permissions.") from None
+
+
+def on_any_disk(name: str) -> str:
+    """A name as disks compare it that pass over case and Unicode's forms, as those of macOS and Windows do."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def twin_fault(path: Path, other: Path) -> str:
+    """The line on a file whose outputs would take the place of another file's, by :func:`on_any_disk`."""
+    forms = [unicodedata.normalize("NFC", each.stem) for each in (path, other)]
+    if forms[0] == forms[1] or on_any_disk(path.stem) != on_any_disk(other.stem):
+        return f"{path}: stands for the same image as {other}; rename or remove one of the two."
+    return f"{path}: differs from {other} in case alone, which many disks pass over; rename one of the two."
 
 
 def name_fault(name: str) -> str | None:

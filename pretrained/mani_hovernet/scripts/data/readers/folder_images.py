@@ -10,7 +10,7 @@ from monai.data import Dataset
 from tqdm import tqdm
 
 from scripts.utils.errors import InputError
-from scripts.utils.folders import is_leftover, name_fault, shown
+from scripts.utils.folders import is_leftover, name_fault, on_any_disk, shown, twin_fault
 from scripts.utils.subfolders import left_below, remedy_below
 
 from .rasters import read_image
@@ -65,6 +65,7 @@ class ReadableImages(Dataset):
         progress: bool = True,
     ) -> None:
         self.refused: list[str] = []
+        self._first: dict[str, Path] = {}
         bar = tqdm(data, "reading", delay=1, leave=False, unit="image", disable=not progress)
         super().__init__([item for item in bar if self._can_be_read(Path(item[key]))], transform)
 
@@ -84,6 +85,8 @@ class ReadableImages(Dataset):
         try:
             if (fault := name_fault(path.name)) is not None:
                 raise InputError(f"{shown(path)}: {fault}")
+            if (other := self._first.setdefault(on_any_disk(path.stem), path)) != path:
+                raise InputError(twin_fault(path, other))
             read_image(path)
         except InputError as error:
             self.refused.append(str(error))
