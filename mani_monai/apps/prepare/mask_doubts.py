@@ -18,6 +18,7 @@ _THIN = 0.15  # share of an image below which an id that reaches all four edges 
 _HOLLOW = 0.5  # of a nucleus's own pixels, from which what it encloses makes it an outline
 _LINE = 3  # pixels from the edges of a line to its middle; nuclei that touch around a lumen are thicker
 _WRAPPED = 200  # ids from which a mask that ends at 255 may have had more
+_SCATTERED = 5  # pieces far apart of one id; of drawn nuclei it is two at most
 _FULL = 255  # the most ids that 8 bits hold
 _MOST_PIECES = 3.0  # pieces an id
 _POINT, _LEAST_POINTS = 2, 3  # pixels of a point or a speck, and nuclei of which most are points
@@ -76,6 +77,12 @@ def mask_doubt(instances: NDArray[np.integer], stored: NDArray) -> str | None:
             f"its {count} ids lie in {count + alike} pieces of like size, as cell types do; "
             "store an id for each nucleus, or say --mask_values binary"
         )
+    scattered, most = _scattered(instances, pieces, count) if number > count else (0, 0)
+    if most >= _SCATTERED and instances.size >= _SMALL:
+        return (
+            f"its value {_value(stored, instances, scattered)} lies in {most} pieces far apart, as borders and what is "
+            "to be ignored do; store 0 there, or an id for each nucleus"
+        )
     rings = _rings(instances, count)
     if rings >= many:
         return (
@@ -123,15 +130,28 @@ def _owner(instances: NDArray, pieces: NDArray) -> NDArray[np.int64]:
 
 def _torn(instances: NDArray, pieces: NDArray, count: int, of_longest: bool = False) -> int:
     """How many ids lie in pieces that are further apart than they are long: all of them, or the longest one."""
+    return int(_apart(instances, pieces, count, of_longest)[0].sum())
+
+
+def _scattered(instances: NDArray, pieces: NDArray, count: int) -> tuple[int, int]:
+    """The id of most pieces among those that lie further apart than the longest one is long, and how many it has."""
+    apart, several = _apart(instances, pieces, count, of_longest=True)
+    each = np.where(apart, several, 0)
+    return int(each.argmax()) + 1, int(each.max())
+
+
+def _apart(
+    instances: NDArray, pieces: NDArray, count: int, of_longest: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Of each id: whether its pieces are further apart than they are long, and how many it has."""
     owner = _owner(instances, pieces)
-    several = np.bincount(owner, minlength=count + 1)[1:] > 1
+    several = np.bincount(owner, minlength=count + 1)[1:]
     lengths, each = np.zeros(count + 1), _diagonals(pieces)
     if of_longest:
         np.maximum.at(lengths, owner, each)
     else:
         np.add.at(lengths, owner, each)
-    lengths = lengths[1:]
-    return int((several & (_diagonals(instances) > 2 * lengths + 4)).sum())
+    return (several > 1) & (_diagonals(instances) > 2 * lengths[1:] + 4), several
 
 
 def _diagonals(labels: NDArray) -> NDArray[np.float64]:

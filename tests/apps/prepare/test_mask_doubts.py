@@ -137,3 +137,16 @@ def test_a_mask_with_all_ids_of_eight_bits_says_so(count, full):
     mask = to_instances(RawMask(nuclei(count).astype(np.uint8)))
     assert any("a 256th would be lost" in note for note, _ in mask.notes) == full
     assert not any("256th" in note for note, _ in to_instances(RawMask(nuclei(count).astype(np.uint16))).notes)
+
+
+@pytest.mark.parametrize(("pieces", "doubtful"), [(4, False), (5, True), (20, True)])
+def test_one_id_in_many_pieces_is_no_nucleus(pieces, doubtful):
+    """As a part of each nucleus that is to be ignored; those of few nuclei may be faults of drawing."""
+    ids = nuclei(60)
+    stored = ids.copy()
+    for row, column in ndimage.center_of_mass(ids, ids, range(1, pieces + 1)):
+        stored[int(row) - 1 : int(row) + 2, int(column) - 1 : int(column) + 2] = 255
+    doubt = mask_doubt(np.unique(stored, return_inverse=True)[1].reshape(ids.shape), stored)
+    assert (doubt is not None) == doubtful
+    if doubt is not None:
+        assert doubt.startswith(f"its value 255 lies in {pieces} pieces far apart, as borders and what is to be ")
