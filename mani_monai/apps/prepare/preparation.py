@@ -75,7 +75,9 @@ def prepare(
                 write_summary(new, found, seed)
                 move_to(folder, new)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error}); free some space, or choose another --out.") from error
+        reason = error.strerror or str(error)
+        remedy = "mend its permissions" if isinstance(error, PermissionError) else "free some space"
+        raise InputError(f"{folder}: cannot be written ({reason}); {remedy}, or choose another --out.") from error
     return found
 
 

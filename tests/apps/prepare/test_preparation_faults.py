@@ -93,12 +93,16 @@ def test_interrupted_preparation_leaves_nothing(raw, monkeypatch):
     assert list((raw.parent / "data").iterdir()) == []
 
 
-def test_full_disk_is_one_line(raw, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("number", "words", "remedy"),
+    [(28, "No space left on device", "free some space"), (13, "Permission denied", "mend its permissions")],
+)
+def test_a_folder_that_cannot_be_written_is_one_line(raw, monkeypatch, number, words, remedy):
+    def refuse(*_):
+        raise OSError(number, words)
 
-    monkeypatch.setattr(preparation, "write_lists", full)
-    with pytest.raises(InputError, match=r"mine: cannot be written .*No space left.*free some space"):
+    monkeypatch.setattr(preparation, "write_lists", refuse)
+    with pytest.raises(InputError, match=rf"mine: cannot be written \({words}\); {remedy}, or choose another --out"):
         build(raw)
     assert list((raw.parent / "data").iterdir()) == []
 
