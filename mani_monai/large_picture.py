@@ -51,6 +51,11 @@ class Window:
         """Height and width."""
         return self.bottom - self.top, self.right - self.left
 
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """Its rows and columns in the pixels of a window around it."""
+        rows = slice(self.top - outer.top, self.bottom - outer.top)
+        return rows, slice(self.left - outer.left, self.right - outer.left)
+
 
 def measured(model: Asked, picture: NDArray[np.uint8]) -> tuple[TissueColours | None, Declaration]:
     """What stands for a large picture, by windows of it: its tissue's colours, and a declaration with its borders.

@@ -78,23 +78,29 @@ class TileGrid:
         )
 
     def around(self, window: Window, tissue: NDArray[np.bool_]) -> Window | None:
-        """The part of a window that decides about nuclei in its tissue: its box, and the reach around that.
+        """The part of a window that decides about nuclei in its tissue: the tissue's box, and the reach around that.
+
+        Tissue where the window's answers are not trusted gives no nuclei, so that the box leaves it out.
 
         Args:
             window: as :meth:`window` gives it.
             tissue: HW, where in it nuclei may lie.
 
         Returns:
-            it starts at multiples of the unit, as windows do; None where there is no tissue.
+            it starts at multiples of the unit, as windows do; None where there is no such tissue.
         """
-        spans = []
-        for axis, first, last in ((1, window.top, window.bottom), (0, window.left, window.right)):
-            places = np.flatnonzero(tissue.any(axis=axis))
+        inner, spans = self.trusted(window), []
+        trusted = tissue[inner.within(window)]
+        for axis, start, first, last in (
+            (1, inner.top, window.top, window.bottom),
+            (0, inner.left, window.left, window.right),
+        ):
+            places = start + np.flatnonzero(trusted.any(axis=axis))
             if not len(places):
                 return None
-            start = (first + int(places[0]) - self.reach) // self.unit * self.unit
-            stop = -(-(first + int(places[-1]) + 1 + self.reach) // self.unit) * self.unit
-            spans.append((max(start, first), min(stop, last)))
+            begin = (int(places[0]) - self.reach) // self.unit * self.unit
+            end = -(-(int(places[-1]) + 1 + self.reach) // self.unit) * self.unit
+            spans.append((max(begin, first), min(end, last)))
         (top, bottom), (left, right) = spans
         return Window(top, left, bottom, right)
 

@@ -107,9 +107,7 @@ class SlideTask:
     def quality(self, tile: Tile, picture: NDArray[np.uint8]) -> TileQuality:
         """What is measured of a tile's core, out of the pixels of its window."""
         window, core = self.grid.window(tile, self.grid.halo), self.grid.window(tile)
-        rows = slice(core.top - window.top, core.bottom - window.top)
-        columns = slice(core.left - window.left, core.right - window.left)
-        return tile_quality(picture[rows, columns], core, self.ratio, self.um, self.tissue)
+        return tile_quality(picture[core.within(window)], core, self.ratio, self.um, self.tissue)
 
     def answer(self, tile: Tile, picture: NDArray[np.uint8], times: int = 1) -> Answer | None:
         """What the network says of a tile's window, where it has tissue.
@@ -120,15 +118,14 @@ class SlideTask:
             times: likewise.
 
         Returns:
-            None where the window has no tissue, and so no nuclei.
+            None where the window has no tissue whose nuclei count.
         """
         window, tissue = self.grid.window(tile, times * self.grid.halo), tissue_mask(picture)
         seen = self.grid.around(window, tissue)
         if seen is None:
             return None
-        rows = slice(seen.top - window.top, seen.bottom - window.top)
-        columns = slice(seen.left - window.left, seen.right - window.left)
-        return self.model.maps(picture[rows, columns], self.colours, tissue[rows, columns]), seen
+        place = seen.within(window)
+        return self.model.maps(picture[place], self.colours, tissue[place]), seen
 
     def table(self, tile: Tile, answer: Answer) -> pa.Table:
         """The nuclei that a tile owns, from the network's answer to its window.
@@ -150,9 +147,7 @@ class SlideTask:
     def _trusted(self, maps: NDArray[np.float32], window: Window) -> tuple[NDArray[np.float32], Window]:
         """What of the network's answer to a window is the whole's, and where it lies."""
         inner = self.grid.trusted(window)
-        rows = slice(inner.top - window.top, inner.bottom - window.top)
-        columns = slice(inner.left - window.left, inner.right - window.left)
-        return maps[:, rows, columns], inner
+        return maps[(slice(None), *inner.within(window))], inner
 
     def _owned(self, tile: Tile, window: Window, maps: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray, bool]:
         """Nuclei that a tile owns, 0 elsewhere; which of all may be cut; whether one of these overlaps the core."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from made_slides import dark_model, made_picture, write_slide
+import torch
+from made_slides import Dark, dark_model, made_picture, write_slide
 from PIL import Image
 
 from mani_monai.apps.slides import slide_work, slides_run
 from mani_monai.apps.slides.slides_run import run_slides
+from mani_monai.apps.slides.window_reach import maps_reach, total_reach
 from mani_monai.utils import InputError
 
 STAINS = {"preprocessing": [{"_target_": "mani_monai.transforms.NormaliseStainsd", "keys": "image"}]}
@@ -99,6 +102,31 @@ def test_a_network_is_asked_about_tissue_alone_which_changes_no_nucleus(tmp_path
     assert sorted(areas) == sorted(np.round(dark_model(window=-1)(picture, mpp=0.25).table["area_um2"], 4).tolist())
     assert len(areas) > 10
     assert sum(np.prod(shape) for shape in asked) < 700 * 800, "nine tiles, whose windows overlap"
+
+
+class FarDark(Dark):
+    """The same answer, with a gradient that comes from eighty pixels away."""
+
+    def forward(self, images):
+        far = torch.nn.functional.avg_pool2d(images[:, 1:2], 161, 1, 80)
+        return super().forward(images) + (far - far.detach())
+
+
+@pytest.mark.parametrize("first", [290, 330, 370, 410])
+def test_tissue_at_a_windows_margin_alone_spoils_no_tile(tmp_path, first):
+    picture = np.full((200, 700, 3), 255, np.uint8)
+    picture[:, first:] = made_picture(200, 700 - first, nuclei=25, glass=0)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (tmp_path / "all.geojson").write_text(json.dumps(shapely.geometry.mapping(shapely.box(0, 0, 700, 200))))
+    model = replace(dark_model(), network=FarDark())
+    assert 2 * maps_reach(model) > total_reach(model)
+    found = []
+    for core in (128, WHOLE):
+        (result,) = run(tmp_path, tmp_path / f"out{core}", core, model, mpp=0.25, roi=str(tmp_path / "all.geojson"))
+        assert (result.status, result.note) == ("done", "")
+        found.append(nuclei_of(tmp_path / f"out{core}"))
+    assert found[0] == found[1]
+    assert len(found[0]) > 5
 
 
 def test_a_nucleus_larger_than_every_window_is_kept_once_and_flagged(tmp_path):

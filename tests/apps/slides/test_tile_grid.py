@@ -49,8 +49,30 @@ def test_around_tissue_lies_the_reach_and_no_cut_of_its_own():
     assert GRID.around(window, tissue) is None
     tissue[100:201, 300:421] = True  # rows 196 to 296, columns 460 to 580 of the grid; 60 around it, then to 16
     assert GRID.around(window, tissue) == Window(128, 400, 368, 656)
-    tissue[0, 0] = tissue[-1, -1] = True
+    tissue[40, 40] = tissue[-41, -41] = True
     assert GRID.around(window, tissue) == window
+
+
+@pytest.mark.parametrize("seen", [0, 1, 39])
+def test_tissue_where_nothing_is_trusted_is_not_looked_at(seen):
+    """A window that ends within its margin had no trusted part left."""
+    window, tissue = Window(96, 160, 500, 700), np.zeros((404, 540), bool)
+    tissue[200, [seen, 539 - seen]] = tissue[[seen, 403 - seen], 300] = True
+    assert GRID.around(window, tissue) is None
+    assert GRID.around(Window(0, 0, 404, 540), tissue) == Window(0, 0, 272, 368)
+
+
+@pytest.mark.parametrize("edge", range(0, 540, 9))
+def test_all_trusted_tissue_is_trusted_of_the_part_that_is_looked_at(edge):
+    window, tissue = Window(96, 160, 500, 700), np.zeros((404, 540), bool)
+    tissue[:, edge:] = True
+    seen, trusted = GRID.around(window, tissue), GRID.trusted(window)
+    if 160 + edge >= trusted.right:
+        assert seen is None
+    else:
+        inner = GRID.trusted(seen)
+        assert inner.left <= max(160 + edge, trusted.left) < inner.right == trusted.right
+        assert (inner.top, inner.bottom) == (trusted.top, trusted.bottom)
 
 
 @pytest.mark.parametrize(("core", "found"), [(2048, 2048), (5000, 2112), (3, 16)])
