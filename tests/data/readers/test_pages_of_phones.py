@@ -113,3 +113,43 @@ def test_a_phones_jpeg_that_is_cut_short_within_its_first_picture_is_refused(tmp
     path.write_bytes(content[: content.index(b"\xff\xd9") - 300])
     with pytest.raises(InputError, match=r"a\.jpg: "):
         read_image(path)
+
+
+def test_damage_in_the_first_picture_is_seen_where_the_others_are_no_longer_there(tmp_path):
+    path = phone_jpeg(tmp_path / "a.jpg", PICTURE, [(MAP, APPLE)])
+    content = bytearray(path.read_bytes())
+    end = content.index(b"\xff\xd9")
+    content[end - 900 : end - 300] = bytes(600)
+    path.write_bytes(content[: end + 2])
+    with pytest.raises(InputError, match=r"a\.jpg: is damaged \(600 of its bytes are zeros\)"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("words", [b"", APPLE])
+def test_a_phones_jpeg_that_is_cut_short_within_a_later_pictures_head_is_refused(words, tmp_path):
+    path = phone_jpeg(tmp_path / "a.jpg", PICTURE, [(MAP, words)])
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"\xff\xc0") - 40])
+    with pytest.raises(InputError, match=r"a\.jpg: cannot be decoded"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", [UNSAID, STEREO])
+def test_pictures_of_one_rank_in_a_file_that_is_closed_are_refused(kind, tmp_path):
+    path = phone_jpeg(tmp_path / "a.jpg", PICTURE, [(MAP.resize((80, 64)), b"")], kind)
+    with Image.open(path) as opened:
+        opened.load()
+    with pytest.raises(InputError, match="image: cannot be decoded"):
+        as_rgb(opened)
+
+
+def test_asking_for_additions_leaves_the_image_as_it_is(tmp_path):
+    path = phone_jpeg(tmp_path / "a.jpg", PICTURE, [(MAP, APPLE)])
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\xff\xd9") + 2])
+    with Image.open(path) as opened:
+        before = (opened.tell(), opened.size, opened.offset, dict(opened.info))
+        assert additions_of(opened) == {1}
+        assert (opened.tell(), opened.size, opened.offset, dict(opened.info)) == before
+        opened.load()
+        assert additions_of(opened) == {1}

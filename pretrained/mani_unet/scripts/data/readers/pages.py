@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,7 @@ _COLOURS = 3
 _ENTRIES = 0xB002  # MPO's tag of what is said of each picture
 _PREVIEW = "Large Thumbnail"  # Pillow's name of a preview's kind
 _UNSAID = ("Undefined", "Unknown")
+_START = b"\xff\xd8"  # of a JPEG
 _ADDITION = re.compile(rb"hdrgm:|hdrgainmap|auxiliaryimagetype|iso:ts:21496|/depthdata/", re.IGNORECASE)
 """What phones write into a gain map (Adobe, Apple, ISO 21496-1), a map of depth, or a matte."""
 
@@ -107,25 +109,32 @@ def additions_of(image: Image.Image) -> frozenset[int]:
     programs that edit a JPEG leave its list of them as it was. Views of a stereo camera or a panorama are none.
 
     Args:
-        image: any image; it stays at its picture.
+        image: any image; it stays as it is.
+
+    Raises:
+        ValueError: when its file is closed.
     """
     if not isinstance(image, MpoImageFile) or image.mpinfo is None:
         return frozenset()
-    own, additions = image.tell(), set()
-    for number, entry in enumerate(image.mpinfo[_ENTRIES]):
-        kind = entry["Attribute"]["MPType"]
-        if number and (kind.startswith(_PREVIEW) or (kind in _UNSAID and _is_addition(image, number))):
-            additions.add(number)
-    image.seek(own)
-    return frozenset(additions)
+    kinds = dict(enumerate(entry["Attribute"]["MPType"] for entry in image.mpinfo[_ENTRIES]))
+    previews = {number for number, kind in kinds.items() if number and kind.startswith(_PREVIEW)}
+    unsaid = {number for number, kind in kinds.items() if number and kind in _UNSAID}
+    return frozenset(previews | {number for number in unsaid if _is_addition(image, number)})
 
 
 def _is_addition(image: MpoImageFile, number: int) -> bool:
+    stream: Any = image._fp  # Pillow's, which outlives the first picture's decoding
+    place = stream.tell()
     try:
-        image.seek(number)
-    except Exception:  # Pillow raises whatever it finds in place of a picture
-        return True
-    return any(segment in ("APP1", "APP2") and _ADDITION.search(content) for segment, content in image.applist)
+        other = MpoImageFile(stream)  # Pillow's own stays between two pictures where one is not there
+        try:
+            other.seek(number)
+        except Exception:  # it raises whatever it finds in place of a picture
+            stream.seek(other.offset)
+            return stream.read(len(_START)) != _START
+        return any(segment in ("APP1", "APP2") and _ADDITION.search(words) for segment, words in other.applist)
+    finally:
+        stream.seek(place)
 
 
 def hides_gain_map(image: Image.Image | None) -> bool:
