@@ -61,7 +61,7 @@ def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Map
         from ray.util import ActorPool  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError('--cluster ray: needs a package: pip install "mani-monai[ray]".') from error
-    check_answers(str((parameters or {}).get("address") or ""))
+    check_answers(*address_of(parameters or {}))
     try:
         ray.init(**{**DEFAULTS, **dict(parameters or {})})
     except SystemExit as error:  # Ray's own end where no cluster answers
@@ -82,26 +82,40 @@ def run_parts(options: Mapping[str, Any], shards: Sequence[str], parameters: Map
         ray.shutdown()
 
 
-def check_answers(address: str) -> None:
+def address_of(parameters: Mapping[str, Any]) -> tuple[str, str]:
+    """The address at which Ray will look for a cluster, and where it is named.
+
+    Args:
+        parameters: of ``ray.init``, which looks into ``RAY_ADDRESS`` where they name none, or "auto".
+    """
+    named = str(parameters.get("address") or "")
+    if named in ("", "auto") and (other := os.environ.get("RAY_ADDRESS")):
+        return other, "RAY_ADDRESS"
+    return named, "--cluster_options"
+
+
+def check_answers(address: str, named: str = "--cluster_options") -> None:
     """Refuses an address where nothing listens, at which Ray itself tries for twenty minutes.
 
     Args:
         address: of ``ray.init``; one without a port, such as "auto", is Ray's to look up.
+        named: where the address is named, for the remedy.
 
     Raises:
         InputError: where nothing listens.
     """
-    place = urlsplit(address if "://" in address else f"ray://{address}")
     try:
+        place = urlsplit(address if "://" in address else f"ray://{address}")
         host, port = place.hostname, place.port
     except ValueError as error:
-        raise InputError(f"--cluster ray: the address {address} is none ({error}); write host:port.") from error
+        wanted = f"write host:port in {named}"
+        raise InputError(f"--cluster ray: the address {address} is none ({error}); {wanted}.") from error
     if not host or not port:
         return
     try:
         socket.create_connection((host, port), ANSWER).close()
     except OSError as error:
-        remedy = "start Ray there, or correct the address in --cluster_options"
+        remedy = f"start Ray there, or correct the address in {named}"
         reason = error.strerror or str(error)
         raise InputError(f"--cluster ray: nothing answers at {address} ({reason}); {remedy}.") from error
 

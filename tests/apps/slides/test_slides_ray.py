@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import sys
 import time
+from types import ModuleType
 
 import pytest
 
-from mani_monai.apps.slides.slides_ray import check_answers
+from mani_monai.apps.slides.slides_ray import address_of, check_answers, run_parts
 from mani_monai.utils import InputError
 
 
@@ -37,6 +40,36 @@ def test_words_are_left_to_ray(address):
     check_answers(address)
 
 
-def test_a_port_that_is_none():
-    with pytest.raises(InputError, match=r"the address 127\.0\.0\.1:port is none"):
-        check_answers("127.0.0.1:port")
+@pytest.mark.parametrize("address", ["127.0.0.1:port", "127.0.0.1:70000", "[::1:6379"])
+def test_an_address_that_is_none(address):
+    with pytest.raises(
+        InputError, match=rf"the address {re.escape(address)} is none .*write host:port in --cluster_op"
+    ):
+        check_answers(address)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, ("head:1", "RAY_ADDRESS")),
+        ({"address": None}, ("head:1", "RAY_ADDRESS")),
+        ({"address": "auto"}, ("head:1", "RAY_ADDRESS")),
+        ({"address": "local"}, ("local", "--cluster_options")),
+        ({"address": "other:2"}, ("other:2", "--cluster_options")),
+    ],
+)
+def test_the_environment_names_the_address_where_nothing_else_does(monkeypatch, parameters, expected):
+    monkeypatch.setenv("RAY_ADDRESS", "head:1")
+    assert address_of(parameters) == expected
+    monkeypatch.delenv("RAY_ADDRESS")
+    assert address_of(parameters) == (parameters.get("address") or "", "--cluster_options")
+
+
+def test_nothing_at_the_environments_address_is_said_before_ray_is_asked(monkeypatch, free_port):
+    library = ModuleType("ray.util")
+    library.ActorPool = None
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.setitem(sys.modules, "ray.util", library)
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port}")
+    with pytest.raises(InputError, match=rf"answers at 127.0.0.1:{free_port} .*correct the address in RAY_ADDRESS\."):
+        run_parts({}, ["1/1"], None)
