@@ -42,9 +42,7 @@ def test_words_are_left_to_ray(address):
 
 @pytest.mark.parametrize("address", ["127.0.0.1:port", "127.0.0.1:70000", "[::1:6379"])
 def test_an_address_that_is_none(address):
-    with pytest.raises(
-        InputError, match=rf"the address {re.escape(address)} is none .*write host:port in --clus"
-    ):
+    with pytest.raises(InputError, match=rf"the address {re.escape(address)} is none .*write host:port in --clus"):
         check_answers(address)
 
 
