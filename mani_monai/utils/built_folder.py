@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 _HOST = re.sub(r"\W", "", platform.node())
@@ -50,18 +51,26 @@ def move_to(folder: Path, new: Path) -> None:
         if old.exists():
             old.rename(folder)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, or a link to one, which stays."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:
-    for path in sorted(folder.parent.glob(f".{folder.name}.*")):
+    for path in sorted(folder.parent.glob(f".{escape(folder.name)}.*")):
         match = _OWN.fullmatch(path.name)
         if match is None or match["name"] != folder.name or match["host"] != _HOST or _is_alive(int(match["process"])):
             continue
         if match["kind"] == "old" and not folder.exists():
             path.rename(folder)
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
 
 
 def _is_alive(process: int) -> bool:

@@ -47,6 +47,25 @@ def test_a_data_set_that_was_moved_away_goes_back(tmp_path, dead):
         assert (tmp_path / "mine" / "images" / "a.png").is_file()
 
 
+@pytest.mark.parametrize("name", ["mine[1]", "a**b"])
+def test_a_name_is_no_pattern(tmp_path, dead, name):
+    leave(tmp_path, name, dead, "partial")
+    with building(tmp_path / name):
+        assert hidden(tmp_path) == []
+
+
+def test_a_link_gives_way_and_what_it_names_stays(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
+    (tmp_path / "mine").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with building(tmp_path / "mine") as new:
+        new.mkdir()
+        move_to(tmp_path / "mine", new)
+    assert not (tmp_path / "mine").is_symlink()
+    assert (tmp_path / "elsewhere" / "kept").is_file()
+    assert hidden(tmp_path) == []
+
+
 def test_others_are_left_alone(tmp_path, dead):
     others = [
         leave(tmp_path, "mine", os.getppid(), "partial"),
