@@ -134,6 +134,18 @@ def test_white_is_zero_grey_is_read_by_its_tag(tmp_path, bits, order, packed):
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[..., 0], [[0, 10, 200]])
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_fewer_bits_in_16_are_refused_where_zero_is_white(tmp_path, bits, order):
+    grey = np.random.default_rng(0).integers(0, 2**bits, (20, 30)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="miniswhite", byteorder=order)
+    with pytest.raises(InputError, match=r"a\.tif: its values stay below \d+ of 65536, as those of cameras"):
+        read_image(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", grey << (16 - bits), photometric="miniswhite", byteorder=order)
+    expected = 255 - (grey << (16 - bits) >> 8)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.tif").pixels[..., 0], expected)
+
+
 def test_several_pages_that_pillow_cannot_open_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif", byteorder=">") as file:
         for side in (32, 16):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scripts.utils.errors import InputError
 from .opened_picture import OpenedPicture
 
 _BYTE = 255
+_QUARTER = 64  # of the high byte: 14 bits in 16 stay below it
 _HALF = 128  # of the high byte: the brightest pixels of a picture that uses its 16 bits are beyond it
 _BITS, _PHOTOMETRIC = 258, 262  # TIFF tags
 _FAX = {each for each in COMPRESSION if "CCITT" in each.name}  # of one bit
@@ -171,11 +173,28 @@ def check_depth(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Refuses 10, 12 or 14 bits in 16: by their brightness alone nobody can tell them from a dark picture."""
     seen = pixels if np.mean(pixels == 255) > 0.1 else pixels[pixels < 255]  # glass, or a scale bar
     if seen.size and np.percentile(seen, _BRIGHTEST) < _HALF:
-        brightest = (int(seen.max()) + 1) * 256
-        raise InputError(
-            f"{path}: its values stay below {brightest} of 65536, as those of cameras of fewer bits do; save it with 8 "
-            "bits per channel, scaled as all images of the set."
-        )
+        _refuse_depth(path, int(seen.max()))
+
+
+def check_inverted_depth(path: Path, stored: NDArray[Any]) -> None:
+    """Refuses 14 bits or fewer in 16 where zero is white: the picture would be pale all over.
+
+    Args:
+        path: of the image, for the message.
+        stored: its high bytes as they are stored, any shape.
+
+    Raises:
+        InputError: when none is in the upper three quarters of the scale.
+    """
+    if stored.size and stored.max() < _QUARTER:
+        _refuse_depth(path, int(stored.max()))
+
+
+def _refuse_depth(path: Path, highest: int) -> NoReturn:
+    raise InputError(
+        f"{path}: its values stay below {(highest + 1) * 256} of 65536, as those of cameras of fewer bits do; save it "
+        "with 8 bits per channel, scaled as all images of the set."
+    )
 
 
 def torn_bytes(values: NDArray[np.uint8]) -> int:

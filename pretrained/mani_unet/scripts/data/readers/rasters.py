@@ -13,7 +13,15 @@ from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from scripts.utils.errors import InputError
 
-from .layouts import beyond_colours, check_channels, check_depth, check_layout, imagej_colours, mend_palette
+from .layouts import (
+    beyond_colours,
+    check_channels,
+    check_depth,
+    check_inverted_depth,
+    check_layout,
+    imagej_colours,
+    mend_palette,
+)
 from .opened_picture import OpenedPicture, opened_picture
 
 IMAGE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -86,6 +94,7 @@ def rgb_of(opened: OpenedPicture) -> RawImage:
             raise InputError(f"{path}: holds negative values; store it as 8-bit RGB.")
         values >>= opened.bits - 8
         if opened.page is not None and opened.page.photometric == PHOTOMETRIC.MINISWHITE:
+            check_inverted_depth(path, values)
             values = 255 - values
         pixels = np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
     elif image.mode in READABLE and opened.bits in (1, 2, 4, 8, 16):
